@@ -1,0 +1,39 @@
+"""The account of a person."""
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.validators import MaxLengthValidator, RegexValidator
+from django.db import models
+from django.db.models.functions import Lower
+
+
+class User(AbstractUser):
+    """A person with an account. `username` is unique whatever the case; `display_name` is what others read."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    username = models.CharField(
+        max_length=30,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"\A[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,28}[A-Za-z0-9])?\Z",
+                "Use 1 to 30 letters, digits, dots, dashes or underscores, with a letter or digit at both ends.",
+            )
+        ],
+        error_messages={"unique": "That name is taken. Choose another."},
+    )
+    display_name = models.CharField(max_length=50, blank=True, validators=[MaxLengthValidator(50)])
+
+    objects = UserManager()
+
+    class Meta(AbstractUser.Meta):
+        constraints = [models.UniqueConstraint(Lower("username"), name="username_unique_in_any_case")]
+
+    def __str__(self) -> str:
+        return self.username
+
+    @property
+    def shown_name(self) -> str:
+        """The name that others read."""
+        return self.display_name or self.username

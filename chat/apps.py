@@ -1,0 +1,9 @@
+"""Chat: messages, moderation, text policy."""
+
+from django.apps import AppConfig
+
+
+class ChatConfig(AppConfig):
+    """The chat app."""
+
+    name = "chat"

@@ -1,0 +1,42 @@
+"""Who is doing something: the `actor=` of every service."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from livestream.errors import NotAuthenticated
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A signed-in person, nobody in particular (`user_id` None), or the product itself (`is_system`)."""
+
+    user_id: UUID | None = None
+    username: str = ""
+    display_name: str = ""
+    is_staff: bool = False
+    is_system: bool = False
+    visitor: str = ""
+
+    @property
+    def person(self) -> str:
+        """The name under which presence counts this person once, however many sockets they have."""
+        return str(self.user_id) if self.user_id else f"anon:{self.visitor}"
+
+
+ANONYMOUS = Actor()
+SYSTEM = Actor(username="system", display_name="Livestream", is_system=True)
+
+
+def actor_of(user: Any) -> Actor:
+    """The actor for a Django user; somebody who is not signed in or not active is nobody."""
+    if not getattr(user, "is_authenticated", False) or not user.is_active:
+        return ANONYMOUS
+    return Actor(user_id=user.pk, username=user.username, display_name=user.shown_name, is_staff=user.is_staff)
+
+
+def require_signed_in(actor: Actor) -> UUID:
+    """The actor's user id. Raises NotAuthenticated for nobody in particular."""
+    if actor.user_id is None:
+        raise NotAuthenticated()
+    return actor.user_id

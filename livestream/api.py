@@ -1,0 +1,140 @@
+"""What all of the HTTP API shares: the error renderer, strict JSON, pages, client addresses."""
+
+import json
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions
+from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from livestream.errors import (
+    Denied,
+    DomainError,
+    Invalid,
+    Missing,
+    NotAuthenticated,
+    TooMany,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class BodyTooBig(DomainError):
+    """The request body is over the limit."""
+
+    status, code, message = 413, "too_big", "That is too big."
+
+
+class StrictJSONParser(BaseParser):
+    """JSON as RFC 8259 has it, of a bounded size: no NaN, no lone surrogates, no NUL, and an object at the top."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
+        """The object in the body. The length is enforced while reading, whatever Content-Length says."""
+        raw = stream.read(settings.API_MAX_BODY_BYTES + 1)
+        if len(raw) > settings.API_MAX_BODY_BYTES:
+            raise BodyTooBig()
+        if not raw:
+            return {}
+        try:
+            text = raw.decode("utf-8")
+            document = json.loads(text, parse_constant=_no_constant)
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
+        except (ValueError, RecursionError):
+            raise Invalid("invalid.json", "The body is not valid JSON.") from None
+        if not isinstance(document, dict):
+            raise Invalid("invalid.json", "The body is a JSON object.")
+        return document
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+class CreatedCursorPagination(CursorPagination):
+    """Pages of a list, newest first."""
+
+    ordering = ("-created_at", "id")
+    page_size_query_param = "limit"
+    max_page_size = 100
+
+
+def serializer_errors(errors: Any) -> Invalid:
+    """A serializer's errors as the domain's error, with its first sentence as the message."""
+    fields = _flatten(errors)
+    first = next(iter(fields.values()), ["Some of what was sent is not valid."])
+    name = next(iter(fields), "")
+    message = first[0] if name in ("", "non_field_errors") else f"{name}: {first[0]}"
+    return Invalid("invalid", message, fields=fields)
+
+
+def _flatten(errors: Any, prefix: str = "") -> dict[str, list[str]]:
+    if isinstance(errors, dict):
+        result: dict[str, list[str]] = {}
+        for name, value in errors.items():
+            result |= _flatten(value, f"{prefix}.{name}" if prefix else str(name))
+        return result
+    if isinstance(errors, list | tuple):
+        return {prefix: [str(item) for item in errors]}
+    return {prefix: [str(errors)]}
+
+
+def as_domain_error(error: Exception) -> DomainError | None:
+    """What a framework's exception means in the product's own terms; None for a programming mistake."""
+    match error:
+        case DomainError():
+            return error
+        case exceptions.ValidationError():
+            return serializer_errors(error.detail)
+        case exceptions.NotAuthenticated():
+            return NotAuthenticated()
+        case exceptions.AuthenticationFailed():
+            return NotAuthenticated("token.invalid", "That sign-in is not valid any more. Sign in again.")
+        case exceptions.NotFound() | Http404():
+            return Missing()
+        case exceptions.PermissionDenied() | PermissionDenied():
+            return Denied(message=_csrf_message(error))
+        case exceptions.Throttled():
+            return TooMany(retry_after=error.wait or 1)
+        case exceptions.APIException():
+            rendered = Invalid(f"invalid.{error.default_code}", str(error.detail))
+            rendered.status = error.status_code
+            return rendered
+    return None
+
+
+def _csrf_message(error: Exception) -> str | None:
+    return str(error) if "CSRF" in str(error) else None
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Django REST framework's hook: every error in the contract's shape."""
+    domain = as_domain_error(error)
+    if domain is None:
+        return None
+    response = Response({"error": domain.as_dict()}, status=domain.status)
+    if domain.retry_after is not None:
+        response["Retry-After"] = str(max(1, round(domain.retry_after)))
+    if domain.status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="api"'
+    return response
+
+
+def error_response(error: DomainError) -> JsonResponse:
+    """The contract's error from a plain Django view."""
+    response = JsonResponse({"error": error.as_dict()}, status=error.status)
+    if error.retry_after is not None:
+        response["Retry-After"] = str(max(1, round(error.retry_after)))
+    return response
+
+
+def client_address(request: HttpRequest | Request) -> str:
+    """The caller's address as the server saw it; the server itself decides which proxies it believes."""
+    return str(request.META.get("REMOTE_ADDR") or "unknown")

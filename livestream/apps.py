@@ -1,0 +1,12 @@
+"""The composition root and its kernel."""
+
+from django.apps import AppConfig
+
+
+class LivestreamConfig(AppConfig):
+    """Registers the system checks."""
+
+    name = "livestream"
+
+    def ready(self) -> None:
+        from livestream import checks  # noqa: F401, PLC0415 - registers itself; needs the app registry

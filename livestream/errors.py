@@ -1,0 +1,119 @@
+"""The errors that the domain raises and the edges render.
+
+DomainError            code, status, retry_after, fields
+├── Invalid            400  bad input that a form could not catch
+├── NotAuthenticated   401
+├── Denied             403
+├── Missing            404  also what strangers get for private things
+├── Conflict           409  not allowed in this state; a lost race
+├── TooMany            429  carries retry_after
+└── Unavailable        503  temporary
+
+ProviderError          provider, permanent; internal, never rendered:
+├── ProviderRejected       services turn these three into
+├── ProviderUnreachable    Conflict, Unavailable
+└── ProviderUnsupported    or Invalid
+
+Codes are stable, dotted and lower-case; docs/protocol.md lists them. Nobody branches on a message.
+"""
+
+from typing import Any
+
+
+class DomainError(Exception):
+    """Something the caller did, or met, that has a name. Rendered by `livestream.api` and `livestream.realtime`."""
+
+    status = 400
+    code = "invalid"
+    message = "That did not work."
+
+    def __init__(
+        self,
+        code: str | None = None,
+        message: str | None = None,
+        *,
+        retry_after: float | None = None,
+        fields: dict[str, list[str]] | None = None,
+    ) -> None:
+        self.code = code or type(self).code
+        self.message = message or type(self).message
+        self.retry_after = retry_after
+        self.fields = fields
+        super().__init__(f"{self.code}: {self.message}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The `error` object of the contract."""
+        body: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.retry_after is not None:
+            body["retry_after"] = self.retry_after
+        if self.fields:
+            body["fields"] = self.fields
+        return body
+
+
+class Invalid(DomainError):
+    """Bad input."""
+
+    message = "Some of what was sent is not valid."
+
+
+class NotAuthenticated(DomainError):
+    """Nobody is signed in, and somebody must be."""
+
+    status, code, message = 401, "not_authenticated", "Sign in first."
+
+
+class Denied(DomainError):
+    """Signed in, but not allowed."""
+
+    status, code, message = 403, "denied", "You may not do that here."
+
+
+class Missing(DomainError):
+    """Not there, or not for this caller to know of."""
+
+    status, code, message = 404, "missing", "There is nothing here."
+
+
+class Conflict(DomainError):
+    """Not possible in this state."""
+
+    status, code, message = 409, "conflict", "That is not possible right now."
+
+
+class TooMany(DomainError):
+    """Too often; `retry_after` says when."""
+
+    status, code, message = 429, "too_many", "Too fast. Wait a moment and try again."
+
+
+class Unavailable(DomainError):
+    """Something the product needs is away for a moment."""
+
+    status, code, message = 503, "unavailable", "The service is busy. Try again in a moment."
+
+
+class ProviderError(Exception):
+    """A media provider failed. `permanent` says whether trying again can help."""
+
+    permanent = False
+
+    def __init__(self, provider: str, message: str) -> None:
+        self.provider = provider
+        super().__init__(f"{provider}: {message}")
+
+
+class ProviderRejected(ProviderError):
+    """The provider understood and refused."""
+
+    permanent = True
+
+
+class ProviderUnreachable(ProviderError):
+    """No answer, or an answer that says to come back later."""
+
+
+class ProviderUnsupported(ProviderError):
+    """The provider has no such ability."""
+
+    permanent = True

@@ -1,0 +1,52 @@
+"""What services tell the world: events, published when the transaction that made them true has committed."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import transaction
+
+from livestream.realtime import fanout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened in one session's room.
+
+    `data` is finished: primitives only, nobody queries or serialises after this. A durable event carries the `seq`
+    that its own transaction took from the session row; others carry none and are made good by the next snapshot.
+    """
+
+    wire_name: ClassVar[str]
+
+    session_id: UUID
+    at: datetime
+    seq: int | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document that a socket receives."""
+        body: dict[str, Any] = {"type": self.wire_name}
+        if self.seq is not None:
+            body["seq"] = self.seq
+        return body | {"ts": self.at.isoformat().replace("+00:00", "Z"), "data": self.data}
+
+
+def publish(event: Event, *, group: str | None = None) -> None:
+    """Send an event to its room, or to one narrower group, once the running transaction has committed.
+
+    A rolled-back transaction publishes nothing. Outside a transaction it leaves at once.
+    """
+    transaction.on_commit(partial(fanout.send_event, event.session_id, event.document(), group))
+
+
+def close_room(*, session_id: UUID, code: int, reason: str, after_seconds: float) -> None:
+    """Close every socket of a room some time after the running transaction has committed."""
+    transaction.on_commit(partial(fanout.send_room_close, session_id, code, reason, after_seconds))
+
+
+def close_user(*, user_id: UUID, code: int, reason: str) -> None:
+    """Close every socket of one person in every room, once the running transaction has committed."""
+    transaction.on_commit(partial(fanout.send_user_close, user_id, code, reason))

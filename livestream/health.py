@@ -1,0 +1,56 @@
+"""Is the process alive, and can it do its work?"""
+
+from collections.abc import Callable
+
+import urllib3
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+
+TIMEOUT_SECONDS = 2.0
+
+
+@require_safe
+def health(request: HttpRequest) -> HttpResponse:
+    """200 while the process answers at all."""
+    return JsonResponse({"status": "ok"})
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM django_migrations LIMIT 1")
+
+
+def _cache() -> None:
+    cache.set("health", "ok", 5)
+    if cache.get("health") != "ok":
+        raise RuntimeError("the cache forgets")
+
+
+def _media() -> None:
+    response = urllib3.request("GET", f"{settings.MEDIA_URL_INTERNAL}/health", timeout=TIMEOUT_SECONDS, retries=False)
+    if response.status != 200:
+        raise RuntimeError(f"the media node answered {response.status}")
+
+
+@require_safe
+def ready(request: HttpRequest) -> HttpResponse:
+    """200 when everything that this process needs answers; 503 names what does not."""
+    checks: dict[str, Callable[[], None]] = {
+        "database": _database,
+        "redis" if settings.REDIS_URL else "cache": _cache,
+    }
+    if settings.MEDIA_PROVIDER == "builtin":
+        checks["media"] = _media
+    results = {}
+    for name, check in checks.items():
+        try:
+            check()
+            results[name] = "ok"
+        except Exception:  # any failure means the same to whoever asks, and its text may hold secrets
+            results[name] = "down"
+    down = sorted(name for name, result in results.items() if result != "ok")
+    body = {"status": "down" if down else "ok", "checks": results, "down": down}
+    return JsonResponse(body, status=503 if down else 200)

@@ -1,0 +1,29 @@
+"""What the product counts about itself, in Prometheus' format."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+
+SOCKETS = Gauge("livestream_sockets", "Room sockets open in this process.")
+ROOMS = Gauge("livestream_rooms", "Rooms with sockets in this process.")
+DOCUMENTS = Counter("livestream_documents_total", "Documents delivered to rooms of this process.")
+FRAMES = Counter("livestream_frames_total", "Frames written to sockets.")
+SLOW_CLOSED = Counter("livestream_slow_sockets_closed_total", "Sockets closed because they did not keep up.")
+COMMANDS = Counter("livestream_commands_total", "Socket commands by operation and outcome.", ["op", "outcome"])
+LAYER_FAILURES = Counter("livestream_layer_failures_total", "Channel layer trouble by kind.", ["kind"])
+TRANSITIONS = Counter("livestream_session_transitions_total", "Session state changes.", ["to", "reason"])
+COMMAND_SECONDS = Histogram("livestream_command_seconds", "Time to carry out a socket command.", ["op"])
+WEBHOOKS = Counter("livestream_webhooks_total", "Webhooks received by provider and outcome.", ["provider", "outcome"])
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The metrics of this process; for loopback callers, or with `Authorization: Bearer METRICS_TOKEN`."""
+    token = settings.METRICS_TOKEN
+    presented = request.headers.get("Authorization", "")
+    by_token = bool(token) and constant_time_compare(presented, f"Bearer {token}")
+    forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded"))
+    local = request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1") and not forwarded
+    if not (by_token or local):
+        return HttpResponse("Not for you.\n", status=403, content_type="text/plain")
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,119 @@
+"""The only module that sends to the channel layer.
+
+Services call it from their database threads, through `livestream.events`. It hands the message to the event loop and
+returns: a slow or dead layer slows nobody. What the layer cannot take still reaches the sockets of this process, and
+everybody else makes it good from the database.
+"""
+
+import asyncio
+import logging
+from typing import Any, Protocol
+from uuid import UUID
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+
+from livestream.metrics import LAYER_FAILURES
+from livestream.realtime.groups import room_group, user_group
+from livestream.realtime.protocol import encode
+
+LAYER_TIMEOUT_SECONDS = 2.0
+QUEUE_LIMIT = 20_000
+
+logger = logging.getLogger(__name__)
+
+
+class LocalDelivery(Protocol):
+    """The room hub of this process."""
+
+    def deliver(self, message: dict[str, Any]) -> None:
+        """Give one layer message to the local sockets."""
+
+
+class Sender:
+    """Carries messages from any thread to the layer, in order, on the event loop it was started on."""
+
+    def __init__(self, local: LocalDelivery) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._local = local
+        self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(QUEUE_LIMIT)
+
+    def submit(self, message: dict[str, Any]) -> None:
+        """Take one message; from any thread."""
+        self.loop.call_soon_threadsafe(self._enqueue, message)
+
+    def _enqueue(self, message: dict[str, Any]) -> None:
+        try:
+            self._queue.put_nowait(message)
+        except asyncio.QueueFull:
+            LAYER_FAILURES.labels("queue_full").inc()
+            self._local.deliver(message)
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        while True:
+            message = await self._queue.get()
+            try:
+                await asyncio.wait_for(_group_send(message), LAYER_TIMEOUT_SECONDS)
+            except Exception as error:
+                LAYER_FAILURES.labels("send").inc()
+                logger.warning("layer refused a message group=%s error=%r", message["group"], error)
+                self._local.deliver(message)
+
+
+_sender: Sender | None = None
+
+
+def bind(sender: Sender | None) -> None:
+    """Make this the process's sender; None when the process shuts down."""
+    global _sender
+    _sender = sender
+
+
+async def _group_send(message: dict[str, Any]) -> None:
+    layer = get_channel_layer()
+    if layer is not None:
+        await layer.group_send(message["group"], message)
+
+
+def _send(message: dict[str, Any]) -> None:
+    sender = _sender
+    if sender is not None and not sender.loop.is_closed():
+        sender.submit(message)
+        return
+    # A command or the admin in a process without sockets: others may still be listening.
+    try:
+        async_to_sync(_group_send)(message)
+    except Exception as error:
+        LAYER_FAILURES.labels("send").inc()
+        logger.warning("layer refused a message group=%s error=%r", message["group"], error)
+
+
+def send_event(session_id: UUID, document: dict[str, Any], group: str | None = None) -> None:
+    """Send one document to a room, or to the narrower group that is given. Encoded here, once."""
+    _send(
+        {
+            "type": "hub.frame",
+            "group": group or room_group(session_id),
+            "seq": document.get("seq"),
+            "text": encode(document),
+        }
+    )
+
+
+def send_room_close(session_id: UUID, code: int, reason: str, after_seconds: float) -> None:
+    """Close every socket of a room after a while."""
+    _send(
+        {
+            "type": "hub.close",
+            "group": room_group(session_id),
+            "code": int(code),
+            "reason": reason,
+            "after": after_seconds,
+        }
+    )
+
+
+def send_user_close(user_id: UUID, code: int, reason: str) -> None:
+    """Close every socket of one person."""
+    _send({"type": "hub.close", "group": user_group(user_id), "code": int(code), "reason": reason, "after": 0})

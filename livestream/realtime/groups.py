@@ -1,0 +1,23 @@
+"""Names of the audiences; nobody else builds one. ASCII letters, digits, dots and dashes, as layers demand."""
+
+from uuid import UUID
+
+
+def room_group(session_id: UUID) -> str:
+    """Everybody in a session's room."""
+    return f"room.{session_id.hex}"
+
+
+def desk_group(session_id: UUID) -> str:
+    """The host's desk: host, cohosts and moderators of a session."""
+    return f"desk.{session_id.hex}"
+
+
+def person_group(session_id: UUID, user_id: UUID) -> str:
+    """One person's sockets in one room."""
+    return f"person.{session_id.hex}.{user_id.hex}"
+
+
+def user_group(user_id: UUID) -> str:
+    """One person's sockets in every room."""
+    return f"user.{user_id.hex}"

@@ -1,0 +1,271 @@
+"""The room hub: one layer subscription per room and process, one encoding per event, one write per socket and tick."""
+
+import asyncio
+import logging
+import types
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+
+from livestream.metrics import DOCUMENTS, FRAMES, LAYER_FAILURES, ROOMS, SLOW_CLOSED, SOCKETS
+from livestream.realtime.protocol import CloseCode
+
+BACKLOG_FRAMES = 256
+HOLD_DOCUMENTS = 5_000
+LAYER_TIMEOUT_SECONDS = 2.0
+RETRY_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+@types.coroutine
+def _continue(coroutine: Coroutine[Any, Any, None], yielded: Any) -> Generator[Any, Any, None]:
+    """Await the rest of a coroutine that was already stepped once by hand."""
+    while True:
+        try:
+            value = yield yielded
+        except BaseException as error:
+            try:
+                yielded = coroutine.throw(error)
+            except StopIteration:
+                return
+        else:
+            try:
+                yielded = coroutine.send(value)
+            except StopIteration:
+                return
+
+
+class Member:
+    """One socket. Frames go straight to the server's `send`; a socket that makes it wait gets a bounded backlog.
+
+    While `held` is a list, documents are kept there: the socket has subscribed, and waits for its snapshot.
+    """
+
+    __slots__ = ("_backlog", "_draining", "_send", "closing", "held", "name")
+
+    def __init__(self, *, name: str, send: Send) -> None:
+        self.name = name
+        self.held: list[tuple[int | None, str]] | None = None
+        self.closing = False
+        self._send = send
+        self._backlog: deque[dict[str, Any]] = deque()
+        self._draining: asyncio.Task[None] | None = None
+
+    def write(self, text: str) -> None:
+        """Send one frame, now or as soon as the socket takes it. Never waits, never raises."""
+        self._push({"type": "websocket.send", "text": text})
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Close after what was written before."""
+        if not self.closing:
+            self.closing = True
+            self._push({"type": "websocket.close", "code": int(code), "reason": reason}, force=True)
+
+    def release(self, after_seq: int) -> None:
+        """The snapshot is out: send what came meanwhile and is newer."""
+        held, self.held = self.held or [], None
+        texts = [text for seq, text in held if seq is None or seq > after_seq]
+        if texts:
+            self.write("\n".join(texts))
+
+    def _push(self, event: dict[str, Any], *, force: bool = False) -> None:
+        if self.closing and not force:
+            return
+        if self._draining is not None:
+            if len(self._backlog) >= BACKLOG_FRAMES and not force:
+                self._give_up()
+            else:
+                self._backlog.append(event)
+            return
+        coroutine: Any = self._send(event)
+        try:
+            yielded = coroutine.send(None)
+        except StopIteration:
+            FRAMES.inc()
+        except Exception as error:  # the peer is gone; its own receive loop will notice
+            logger.debug("socket %s is gone: %r", self.name, error)
+            self.closing = True
+        else:
+            self._draining = asyncio.get_running_loop().create_task(self._drain(coroutine, yielded))
+
+    async def _drain(self, coroutine: Coroutine[Any, Any, None], yielded: Any) -> None:
+        try:
+            await _continue(coroutine, yielded)
+            while self._backlog:
+                await self._send(self._backlog.popleft())
+        except Exception as error:  # as above
+            logger.debug("socket %s is gone: %r", self.name, error)
+            self.closing = True
+        finally:
+            self._draining = None
+
+    def _give_up(self) -> None:
+        SLOW_CLOSED.inc()
+        self._backlog.clear()
+        self.close(CloseCode.TOO_SLOW, "too slow")
+
+
+class Group:
+    """The sockets of one audience in this process, and what is to be written to them at the next tick."""
+
+    __slots__ = ("members", "pending", "ready", "timer")
+
+    def __init__(self) -> None:
+        self.members: dict[str, Member] = {}
+        self.pending: list[tuple[int | None, str]] = []
+        self.timer: asyncio.TimerHandle | None = None
+        self.ready: asyncio.Task[None] | None = None
+
+
+class Hub:
+    """All sockets of this process, by audience."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._groups: dict[str, Group] = {}
+        self._channel = ""
+        self._subscribed = asyncio.Event()
+        self._tick = settings.REALTIME_TICK_SECONDS
+
+    async def run(self) -> None:
+        """Receive from the layer until cancelled; a layer that fails is asked again."""
+        layer = get_channel_layer()
+        if layer is None:
+            return
+        while True:
+            try:
+                if not self._channel:
+                    self._channel = await layer.new_channel()
+                    for name in list(self._groups):
+                        await layer.group_add(name, self._channel)
+                    self._subscribed.set()
+                self.deliver(await layer.receive(self._channel))
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # supervised loop
+                LAYER_FAILURES.labels("receive").inc()
+                logger.warning("layer failed to receive: %r", error)
+                self._channel = ""
+                self._subscribed.clear()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def join(self, *, member: Member, group: str) -> None:
+        """Add a socket to an audience. When this returns, what is sent to the group from now on reaches it."""
+        entry = self._groups.get(group)
+        if entry is None:
+            entry = self._groups[group] = Group()
+            entry.ready = self._loop.create_task(self._subscribe(group))
+            ROOMS.set(sum(1 for name in self._groups if name.startswith("room.")))
+        entry.members[member.name] = member
+        if entry.ready is not None:
+            await asyncio.shield(entry.ready)
+
+    def leave(self, *, member: Member, group: str) -> None:
+        """Take a socket out of an audience."""
+        entry = self._groups.get(group)
+        if entry is None or entry.members.pop(member.name, None) is None or entry.members:
+            return
+        del self._groups[group]
+        if entry.timer is not None:
+            entry.timer.cancel()
+        ROOMS.set(sum(1 for name in self._groups if name.startswith("room.")))
+        self._loop.create_task(self._unsubscribe(group))
+
+    async def _subscribe(self, group: str) -> None:
+        layer = get_channel_layer()
+        if layer is None:
+            return
+        try:
+            async with asyncio.timeout(LAYER_TIMEOUT_SECONDS):
+                await self._subscribed.wait()
+                await layer.group_add(group, self._channel)
+        except Exception as error:  # the room still works from the database
+            LAYER_FAILURES.labels("subscribe").inc()
+            logger.warning("layer refused a subscription group=%s error=%r", group, error)
+            self._channel = ""  # `run` starts over with every group
+
+    async def _unsubscribe(self, group: str) -> None:
+        layer = get_channel_layer()
+        if layer is None or not self._channel or group in self._groups:
+            return
+        try:
+            async with asyncio.timeout(LAYER_TIMEOUT_SECONDS):
+                await layer.group_discard(group, self._channel)
+            if group in self._groups:  # somebody came back meanwhile
+                await self._subscribe(group)
+        except Exception as error:  # as above
+            LAYER_FAILURES.labels("unsubscribe").inc()
+            logger.warning("layer kept a subscription group=%s error=%r", group, error)
+
+    def deliver(self, message: dict[str, Any]) -> None:
+        """Give one layer message to the local sockets. Kinds that this release does not know are ignored."""
+        entry = self._groups.get(message.get("group", ""))
+        if entry is None:
+            return
+        if message["type"] == "hub.frame":
+            self._add(message["group"], entry, message["seq"], message["text"])
+        elif message["type"] == "hub.close":
+            self._loop.call_later(
+                message["after"], self.close_group, message["group"], message["code"], message["reason"]
+            )
+
+    def send_local(self, *, group: str, text: str) -> None:
+        """Send one document to the group's sockets in this process alone."""
+        entry = self._groups.get(group)
+        if entry is not None:
+            self._add(group, entry, None, text)
+
+    def _add(self, name: str, entry: Group, seq: int | None, text: str) -> None:
+        DOCUMENTS.inc()
+        entry.pending.append((seq, text))
+        if entry.timer is None:  # a quiet tick lies behind: leave at once, then collect
+            self._flush(entry)
+            entry.timer = self._loop.call_later(self._tick, self._on_tick, name)
+
+    def _on_tick(self, name: str) -> None:
+        entry = self._groups.get(name)
+        if entry is None:
+            return
+        if not entry.pending:
+            entry.timer = None
+            return
+        self._flush(entry)
+        entry.timer = self._loop.call_later(self._tick, self._on_tick, name)
+
+    def _flush(self, entry: Group) -> None:
+        pending, entry.pending = entry.pending, []
+        text = "\n".join([text for _, text in pending])
+        for member in list(entry.members.values()):
+            if member.held is None:
+                member.write(text)
+            elif len(member.held) < HOLD_DOCUMENTS:
+                member.held.extend(pending)
+            else:
+                member.close(CloseCode.POSITION_LOST, "too much at once")
+
+    def close_group(self, group: str, code: int, reason: str) -> None:
+        """Close the group's sockets in this process."""
+        entry = self._groups.get(group)
+        for member in list(entry.members.values()) if entry else []:
+            member.close(code, reason)
+
+    def close_all(self, code: int, reason: str) -> None:
+        """Close every socket of this process."""
+        for group in list(self._groups):
+            self.close_group(group, code, reason)
+
+    def local_rooms(self) -> list[str]:
+        """The hexadecimal session ids of the rooms that have sockets here."""
+        return [name.removeprefix("room.") for name in self._groups if name.startswith("room.")]
+
+    def count(self) -> int:
+        """Open sockets in this process."""
+        total = sum(len(entry.members) for name, entry in self._groups.items() if name.startswith("room."))
+        SOCKETS.set(total)
+        return total

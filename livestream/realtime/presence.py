@@ -1,0 +1,111 @@
+"""Who is in a room: leases that sockets refresh and that run out by themselves. Counts are derived, never kept."""
+
+import time
+from collections import defaultdict
+from typing import Protocol
+
+from django.conf import settings
+from redis import asyncio as redis
+
+KEY_SECONDS = 24 * 3600
+
+
+class PresenceStore(Protocol):
+    """Leases of connections, by room."""
+
+    async def touch(self, *, room: str, leases: dict[str, str]) -> None:
+        """Take or refresh leases: connection name -> person."""
+
+    async def drop(self, *, room: str, connection: str) -> None:
+        """Give a lease up. Dropping an unknown one changes nothing."""
+
+    async def people(self, *, room: str) -> set[str]:
+        """The persons with at least one lease in force."""
+
+    async def first_visit(self, *, room: str, person: str) -> bool:
+        """Note a person; whether it is for the first time."""
+
+
+class MemoryPresence:
+    """Presence of a single process."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, dict[str, tuple[str, float]]] = defaultdict(dict)
+        self._seen: dict[str, set[str]] = defaultdict(set)
+
+    async def touch(self, *, room: str, leases: dict[str, str]) -> None:
+        until = time.monotonic() + settings.PRESENCE_LEASE_SECONDS
+        self._rooms[room].update({name: (person, until) for name, person in leases.items()})
+
+    async def drop(self, *, room: str, connection: str) -> None:
+        leases = self._rooms.get(room)
+        if leases is not None:
+            leases.pop(connection, None)
+            if not leases:
+                del self._rooms[room]
+
+    async def people(self, *, room: str) -> set[str]:
+        now = time.monotonic()
+        leases = self._rooms.get(room, {})
+        for name in [name for name, (_, until) in leases.items() if until < now]:
+            del leases[name]
+        return {person for person, _ in leases.values()}
+
+    async def first_visit(self, *, room: str, person: str) -> bool:
+        if person in self._seen[room]:
+            return False
+        self._seen[room].add(person)
+        return True
+
+
+class RedisPresence:
+    """Presence that several processes share: one sorted set a room, scored by when the lease runs out."""
+
+    def __init__(self, url: str) -> None:
+        self._redis: redis.Redis = redis.Redis.from_url(
+            url, socket_timeout=2, socket_connect_timeout=2, health_check_interval=10
+        )
+
+    async def touch(self, *, room: str, leases: dict[str, str]) -> None:
+        until = time.time() + settings.PRESENCE_LEASE_SECONDS
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(self._leases(room), {f"{name}|{person}": until for name, person in leases.items()})
+            pipe.hset(self._names(room), mapping=leases)  # type: ignore[arg-type]
+            pipe.expire(self._leases(room), KEY_SECONDS)
+            pipe.expire(self._names(room), KEY_SECONDS)
+            await pipe.execute()
+
+    async def drop(self, *, room: str, connection: str) -> None:
+        person = await self._redis.hget(self._names(room), connection)
+        if person is not None:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.zrem(self._leases(room), f"{connection}|{person.decode()}")
+                pipe.hdel(self._names(room), connection)
+                await pipe.execute()
+
+    async def people(self, *, room: str) -> set[str]:
+        now = time.time()
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zremrangebyscore(self._leases(room), "-inf", now)
+            pipe.zrange(self._leases(room), 0, -1)
+            _, members = await pipe.execute()
+        return {member.decode().partition("|")[2] for member in members}
+
+    async def first_visit(self, *, room: str, person: str) -> bool:
+        key = f"presence:{room}:seen"
+        added = await self._redis.sadd(key, person)
+        await self._redis.expire(key, KEY_SECONDS)
+        return bool(added)
+
+    @staticmethod
+    def _leases(room: str) -> str:
+        return f"presence:{room}:leases"
+
+    @staticmethod
+    def _names(room: str) -> str:
+        return f"presence:{room}:names"
+
+
+def presence_store() -> PresenceStore:
+    """The store that the settings ask for."""
+    return RedisPresence(settings.REDIS_URL) if settings.REDIS_URL else MemoryPresence()

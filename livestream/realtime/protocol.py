@@ -1,0 +1,88 @@
+"""The room socket's wire format: documents, commands, replies, close codes. Described in docs/protocol.md."""
+
+import json
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, NoReturn
+
+from livestream.errors import DomainError, Invalid
+
+MAX_COMMANDS_PER_FRAME = 20
+MAX_REF_LENGTH = 64
+
+
+class CloseCode(IntEnum):
+    """Why the server closes. 40xx: reconnect now; 41xx: reconnect after a delay; 44xx: do not come back."""
+
+    UNSUPPORTED = 1003
+    TOO_BIG = 1009
+    RESTARTING = 4000
+    TOO_SLOW = 4001
+    POSITION_LOST = 4002
+    OVERLOADED = 4100
+    NOT_SIGNED_IN = 4401
+    NOT_ALLOWED = 4403
+    NO_SUCH_SESSION = 4404
+    SESSION_ENDED = 4410
+    FLOODING = 4429
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a client asks for. `ref` is its own name for the request; the reply repeats it."""
+
+    ref: str | None
+    op: str
+    data: dict[str, Any]
+
+
+class FrameError(Invalid):
+    """A frame that holds no command. `ref` is kept when it could be read, so that the client can match the reply."""
+
+    def __init__(self, code: str, message: str, ref: str | None = None) -> None:
+        super().__init__(code, message)
+        self.ref = ref
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return result
+
+
+def encode(document: dict[str, Any]) -> str:
+    """One document as it goes over the wire; holds no newline."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def parse_command(line: str) -> Command:
+    """The command in one line of a client's frame. Raises FrameError, and nothing else, for anything else."""
+    try:
+        document = json.loads(line, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError):
+        raise FrameError("frame.bad_json", "That was not JSON.") from None
+    if not isinstance(document, dict):
+        raise FrameError("frame.bad_shape", "Send an object with id, op and data.")
+    ref, op, data = document.get("id"), document.get("op"), document.get("data", {})
+    if ref is not None and (not isinstance(ref, str) or len(ref) > MAX_REF_LENGTH or not ref.isprintable()):
+        raise FrameError("frame.bad_shape", f"id is a text of at most {MAX_REF_LENGTH} characters.")
+    if not isinstance(op, str) or len(op) > 64:
+        raise FrameError("frame.bad_shape", "op is the name of an operation.", ref)
+    if not isinstance(data, dict):
+        raise FrameError("frame.bad_shape", "data is an object.", ref)
+    return Command(ref=ref, op=op, data=data)
+
+
+def reply_ok(ref: str | None, data: dict[str, Any]) -> str:
+    """The answer to a command that was carried out."""
+    return encode({"re": ref, "ok": True, "data": data})
+
+
+def reply_error(ref: str | None, error: DomainError) -> str:
+    """The answer to a command that was not."""
+    return encode({"re": ref, "ok": False, "error": error.as_dict()})

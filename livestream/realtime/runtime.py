@@ -1,0 +1,185 @@
+"""What a web process runs beside its requests: sender, hub, presence, beats, and the composition's own tasks.
+
+Started by the ASGI lifespan; a server without lifespan (daphne) starts it with the first socket.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+
+from livestream.identifiers import process_name
+from livestream.realtime import fanout
+from livestream.realtime.groups import room_group
+from livestream.realtime.hub import Hub
+from livestream.realtime.presence import presence_store
+from livestream.realtime.protocol import CloseCode, encode
+
+DATABASE_THREADS = 8
+PRESENCE_TICK_SECONDS = 1.0
+LEASE_REFRESH_SECONDS = 10.0
+RESTART_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_executor = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
+
+
+async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a synchronous function that uses the database. The one place that chooses the threads for it."""
+    hop = database_sync_to_async(function, thread_sensitive=False, executor=_executor)
+    return await hop(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the composition gives the kernel, which knows no session. All run in a database thread but the last."""
+
+    positions: Callable[[list[UUID]], dict[UUID, tuple[str, int]]] = lambda ids: {}
+    viewers_changed: Callable[[UUID, int, int], None] = lambda session_id, count, newcomers: None
+    background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
+
+
+@dataclass
+class Presences:
+    """The local sockets of one room and what was last told about it."""
+
+    leases: dict[str, str] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+    newcomers: int = 0
+    told: int | None = None
+
+
+_hooks = Hooks()
+_current: "Runtime | None" = None
+
+
+def configure(hooks: Hooks) -> None:
+    """Give the kernel its hooks; called once, by the composition."""
+    global _hooks
+    _hooks = hooks
+
+
+class Runtime:
+    """The realtime half of one web process."""
+
+    def __init__(self) -> None:
+        self.name = process_name()
+        self.loop = asyncio.get_running_loop()
+        self.hub = Hub()
+        self.presence = presence_store()
+        self.draining = False
+        self._rooms: dict[UUID, Presences] = {}
+        self._sender = fanout.Sender(self.hub)
+        fanout.bind(self._sender)
+        jobs: list[Callable[[], Awaitable[None]]] = [
+            self._sender.run,
+            self.hub.run,
+            self._beats,
+            self._counts,
+            self._refresh,
+            *_hooks.background,
+        ]
+        self._tasks = [self.loop.create_task(self._supervise(job)) for job in jobs]
+
+    @staticmethod
+    async def _supervise(job: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await job()
+                return
+            except Exception:
+                logger.exception("background job failed, starting it again job=%s", job.__qualname__)
+                await asyncio.sleep(RESTART_SECONDS)
+
+    async def enter(self, *, session_id: UUID, connection: str, person: str, counted: bool) -> None:
+        """A socket is in a room. Hosts are there too, but are no viewers (`counted` False)."""
+        room = self._rooms.setdefault(session_id, Presences())
+        if not counted:
+            room.hidden.add(person)
+            return
+        room.leases[connection] = person
+        await self.presence.touch(room=session_id.hex, leases={connection: person})
+        if await self.presence.first_visit(room=session_id.hex, person=person):
+            room.newcomers += 1
+
+    async def exit(self, *, session_id: UUID, connection: str) -> None:
+        """A socket has left a room."""
+        room = self._rooms.get(session_id)
+        if room is not None and room.leases.pop(connection, None) is not None:
+            await self.presence.drop(room=session_id.hex, connection=connection)
+
+    async def viewers(self, session_id: UUID) -> int:
+        """How many different people watch, in all processes."""
+        return len(await self.presence.people(room=session_id.hex))
+
+    async def _counts(self) -> None:
+        while True:
+            await asyncio.sleep(PRESENCE_TICK_SECONDS)
+            self.hub.count()
+            for session_id in list(self._rooms):
+                await self._count(session_id, self._rooms[session_id])
+
+    async def _count(self, session_id: UUID, room: Presences) -> None:
+        count = await self.viewers(session_id)
+        if count != room.told or room.newcomers:
+            newcomers, room.newcomers, room.told = room.newcomers, 0, count
+            now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+            document = encode({"type": "viewers", "ts": now, "data": {"count": count}})
+            self.hub.send_local(group=room_group(session_id), text=document)
+            await in_database(_hooks.viewers_changed, session_id, count, newcomers)
+        if not room.leases and session_id.hex not in self.hub.local_rooms():
+            self._rooms.pop(session_id, None)
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_REFRESH_SECONDS)
+            for session_id, room in list(self._rooms.items()):
+                if room.leases:
+                    await self.presence.touch(room=session_id.hex, leases=dict(room.leases))
+
+    async def _beats(self) -> None:
+        while True:
+            await asyncio.sleep(settings.REALTIME_BEAT_SECONDS)
+            rooms = [UUID(hex=name) for name in self.hub.local_rooms()]
+            if not rooms:
+                continue
+            for session_id, (epoch, seq) in (await in_database(_hooks.positions, rooms)).items():
+                text = encode({"type": "beat", "data": {"epoch": epoch, "seq": seq}})
+                self.hub.send_local(group=room_group(session_id), text=text)
+
+    async def stop(self) -> None:
+        """Tell every socket to come back elsewhere, then end the tasks."""
+        self.draining = True
+        self.hub.close_all(CloseCode.RESTARTING, "restarting")
+        await asyncio.sleep(0.1 + random.random() * 0.1)  # noqa: S311 - lets the close frames leave
+        fanout.bind(None)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def current() -> Runtime:
+    """The runtime of the running loop, started when there is none."""
+    global _current
+    if _current is None or _current.loop is not asyncio.get_running_loop():
+        _current = Runtime()
+    return _current
+
+
+async def stop() -> None:
+    """Stop the running loop's runtime, if there is one."""
+    global _current
+    if _current is not None and _current.loop is asyncio.get_running_loop():
+        await _current.stop()
+        _current = None

@@ -1,0 +1,314 @@
+"""Every setting of the product, read from the environment (see .env.example).
+
+Each variable may also come from a file: NAME_FILE holds the path. Unconfigured, the product runs whole on one
+machine: SQLite, an in-process channel layer and the built-in media node.
+"""
+
+import hashlib
+import hmac
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+from csp.constants import NONE, SELF
+
+from livestream.secrets_file import persistent_secret
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.FileAwareEnv()
+environ.Env.read_env(BASE_DIR / ".env")
+
+DEBUG = env.bool("DEBUG", default=False)
+DEMO = env.bool("DEMO", default=False)
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+SECRET_KEY = env.str("SECRET_KEY", default="") or persistent_secret(DATA_DIR / "secret_key")
+
+
+def derived_secret(purpose: str) -> str:
+    """A secret of its own for one purpose, the same in every process that shares SECRET_KEY."""
+    return hmac.new(SECRET_KEY.encode(), f"livestream:{purpose}".encode(), hashlib.sha256).hexdigest()
+
+
+# ---- Web ---------------------------------------------------------------------------------------------------------
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+TRUSTED_ORIGINS = env.list("TRUSTED_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS = TRUSTED_ORIGINS
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+HTTPS = env.bool("HTTPS", default=False)
+
+INSTALLED_APPS = [
+    "daphne",
+    "livestream.admin_site.LivestreamAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "csp",
+    "livestream",
+    "accounts",
+    "streams",
+    "chat",
+    "tokens",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "livestream.headers.permissions_policy",
+]
+
+ROOT_URLCONF = "livestream.urls"
+ASGI_APPLICATION = "livestream.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "livestream.headers.page_context",
+            ],
+        },
+    },
+]
+
+# ---- Database ----------------------------------------------------------------------------------------------------
+
+DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
+DATABASES: dict[str, dict[str, Any]] = {"default": environ.Env.db_url_config(DATABASE_URL)}
+
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # IMMEDIATE: a writer waits for the lock at BEGIN instead of failing when a read turns into a write.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 5,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+else:
+    statement_timeout = env.int("DATABASE_STATEMENT_TIMEOUT_SECONDS", default=5)
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"]["OPTIONS"] = {
+        "pool": {
+            "min_size": 1,
+            "max_size": env.int("DATABASE_POOL_SIZE", default=12),
+            "timeout": 3,
+            "max_lifetime": 1800,
+        },
+        "options": (
+            f"-c statement_timeout={statement_timeout}s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s"
+        ),
+    }
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# ---- Realtime ----------------------------------------------------------------------------------------------------
+
+REDIS_URL = env.str("REDIS_URL", default="")
+
+if REDIS_URL:
+    # socket_timeout above redis-py 8's five-second default, which ends an idle layer's receive().
+    CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {
+                "hosts": [
+                    {
+                        "address": REDIS_URL,
+                        "socket_timeout": 15,
+                        "socket_connect_timeout": 2,
+                        "health_check_interval": 10,
+                    }
+                ],
+                "prefix": "livestream",
+            },
+        }
+    }
+else:
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 10_000}}}
+
+# Tickets, rate limits and other things that may be forgotten. One process needs no server for them.
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+
+# How long a room collects events before it writes them to its sockets as one frame; the first after a quiet tick
+# leaves at once.
+REALTIME_TICK_SECONDS = 0.01
+REALTIME_MAX_FRAME_BYTES = 16 * 1024
+REALTIME_BEAT_SECONDS = 5.0
+REALTIME_CLOSE_AFTER_END_SECONDS = env.float("CLOSE_AFTER_END_SECONDS", default=60.0)
+PRESENCE_LEASE_SECONDS = 30
+
+# ---- Accounts ----------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+AUTHENTICATION_BACKENDS = ["accounts.backends.LimitedModelBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SOCKET_TICKET_SECONDS = 30
+
+# ---- API ---------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["livestream.api.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "livestream.api.CreatedCursorPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "livestream.api.exception_handler",
+    "PAGE_SIZE": 30,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+    "SIGNING_KEY": derived_secret("jwt"),
+    "CHECK_REVOKE_TOKEN": True,
+    "UPDATE_LAST_LOGIN": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Livestream",
+    "DESCRIPTION": "Live shows that sell: sessions, chat, media tokens. The room socket is in docs/protocol.md.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+}
+API_MAX_BODY_BYTES = 256 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+# ---- Media -------------------------------------------------------------------------------------------------------
+
+MEDIA_PROVIDER = env.str("MEDIA_PROVIDER", default="builtin")
+PROVIDERS = {"builtin": "streams.providers.builtin.BuiltinProvider"}
+
+MEDIA_SECRET = env.str("MEDIA_SECRET", default="") or derived_secret("media")
+MEDIA_NODE = env.str("MEDIA_NODE", default="local")
+MEDIA_UDP_PORT = env.int("MEDIA_UDP_PORT", default=8189)
+MEDIA_HTTP_PORT = env.int("MEDIA_HTTP_PORT", default=8190)
+MEDIA_HTTP_HOST = env.str("MEDIA_HTTP_HOST", default="127.0.0.1")
+MEDIA_PUBLIC_ADDRESSES = env.list("MEDIA_PUBLIC_ADDRESSES", default=[])
+MEDIA_URL_INTERNAL = env.str("MEDIA_URL_INTERNAL", default=f"http://127.0.0.1:{MEDIA_HTTP_PORT}").rstrip("/")
+MEDIA_WEBHOOK_URL = env.str(
+    "MEDIA_WEBHOOK_URL", default=f"http://127.0.0.1:{env.int('PORT', default=8000)}/webhooks/builtin/"
+)
+MEDIA_TOKEN_SECONDS = 600
+MEDIA_MAX_PEERS = env.int("MEDIA_MAX_PEERS", default=1000)
+MEDIA_MAX_BITRATE = env.int("MEDIA_MAX_BITRATE", default=2_500_000)
+TURN_URLS = env.list("TURN_URLS", default=[])
+TURN_SECRET = env.str("TURN_SECRET", default="")
+FFMPEG_PATH = env.str("FFMPEG_PATH", default="")
+
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
+# ---- Sessions ----------------------------------------------------------------------------------------------------
+
+# A session that was made but never started ends by itself; so does one whose host never sent a picture.
+SESSION_START_TIMEOUT_SECONDS = env.int("SESSION_START_TIMEOUT_SECONDS", default=24 * 3600)
+HOST_ARRIVAL_SECONDS = env.int("HOST_ARRIVAL_SECONDS", default=600)
+PAUSE_TIMEOUT_SECONDS = env.int("PAUSE_TIMEOUT_SECONDS", default=4 * 3600)
+JANITOR_SECONDS = env.float("JANITOR_SECONDS", default=2.0)
+POSTER_MAX_BYTES = 512 * 1024
+
+# ---- Files, language, security -----------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+MEDIA_ROOT = DATA_DIR / "files"
+MEDIA_URL = "/files/"
+# A production image runs collectstatic; a checkout serves straight from the source folders.
+COLLECTED = (STATIC_ROOT / "staticfiles.json").exists() and not DEMO and not DEBUG
+WHITENOISE_USE_FINDERS = not COLLECTED
+WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "livestream.static_storage.ModuleManifestStorage"
+        if COLLECTED or "collectstatic" in sys.argv
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_SUBDOMAINS", default=False)
+if env.bool("BEHIND_TLS_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "media-src": [SELF, "blob:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"django.request": {"level": "ERROR"}, "daphne": {"level": "WARNING"}},
+}

@@ -1,0 +1,61 @@
+"""Credentials that were handed out. A secret itself is never stored, only its SHA-256."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from streams.models import StreamSession
+
+
+class IssuedToken(models.Model):
+    """A media token that was given to somebody for one session."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="media_tokens"
+    )
+    session = models.ForeignKey(StreamSession, models.CASCADE, related_name="media_tokens")
+    provider = models.CharField(max_length=20)
+    token_hash = models.CharField(max_length=64, unique=True)
+    channel_id = models.CharField(max_length=64)
+    uid = models.CharField(max_length=64)
+    role = models.CharField(max_length=10)
+    privileges = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(expires_at__gt=models.F("created_at")), name="token_has_a_life")
+        ]
+        indexes = [
+            models.Index(fields=["session", "user", "-created_at"], name="token_by_holder"),
+            models.Index(fields=["expires_at"], name="token_by_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.role} of {self.uid}"
+
+
+class StreamKey(models.Model):
+    """A key with which an encoder goes live as somebody; shown once, then only its hash is known."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="stream_keys")
+    session = models.ForeignKey(StreamSession, models.CASCADE, null=True, blank=True, related_name="stream_keys")
+    key_hash = models.CharField(max_length=64, unique=True)
+    hint = models.CharField(max_length=4, help_text="The last four characters, to tell keys apart.")
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["user", "-created_at"], name="stream_key_by_user")]
+
+    def __str__(self) -> str:
+        return f"…{self.hint}"
