@@ -1,0 +1,139 @@
+"""Signed grants: who may publish or watch in which session, and who may control the node.
+
+Both are JSON Web Tokens signed with HMAC-SHA256 (RFC 7519, RFC 7518 section 3.2) by the secret that web
+and node share. Pure functions without a clock of their own when `now` is given.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import jwt
+
+Role = Literal["publisher", "subscriber"]
+
+ISSUER = "livestream"
+AUDIENCE = "media"
+CONTROL_AUDIENCE = "media-control"
+LEEWAY_SECONDS = 60
+CONTROL_LIFETIME_SECONDS = 30
+# A revocation is remembered this long, so no grant may live longer.
+LIFETIME_LIMIT_SECONDS = 24 * 3600
+TOKEN_LIMIT_CHARACTERS = 4096
+
+
+class GrantInvalid(Exception):
+    """A token that proves nothing. `code` is the same for every cause; `reason` is for debug logs only."""
+
+    def __init__(self, reason: str, code: str = "media.bad_token") -> None:
+        super().__init__(code)
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a media token says. Times are Unix seconds; fractions are kept, so that a revocation in the
+    same second as a new grant tells them apart."""
+
+    sub: str
+    jti: str
+    session: str
+    role: Role
+    name: str
+    node: str
+    iat: float
+    exp: float
+
+
+def grant_sign(*, grant: Grant, secret: str) -> str:
+    """The token of a grant."""
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": grant.sub,
+        "jti": grant.jti,
+        "session": grant.session,
+        "role": grant.role,
+        "name": grant.name,
+        "node": grant.node,
+        "iat": grant.iat,
+        "exp": grant.exp,
+    }
+    return jwt.encode(claims, secret, algorithm="HS256")
+
+
+def grant_verify(*, token: str, secret: str, now: float | None = None) -> Grant:
+    """The grant in a token, valid until 60 s after its expiry. Raises GrantInvalid for everything else."""
+    now = time.time() if now is None else now
+    claims = _signed_claims(token=token, secret=secret, audience=AUDIENCE)
+    grant = _grant_of(claims)
+    if now > grant.exp + LEEWAY_SECONDS:
+        raise GrantInvalid("expired")
+    if grant.exp - grant.iat > LIFETIME_LIMIT_SECONDS or grant.iat > now + LEEWAY_SECONDS:
+        raise GrantInvalid("lifetime")
+    return grant
+
+
+def control_sign(*, secret: str, node: str, now: float | None = None) -> str:
+    """A token for the control API of one node, good for 30 s."""
+    now = time.time() if now is None else now
+    claims = {"iss": ISSUER, "aud": CONTROL_AUDIENCE, "node": node, "iat": now,
+              "exp": now + CONTROL_LIFETIME_SECONDS}
+    return jwt.encode(claims, secret, algorithm="HS256")
+
+
+def control_verify(*, token: str, secret: str, node: str, now: float | None = None) -> None:
+    """Raises GrantInvalid unless the token controls this node now."""
+    now = time.time() if now is None else now
+    claims = _signed_claims(token=token, secret=secret, audience=CONTROL_AUDIENCE)
+    if claims.get("node") != node:
+        raise GrantInvalid("node")
+    expires, issued = _time(claims, "exp"), _time(claims, "iat")
+    if now > expires or expires - issued > CONTROL_LIFETIME_SECONDS:
+        raise GrantInvalid("expired")
+
+
+def _signed_claims(*, token: str, secret: str, audience: str) -> dict[str, Any]:
+    if len(token) > TOKEN_LIMIT_CHARACTERS:
+        raise GrantInvalid("size")
+    # Expiry is judged by the callers, whose leeway and clock differ from the library's.
+    options: Any = {"verify_exp": False, "verify_iat": False, "require": ["iss", "aud", "iat", "exp"]}
+    try:
+        return jwt.decode(
+            token, secret, algorithms=["HS256"], audience=audience, issuer=ISSUER, options=options
+        )
+    except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        raise GrantInvalid(type(error).__name__) from None
+
+
+def _grant_of(claims: dict[str, Any]) -> Grant:
+    role = claims.get("role")
+    if role not in ("publisher", "subscriber"):
+        raise GrantInvalid("role")
+    return Grant(
+        sub=_text(claims, "sub"),
+        jti=_text(claims, "jti"),
+        session=_text(claims, "session"),
+        role=cast(Role, role),
+        name=_text(claims, "name", empty=True),
+        node=_text(claims, "node", empty=True),
+        iat=_time(claims, "iat"),
+        exp=_time(claims, "exp"),
+    )
+
+
+def _text(claims: dict[str, Any], key: str, *, empty: bool = False) -> str:
+    value = claims.get(key, "" if empty else None)
+    if not isinstance(value, str) or len(value) > 255 or not (value or empty):
+        raise GrantInvalid(key)
+    return value
+
+
+def _time(claims: dict[str, Any], key: str) -> float:
+    value = claims.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**40:
+        raise GrantInvalid(key)
+    return float(value)

@@ -1,0 +1,61 @@
+"""Where a key frame starts, seen from the payload's first bytes without decoding.
+
+VP8: RFC 7741 section 4.2 and 4.3; H.264: RFC 6184 section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+_NAL_IDR = 5
+_NAL_PARAMETERS = 7
+_NAL_AGGREGATE = 24
+_NAL_FRAGMENT = 28
+
+
+def vp8_keyframe_start(payload: bytes) -> bool:
+    """Whether this is the first packet of a VP8 key frame."""
+    if not payload or payload[0] & 0x1F != 0x10:
+        return False
+    at = 1
+    if payload[0] & 0x80:
+        at = _after_vp8_extension(payload)
+    return 0 < at < len(payload) and not payload[at] & 0x01
+
+
+def h264_keyframe_start(payload: bytes) -> bool:
+    """Whether this packet opens a picture that can be decoded by itself: parameter sets, or an IDR."""
+    if not payload:
+        return False
+    kind = payload[0] & 0x1F
+    if kind == _NAL_AGGREGATE:
+        return len(payload) > 3 and payload[3] & 0x1F in (_NAL_IDR, _NAL_PARAMETERS)
+    if kind == _NAL_FRAGMENT:
+        return len(payload) > 1 and payload[1] & 0x9F == 0x80 | _NAL_IDR
+    return kind in (_NAL_IDR, _NAL_PARAMETERS)
+
+
+def any_packet(payload: bytes) -> bool:
+    """For streams without key frames: every packet with content is a fit start."""
+    return bool(payload)
+
+
+def keyframe_detector(codec: str) -> Callable[[bytes], bool]:
+    """The detector for an upper-case codec name."""
+    return {"VP8": vp8_keyframe_start, "H264": h264_keyframe_start}.get(codec, any_packet)
+
+
+def _after_vp8_extension(payload: bytes) -> int:
+    """Where the VP8 frame begins behind its extended descriptor; 0 when cut short."""
+    if len(payload) < 2:
+        return 0
+    flags, at = payload[1], 2
+    if flags & 0x80:
+        if len(payload) <= at:
+            return 0
+        at += 2 if payload[at] & 0x80 else 1
+    if flags & 0x40:
+        at += 1
+    if flags & 0x30:
+        at += 1
+    return at
