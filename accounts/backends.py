@@ -1,15 +1,22 @@
-"""Signing in with name and password, with a limit on guesses that counts before the hasher runs."""
+"""Signing in with name and password: pages, API and admin all come through here."""
 
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.backends import ModelBackend
+from django.db.models.functions import Lower
 from django.http import HttpRequest
 
 from accounts.models import User
+from accounts.sign_in import password_tries
+from livestream.api import client_address
 
 
 class LimitedModelBackend(ModelBackend):
-    """Django's backend; the limit is in `accounts.services`."""
+    """Django's backend with a limit on wrong tries, and with names in any case.
+
+    Raises TooMany, and Unavailable when too many hashes wait; `accounts.forms` turns them into sentences on a page.
+    """
 
     def authenticate(
         self,
@@ -18,4 +25,26 @@ class LimitedModelBackend(ModelBackend):
         password: str | None = None,
         **kwargs: Any,
     ) -> User | None:
-        return super().authenticate(request, username=username, password=password, **kwargs)  # type: ignore[return-value]
+        """The person, or None for a wrong name or password, which take the same time."""
+        if username is None or password is None:
+            return None
+        address = client_address(request) if request is not None else ""
+        with password_tries(username=username, address=address) as tries:
+            user = _named(username)
+            if user is None:
+                User().set_password(password)
+            elif user.check_password(password) and self.user_can_authenticate(user):
+                tries.give_back()
+                return user
+        return None
+
+    async def aauthenticate(self, request: HttpRequest | None, **kwargs: Any) -> User | None:  # type: ignore[override]
+        """The same; Django's own would go around the limit."""
+        return await sync_to_async(self.authenticate)(request, **kwargs)
+
+
+def _named(username: str) -> User | None:
+    if not username.isascii() or not username.isprintable():
+        return None  # nobody is called so, and a database may refuse to look for it
+    lowered = User.objects.alias(lowered=Lower("username"))
+    return lowered.filter(lowered=username.lower()).first()

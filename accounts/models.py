@@ -25,7 +25,7 @@ class User(AbstractUser):
     )
     display_name = models.CharField(max_length=50, blank=True, validators=[MaxLengthValidator(50)])
 
-    objects = UserManager()
+    objects = UserManager()  # type: ignore[misc]
 
     class Meta(AbstractUser.Meta):
         constraints = [models.UniqueConstraint(Lower("username"), name="username_unique_in_any_case")]

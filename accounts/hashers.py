@@ -1,0 +1,41 @@
+"""The password hasher, a few at a time."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.contrib.auth.hashers import Argon2PasswordHasher
+
+from livestream.errors import Unavailable
+
+AT_ONCE = 2
+WAIT_SECONDS = 10.0
+
+_slots = threading.BoundedSemaphore(AT_ONCE)
+
+
+@contextmanager
+def _slot() -> Iterator[None]:
+    if not _slots.acquire(timeout=WAIT_SECONDS):
+        raise Unavailable(retry_after=WAIT_SECONDS)
+    try:
+        yield
+    finally:
+        _slots.release()
+
+
+class BoundedArgon2PasswordHasher(Argon2PasswordHasher):
+    """Django's Argon2, at most two at a time in a process: one takes about 100 MiB, and anybody may ask for one.
+
+    The hashes are the same as Django's. Raises Unavailable when none of the running ones ends in time.
+    """
+
+    def encode(self, password: str, salt: str) -> str:
+        """Hash a new password."""
+        with _slot():
+            return str(super().encode(password, salt))
+
+    def verify(self, password: str, encoded: str) -> bool:
+        """Whether the password is the one that was hashed."""
+        with _slot():
+            return bool(super().verify(password, encoded))

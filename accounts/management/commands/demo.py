@@ -1,0 +1,21 @@
+"""`manage.py demo`: the people of the demonstration mode."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.people import DEMO_PASSWORD, demo_people_create
+
+
+class Command(BaseCommand):
+    """Makes the demo people; again and again if need be."""
+
+    help = "Make the demo people (only with DEMO=1)."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            people = demo_people_create()
+        except RuntimeError as error:
+            raise CommandError(str(error)) from None
+        names = ", ".join(user.username for user in people)
+        self.stdout.write(f"Demo people: {names}; password: {DEMO_PASSWORD}")

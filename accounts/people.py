@@ -1,0 +1,103 @@
+"""The moderators' group, and the people of the demonstration mode."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+
+from accounts.models import User
+
+MODERATORS = "Moderators"
+DEMO_PASSWORD = "demo"  # noqa: S105 - printed by `make run`, and only there in the demonstration mode
+
+# What moderators may do in the admin. Evidence (messages, the audit trail) can be read and not changed.
+MODERATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
+    "accounts.user": ("view",),
+    "streams.streamsession": ("view", "change"),
+    "streams.sessionsettings": ("view",),
+    "streams.sessiontransition": ("view",),
+    "streams.sessionevent": ("view",),
+    "streams.participant": ("view",),
+    "streams.sessionmoderator": ("view",),
+    "streams.guestrequest": ("view",),
+    "streams.auditentry": ("view",),
+    "streams.recording": ("view",),
+    "streams.post": ("view",),
+    "streams.viewersample": ("view",),
+    "streams.reactiontotal": ("view",),
+    "streams.gifttransaction": ("view",),
+    "chat.chatmessage": ("view", "change"),
+    "chat.messagereport": ("view", "change"),
+    "chat.sanction": ("view", "change"),
+    "chat.blockedterm": ("view", "change", "add", "delete"),
+}
+
+
+@dataclass(frozen=True)
+class DemoPerson:
+    """Somebody to try the product as."""
+
+    username: str
+    display_name: str
+    is_staff: bool = False
+    is_superuser: bool = False
+
+
+DEMO_PEOPLE = (
+    DemoPerson("seller", "Sam the seller"),
+    DemoPerson("buyer", "Bea"),
+    DemoPerson("buyer2", "Ben"),
+    DemoPerson("moderator", "Mo", is_staff=True),
+    DemoPerson("admin", "Ada", is_staff=True, is_superuser=True),
+)
+
+
+def moderators_group_ensure() -> Group:
+    """The group of the moderators with exactly the permissions above. Doing it again changes nothing."""
+    codenames = {
+        (model.partition(".")[0], f"{verb}_{model.partition('.')[2]}")
+        for model, verbs in MODERATOR_PERMISSIONS.items()
+        for verb in verbs
+    }
+    known = Permission.objects.select_related("content_type")
+    wanted = [
+        permission
+        for permission in known.filter(content_type__app_label__in={app for app, _ in codenames})
+        if (permission.content_type.app_label, permission.codename) in codenames
+    ]
+    if len(wanted) != len(codenames):
+        raise RuntimeError("a moderator permission does not exist; run migrate first")
+    with transaction.atomic():
+        group, _ = Group.objects.get_or_create(name=MODERATORS)
+        group.permissions.set(wanted)
+    return group
+
+
+def demo_people_create() -> list[User]:
+    """Make the demonstration people that are missing; those that exist stay as they are.
+
+    Their password is public, so this raises RuntimeError anywhere but in the demonstration mode.
+    """
+    if not settings.DEMO:
+        raise RuntimeError("demo people exist only in the demonstration mode (DEMO=1): everybody knows their password")
+    moderators = moderators_group_ensure()
+    existing = {user.username: user for user in User.objects.filter(username__in=[p.username for p in DEMO_PEOPLE])}
+    return [existing.get(person.username) or _demo_person_create(person, moderators) for person in DEMO_PEOPLE]
+
+
+def _demo_person_create(person: DemoPerson, moderators: Group) -> User:
+    with transaction.atomic():
+        user, made = User.objects.get_or_create(
+            username=person.username,
+            defaults={
+                "display_name": person.display_name,
+                "password": make_password(DEMO_PASSWORD),
+                "is_staff": person.is_staff,
+                "is_superuser": person.is_superuser,
+            },
+        )
+        if made and person.is_staff:
+            user.groups.add(moderators)
+    return user

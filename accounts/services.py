@@ -1,0 +1,172 @@
+"""What can be done with accounts."""
+
+import logging
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Lower
+
+from accounts.models import User
+from accounts.names import clean_display_name, is_reserved
+from accounts.sign_in import password_tries
+from accounts.tickets import tickets_withdraw
+from livestream.actors import Actor, require_signed_in
+from livestream.errors import Conflict, Invalid, Missing
+from livestream.events import close_user
+from livestream.realtime.protocol import CloseCode
+
+MAX_PASSWORD_LENGTH = 256
+
+logger = logging.getLogger(__name__)
+
+
+def user_register(*, username: str, password: str, display_name: str = "", email: str = "") -> User:
+    """A new account. Raises Invalid with `fields`, and Conflict for a name that is taken."""
+    fields: dict[str, list[str]] = {}
+    user = User(username=username.strip(), email=email.strip())
+    try:
+        user.display_name = allowed_display_name(display_name)
+    except Invalid as error:
+        fields["display_name"] = [error.message]
+    _collect(fields, user)
+    if "username" not in fields and is_reserved(user.username):
+        fields["username"] = ["That name is reserved. Choose another."]
+    password_problems = _password_problems(password, user)
+    if password_problems:
+        fields["password"] = password_problems
+    if fields:
+        raise _invalid(fields)
+    if username_taken(username=user.username):
+        raise _taken()
+    user.password = make_password(password)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError:
+        raise _taken() from None
+    logger.info("account made user=%s", user.pk)
+    return user
+
+
+def profile_update(*, actor: Actor, display_name: str | None = None, email: str | None = None) -> User:
+    """Change what a person says of themselves; None leaves a thing as it is. Raises Invalid with `fields`."""
+    user = get_user(user_id=require_signed_in(actor))
+    changed: list[str] = []
+    if display_name is not None:
+        try:
+            user.display_name = allowed_display_name(display_name, is_staff=user.is_staff)
+        except Invalid as error:
+            raise _invalid({"display_name": [error.message]}) from None
+        changed.append("display_name")
+    if email is not None:
+        user.email = email.strip()
+        changed.append("email")
+    fields: dict[str, list[str]] = {}
+    _collect(fields, user, only=changed)
+    if fields:
+        raise _invalid(fields)
+    if changed:
+        user.save(update_fields=changed)
+    return user
+
+
+def password_change(*, actor: Actor, old_password: str, new_password: str, address: str) -> User:
+    """A new password, by somebody who knows the old one. Everything that the old one let in is thrown out.
+
+    Sessions and JWTs end by themselves, as they hold a hash of the password; a page that wants to stay signed in calls
+    `update_session_auth_hash` with the user that this returns. Raises TooMany after too many wrong tries.
+    """
+    user = get_user(user_id=require_signed_in(actor))
+    with password_tries(username=user.username, address=address) as tries:
+        if not user.check_password(old_password):
+            raise _invalid({"old_password": ["That is not your password."]})
+        tries.give_back()
+    problems = _password_problems(new_password, user)
+    if problems:
+        raise _invalid({"new_password": problems})
+    return password_set(user_id=user.pk, password=new_password)
+
+
+def password_set(*, user_id: UUID, password: str) -> User:
+    """A new password, from somebody who may set it without knowing the old one. The account may be closed."""
+    hashed = make_password(password)
+    with transaction.atomic():
+        user = User.objects.get(pk=user_id)
+        user.password = hashed
+        user.save(update_fields=["password"])
+        access_withdraw(user_id=user_id, now=datetime.now(UTC))
+    logger.info("password changed user=%s", user_id)
+    return user
+
+
+def access_withdraw(*, user_id: UUID, now: datetime) -> None:
+    """End what a person has open under the account as it was: sockets, and tickets for sockets.
+
+    For a new password, new rights, a closed account. Takes effect when the running transaction has committed.
+    """
+    transaction.on_commit(lambda: tickets_withdraw(user_id=user_id, now=now))
+    close_user(user_id=user_id, code=CloseCode.NOT_SIGNED_IN, reason="sign in again")
+
+
+def sockets_reopen(*, user_id: UUID) -> None:
+    """Make a person's sockets come back and show again who they are: somewhere they have signed out."""
+    close_user(user_id=user_id, code=CloseCode.RESTARTING, reason="signed out")
+
+
+def get_user(*, user_id: UUID) -> User:
+    """The active person with this id. Raises Missing."""
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        raise Missing()
+    return user
+
+
+def username_taken(*, username: str) -> bool:
+    """Whether somebody has this name already, in whatever case."""
+    lowered = User.objects.alias(lowered=Lower("username"))
+    return lowered.filter(lowered=username.lower()).exists()
+
+
+def allowed_display_name(text: str, *, is_staff: bool = False) -> str:
+    """The cleaned name. Raises Invalid when it is too long, or claims an office that the person does not hold."""
+    name = clean_display_name(text)
+    if name and not is_staff and is_reserved(name):
+        raise Invalid("name.reserved", "That name is reserved. Choose another.")
+    return name
+
+
+def _collect(fields: dict[str, list[str]], user: User, only: list[str] | None = None) -> None:
+    """Add what the model's own validators say."""
+    checked = only if only is not None else ["username", "email"]
+    exclude = {field.name for field in User._meta.fields} - set(checked)
+    try:
+        user.clean_fields(exclude=exclude)
+    except ValidationError as error:
+        fields |= error.message_dict
+
+
+def _password_problems(password: str, user: User) -> list[str]:
+    if len(password) > MAX_PASSWORD_LENGTH:
+        return [f"A password has at most {MAX_PASSWORD_LENGTH} characters."]
+    try:
+        password.encode("utf-8")
+        validate_password(password, user)
+    except UnicodeEncodeError:
+        return ["That password holds something that is no text."]
+    except ValidationError as error:
+        return list(error.messages)
+    return []
+
+
+def _invalid(fields: dict[str, list[str]]) -> Invalid:
+    first = next(iter(fields.values()))[0]
+    return Invalid("invalid", first, fields=fields)
+
+
+def _taken() -> Conflict:
+    message = "That name is taken. Choose another."
+    return Conflict("name.taken", message, fields={"username": [message]})

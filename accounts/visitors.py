@@ -1,0 +1,56 @@
+"""Telling visitors apart without knowing them: a random cookie, so that somebody who reloads counts once."""
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import sync_and_async_middleware
+
+VISITOR_COOKIE = "visitor"
+VISITOR_SECONDS = 365 * 24 * 3600
+VISITOR_FORM = re.compile(r"\A[A-Za-z0-9_-]{22}\Z")
+
+
+def visitor_name() -> str:
+    """A new visitor; 128 random bits in 22 characters."""
+    return secrets.token_urlsafe(16)
+
+
+def visitor_of(cookie: str | None) -> str | None:
+    """The visitor in a cookie's value; None when there is none, or it is not one that we made."""
+    return cookie if cookie and VISITOR_FORM.match(cookie) else None
+
+
+def _apply(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    is_page = response.headers.get("Content-Type", "").startswith("text/html")
+    if is_page and visitor_of(request.COOKIES.get(VISITOR_COOKIE)) is None:
+        response.set_cookie(
+            VISITOR_COOKIE,
+            visitor_name(),
+            max_age=VISITOR_SECONDS,
+            httponly=True,
+            samesite="Lax",
+            secure=settings.SESSION_COOKIE_SECURE or request.is_secure(),
+        )
+    return response
+
+
+@sync_and_async_middleware
+def visitor_cookie(
+    get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]],
+) -> Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]:
+    """Middleware: every browser that opens a page gets a visitor cookie."""
+    if iscoroutinefunction(get_response):
+
+        async def async_middleware(request: HttpRequest) -> HttpResponse:
+            return _apply(request, await get_response(request))
+
+        return markcoroutinefunction(async_middleware)
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        return _apply(request, get_response(request))  # type: ignore[arg-type]
+
+    return middleware
