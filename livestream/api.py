@@ -12,8 +12,10 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from livestream.errors import (
+    BodyTooBig,
     Denied,
     DomainError,
     Invalid,
@@ -23,12 +25,6 @@ from livestream.errors import (
 )
 
 logger = logging.getLogger(__name__)
-
-
-class BodyTooBig(DomainError):
-    """The request body is over the limit."""
-
-    status, code, message = 413, "too_big", "That is too big."
 
 
 class StrictJSONParser(BaseParser):
@@ -138,3 +134,12 @@ def error_response(error: DomainError) -> JsonResponse:
 def client_address(request: HttpRequest | Request) -> str:
     """The caller's address as the server saw it; the server itself decides which proxies it believes."""
     return str(request.META.get("REMOTE_ADDR") or "unknown")
+
+
+def validated(serializer_class: type[Serializer[Any]], request: Request, *, partial: bool = False) -> dict[str, Any]:
+    """The request's body as the serializer understands it. Raises Invalid."""
+    serializer = serializer_class(data=request.data, partial=partial)
+    if not serializer.is_valid():
+        raise serializer_errors(serializer.errors)
+    result: dict[str, Any] = serializer.validated_data
+    return result

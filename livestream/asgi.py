@@ -1,8 +1,41 @@
 """The ASGI application: HTTP, room sockets and the lifespan."""
 
+import gc
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "livestream.settings")
-application = get_asgi_application()
+http_application = get_asgi_application()
+
+# The apps are loaded by the line above; the sockets need their models.
+from livestream.realtime import runtime  # noqa: E402
+from livestream.routing import websocket_application  # noqa: E402
+from streams.media_proxy import close_clients  # noqa: E402
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Route a connection by its type."""
+    match scope["type"]:
+        case "http":
+            await http_application(scope, receive, send)
+        case "websocket":
+            await websocket_application(scope, receive, send)
+        case "lifespan":
+            await _lifespan(receive, send)
+
+
+async def _lifespan(receive: Any, send: Any) -> None:
+    """Start the realtime half with the server, and drain it before the server goes."""
+    while True:
+        event = await receive()
+        if event["type"] == "lifespan.startup":
+            runtime.current()
+            gc.freeze()  # what is loaded now stays; collections need not walk it
+            await send({"type": "lifespan.startup.complete"})
+        elif event["type"] == "lifespan.shutdown":
+            await runtime.stop()
+            await close_clients()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -6,6 +6,7 @@ DomainError            code, status, retry_after, fields
 ├── Denied             403
 ├── Missing            404  also what strangers get for private things
 ├── Conflict           409  not allowed in this state; a lost race
+├── BodyTooBig         413
 ├── TooMany            429  carries retry_after
 └── Unavailable        503  temporary
 
@@ -79,6 +80,12 @@ class Conflict(DomainError):
     """Not possible in this state."""
 
     status, code, message = 409, "conflict", "That is not possible right now."
+
+
+class BodyTooBig(DomainError):
+    """More bytes than are taken here."""
+
+    status, code, message = 413, "too_big", "That is too big."
 
 
 class TooMany(DomainError):

@@ -1,14 +1,33 @@
-"""Every address of the product; see docs/protocol.md."""
+"""Every address of the product; docs/protocol.md describes those that clients use."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from livestream.health import health, ready
 from livestream.metrics import metrics
+from streams.api.views import not_found
+from streams.media_proxy import media_proxy
+from streams.webhooks import builtin
+
+api = [
+    path("auth/", include("accounts.api_urls")),
+    path("sessions/", include("streams.api.urls")),
+    path("sessions/", include("chat.urls")),
+    path("sessions/", include("tokens.urls")),
+    re_path(r"^(?P<path>.*)$", not_found),
+]
 
 urlpatterns = [
+    path("api/v1/", include(api)),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^(?:whip|whep)/.+$", media_proxy, name="media"),
+    path("webhooks/builtin/", builtin, name="webhook-builtin"),
     path("health", health, name="health"),
     path("health/ready", ready, name="ready"),
     path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
+    path("accounts/", include("accounts.page_urls")),
+    path("", include("streams.page_urls")),
 ]

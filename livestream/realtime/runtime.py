@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from livestream.realtime.protocol import CloseCode, encode
 DATABASE_THREADS = 8
 PRESENCE_TICK_SECONDS = 1.0
 LEASE_REFRESH_SECONDS = 10.0
+VISIT_SECONDS = 90.0
 RESTART_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
@@ -55,7 +57,7 @@ class Presences:
     """The local sockets of one room and what was last told about it."""
 
     leases: dict[str, str] = field(default_factory=dict)
-    hidden: set[str] = field(default_factory=set)
+    visits: dict[str, float] = field(default_factory=dict)
     newcomers: int = 0
     told: int | None = None
 
@@ -80,6 +82,7 @@ class Runtime:
         self.presence = presence_store()
         self.draining = False
         self._rooms: dict[UUID, Presences] = {}
+        self._short_tasks: set[asyncio.Task[None]] = set()
         self._sender = fanout.Sender(self.hub)
         fanout.bind(self._sender)
         jobs: list[Callable[[], Awaitable[None]]] = [
@@ -106,7 +109,6 @@ class Runtime:
         """A socket is in a room. Hosts are there too, but are no viewers (`counted` False)."""
         room = self._rooms.setdefault(session_id, Presences())
         if not counted:
-            room.hidden.add(person)
             return
         room.leases[connection] = person
         await self.presence.touch(room=session_id.hex, leases={connection: person})
@@ -123,11 +125,36 @@ class Runtime:
         """How many different people watch, in all processes."""
         return len(await self.presence.people(room=session_id.hex))
 
+    def enter_for(self, *, session_id: UUID, person: str, seconds: float) -> None:
+        """Somebody watches without a socket: count them for a while."""
+        room = self._rooms.setdefault(session_id, Presences())
+        room.visits[person] = self.loop.time() + seconds
+        entering = self.enter(session_id=session_id, connection=f"api-{person}", person=person, counted=True)
+        self._spawn(entering)
+
+    def exit_early(self, *, session_id: UUID, person: str) -> None:
+        """Somebody without a socket has left."""
+        room = self._rooms.get(session_id)
+        if room is not None and room.visits.pop(person, None) is not None:
+            self._spawn(self.exit(session_id=session_id, connection=f"api-{person}"))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
+        self._short_tasks.add(task)
+        task.add_done_callback(self._short_tasks.discard)
+
+    async def _end_visits(self, session_id: UUID, room: Presences) -> None:
+        now = self.loop.time()
+        for person in [person for person, until in room.visits.items() if until < now]:
+            del room.visits[person]
+            await self.exit(session_id=session_id, connection=f"api-{person}")
+
     async def _counts(self) -> None:
         while True:
             await asyncio.sleep(PRESENCE_TICK_SECONDS)
             self.hub.count()
             for session_id in list(self._rooms):
+                await self._end_visits(session_id, self._rooms[session_id])
                 await self._count(session_id, self._rooms[session_id])
 
     async def _count(self, session_id: UUID, room: Presences) -> None:
@@ -175,6 +202,21 @@ def current() -> Runtime:
     if _current is None or _current.loop is not asyncio.get_running_loop():
         _current = Runtime()
     return _current
+
+
+def enter_from_thread(*, session_id: UUID, person: str) -> None:
+    """Count somebody without a socket for VISIT_SECONDS; from a request's thread. No sockets here, no counting."""
+    running = _current
+    if running is not None and not running.loop.is_closed():
+        visit = partial(running.enter_for, session_id=session_id, person=person, seconds=VISIT_SECONDS)
+        running.loop.call_soon_threadsafe(visit)
+
+
+def exit_from_thread(*, session_id: UUID, person: str) -> None:
+    """Stop counting somebody without a socket; from a request's thread."""
+    running = _current
+    if running is not None and not running.loop.is_closed():
+        running.loop.call_soon_threadsafe(partial(running.exit_early, session_id=session_id, person=person))
 
 
 async def stop() -> None:

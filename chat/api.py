@@ -1,0 +1,68 @@
+"""The chat over HTTP: parse, call a service, render."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from chat.payloads import message_payload
+from chat.selectors import chat_page
+from chat.serializers import Message, MessagePost, Messages, PageOfMessages, ReadPosition
+from chat.services import message_post, message_remove, read_mark
+from livestream.actors import actor_of
+from livestream.api import serializer_errors, validated
+from livestream.ratelimit import require_allowed
+from streams.api.serializers import ErrorOut
+from streams.permissions import require_view
+from streams.selectors import session_get
+
+POSTS_PER_TEN_SECONDS = 100
+
+
+class MessagesView(APIView):
+    """A session's messages."""
+
+    def get_permissions(self) -> list[Any]:
+        return [AllowAny() if self.request.method == "GET" else IsAuthenticated()]
+
+    @extend_schema(operation_id="message_list", parameters=[PageOfMessages], responses={200: Messages, 404: ErrorOut})
+    def get(self, request: Request, session_id: UUID) -> Response:
+        """A page of messages, oldest first: the last ones, those `before`, or those `after` a sequence number."""
+        session = session_get(session_id)
+        require_view(actor=actor_of(request.user), session=session)
+        wanted = PageOfMessages(data=request.query_params)
+        if not wanted.is_valid():
+            raise serializer_errors(wanted.errors)
+        return Response({"results": chat_page(session_id=session_id, **wanted.validated_data)})
+
+    @extend_schema(operation_id="message_post", request=MessagePost, responses={201: Message, 403: ErrorOut})
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Say something. Sending the same `client_id` again answers with the first message."""
+        actor = actor_of(request.user)
+        require_allowed(scope="chat", key=str(actor.user_id), limit=POSTS_PER_TEN_SECONDS, seconds=10)
+        message = message_post(session_id=session_id, actor=actor, **validated(MessagePost, request))
+        return Response(message_payload(message), status=201)
+
+
+class MessageView(APIView):
+    """One message."""
+
+    @extend_schema(operation_id="message_remove", responses={204: None, 403: ErrorOut, 404: ErrorOut})
+    def delete(self, request: Request, session_id: UUID, message_id: UUID) -> Response:
+        """Take a message away: its author, or who moderates the session."""
+        message_remove(message_id=message_id, session_id=session_id, actor=actor_of(request.user))
+        return Response(status=204)
+
+
+class ReadView(APIView):
+    """Up to where the caller has read."""
+
+    @extend_schema(operation_id="message_read", request=ReadPosition, responses={200: ReadPosition})
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Note it. It never goes back."""
+        data = validated(ReadPosition, request)
+        return Response({"seq": read_mark(session_id=session_id, actor=actor_of(request.user), seq=data["seq"])})

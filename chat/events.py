@@ -1,0 +1,17 @@
+"""What happens in a room's chat."""
+
+from typing import ClassVar
+
+from livestream.events import Event
+
+
+class ChatMessagePosted(Event):
+    """Somebody said something. Durable; its seq is the message's own."""
+
+    wire_name: ClassVar[str] = "chat.message"
+
+
+class ChatMessageRemoved(Event):
+    """A message was taken away. Durable."""
+
+    wire_name: ClassVar[str] = "chat.removed"

@@ -1,0 +1,120 @@
+"""What the sessions API takes and gives."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from streams.models import ParticipantStatus, Role, SessionType, Visibility
+from streams.state import EndReason, SessionState
+
+
+class Person(serializers.Serializer[Any]):
+    """A person, as everybody may know them."""
+
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+
+
+class Settings(serializers.Serializer[Any]):
+    """What the host chooses for one session."""
+
+    max_participants = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False)
+    allow_guests = serializers.BooleanField(required=False)
+    require_approval = serializers.BooleanField(required=False)
+    max_guests = serializers.IntegerField(min_value=0, max_value=20, required=False)
+    enable_chat = serializers.BooleanField(required=False)
+    enable_gifts = serializers.BooleanField(required=False)
+    guest_audio_default = serializers.BooleanField(required=False)
+    guest_video_default = serializers.BooleanField(required=False)
+    slow_mode_seconds = serializers.IntegerField(min_value=0, max_value=120, required=False)
+    record = serializers.BooleanField(required=False)
+    grace_seconds = serializers.IntegerField(min_value=0, max_value=1800, required=False)
+
+
+class SessionChange(serializers.Serializer[Any]):
+    """What of a session can be changed."""
+
+    title = serializers.CharField(max_length=120)
+    description = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    session_type = serializers.ChoiceField(choices=SessionType.choices, required=False)
+    auction_id = serializers.CharField(max_length=100, required=False, allow_null=True)
+    scheduled_for = serializers.DateTimeField(required=False, allow_null=True)
+    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+    settings = Settings(required=False)
+
+
+class SessionCreate(SessionChange):
+    """A new session."""
+
+    provider = serializers.CharField(max_length=20, required=False)
+
+
+class Session(serializers.Serializer[Any]):
+    """A session."""
+
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    session_type = serializers.ChoiceField(choices=SessionType.choices)
+    provider = serializers.CharField()
+    state = serializers.ChoiceField(choices=SessionState.choices)
+    version = serializers.IntegerField()
+    visibility = serializers.ChoiceField(choices=Visibility.choices)
+    host = Person()
+    auction_id = serializers.CharField(allow_null=True)
+    scheduled_for = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    paused_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    end_reason = serializers.ChoiceField(choices=EndReason.choices, allow_null=True)
+    viewer_count = serializers.IntegerField()
+    peak_viewers = serializers.IntegerField()
+    total_viewers = serializers.IntegerField()
+    guest_count = serializers.IntegerField()
+    duration_seconds = serializers.IntegerField()
+    poster_url = serializers.CharField(allow_null=True)
+    host_present = serializers.BooleanField()
+    settings = Settings()
+    url = serializers.CharField()
+
+
+class ParticipantOut(serializers.Serializer[Any]):
+    """A person in a session."""
+
+    user = Person()
+    role = serializers.ChoiceField(choices=Role.choices)
+    status = serializers.ChoiceField(choices=ParticipantStatus.choices)
+    joined_at = serializers.DateTimeField()
+    left_at = serializers.DateTimeField(allow_null=True)
+    audio_muted = serializers.BooleanField()
+    video_muted = serializers.BooleanField()
+    screen_sharing = serializers.BooleanField()
+
+
+class SessionFilter(serializers.Serializer[Any]):
+    """How a list of sessions is narrowed down."""
+
+    state = serializers.ChoiceField(choices=SessionState.choices, required=False)
+    host = serializers.CharField(max_length=40, required=False)
+    q = serializers.CharField(max_length=120, required=False, allow_blank=True)
+
+
+class Empty(serializers.Serializer[Any]):
+    """Nothing."""
+
+
+class ErrorBody(serializers.Serializer[Any]):
+    """What went wrong."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    retry_after = serializers.FloatField(required=False)
+    fields = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)
+
+
+class ErrorOut(serializers.Serializer[Any]):
+    """Every error has this shape."""
+
+    error = ErrorBody()

@@ -1,0 +1,262 @@
+"""Sessions over HTTP: parse, call a service, render."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework.parsers import BaseParser
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from livestream.actors import actor_of
+from livestream.api import CreatedCursorPagination, error_response, serializer_errors, validated
+from livestream.errors import DomainError, Missing
+from livestream.ratelimit import require_allowed
+from livestream.realtime import runtime
+from streams.api.serializers import (
+    ErrorOut,
+    ParticipantOut,
+    Session,
+    SessionChange,
+    SessionCreate,
+    SessionFilter,
+)
+from streams.models import StreamSession
+from streams.payloads import participant_payload, session_payload
+from streams.permissions import require_view
+from streams.selectors import participants_of, session_get, sessions_visible_to
+from streams.services import sessions as lifecycle
+from streams.services.posters import session_poster_set
+from streams.services.viewers import viewer_join, viewer_leave
+
+CREATED_PER_HOUR = 60
+
+
+def answer(session: StreamSession, status: int = 200) -> Response:
+    """A session as an answer."""
+    return Response(session_payload(session, now=timezone.now()), status=status)
+
+
+def _one_page(schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["results"],
+        "properties": {
+            "results": schema,
+            "next": {"type": "string", "format": "uri", "nullable": True},
+            "previous": {"type": "string", "format": "uri", "nullable": True},
+        },
+    }
+
+
+class SessionPages(CreatedCursorPagination):
+    """Pages of sessions."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return _one_page(schema)
+
+
+class ParticipantPages(CreatedCursorPagination):
+    """Pages of participants, first come first."""
+
+    ordering = ("joined_at", "id")
+
+
+class SessionsView(APIView):
+    """The list of sessions, and making one."""
+
+    def get_permissions(self) -> list[Any]:
+        return [AllowAny() if self.request.method == "GET" else IsAuthenticated()]
+
+    @extend_schema(
+        operation_id="session_list",
+        parameters=[
+            SessionFilter,
+            OpenApiParameter("cursor", OpenApiTypes.STR),
+            OpenApiParameter("limit", OpenApiTypes.INT),
+        ],
+        responses={200: Session(many=True), 400: ErrorOut},
+    )
+    def get(self, request: Request) -> Response:
+        """Sessions that the caller may find, newest first."""
+        wanted = SessionFilter(data=request.query_params)
+        if not wanted.is_valid():
+            raise serializer_errors(wanted.errors)
+        rows = _narrowed(sessions_visible_to(actor_of(request.user)), wanted.validated_data)
+        pages = SessionPages()
+        page = pages.paginate_queryset(rows, request, view=self) or []
+        now = timezone.now()
+        return pages.get_paginated_response([session_payload(session, now=now) for session in page])
+
+    @extend_schema(operation_id="session_create", request=SessionCreate, responses={201: Session, 400: ErrorOut})
+    def post(self, request: Request) -> Response:
+        """Make a session with the caller as its host."""
+        actor = actor_of(request.user)
+        require_allowed(scope="session-create", key=str(actor.user_id), limit=CREATED_PER_HOUR, seconds=3600)
+        data = validated(SessionCreate, request)
+        changes = data.pop("settings", None)
+        session = lifecycle.session_create(actor=actor, settings_changes=changes, **data)
+        return answer(session, status=201)
+
+
+def _narrowed(rows: QuerySet[StreamSession], wanted: dict[str, Any]) -> QuerySet[StreamSession]:
+    if state := wanted.get("state"):
+        rows = rows.filter(state=state)
+    if host := wanted.get("host"):
+        try:
+            rows = rows.filter(host_id=UUID(host))
+        except ValueError:
+            rows = rows.filter(host__username__iexact=host)
+    if query := wanted.get("q"):
+        rows = rows.filter(Q(title__icontains=query) | Q(host__display_name__icontains=query))
+    return rows
+
+
+class SessionView(APIView):
+    """One session."""
+
+    def get_permissions(self) -> list[Any]:
+        return [AllowAny() if self.request.method == "GET" else IsAuthenticated()]
+
+    @extend_schema(operation_id="session_read", responses={200: Session, 404: ErrorOut})
+    def get(self, request: Request, session_id: UUID) -> Response:
+        """Read a session."""
+        session = session_get(session_id)
+        require_view(actor=actor_of(request.user), session=session)
+        return answer(session)
+
+    @extend_schema(operation_id="session_change", request=SessionChange, responses={200: Session, 403: ErrorOut})
+    def patch(self, request: Request, session_id: UUID) -> Response:
+        """Change what describes a session, and its settings."""
+        data = validated(SessionChange, request, partial=True)
+        turned = data.pop("settings", None)
+        session = lifecycle.session_update(
+            session_id=session_id, actor=actor_of(request.user), changes=data, settings_changes=turned
+        )
+        return answer(session)
+
+
+class _LifecycleView(APIView):
+    """One step in a session's life."""
+
+    step: Any
+
+    def post(self, request: Request, session_id: UUID) -> Response:
+        return answer(type(self).step(session_id=session_id, actor=actor_of(request.user)))
+
+
+def _lifecycle_view(name: str, step: Any, summary: str) -> Any:
+    view = type(f"Session{name.title()}View", (_LifecycleView,), {"step": staticmethod(step), "__doc__": summary})
+    schema = extend_schema(
+        operation_id=f"session_{name}",
+        summary=summary,
+        request=None,
+        responses={200: Session, 403: ErrorOut, 409: ErrorOut},
+    )
+    return schema(view).as_view()  # type: ignore[attr-defined]
+
+
+session_start = _lifecycle_view("start", lifecycle.session_start, "Go live.")
+session_pause = _lifecycle_view("pause", lifecycle.session_pause, "Pause.")
+session_resume = _lifecycle_view("resume", lifecycle.session_resume, "Go on after a pause.")
+session_end = _lifecycle_view("end", lifecycle.session_end, "End for good.")
+
+
+class SessionJoinView(APIView):
+    """Coming into a session."""
+
+    @extend_schema(operation_id="session_join", request=None, responses={200: ParticipantOut, 409: ErrorOut})
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Come in. Counts as watching for 90 seconds, or while a room socket is open."""
+        actor = actor_of(request.user)
+        participant = viewer_join(session_id=session_id, actor=actor)
+        if participant.role == "viewer":
+            runtime.enter_from_thread(session_id=session_id, person=actor.person)
+        return Response(participant_payload(participant))
+
+
+class SessionLeaveView(APIView):
+    """Leaving a session."""
+
+    @extend_schema(operation_id="session_leave", request=None, responses={204: None})
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Leave."""
+        actor = actor_of(request.user)
+        viewer_leave(session_id=session_id, actor=actor)
+        runtime.exit_from_thread(session_id=session_id, person=actor.person)
+        return Response(status=204)
+
+
+class ParticipantsView(APIView):
+    """Who is in a session."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        operation_id="session_participants",
+        parameters=[OpenApiParameter("cursor", OpenApiTypes.STR), OpenApiParameter("limit", OpenApiTypes.INT)],
+        responses={200: ParticipantOut(many=True), 404: ErrorOut},
+    )
+    def get(self, request: Request, session_id: UUID) -> Response:
+        """People with their roles and flags, first come first."""
+        session = session_get(session_id)
+        require_view(actor=actor_of(request.user), session=session)
+        pages = ParticipantPages()
+        page = pages.paginate_queryset(participants_of(session_id), request, view=self) or []
+        return pages.get_paginated_response([participant_payload(row) for row in page])
+
+
+class PictureParser(BaseParser):
+    """A picture as the raw body."""
+
+    media_type = "image/*"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, bytes]:
+        return {"picture": stream.read(1024 * 1024)}
+
+
+class PosterView(APIView):
+    """The still picture of a session."""
+
+    parser_classes = [PictureParser]
+
+    def get_permissions(self) -> list[Any]:
+        return [AllowAny() if self.request.method == "GET" else IsAuthenticated()]
+
+    @extend_schema(operation_id="session_poster", responses={(200, "image/jpeg"): OpenApiTypes.BINARY, 404: ErrorOut})
+    def get(self, request: Request, session_id: UUID) -> FileResponse:
+        """The poster."""
+        session = session_get(session_id)
+        require_view(actor=actor_of(request.user), session=session)
+        if not session.poster:
+            raise Missing("poster.missing", "This show has no poster.")
+        try:
+            response = FileResponse(session.poster.open("rb"), content_type="image/jpeg")
+        except FileNotFoundError:
+            raise Missing("poster.missing", "This show has no poster.") from None
+        response["Cache-Control"] = "private, max-age=86400"
+        return response
+
+    @extend_schema(
+        operation_id="session_poster_set",
+        request={"image/jpeg": OpenApiTypes.BINARY, "image/png": OpenApiTypes.BINARY},
+        responses={200: Session, 400: ErrorOut},
+    )
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Set the poster: a JPEG or PNG of at most 512 KiB as the body."""
+        actor = actor_of(request.user)
+        require_allowed(scope="poster", key=str(actor.user_id), limit=20, seconds=60)
+        picture = request.data.get("picture", b"") if isinstance(request.data, dict) else b""
+        session_poster_set(session_id=session_id, actor=actor, picture=picture)
+        return answer(session_get(session_id))
+
+
+def not_found(request: HttpRequest, path: str = "") -> HttpResponse:
+    """The API's own answer for an address that is not there."""
+    error: DomainError = Missing("missing", "There is no such address in the API.")
+    return error_response(error)

@@ -1,0 +1,104 @@
+"""Sessions and people as primitives, the same over HTTP and over the socket."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from accounts.models import User
+from streams.models import Participant, SessionSettings, StreamSession
+from streams.state import OVER, SessionState
+
+SETTINGS_FIELDS = (
+    "max_participants",
+    "allow_guests",
+    "require_approval",
+    "max_guests",
+    "enable_chat",
+    "enable_gifts",
+    "guest_audio_default",
+    "guest_video_default",
+    "slow_mode_seconds",
+    "record",
+    "grace_seconds",
+)
+
+
+def instant(value: datetime | None) -> str | None:
+    """A moment as ISO 8601 in UTC."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value else None
+
+
+def person_payload(user: User) -> dict[str, Any]:
+    """What everybody may know of a person."""
+    return {"id": str(user.pk), "username": user.username, "display_name": user.shown_name}
+
+
+def settings_payload(settings: SessionSettings) -> dict[str, Any]:
+    """The settings of a session."""
+    return {name: getattr(settings, name) for name in SETTINGS_FIELDS}
+
+
+def poster_url(session: StreamSession) -> str | None:
+    """Where the poster is; the address changes with the picture."""
+    if not session.poster:
+        return None
+    version = session.poster.name.rpartition("/")[2].partition(".")[0]
+    return f"/api/v1/sessions/{session.pk}/poster/?v={version}"
+
+
+def duration_seconds(session: StreamSession, *, now: datetime) -> int:
+    """How long the show has run, or ran."""
+    if session.started_at is None:
+        return 0
+    end = session.ended_at if session.state in OVER else now
+    return max(0, int(((end or now) - session.started_at).total_seconds()))
+
+
+def host_present(session: StreamSession) -> bool:
+    """Whether the host's media arrives."""
+    open_ = session.state not in OVER
+    return open_ and session.host_lease_at is not None and session.host_lost_at is None
+
+
+def session_payload(session: StreamSession, *, now: datetime) -> dict[str, Any]:
+    """A session as everybody sees it who may see it at all. Needs `host` and `settings` loaded."""
+    return {
+        "id": str(session.pk),
+        "title": session.title,
+        "description": session.description,
+        "session_type": session.session_type,
+        "provider": session.provider,
+        "state": session.state,
+        "version": session.version,
+        "visibility": session.visibility,
+        "host": person_payload(session.host),
+        "auction_id": session.auction_id,
+        "scheduled_for": instant(session.scheduled_for),
+        "created_at": instant(session.created_at),
+        "started_at": instant(session.started_at),
+        "paused_at": instant(session.paused_at) if session.state == SessionState.PAUSED else None,
+        "ended_at": instant(session.ended_at),
+        "end_reason": session.end_reason or None,
+        "viewer_count": session.viewer_count,
+        "peak_viewers": session.peak_viewers,
+        "total_viewers": session.total_viewers,
+        "guest_count": session.guest_count,
+        "duration_seconds": duration_seconds(session, now=now),
+        "poster_url": poster_url(session),
+        "host_present": host_present(session),
+        "settings": settings_payload(session.settings),
+        "url": f"/live/{session.pk}/",
+    }
+
+
+def participant_payload(participant: Participant) -> dict[str, Any]:
+    """A person in a session. Needs `user` loaded."""
+    return {
+        "user": person_payload(participant.user),
+        "role": participant.role,
+        "status": participant.status,
+        "joined_at": instant(participant.joined_at),
+        "left_at": instant(participant.left_at),
+        "audio_muted": participant.audio_muted,
+        "video_muted": participant.video_muted,
+        "screen_sharing": participant.screen_sharing,
+    }

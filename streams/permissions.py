@@ -1,0 +1,88 @@
+"""Who may do what in a session. Every edge asks here; nobody decides by itself."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from livestream.actors import Actor
+from livestream.errors import Denied, Missing, NotAuthenticated
+from streams.models import Participant, ParticipantStatus, Role, SessionModerator, StreamSession, Visibility
+
+ON_STAGE = frozenset({Role.HOST, Role.COHOST, Role.GUEST})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What somebody is in one session. `role` is None for who never came in."""
+
+    role: Role | None
+    status: ParticipantStatus | None
+    moderates: bool
+
+    @property
+    def is_host(self) -> bool:
+        return self.role == Role.HOST
+
+    @property
+    def is_banned(self) -> bool:
+        return self.status == ParticipantStatus.BANNED
+
+    @property
+    def can_moderate(self) -> bool:
+        """Chat and stage: the host, cohosts, this session's moderators and the staff."""
+        return self.moderates or self.role in (Role.HOST, Role.COHOST)
+
+    @property
+    def can_publish(self) -> bool:
+        """Send media: who is on stage, and nobody for them."""
+        return self.role in ON_STAGE and self.status == ParticipantStatus.ACTIVE
+
+
+NOBODY = Standing(role=None, status=None, moderates=False)
+
+
+def standing_of(*, actor: Actor, session_id: UUID) -> Standing:
+    """The actor's standing, from the database."""
+    if actor.user_id is None:
+        return NOBODY
+    row = Participant.objects.filter(session_id=session_id, user_id=actor.user_id).values("role", "status").first()
+    moderates = actor.is_staff or SessionModerator.objects.filter(session_id=session_id, user_id=actor.user_id).exists()
+    if row is None:
+        return Standing(role=None, status=None, moderates=moderates)
+    return Standing(role=Role(row["role"]), status=ParticipantStatus(row["status"]), moderates=moderates)
+
+
+def require_view(*, actor: Actor, session: StreamSession) -> Standing:
+    """The actor may watch and read. A private session is missing for strangers; a banned person is told."""
+    standing = standing_of(actor=actor, session_id=session.pk)
+    if standing.is_banned and not actor.is_staff:
+        raise Denied("session.banned", "You cannot come into this show any more.")
+    if session.visibility == Visibility.PRIVATE and standing.role is None and not standing.moderates:
+        raise Missing("session.missing", "There is no such show.")
+    return standing
+
+
+def require_host(*, actor: Actor, session: StreamSession) -> None:
+    """The actor is the session's host, or the product itself."""
+    if actor.is_system:
+        return
+    if actor.user_id is None:
+        raise NotAuthenticated()
+    if actor.user_id != session.host_id:
+        require_view(actor=actor, session=session)
+        raise Denied("session.not_host", "Only the host can do that.")
+
+
+def require_end(*, actor: Actor, session: StreamSession) -> None:
+    """The host, the staff or the product itself may end a session."""
+    if not actor.is_staff:
+        require_host(actor=actor, session=session)
+
+
+def require_moderate(*, actor: Actor, session: StreamSession) -> Standing:
+    """The actor may moderate chat and stage here."""
+    if actor.user_id is None and not actor.is_system:
+        raise NotAuthenticated()
+    standing = require_view(actor=actor, session=session)
+    if not (standing.can_moderate or actor.is_system):
+        raise Denied("session.not_moderator", "Only the host and moderators can do that.")
+    return standing

@@ -1,0 +1,52 @@
+"""The still picture that stands for a session in lists."""
+
+import io
+import secrets
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from PIL import Image, UnidentifiedImageError
+
+from livestream.actors import Actor
+from livestream.errors import BodyTooBig, Conflict, Invalid
+from streams.models import StreamSession
+from streams.permissions import require_host
+from streams.selectors import session_get
+from streams.state import OVER
+
+MAX_PIXELS = 4096 * 4096
+SIZE = (640, 360)
+FORMATS = ("JPEG", "PNG")
+
+
+def session_poster_set(*, session_id: UUID, actor: Actor, picture: bytes) -> StreamSession:
+    """Keep a JPEG or PNG as the session's poster. It is decoded, scaled and encoded anew; nothing else of it stays."""
+    session = session_get(session_id)
+    require_host(actor=actor, session=session)
+    if session.state in OVER:
+        raise Conflict("session.ended", "This show is over.")
+    if len(picture) > settings.POSTER_MAX_BYTES:
+        raise BodyTooBig(message="A poster is at most 512 KiB.")
+    encoded = _reencode(picture)
+    previous = session.poster.name
+    session.poster.save(f"{session.pk}/{secrets.token_hex(6)}.jpg", ContentFile(encoded), save=False)
+    StreamSession.objects.filter(pk=session_id).update(poster=session.poster.name)
+    if previous:
+        session.poster.storage.delete(previous)
+    return session
+
+
+def _reencode(picture: bytes) -> bytes:
+    try:
+        with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Invalid("poster.too_large", "That picture has too many pixels.")
+            image.draft("RGB", SIZE)
+            small = image.convert("RGB")
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise Invalid("poster.not_a_picture", "Send a JPEG or PNG picture.") from None
+    small.thumbnail(SIZE)
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=80, optimize=True)
+    return out.getvalue()

@@ -1,0 +1,52 @@
+"""People come into a session and leave it."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from livestream.actors import Actor, require_signed_in
+from livestream.errors import Conflict
+from streams.models import Participant, ParticipantStatus, Role, SessionSettings
+from streams.permissions import require_view
+from streams.selectors import session_get
+from streams.state import OVER
+
+
+def viewer_join(*, session_id: UUID, actor: Actor) -> Participant:
+    """Come in as a viewer, or come back as what one was. Joining twice changes nothing.
+
+    `max_participants` is exact: joins of one session wait for each other.
+    """
+    user_id = require_signed_in(actor)
+    session = session_get(session_id)
+    require_view(actor=actor, session=session)
+    if session.state in OVER:
+        raise Conflict("session.ended", "This show is over.")
+    mine = Participant.objects.filter(session_id=session_id, user_id=user_id)
+    present = mine.select_related("user").filter(status=ParticipantStatus.ACTIVE).first()
+    if present is not None:
+        return present
+    now = timezone.now()
+    with transaction.atomic():
+        limits = SessionSettings.objects.select_for_update().get(pk=session_id)
+        here = Participant.objects.filter(session_id=session_id, status=ParticipantStatus.ACTIVE).count()
+        if here >= limits.max_participants and not mine.filter(role=Role.HOST).exists():
+            raise Conflict("session.full", "This show is full.", retry_after=30)
+        _, made = Participant.objects.get_or_create(
+            session_id=session_id, user_id=user_id, defaults={"role": Role.VIEWER, "joined_at": now}
+        )
+        if not made:
+            mine.exclude(status=ParticipantStatus.BANNED).update(
+                status=ParticipantStatus.ACTIVE, joined_at=now, left_at=None
+            )
+    return mine.select_related("user").get()
+
+
+def viewer_leave(*, session_id: UUID, actor: Actor) -> None:
+    """Leave. Leaving where one is not changes nothing; the host's place is kept."""
+    user_id = require_signed_in(actor)
+    session_get(session_id)
+    Participant.objects.filter(session_id=session_id, user_id=user_id, status=ParticipantStatus.ACTIVE).exclude(
+        role=Role.HOST
+    ).update(status=ParticipantStatus.LEFT, left_at=timezone.now())

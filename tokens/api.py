@@ -1,0 +1,84 @@
+"""Media tokens over HTTP."""
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from livestream.actors import actor_of
+from livestream.api import client_address, validated
+from livestream.ratelimit import require_allowed
+from streams.payloads import instant
+from streams.providers.base import JoinDescriptor, MediaRole
+from tokens.services import media_token_issue, privileges_of
+
+PER_PERSON_AND_MINUTE = 60
+PER_ADDRESS_AND_MINUTE = 600
+
+
+class TokenRequest(serializers.Serializer[dict[str, str]]):
+    """Which role the token is for."""
+
+    role = serializers.ChoiceField(choices=[role.value for role in MediaRole], default=MediaRole.SUBSCRIBER.value)
+
+
+class Privileges(serializers.Serializer[dict[str, bool]]):
+    """What the token allows."""
+
+    can_publish = serializers.BooleanField()
+    can_subscribe = serializers.BooleanField()
+    can_admin = serializers.BooleanField()
+
+
+class Descriptor(serializers.Serializer[dict[str, str]]):
+    """All that is needed to join."""
+
+    provider = serializers.CharField()
+    protocol = serializers.ChoiceField(choices=["whip", "whep", "agora", "livekit", "daily", "hls"])
+    url = serializers.CharField()
+    token = serializers.CharField()
+    uid = serializers.CharField()
+    channel_id = serializers.CharField()
+    privileges = Privileges()
+    expires_at = serializers.DateTimeField()
+    ice_servers = serializers.ListField(child=serializers.DictField())
+
+
+def descriptor_payload(descriptor: JoinDescriptor) -> dict[str, object]:
+    """A descriptor as primitives."""
+    return {
+        "provider": descriptor.provider,
+        "protocol": descriptor.protocol,
+        "url": descriptor.url,
+        "token": descriptor.token,
+        "uid": descriptor.uid,
+        "channel_id": descriptor.channel_id,
+        "privileges": privileges_of(descriptor),
+        "expires_at": instant(descriptor.expires_at),
+        "ice_servers": descriptor.ice_servers,
+    }
+
+
+class MediaTokenView(APIView):
+    """A media join descriptor for the caller."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(request=TokenRequest, responses=Descriptor, operation_id="session_token")
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Issue one. Subscribing to what is not private needs no account."""
+        actor = actor_of(request.user)
+        address = client_address(request)
+        if actor.user_id:
+            require_allowed(scope="token", key=str(actor.user_id), limit=PER_PERSON_AND_MINUTE, seconds=60)
+        else:
+            require_allowed(scope="token-address", key=address, limit=PER_ADDRESS_AND_MINUTE, seconds=60)
+        data = validated(TokenRequest, request)
+        descriptor = media_token_issue(session_id=session_id, actor=actor, role=MediaRole(data["role"]))
+        response = Response(descriptor_payload(descriptor))
+        response["Cache-Control"] = "no-store"
+        return response
