@@ -1,0 +1,35 @@
+/**
+ * The line above the preview that says what the host should know right now, and what to do about it.
+ * @module desk-banner
+ */
+import { el, icon } from "./dom.js";
+
+/**
+ * @param {{live: boolean, state: string, publisher: string, ready: boolean, encoder: boolean, hostPresent: boolean}} now
+ * @returns {{kind: string, icon: string, title: string, text: string, action?: "resend"|"again", label?: string}|null}
+ */
+export function bannerFor(now) {
+  if (now.state === "ended") return { kind: "good", icon: "check", title: "The show has ended", text: "It stays on the home page with its chat.", action: "again", label: "Plan the next one" };
+  if (now.state === "error") return { kind: "bad", icon: "warning", title: "The show was cut short", text: "Something went wrong on our side. Start a new one.", action: "again", label: "New show" };
+  if (now.publisher === "reconnecting") return { kind: "warn", icon: "wifi-off", title: "Your picture is interrupted", text: "We are reconnecting. Viewers are told that you will be back; stay on this page." };
+  if (!now.live) return null;
+  if (now.publisher === "taken") return { kind: "warn", icon: "info", title: "Another page sends this show", text: "You have opened the desk somewhere else, and the picture comes from there now.", action: "resend", label: "Send from here instead" };
+  if (now.publisher !== "idle" && now.publisher !== "failed") return null;
+  if (now.encoder && now.hostPresent) return null;
+  if (now.encoder) return { kind: "warn", icon: "broadcast", title: "You are live, but the encoder is not sending", text: "Start the stream in your encoder with the details below. Viewers wait for the picture." };
+  if (!now.ready) return { kind: "warn", icon: "warning", title: "You are live, but this page is not sending", text: "Turn on the camera below first, then resume sending." };
+  return { kind: "warn", icon: "warning", title: "You are live, but this page is not sending", text: "Viewers wait for your picture.", action: "resend", label: "Resume sending" };
+}
+
+/** Draw it, anew only when it says something else: a screen reader must not hear it every second. */
+export function banner(slot, now) {
+  const what = bannerFor(now);
+  const said = JSON.stringify(what);
+  if (slot.dataset.said === said) return;
+  slot.dataset.said = said;
+  if (!what) { slot.replaceChildren(); return; }
+  let action = null;
+  if (what.action === "resend") action = el("button", { class: "btn primary small", type: "button", data: { act: "resend" }, on: { click: now.resend } }, what.label);
+  if (what.action === "again") action = el("a", { class: "btn small", href: "/studio/" }, what.label);
+  slot.replaceChildren(el("div", { class: `note ${what.kind}` }, icon(what.icon), el("div", { class: "body" }, el("strong", {}, what.title), what.text, action && el("div", { class: "actions" }, action))));
+}

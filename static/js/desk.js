@@ -1,0 +1,163 @@
+/**
+ * The host's desk: preview and sources, going live and ending, the numbers, the details and the chat.
+ *
+ * For tests and for support, `window.livestream` shows (read-only): `publisher` {pc, state, stats()}, `socket`, `session`, `viewers`.
+ * @module desk
+ */
+import { session as sessions } from "./api.js";
+import { Chat } from "./chat.js";
+import { banner } from "./desk-banner.js";
+import { details } from "./desk-details.js";
+import { encoder } from "./desk-encoder.js";
+import { keepPoster } from "./desk-poster.js";
+import { Source } from "./desk-source.js";
+import { showVitals } from "./desk-vitals.js";
+import { busy, need, pageData, toast } from "./dom.js";
+import { ApiError, words } from "./errors.js";
+import { Publisher } from "./publisher.js";
+import { showNumbers } from "./room-numbers.js";
+import { RoomSocket } from "./room-socket.js";
+import { RoomStore } from "./room-store.js";
+
+const PATIENCE_MS = 20000;
+
+const root = need("#main");
+const store = new RoomStore(pageData("session-data"));
+const { id } = store.session;
+const publisher = new Publisher(id);
+const source = new Source(root, store.session);
+const socket = new RoomSocket(`/ws/live/${id}/`);
+const poster = keepPoster({ sessionId: id, video: source.video, wanted: () => publisher.state === "sending" && store.session.state === "active" && !source.resting });
+const button = (name) => /** @type {HTMLButtonElement} */ (need(`[data-do="${name}"]`, root));
+let encoderSends = store.session.session_type === "encoder";
+
+store.follow(socket);
+const chat = new Chat(need("[data-chat]"), { store, socket });
+showNumbers(store, document);
+showVitals(root, publisher);
+details(need("#details"), store);
+encoder(need("#encoder"), id);
+
+source.addEventListener("tracks", ({ detail }) => {
+  publisher.use({ audio: detail.audio, video: detail.video }, detail.content).catch(() => publisher.stop());
+});
+source.addEventListener("quality", ({ detail }) => publisher.setQuality(detail.quality));
+source.addEventListener("ready", paint);
+publisher.addEventListener("state", ({ detail }) => {
+  if (detail.state === "sending") poster.soon();
+  paint();
+});
+store.addEventListener("change", () => {
+  source.rest(store.session.state === "paused");
+  if (store.over && publisher.state !== "idle") publisher.stop();
+  paint();
+});
+
+/** Put the picture on the air; gives up with words after a while, instead of leaving the host before a spinner. */
+async function send() {
+  publisher.quality = source.quality;
+  publisher.codec = source.codec;
+  let last = null;
+  const remember = ({ detail }) => { last = detail.error || last; };
+  publisher.addEventListener("state", remember);
+  let timer;
+  const late = new Promise((resolve, reject) => { timer = setTimeout(() => reject(last || new ApiError({ code: "media.unreachable" })), PATIENCE_MS); });
+  try {
+    await Promise.race([publisher.start(), late]);
+  } catch (error) {
+    publisher.stop();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    publisher.removeEventListener("state", remember);
+  }
+}
+
+async function move(verb) {
+  store.setSession(await sessions.move(id, verb));
+}
+
+const verbs = {
+  async live() {
+    // The picture first, the announcement after: nobody is called to an empty stage.
+    if (!encoderSends || source.ready) { encoderSends = false; await send(); }
+    await move("start");
+    toast("You are live.");
+  },
+  async resend() {
+    encoderSends = false;
+    await send();
+  },
+  pause: () => move("pause"),
+  async resume() {
+    await move("resume");
+    if (!encoderSends && publisher.state === "idle" && source.ready) await send();
+  },
+  async end() {
+    await move("end");
+    publisher.stop();
+  },
+};
+
+for (const [name, run] of Object.entries(verbs)) {
+  for (const node of root.querySelectorAll(`[data-do="${name}"]`)) node.addEventListener("click", () => press(node, name, run));
+}
+
+async function press(node, name, run) {
+  if (name === "end" && !(await confirmed("end-dialog"))) return;
+  await busy(node, async () => {
+    try {
+      await run();
+    } catch (error) {
+      if (name === "live" && store.session.state === "initializing") publisher.stop();
+      toast(words(error), { bad: true, ms: 9000 });
+      if (error.code === "session.illegal_transition") store.setSession(await sessions.get(id));
+    }
+  });
+  paint();
+}
+
+function confirmed(dialogId) {
+  const dialog = /** @type {HTMLDialogElement} */ (need(`#${dialogId}`));
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+}
+
+function paint() {
+  const { state } = store.session;
+  const live = state === "active" || state === "paused";
+  const working = (name) => button(name).getAttribute("aria-busy") === "true";
+  button("live").hidden = state !== "initializing";
+  if (!working("live")) button("live").disabled = !source.ready && !encoderSends;
+  button("pause").hidden = state !== "active";
+  button("resume").hidden = state !== "paused";
+  button("end").hidden = !live;
+  need("[data-preview]", root).classList.toggle("sending", publisher.state === "sending" && state === "active");
+  need("[data-on-air]", root).hidden = !live;
+  banner(need("#banner"), {
+    live, state, publisher: publisher.state, ready: source.ready, encoder: encoderSends, hostPresent: store.session.host_present && !store.hostLostUntil,
+    resend: (event) => press(event.currentTarget, "resend", verbs.resend),
+  });
+}
+
+socket.addEventListener("link", ({ detail }) => {
+  if (detail.state === "stopped" && detail.code === 4401) location.assign(`/accounts/login/?next=${encodeURIComponent(location.pathname)}`);
+});
+socket.open();
+paint();
+
+window.addEventListener("beforeunload", (event) => {
+  if (publisher.active && store.session.state === "active") event.preventDefault();
+});
+window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+Object.defineProperty(window, "livestream", {
+  value: Object.freeze({
+    publisher: Object.freeze({ get pc() { return publisher.pc; }, get state() { return publisher.state; }, stats: () => publisher.stats() }),
+    socket: Object.freeze({ get state() { return socket.state; }, get seq() { return socket.seq; }, get epoch() { return socket.epoch; } }),
+    get session() { return structuredClone(store.session); },
+    get viewers() { return store.viewers; },
+    get messages() { return chat.log.ordered().map((entry) => structuredClone({ ...entry.message, fate: entry.fate })); },
+  }),
+});

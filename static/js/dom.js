@@ -1,0 +1,112 @@
+/**
+ * Small helpers around the DOM. Everything that came from a person goes in as a text node; there is no HTML parsing here.
+ * @module dom
+ */
+
+/** First match below `root`, which must exist: a missing part is a mistake in the template. */
+export function need(selector, root = document) {
+  const found = root.querySelector(selector);
+  if (!found) throw new Error(`the page lacks ${selector}`);
+  return /** @type {HTMLElement} */ (found);
+}
+
+/**
+ * Build an element.
+ * @param {string} tag
+ * @param {Object<string, any>} [props] `class`, `data` (object), `on` (object of listeners), `aria-*`, or any attribute;
+ *   false, null and undefined leave it out, true writes it empty
+ * @param {...(Node|string|null|false|undefined)} children strings become text nodes
+ * @returns {HTMLElement}
+ */
+export function el(tag, props = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (name === "data") Object.assign(node.dataset, value);
+    else if (name === "on") for (const [type, listener] of Object.entries(value)) node.addEventListener(type, listener);
+    else node.setAttribute(name, value === true ? "" : String(value));
+  }
+  node.append(...children.filter((child) => child !== null && child !== false && child !== undefined));
+  return node;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** One icon of the sprite. Decorative: the text beside it or the button's label speaks. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `${document.body.dataset.sprite}#${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/** Change which icon a button shows. */
+export function setIcon(root, name) {
+  const use = root.querySelector("use");
+  const href = `${document.body.dataset.sprite}#${name}`;
+  if (use && use.getAttribute("href") !== href) use.setAttribute("href", href);
+}
+
+/** Text a person wrote, isolated so that its direction cannot reorder what stands around it. */
+export function bdi(text, className = "") {
+  return el("bdi", className ? { class: className } : {}, text);
+}
+
+/** Tint 0..7 that is always the same for the same id. */
+export function tint(id) {
+  let sum = 0;
+  for (const char of String(id)) sum = (sum * 31 + char.codePointAt(0)) >>> 0;
+  return String(sum % 8);
+}
+
+/** Up to two first letters of a name. */
+export function initials(name) {
+  const words = String(name || "?").trim().split(/\s+/);
+  return words.slice(0, 2).map((word) => [...word][0] || "").join("") || "?";
+}
+
+export function avatar(person, size = "") {
+  return el("span", { class: `avatar ${size}`.trim(), "aria-hidden": "true", data: { tint: tint(person?.username || person?.id || "") } },
+    initials(person?.display_name || person?.username));
+}
+
+/** A short notice at the foot of the page, read out politely. */
+export function toast(text, { bad = false, ms = 4200 } = {}) {
+  const box = need("#toasts");
+  const note = el("div", { class: bad ? "toast bad" : "toast", role: bad ? "alert" : "status" }, icon(bad ? "warning" : "check"), text);
+  box.append(note);
+  setTimeout(() => note.remove(), ms);
+}
+
+/** Mark a button as working while `task` runs. A second press meanwhile does nothing. */
+export async function busy(button, task) {
+  if (button.getAttribute("aria-busy") === "true") return undefined;
+  button.setAttribute("aria-busy", "true");
+  const was = button.disabled;
+  button.disabled = true;
+  try {
+    return await task();
+  } finally {
+    button.removeAttribute("aria-busy");
+    button.disabled = was;
+  }
+}
+
+/** Data the template left as `<script type="application/json" id=...>`. */
+export function pageData(id) {
+  const node = document.getElementById(id);
+  return node ? JSON.parse(node.textContent || "null") : null;
+}
+
+/** localStorage that never throws (private windows, full disks). */
+export const memory = {
+  get(key, fallback = null) {
+    try { return localStorage.getItem(`livestream.${key}`) ?? fallback; } catch { return fallback; }
+  },
+  set(key, value) {
+    try { localStorage.setItem(`livestream.${key}`, value); } catch { /* remembering is a courtesy */ }
+  },
+};

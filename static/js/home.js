@@ -1,0 +1,40 @@
+/**
+ * Home: keeps "live now" true while the page is open.
+ * @module home
+ */
+import { session as sessions } from "./api.js";
+import { showCard } from "./cards.js";
+import { need, pageData } from "./dom.js";
+import { paintTimes, plural } from "./format.js";
+
+const EVERY_MS = 15000;
+const list = need("#live-list");
+const empty = need("#live-empty");
+const total = need("#live-count");
+let drawn = "";
+
+function draw(shows) {
+  const fingerprint = JSON.stringify(shows.map((s) => [s.id, s.title, s.state, s.viewer_count, s.poster_url]));
+  if (fingerprint === drawn) return;
+  drawn = fingerprint;
+  const focused = document.activeElement?.closest?.("[data-id]")?.dataset.id;
+  list.replaceChildren(...shows.map(showCard));
+  list.hidden = shows.length === 0;
+  empty.hidden = shows.length > 0;
+  total.textContent = shows.length ? plural(shows.length, "show") : "";
+  if (focused) list.querySelector(`[data-id="${CSS.escape(focused)}"] a`)?.focus();
+}
+
+async function refresh() {
+  if (document.hidden || !navigator.onLine) return;
+  try {
+    const [active, paused] = await Promise.all([sessions.list("state=active"), sessions.list("state=paused")]);
+    draw([...active.results, ...paused.results]);
+  } catch { /* the next round tries again; what is shown stays */ }
+  paintTimes();
+}
+
+draw(pageData("live-data") || []);
+setInterval(refresh, EVERY_MS);
+document.addEventListener("visibilitychange", refresh);
+window.addEventListener("online", refresh);

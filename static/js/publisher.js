@@ -1,0 +1,179 @@
+/**
+ * Keeps the host's picture on the air: makes the WHIP connection, remakes it after every interruption, and gives way
+ * when another page of the same host has taken over.
+ *
+ * Dispatches `state` {state, error?}: idle, connecting, sending, reconnecting, taken (another page sends), failed (will not retry).
+ * @module publisher
+ */
+import { session as sessions } from "./api.js";
+import { Backoff } from "./backoff.js";
+import { ApiError } from "./errors.js";
+import { closedByServer, readStats } from "./rtc.js";
+import { WhipConnection } from "./whip.js";
+
+const SHAKY_MS = 2500;
+const GOODBYE_LOOK_MS = 1500;
+const FINAL = new Set(["denied", "media.wrong_role", "media.wrong_session", "missing", "not_authenticated", "session.not_live", "media.unsupported_media"]);
+
+export class Publisher extends EventTarget {
+  /** @param {string} sessionId */
+  constructor(sessionId) {
+    super();
+    this.sessionId = sessionId;
+    this.state = "idle";
+    this.run = 0;
+    this.backoff = new Backoff({ base: 500, cap: 10000 });
+    this.tracks = { audio: null, video: null };
+    this.content = "camera";
+    this.quality = "540p";
+    this.codec = "vp8";
+    this.connection = null;
+    this.onLeave = () => this.connection?.close();
+    this.onOnline = () => { if (this.state === "reconnecting") this.#soon(0); };
+    // Two tabs of one browser agree without asking the server.
+    this.peers = typeof BroadcastChannel === "function" ? new BroadcastChannel(`livestream.publisher.${sessionId}`) : null;
+    this.peers?.addEventListener("message", () => { if (this.active) { this.#end(); this.#set("taken"); } });
+  }
+
+  get active() {
+    return ["connecting", "sending", "reconnecting"].includes(this.state);
+  }
+
+  get pc() {
+    return this.connection?.pc ?? null;
+  }
+
+  /**
+   * Go on the air and stay there until stop(). Resolves once the first connection stands.
+   * @returns {Promise<void>} rejects with the reason when the server refuses for good
+   */
+  start() {
+    if (this.active) return Promise.resolve();
+    this.peers?.postMessage("sending");
+    window.addEventListener("pagehide", this.onLeave);
+    window.addEventListener("online", this.onOnline);
+    this.backoff.reset();
+    this.#set("connecting");
+    const outcome = new Promise((resolve, reject) => {
+      const look = ({ detail }) => {
+        if (detail.state === "connecting" || detail.state === "reconnecting") return;
+        this.removeEventListener("state", look);
+        if (detail.state === "sending") resolve(undefined);
+        else reject(detail.error || new ApiError({ code: "unavailable" }));
+      };
+      this.addEventListener("state", look);
+    });
+    this.#attempt(++this.run);
+    return outcome;
+  }
+
+  stop() {
+    this.#end();
+    this.#set("idle");
+  }
+
+  /**
+   * What to send from now on, on the air or not.
+   * @param {{audio: MediaStreamTrack|null, video: MediaStreamTrack|null}} tracks
+   * @param {"camera"|"screen"} content
+   */
+  async use(tracks, content) {
+    this.tracks = tracks;
+    this.content = content;
+    if (tracks.video) tracks.video.contentHint = content === "screen" ? "detail" : "motion";
+    if (!this.connection) return;
+    await this.connection.use(tracks, content);
+    await this.connection.limit(this.quality);
+  }
+
+  async setQuality(quality) {
+    this.quality = quality;
+    await this.connection?.limit(quality);
+  }
+
+  async stats() {
+    return this.pc ? readStats(this.pc, "outbound") : null;
+  }
+
+  #set(state, more = {}) {
+    this.state = state;
+    this.dispatchEvent(new CustomEvent("state", { detail: { state, ...more } }));
+  }
+
+  #end() {
+    this.run += 1;
+    clearTimeout(this.timer);
+    window.removeEventListener("pagehide", this.onLeave);
+    window.removeEventListener("online", this.onOnline);
+    this.connection?.close();
+    this.connection = null;
+  }
+
+  async #attempt(run) {
+    this.connection?.close();
+    this.connection = null;
+    let connection = null;
+    try {
+      const pass = await sessions.token(this.sessionId, "publisher");
+      if (run !== this.run) return;
+      connection = new WhipConnection({ pass, tracks: this.tracks, quality: this.quality, codec: this.codec, content: this.content });
+      this.connection = connection;
+      await connection.open();
+      if (run !== this.run) return void connection.close();
+      await connection.limit(this.quality);
+      this.backoff.reset();
+      this.#set("sending");
+      this.#guard(connection, run);
+    } catch (error) {
+      connection?.close();
+      if (this.connection === connection) this.connection = null;
+      if (run === this.run) this.#refused(error);
+    }
+  }
+
+  #refused(error) {
+    const code = error instanceof ApiError ? error.code : "";
+    if (FINAL.has(code) || !(error instanceof ApiError)) {
+      this.#end();
+      this.#set("failed", { error });
+      return;
+    }
+    this.#set(this.state === "connecting" && this.backoff.attempt < 3 ? "connecting" : "reconnecting", { error });
+    this.#soon(Math.max((error.retryAfter || 0) * 1000, this.backoff.next()));
+  }
+
+  #soon(ms) {
+    clearTimeout(this.timer);
+    const run = ++this.run;
+    this.timer = setTimeout(() => this.#attempt(run), ms);
+  }
+
+  #guard({ pc, video }, run) {
+    let over = false;
+    const lost = () => {
+      if (over || run !== this.run) return;
+      over = true;
+      if (closedByServer(pc)) this.#goodbye(run);
+      else { this.#set("reconnecting"); this.#soon(this.backoff.next()); }
+    };
+    pc.addEventListener("connectionstatechange", () => {
+      if (run !== this.run) return;
+      clearTimeout(this.timer);
+      if (pc.connectionState === "disconnected") this.timer = setTimeout(lost, SHAKY_MS);
+      if (pc.connectionState === "failed" || pc.connectionState === "closed") lost();
+    });
+    video.sender.transport?.addEventListener("statechange", () => { if (video.sender.transport.state === "closed") lost(); });
+  }
+
+  /** The server hung up. The show may be over, another page may have taken over, or the media node restarts. */
+  async #goodbye(run) {
+    this.#set("reconnecting");
+    await new Promise((resolve) => setTimeout(resolve, GOODBYE_LOOK_MS));
+    if (run !== this.run) return;
+    const session = await sessions.get(this.sessionId).catch(() => null);
+    if (run !== this.run) return;
+    if (session && ["ended", "error"].includes(session.state)) this.stop();
+    else if (session?.host_present) { this.#end(); this.#set("taken"); }
+    else this.#soon(this.backoff.next());
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * The facts around the picture: badge, viewers, duration, title and what state banners say aloud.
+ * Every element is found by its data-fact, so the room and the host's desk lay them out as they like.
+ * @module room-numbers
+ */
+import { count, duration, secondsLive } from "./format.js";
+
+const BADGES = { active: ["LIVE", ""], paused: ["PAUSED", "paused"], initializing: ["SOON", "off"], ended: ["ENDED", "off"], error: ["ENDED", "off"] };
+const SAID = { active: "The show is live.", paused: "The show is paused.", ended: "The show has ended.", error: "The show was cut short." };
+
+/** @param {import("./room-store.js").RoomStore} store */
+export function showNumbers(store, root = document) {
+  let said = store.session.state;
+  let host = store.hostLostUntil;
+  const all = (fact) => root.querySelectorAll(`[data-fact="${fact}"]`);
+  const write = (fact, text) => { for (const node of all(fact)) if (node.textContent !== text) node.textContent = text; };
+
+  const clock = () => write("duration", duration(secondsLive(store.session)));
+  const paint = () => {
+    const { session } = store;
+    const [text, look] = BADGES[session.state] || BADGES.ended;
+    for (const node of all("badge")) {
+      node.textContent = text;
+      node.className = `badge-live ${look}`.trim();
+    }
+    write("viewers", count(store.viewers));
+    write("viewers-word", store.viewers === 1 ? "viewer" : "viewers");
+    write("title", session.title);
+    write("description", session.description || "");
+    for (const node of root.querySelectorAll("[data-show-in]")) node.hidden = !node.dataset.showIn.split(" ").includes(session.state);
+    clock();
+    const aloud = document.getElementById("announce");
+    if (aloud && said !== session.state) aloud.textContent = SAID[session.state] || "";
+    if (aloud && host !== store.hostLostUntil) aloud.textContent = store.hostLostUntil ? "The host lost the connection. We are waiting." : "The host is back.";
+    said = session.state;
+    host = store.hostLostUntil;
+  };
+  store.addEventListener("change", paint);
+  setInterval(clock, 1000);
+  paint();
+}

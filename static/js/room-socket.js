@@ -1,0 +1,259 @@
+/**
+ * One room's socket. Promises its listeners every durable event exactly once and in order, whatever the network does.
+ *
+ * Dispatches CustomEvents:
+ * - `link` {state: "connecting"|"open"|"waiting"|"stopped", code?, retryAt?}
+ * - `snapshot` {snapshot, again}: a whole picture of the room; everything known before is replaced (`again` after the first)
+ * - `message` {type, seq?, ts?, data}: durable events in order, and passing ones as they come
+ * @module room-socket
+ */
+import { Backoff } from "./backoff.js";
+import { ApiError } from "./errors.js";
+
+const REPLY_MS = 10000;
+const SILENCE_MS = 25000; // the server beats every 10 s; two missed and some slack
+const BEAT_GRACE_MS = 600; // a beat may overtake the event it counts
+const STEADY_MS = 5000; // a connection that lived this long was a good one
+
+export class RoomSocket extends EventTarget {
+  /** @param {string} url path of the room's socket, such as /ws/live/{id}/ */
+  constructor(url) {
+    super();
+    this.url = url;
+    this.epoch = null;
+    this.seq = 0;
+    this.state = "idle";
+    this.backoff = new Backoff({ base: 800 });
+    this.calls = new Map();
+    this.held = new Map();
+    this.ref = 0;
+    this.syncing = false;
+    this.seen = 0;
+    this.timers = {};
+    this.onWake = () => this.#wake();
+    this.onOffline = () => { if (!navigator.onLine) this.#watch(3000); };
+  }
+
+  open() {
+    window.addEventListener("online", this.onWake);
+    window.addEventListener("offline", this.onOffline);
+    document.addEventListener("visibilitychange", this.onWake);
+    this.#connect();
+  }
+
+  /** Leave for good. */
+  close() {
+    window.removeEventListener("online", this.onWake);
+    window.removeEventListener("offline", this.onOffline);
+    document.removeEventListener("visibilitychange", this.onWake);
+    this.#drop();
+    this.#link("stopped", { code: 1000 });
+  }
+
+  /** Try now instead of at the end of the waiting time. */
+  retry() {
+    if (this.state === "waiting") this.#connect();
+  }
+
+  /**
+   * Ask the room to do something.
+   * @returns {Promise<Object>} the reply's data; rejects with ApiError, code "socket.closed" or "socket.timeout" when there was no answer
+   */
+  call(op, data = {}, { timeout = REPLY_MS } = {}) {
+    if (this.socket?.readyState !== WebSocket.OPEN) return Promise.reject(new ApiError({ code: "socket.closed" }));
+    const id = String(++this.ref);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.calls.delete(id);
+        reject(new ApiError({ code: "socket.timeout" }));
+      }, timeout);
+      this.calls.set(id, { resolve, reject, timer });
+      this.socket.send(JSON.stringify({ id, op, data }));
+    });
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  #link(state, more = {}) {
+    this.state = state;
+    this.#emit("link", { state, ...more });
+  }
+
+  #connect() {
+    this.#drop();
+    this.#link("connecting");
+    const address = new URL(this.url, location.href);
+    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+    if (this.epoch !== null) {
+      address.searchParams.set("epoch", String(this.epoch));
+      address.searchParams.set("after", String(this.seq));
+    }
+    const socket = new WebSocket(address);
+    this.socket = socket;
+    socket.addEventListener("message", (event) => { if (socket === this.socket) this.#frame(event.data); });
+    socket.addEventListener("close", (event) => { if (socket === this.socket) this.#closed(event); });
+    this.#watch(SILENCE_MS);
+  }
+
+  /** Forget the present connection without waiting for its closing handshake, which a dead network never finishes. */
+  #drop() {
+    for (const name of Object.keys(this.timers)) clearTimeout(this.timers[name]);
+    const socket = this.socket;
+    this.socket = null;
+    this.syncing = false;
+    this.held.clear();
+    if (socket && socket.readyState < WebSocket.CLOSING) socket.close(1000);
+    for (const { reject, timer } of this.calls.values()) {
+      clearTimeout(timer);
+      reject(new ApiError({ code: "socket.closed" }));
+    }
+    this.calls.clear();
+  }
+
+  #watch(ms) {
+    clearTimeout(this.timers.silence);
+    this.timers.silence = setTimeout(() => this.#again(this.backoff.next()), ms);
+  }
+
+  #closed({ code, reason }) {
+    if (code >= 4400 && code < 4500) {
+      this.#drop();
+      this.#link("stopped", { code });
+      return;
+    }
+    const asked = code >= 4100 && code < 4200 ? Number.parseFloat((reason.match(/[\d.]+/) || ["5"])[0]) * 1000 : 0;
+    this.#again(asked ? asked + this.backoff.next() : this.backoff.next());
+  }
+
+  #again(wait) {
+    this.#drop();
+    this.#link("waiting", { retryAt: Date.now() + wait });
+    this.timers.retry = setTimeout(() => this.#connect(), wait);
+  }
+
+  /** The network or the tab is back: do not sit out a long wait, and look whether an open socket is still alive. */
+  #wake() {
+    if (document.hidden || !navigator.onLine) return;
+    if (this.state === "waiting") {
+      this.backoff.reset();
+      this.#connect();
+    } else if (this.state === "open") {
+      const seen = this.seen;
+      this.call("ping", {}, { timeout: 4000 }).catch((error) => {
+        if (error.code === "socket.timeout" && this.seen === seen) this.#again(this.backoff.next());
+      });
+    }
+  }
+
+  #frame(text) {
+    this.seen += 1;
+    this.#watch(SILENCE_MS);
+    for (const line of String(text).split("\n")) {
+      if (!line) continue;
+      let document;
+      try { document = JSON.parse(line); } catch { continue; }
+      if (document && typeof document === "object") this.#take(document);
+    }
+  }
+
+  #take(message) {
+    if (message.re !== undefined) this.#reply(message);
+    else if (message.type === "snapshot") this.#snapshot(message.data);
+    else if (message.type === "resumed") this.#resumed(message.data);
+    else if (message.type === "beat") this.#beat(message.data);
+    else if (Number.isInteger(message.seq)) this.#durable(message);
+    else if (message.type) this.#emit("message", message);
+  }
+
+  #reply({ re, ok, data, error }) {
+    const call = this.calls.get(String(re));
+    if (!call) return;
+    this.calls.delete(String(re));
+    clearTimeout(call.timer);
+    if (ok) call.resolve(data || {});
+    else call.reject(new ApiError(error || { code: "unavailable" }));
+  }
+
+  #opened() {
+    clearTimeout(this.timers.steady);
+    this.timers.steady = setTimeout(() => this.backoff.reset(), STEADY_MS);
+    if (this.state !== "open") this.#link("open");
+  }
+
+  #snapshot(data) {
+    const again = this.epoch !== null;
+    this.epoch = data.epoch;
+    this.seq = data.seq;
+    for (const seq of [...this.held.keys()]) if (seq <= this.seq) this.held.delete(seq);
+    this.#emit("snapshot", { snapshot: data, again });
+    this.#opened();
+    this.#release();
+  }
+
+  /** Answer to a resume or a `sync`: all that was missed, or a fresh snapshot instead. Never a part. */
+  #resumed(data) {
+    if (!data.recovered) {
+      const fresh = data.snapshot || (data.session ? data : null);
+      if (fresh) this.#snapshot(fresh); // otherwise it follows as a message of its own
+      return;
+    }
+    this.epoch = data.epoch ?? this.epoch;
+    for (const event of data.events || []) this.#apply(event);
+    this.seq = Math.max(this.seq, data.seq ?? 0);
+    this.#opened();
+    this.#release();
+  }
+
+  #apply(event) {
+    if (event.seq <= this.seq) return;
+    this.seq = event.seq;
+    this.#emit("message", event);
+  }
+
+  #durable(event) {
+    if (event.seq <= this.seq) return;
+    if (event.seq === this.seq + 1 && !this.syncing) {
+      this.#apply(event);
+      this.#release();
+      return;
+    }
+    this.held.set(event.seq, event);
+    this.#sync();
+  }
+
+  #release() {
+    while (this.held.has(this.seq + 1)) {
+      const event = this.held.get(this.seq + 1);
+      this.held.delete(event.seq);
+      this.#apply(event);
+    }
+    for (const seq of this.held.keys()) if (seq <= this.seq) this.held.delete(seq);
+    if (this.held.size && !this.syncing) this.#sync();
+  }
+
+  #beat({ epoch, seq }) {
+    if (this.epoch === null) return;
+    if (epoch !== this.epoch) { this.#sync(); return; }
+    if (seq <= this.seq) return;
+    clearTimeout(this.timers.beat);
+    this.timers.beat = setTimeout(() => { if (seq > this.seq) this.#sync(); }, BEAT_GRACE_MS);
+  }
+
+  async #sync() {
+    if (this.syncing) return;
+    this.syncing = true;
+    const socket = this.socket;
+    try {
+      const data = await this.call("sync", { epoch: this.epoch, after: this.seq });
+      if (socket !== this.socket) return;
+      this.syncing = false;
+      this.#resumed(data);
+    } catch (error) {
+      if (socket === this.socket && error.code !== "socket.closed") this.#again(this.backoff.next());
+    } finally {
+      if (socket === this.socket) this.syncing = false;
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * The room page. Video and socket start side by side: the picture does not wait for the chat.
+ *
+ * For tests and for support, `window.livestream` shows (read-only) what the page is doing:
+ * `player` {pc, video, state, firstFrameMs, stats()}, `socket` {state, seq, epoch}, `session`, `viewers`.
+ * @module room
+ */
+import { session as sessions } from "./api.js";
+import { Chat } from "./chat.js";
+import { need, pageData } from "./dom.js";
+import { closeWords } from "./errors.js";
+import { Player } from "./player.js";
+import { showNumbers } from "./room-numbers.js";
+import { RoomSocket } from "./room-socket.js";
+import { RoomStore } from "./room-store.js";
+
+const POLL_MS = 15000;
+
+const session = pageData("session-data");
+const store = new RoomStore(session);
+const player = new Player(need("[data-player]"), store);
+const socket = new RoomSocket(`/ws/live/${session.id}/`);
+store.follow(socket);
+const chat = new Chat(need("[data-chat]"), { store, socket });
+showNumbers(store);
+
+socket.addEventListener("link", ({ detail }) => {
+  if (detail.state === "stopped" && detail.code >= 4400 && detail.code !== 4410) player.bar(closeWords(detail.code));
+});
+socket.open();
+
+// While the socket cannot be had (a proxy that knows no WebSocket), state still arrives, only later.
+setInterval(async () => {
+  if (socket.state === "open" || socket.state === "stopped" || document.hidden || !navigator.onLine) return;
+  try { store.setSession(await sessions.get(session.id)); } catch { /* the next round tries again */ }
+}, POLL_MS);
+
+window.addEventListener("pageshow", (event) => {
+  // Out of the back-forward cache: connections are gone, a fresh page is the honest answer.
+  if (event.persisted) location.reload();
+});
+
+Object.defineProperty(window, "livestream", {
+  value: Object.freeze({
+    player: Object.freeze({
+      get pc() { return player.pc; },
+      get video() { return player.video; },
+      get state() { return player.root.dataset.state; },
+      get firstFrameMs() { return player.firstFrameMs; },
+      stats: () => player.whep.stats(),
+    }),
+    socket: Object.freeze({ get state() { return socket.state; }, get seq() { return socket.seq; }, get epoch() { return socket.epoch; } }),
+    get session() { return structuredClone(store.session); },
+    get viewers() { return store.viewers; },
+    get messages() { return chat.log.ordered().map((entry) => structuredClone({ ...entry.message, fate: entry.fate })); },
+  }),
+});
