@@ -7,3 +7,6 @@ class AccountsConfig(AppConfig):
     """The accounts app."""
 
     name = "accounts"
+
+    def ready(self) -> None:
+        from accounts import sign_out  # noqa: F401, PLC0415 - registers itself; needs the app registry

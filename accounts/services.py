@@ -24,17 +24,17 @@ MAX_PASSWORD_LENGTH = 256
 logger = logging.getLogger(__name__)
 
 
-def user_register(*, username: str, password: str, display_name: str = "", email: str = "") -> User:
+def user_register(*, username: str, password: str, display_name: str = "") -> User:
     """A new account. Raises Invalid with `fields`, and Conflict for a name that is taken."""
     fields: dict[str, list[str]] = {}
-    user = User(username=username.strip(), email=email.strip())
+    user = User(username=username.strip())
     try:
         user.display_name = allowed_display_name(display_name)
     except Invalid as error:
         fields["display_name"] = [error.message]
-    _collect(fields, user)
-    if "username" not in fields and is_reserved(user.username):
-        fields["username"] = ["That name is reserved. Choose another."]
+    username_problems = _username_problems(user)
+    if username_problems:
+        fields["username"] = username_problems
     password_problems = _password_problems(password, user)
     if password_problems:
         fields["password"] = password_problems
@@ -52,25 +52,16 @@ def user_register(*, username: str, password: str, display_name: str = "", email
     return user
 
 
-def profile_update(*, actor: Actor, display_name: str | None = None, email: str | None = None) -> User:
-    """Change what a person says of themselves; None leaves a thing as it is. Raises Invalid with `fields`."""
+def profile_update(*, actor: Actor, display_name: str | None = None) -> User:
+    """Change what a person says of themselves; None leaves it as it is. Raises Invalid with `fields`."""
     user = get_user(user_id=require_signed_in(actor))
-    changed: list[str] = []
-    if display_name is not None:
-        try:
-            user.display_name = allowed_display_name(display_name, is_staff=user.is_staff)
-        except Invalid as error:
-            raise _invalid({"display_name": [error.message]}) from None
-        changed.append("display_name")
-    if email is not None:
-        user.email = email.strip()
-        changed.append("email")
-    fields: dict[str, list[str]] = {}
-    _collect(fields, user, only=changed)
-    if fields:
-        raise _invalid(fields)
-    if changed:
-        user.save(update_fields=changed)
+    if display_name is None:
+        return user
+    try:
+        user.display_name = allowed_display_name(display_name, is_staff=user.is_staff)
+    except Invalid as error:
+        raise _invalid({"display_name": [error.message]}) from None
+    user.save(update_fields=["display_name"])
     return user
 
 
@@ -139,14 +130,13 @@ def allowed_display_name(text: str, *, is_staff: bool = False) -> str:
     return name
 
 
-def _collect(fields: dict[str, list[str]], user: User, only: list[str] | None = None) -> None:
-    """Add what the model's own validators say."""
-    checked = only if only is not None else ["username", "email"]
-    exclude = {field.name for field in User._meta.fields} - set(checked)
+def _username_problems(user: User) -> list[str]:
+    exclude = {field.name for field in User._meta.fields} - {"username"}
     try:
         user.clean_fields(exclude=exclude)
     except ValidationError as error:
-        fields |= error.message_dict
+        return [str(message) for message in error.message_dict["username"]]
+    return ["That name is reserved. Choose another."] if is_reserved(user.username) else []
 
 
 def _password_problems(password: str, user: User) -> list[str]:

@@ -18,9 +18,8 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, load_backend
 from django.http import parse_cookie
 from django.utils.crypto import constant_time_compare
-from rest_framework.exceptions import AuthenticationFailed
-from rest_framework_simplejwt.authentication import JWTAuthentication
 
+from accounts.bearer import MAX_LENGTH, bearer_actor, not_valid
 from accounts.origins import header_values, origin_allowed
 from accounts.tickets import ticket_take
 from accounts.visitors import VISITOR_COOKIE, visitor_name, visitor_of
@@ -29,7 +28,6 @@ from livestream.errors import Denied, DomainError, NotAuthenticated
 from livestream.realtime.protocol import CloseCode
 from livestream.realtime.runtime import in_database
 
-MAX_BEARER_LENGTH = 4096
 SESSION_KEY_FORM = re.compile(r"\A[a-z0-9]{8,64}\Z")
 SESSION_ID_IN_PATH = re.compile(r"/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?:/|\Z)")
 
@@ -63,21 +61,19 @@ class SocketAuthentication:
 async def _authenticate(scope: Any, cookies: dict[str, str]) -> tuple[Actor, DomainError | None]:
     bearer = _bearer(scope)
     if bearer is not None:
-        actor = await in_database(_bearer_actor, bearer)
-        return (actor, None) if actor else (ANONYMOUS, _not_valid("token.invalid"))
+        try:
+            return await in_database(bearer_actor, access=bearer), None
+        except NotAuthenticated as error:
+            return ANONYMOUS, error
     ticket = _ticket(scope)
     if ticket is not None:
         session_id = _session_id(scope)
-        actor = await in_database(_ticket_actor, ticket, session_id) if session_id else None
-        return (actor, None) if actor else (ANONYMOUS, _not_valid("ticket.invalid"))
+        actor = await in_database(ticket_take, ticket=ticket, session_id=session_id) if session_id else None
+        return (actor, None) if actor else (ANONYMOUS, not_valid("ticket.invalid"))
     key = cookies.get(settings.SESSION_COOKIE_NAME, "")
     if SESSION_KEY_FORM.match(key):
         return await in_database(_session_actor, key), None
     return ANONYMOUS, None
-
-
-def _not_valid(code: str) -> NotAuthenticated:
-    return NotAuthenticated(code, "That sign-in is not valid any more. Sign in again.")
 
 
 def _bearer(scope: Any) -> str | None:
@@ -86,17 +82,8 @@ def _bearer(scope: Any) -> str | None:
     tokens = [token.strip() for kind, _, token in headers if kind.lower() == "bearer"]
     if not tokens:
         return None
-    usable = len(tokens) == 1 and tokens[0].isascii() and len(tokens[0]) <= MAX_BEARER_LENGTH
+    usable = len(tokens) == 1 and len(tokens[0]) <= MAX_LENGTH
     return tokens[0] if usable else ""
-
-
-def _bearer_actor(token: str) -> Actor | None:
-    authentication = JWTAuthentication()
-    try:
-        actor = actor_of(authentication.get_user(authentication.get_validated_token(token.encode())))
-    except AuthenticationFailed:
-        return None
-    return actor if actor.user_id else None
 
 
 def _ticket(scope: Any) -> str | None:
@@ -110,10 +97,6 @@ def _ticket(scope: Any) -> str | None:
 def _session_id(scope: Any) -> UUID | None:
     found = SESSION_ID_IN_PATH.search(scope.get("path", ""))
     return UUID(found[1]) if found else None
-
-
-def _ticket_actor(ticket: str, session_id: UUID) -> Actor | None:
-    return ticket_take(ticket=ticket, session_id=session_id)
 
 
 def _cookies(scope: Any) -> dict[str, str]:

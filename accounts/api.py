@@ -1,0 +1,143 @@
+"""Accounts over HTTP: parse, call a service, render."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.bearer import bearer_pair, bearer_refresh
+from accounts.serializers import (
+    Account,
+    Credentials,
+    Me,
+    PasswordChange,
+    ProfileChange,
+    Refresh,
+    Registered,
+    Registration,
+    TicketOut,
+    TicketRequest,
+    TokenPair,
+)
+from accounts.services import get_user, password_change, profile_update, user_register
+from accounts.sign_in import network_of
+from accounts.tickets import ticket_issue
+from livestream.actors import actor_of, require_signed_in
+from livestream.api import client_address, validated
+from livestream.errors import NotAuthenticated
+from livestream.ratelimit import require_allowed
+
+TICKETS_PER_MINUTE = 120
+
+# The error's shape is described once, where most of the API is.
+ERROR = {"$ref": "#/components/schemas/ErrorOut"}
+
+
+def _errors(*statuses: int) -> dict[int, Any]:
+    return dict.fromkeys(statuses, ERROR)
+
+
+class OpenView(APIView):
+    """A view for people who are not signed in yet: no cookie and no token is looked at, so none can be in the way."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """What a 401 asks for."""
+        return 'Bearer realm="api"'
+
+
+class RegisterView(OpenView):
+    """New accounts."""
+
+    @extend_schema(
+        operation_id="auth_register", request=Registration, responses={201: Registered, **_errors(400, 409, 429, 503)}
+    )
+    def post(self, request: Request) -> Response:
+        """Make an account and sign in with it."""
+        address = network_of(client_address(request))
+        require_allowed(scope="register", key=address, limit=settings.REGISTRATIONS_PER_HOUR, seconds=3600)
+        user = user_register(**validated(Registration, request))
+        return Response({"user": Account(user).data, **bearer_pair(user=user)}, status=201)
+
+
+class TokenView(OpenView):
+    """Signing in."""
+
+    @extend_schema(
+        operation_id="auth_token", request=Credentials, responses={200: TokenPair, **_errors(400, 401, 429, 503)}
+    )
+    def post(self, request: Request) -> Response:
+        """Trade a name and a password for tokens."""
+        user = authenticate(request, **validated(Credentials, request))
+        if user is None:
+            raise NotAuthenticated("sign_in.wrong", "Wrong name or password.")
+        return Response(bearer_pair(user=user))
+
+
+class TokenRefreshView(OpenView):
+    """Staying signed in."""
+
+    @extend_schema(operation_id="auth_token_refresh", request=Refresh, responses={200: TokenPair, **_errors(400, 401)})
+    def post(self, request: Request) -> Response:
+        """Trade a refresh token for a new access token."""
+        return Response(bearer_refresh(**validated(Refresh, request)))
+
+
+class TicketView(APIView):
+    """Tickets for room sockets."""
+
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(
+        operation_id="auth_ticket",
+        request=TicketRequest,
+        responses={200: TicketOut, **_errors(400, 401, 403, 429, 503)},
+    )
+    def post(self, request: Request) -> Response:
+        """A ticket that opens one room's socket once, as `?ticket=`, within 30 seconds."""
+        actor = actor_of(request.user)
+        session_id = validated(TicketRequest, request)["session"]
+        require_allowed(scope="ticket", key=actor.person, limit=TICKETS_PER_MINUTE, seconds=60)
+        return Response(TicketOut(ticket_issue(actor=actor, session_id=session_id, now=timezone.now())).data)
+
+
+class MeView(APIView):
+    """The account of whoever asks."""
+
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(operation_id="auth_me", responses={200: Me, **_errors(401, 403)})
+    def get(self, request: Request) -> Response:
+        """Who I am."""
+        return Response(Me(get_user(user_id=require_signed_in(actor_of(request.user)))).data)
+
+    @extend_schema(operation_id="auth_me_change", request=ProfileChange, responses={200: Me, **_errors(400, 401, 403)})
+    def patch(self, request: Request) -> Response:
+        """Change what others read of me. An empty display name shows the username."""
+        changes = validated(ProfileChange, request, partial=True)
+        return Response(Me(profile_update(actor=actor_of(request.user), **changes)).data)
+
+
+class PasswordView(APIView):
+    """A new password."""
+
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(
+        operation_id="auth_password",
+        request=PasswordChange,
+        responses={200: TokenPair, **_errors(400, 401, 403, 429, 503)},
+    )
+    def post(self, request: Request) -> Response:
+        """Change my password. Every session, token and socket ends; the answer holds new tokens."""
+        passwords = validated(PasswordChange, request)
+        user = password_change(actor=actor_of(request.user), address=client_address(request), **passwords)
+        return Response(bearer_pair(user=user))

@@ -1,0 +1,91 @@
+"""What the accounts API takes and gives."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.bearer import MAX_LENGTH
+from accounts.names import DISPLAY_NAME_LENGTH
+from accounts.services import MAX_PASSWORD_LENGTH
+
+
+class PasswordField(serializers.CharField):
+    """A password: taken as it is, never given."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        options = {"trim_whitespace": False, "max_length": MAX_PASSWORD_LENGTH, "write_only": True}
+        super().__init__(**{"style": {"input_type": "password"}, **options, **kwargs})
+
+
+class Account(serializers.Serializer[Any]):
+    """An account, as others may know it."""
+
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    display_name = serializers.CharField(source="shown_name")
+
+
+class Me(Account):
+    """The account of whoever asks."""
+
+    is_staff = serializers.BooleanField()
+
+
+class Registration(serializers.Serializer[Any]):
+    """What a new account needs."""
+
+    username = serializers.CharField(max_length=30)
+    password = PasswordField()
+    display_name = serializers.CharField(required=False, allow_blank=True, max_length=DISPLAY_NAME_LENGTH * 8)
+
+
+class Credentials(serializers.Serializer[Any]):
+    """Who says that they are somebody, and how they prove it."""
+
+    username = serializers.CharField(max_length=150)
+    password = PasswordField()
+
+
+class TokenPair(serializers.Serializer[Any]):
+    """`access` goes into the Authorization header; `refresh` gets the next one."""
+
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+
+
+class Registered(TokenPair):
+    """A new account, signed in."""
+
+    user = Account()
+
+
+class Refresh(serializers.Serializer[Any]):
+    """A refresh token."""
+
+    refresh = serializers.CharField(max_length=MAX_LENGTH)
+
+
+class TicketRequest(serializers.Serializer[Any]):
+    """The session whose room socket is to be opened."""
+
+    session = serializers.UUIDField()
+
+
+class TicketOut(serializers.Serializer[Any]):
+    """A ticket: good once, for that room, until it expires."""
+
+    ticket = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class ProfileChange(serializers.Serializer[Any]):
+    """What a person may change of themselves."""
+
+    display_name = serializers.CharField(required=False, allow_blank=True, max_length=DISPLAY_NAME_LENGTH * 8)
+
+
+class PasswordChange(serializers.Serializer[Any]):
+    """The password that was, and the one that shall be."""
+
+    old_password = PasswordField()
+    new_password = PasswordField()
