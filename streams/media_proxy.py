@@ -16,11 +16,32 @@ from livestream.errors import BodyTooBig, Unavailable
 
 MAX_BODY_BYTES = 64 * 1024
 TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)
-FORWARDED = ("Authorization", "Content-Type", "If-Match", "Origin", "Access-Control-Request-Method",
-             "Access-Control-Request-Headers", "Accept")  # fmt: skip
-RETURNED = ("Content-Type", "Location", "ETag", "Link", "Accept-Patch", "Accept-Post", "Allow", "Retry-After",
-            "WWW-Authenticate", "Access-Control-Allow-Origin", "Access-Control-Allow-Methods",
-            "Access-Control-Allow-Headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age", "Vary")  # fmt: skip
+FORWARDED = (
+    "Authorization",
+    "Content-Type",
+    "If-Match",
+    "Accept",
+    "Origin",
+    "Access-Control-Request-Method",
+    "Access-Control-Request-Headers",
+)
+RETURNED = (
+    "Content-Type",
+    "Location",
+    "ETag",
+    "Link",
+    "Allow",
+    "Accept-Patch",
+    "Accept-Post",
+    "Retry-After",
+    "WWW-Authenticate",
+    "Access-Control-Allow-Origin",
+    "Access-Control-Allow-Methods",
+    "Access-Control-Allow-Headers",
+    "Access-Control-Expose-Headers",
+    "Access-Control-Max-Age",
+    "Vary",
+)
 
 logger = logging.getLogger(__name__)
 _sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from livestream.actors import actor_of
+from livestream.actors import Actor, actor_of
 from livestream.api import CreatedCursorPagination, error_response, serializer_errors, validated
 from livestream.errors import DomainError, Missing
 from livestream.ratelimit import require_allowed
@@ -141,30 +141,44 @@ class SessionView(APIView):
         return answer(session)
 
 
-class _LifecycleView(APIView):
-    """One step in a session's life."""
+class LifecycleView(APIView):
+    """One step in a session's life. Asking for what holds already changes nothing."""
 
-    step: Any
+    def step(self, *, session_id: UUID, actor: Actor) -> StreamSession:
+        """The service that does it."""
+        raise NotImplementedError
 
+    @extend_schema(request=None, responses={200: Session, 403: ErrorOut, 404: ErrorOut, 409: ErrorOut})
     def post(self, request: Request, session_id: UUID) -> Response:
-        return answer(type(self).step(session_id=session_id, actor=actor_of(request.user)))
+        return answer(self.step(session_id=session_id, actor=actor_of(request.user)))
 
 
-def _lifecycle_view(name: str, step: Any, summary: str) -> Any:
-    view = type(f"Session{name.title()}View", (_LifecycleView,), {"step": staticmethod(step), "__doc__": summary})
-    schema = extend_schema(
-        operation_id=f"session_{name}",
-        summary=summary,
-        request=None,
-        responses={200: Session, 403: ErrorOut, 409: ErrorOut},
-    )
-    return schema(view).as_view()  # type: ignore[attr-defined]
+class SessionStartView(LifecycleView):
+    """Go live."""
+
+    def step(self, *, session_id: UUID, actor: Actor) -> StreamSession:
+        return lifecycle.session_start(session_id=session_id, actor=actor)
 
 
-session_start = _lifecycle_view("start", lifecycle.session_start, "Go live.")
-session_pause = _lifecycle_view("pause", lifecycle.session_pause, "Pause.")
-session_resume = _lifecycle_view("resume", lifecycle.session_resume, "Go on after a pause.")
-session_end = _lifecycle_view("end", lifecycle.session_end, "End for good.")
+class SessionPauseView(LifecycleView):
+    """Pause the show."""
+
+    def step(self, *, session_id: UUID, actor: Actor) -> StreamSession:
+        return lifecycle.session_pause(session_id=session_id, actor=actor)
+
+
+class SessionResumeView(LifecycleView):
+    """Go on after a pause."""
+
+    def step(self, *, session_id: UUID, actor: Actor) -> StreamSession:
+        return lifecycle.session_resume(session_id=session_id, actor=actor)
+
+
+class SessionEndView(LifecycleView):
+    """End the show for good."""
+
+    def step(self, *, session_id: UUID, actor: Actor) -> StreamSession:
+        return lifecycle.session_end(session_id=session_id, actor=actor)
 
 
 class SessionJoinView(APIView):

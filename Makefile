@@ -1,0 +1,56 @@
+# Two commands do everything: `make run` and `make test`. Both set up whatever they need first.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+HOST ?= 127.0.0.1
+HTTPS ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench format clean
+
+help:
+	@echo "make run     start everything on http://localhost:$(PORT)  (PORT=, HOST=0.0.0.0 HTTPS=1 for phones)"
+	@echo "make test    run all tests"
+	@echo "make check   lint, types, deploy checks"
+	@echo "make bench   benchmarks"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; choose one with: make run PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.run
+
+run: $(VENV)/.run
+	@DEMO=$${DEMO:-1} HTTPS=$(HTTPS) PORT=$(PORT) HOST=$(HOST) $(BIN)/python manage.py runall
+
+test: $(VENV)/.dev
+	@sh deploy/test-packages.sh
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy livestream accounts streams chat tokens
+	DEBUG=0 HTTPS=1 SECURE_SSL_REDIRECT=1 SECURE_HSTS_SECONDS=31536000 SECURE_HSTS_SUBDOMAINS=1 \
+	  $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench.media $(ARGS)
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) staticfiles test-artifacts .pytest_cache .mypy_cache .ruff_cache
