@@ -98,7 +98,7 @@ def as_domain_error(error: Exception) -> DomainError | None:
         case exceptions.PermissionDenied() | PermissionDenied():
             return Denied(message=_csrf_message(error))
         case exceptions.Throttled():
-            return TooMany(retry_after=error.wait or 1)
+            return TooMany(retry_after=getattr(error, "wait", None) or 1)
         case exceptions.APIException():
             rendered = Invalid(f"invalid.{error.default_code}", str(error.detail))
             rendered.status = error.status_code

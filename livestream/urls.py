@@ -1,7 +1,7 @@
 """Every address of the product; docs/protocol.md describes those that clients use."""
 
 from django.contrib import admin
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from livestream.health import health, ready
@@ -10,7 +10,7 @@ from streams.api.views import not_found
 from streams.media_proxy import media_proxy
 from streams.webhooks import builtin
 
-api = [
+api: list[URLPattern | URLResolver] = [
     path("auth/", include("accounts.api_urls")),
     path("sessions/", include("streams.api.urls")),
     path("sessions/", include("chat.urls")),

@@ -1,5 +1,12 @@
-"""Addresses of this app's pages."""
+"""Addresses of the pages of shows."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from streams import pages
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("live/<uuid:session_id>/", pages.room, name="room"),
+    path("studio/", pages.studio, name="studio"),
+    path("studio/<uuid:session_id>/", pages.desk, name="desk"),
+]

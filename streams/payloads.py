@@ -39,7 +39,7 @@ def settings_payload(settings: SessionSettings) -> dict[str, Any]:
 
 def poster_url(session: StreamSession) -> str | None:
     """Where the poster is; the address changes with the picture."""
-    if not session.poster:
+    if not session.poster.name:
         return None
     version = session.poster.name.rpartition("/")[2].partition(".")[0]
     return f"/api/v1/sessions/{session.pk}/poster/?v={version}"

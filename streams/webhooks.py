@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -54,7 +55,7 @@ def _verify(body: bytes, header: str) -> None:
         raise Denied("webhook.bad_signature", "The signature is not valid.") from None
 
 
-def _parse(body: bytes) -> dict[str, object]:
+def _parse(body: bytes) -> dict[str, Any]:
     try:
         report = json.loads(body)
     except ValueError:

@@ -132,8 +132,8 @@ class CommandConsumer(AsyncWebsocketConsumer):
         except Exception:
             outcome = "internal"
             logger.exception("socket command failed op=%s", command.op)
-            error = Unavailable("internal", "Something broke here. It has been noted; try again.")
-            self.member.write(reply_error(command.ref, error))
+            broken = Unavailable("internal", "Something broke here. It has been noted; try again.")
+            self.member.write(reply_error(command.ref, broken))
         else:
             outcome = "ok"
             self.member.write(reply_ok(command.ref, data))

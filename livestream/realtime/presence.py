@@ -79,7 +79,7 @@ class RedisPresence:
         person = await self._redis.hget(self._names(room), connection)
         if person is not None:
             async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.zrem(self._leases(room), f"{connection}|{person.decode()}")
+                pipe.zrem(self._leases(room), f"{connection}|{_text(person)}")
                 pipe.hdel(self._names(room), connection)
                 await pipe.execute()
 
@@ -89,7 +89,7 @@ class RedisPresence:
             pipe.zremrangebyscore(self._leases(room), "-inf", now)
             pipe.zrange(self._leases(room), 0, -1)
             _, members = await pipe.execute()
-        return {member.decode().partition("|")[2] for member in members}
+        return {_text(member).partition("|")[2] for member in members}
 
     async def first_visit(self, *, room: str, person: str) -> bool:
         key = f"presence:{room}:seen"
@@ -104,6 +104,10 @@ class RedisPresence:
     @staticmethod
     def _names(room: str) -> str:
         return f"presence:{room}:names"
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def presence_store() -> PresenceStore:

@@ -40,7 +40,8 @@ _executor = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
 async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a synchronous function that uses the database. The one place that chooses the threads for it."""
     hop = database_sync_to_async(function, thread_sensitive=False, executor=_executor)
-    return await hop(*args, **kwargs)
+    result: R = await hop(*args, **kwargs)
+    return result
 
 
 @dataclass(frozen=True)

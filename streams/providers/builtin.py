@@ -33,14 +33,14 @@ class BuiltinProvider:
     ) -> JoinDescriptor:
         expires_at = now + timedelta(seconds=settings.MEDIA_TOKEN_SECONDS)
         grant = Grant(
-            subject=person.uid,
-            token_id=secret_token(),
+            sub=person.uid,
+            jti=secret_token(),
             session=str(room.session_id),
             role=role.value,
             name=person.name,
             node=room.node,
-            issued_at=int(now.timestamp()),
-            expires_at=int(expires_at.timestamp()),
+            iat=now.timestamp(),
+            exp=expires_at.timestamp(),
         )
         protocol = "whip" if role == MediaRole.PUBLISHER else "whep"
         return JoinDescriptor(

@@ -64,7 +64,7 @@ def _overdue(now: datetime) -> Iterator[tuple[UUID, EndReason]]:
     lost = sessions.filter(state=SessionState.ACTIVE, host_lost_at__isnull=False)
     for pk, lost_at in lost.values_list("pk", "host_lost_at"):
         grace = SessionSettings.objects.values_list("grace_seconds", flat=True).get(pk=pk)
-        if lost_at + timedelta(seconds=grace) < now:
+        if lost_at is not None and lost_at + timedelta(seconds=grace) < now:
             yield pk, EndReason.HOST_LOST
     long_ago = now - timedelta(seconds=settings.PAUSE_TIMEOUT_SECONDS)
     for pk in sessions.filter(state=SessionState.PAUSED, paused_at__lt=long_ago).values_list("pk", flat=True):

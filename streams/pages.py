@@ -1,0 +1,139 @@
+"""The pages of shows: home, room, studio and the host's desk. They only read; the browser acts through the API."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from livestream.actors import actor_of
+from livestream.errors import Denied, Missing, NotAuthenticated
+from streams.models import StreamSession
+from streams.payloads import session_payload
+from streams.permissions import require_host, require_view
+from streams.selectors import hosted_sessions, live_sessions, past_sessions, session_get, upcoming_sessions
+
+LISTED = 24
+OWN_LISTED = 60
+
+# What room.js imports, all the way down: the browser fetches them at once instead of one level after the other.
+ROOM_MODULES = tuple(
+    f"js/{name}.js"
+    for name in (
+        "api",
+        "avatars",
+        "backoff",
+        "chat",
+        "chat-composer",
+        "chat-log",
+        "chat-message",
+        "dom",
+        "errors",
+        "format",
+        "player",
+        "player-overlay",
+        "room-numbers",
+        "room-socket",
+        "room-store",
+        "rtc",
+        "whep",
+    )
+)
+
+Parameters = ParamSpec("Parameters")
+Page = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
+
+
+def as_page(view: Page[Parameters]) -> Page[Parameters]:
+    """Domain errors as pages: not there is 404, not allowed is 403, not signed in leads to the log-in page."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except Missing as error:
+            raise Http404(error.message) from None
+        except Denied as error:
+            raise PermissionDenied(error.message) from None
+        except NotAuthenticated:
+            return redirect_to_login(request.get_full_path())
+
+    return wrapped
+
+
+def _payloads(rows: Any) -> list[dict[str, Any]]:
+    now = timezone.now()
+    return [session_payload(row, now=now) for row in rows]
+
+
+def _absolute(request: HttpRequest, path: str) -> str:
+    """An address to give away; PUBLIC_URL when the product is reached under another name than it sees."""
+    return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else request.build_absolute_uri(path)
+
+
+@require_safe
+@never_cache
+def home(request: HttpRequest) -> HttpResponse:
+    """What is on, what is coming, what was."""
+    now = timezone.now()
+    context = {
+        "live": _payloads(live_sessions()[:LISTED]),
+        "soon": _payloads(upcoming_sessions(now=now)[:LISTED]),
+        "ended": _payloads(past_sessions(now=now)[:LISTED]),
+    }
+    return render(request, "home.html", context)
+
+
+@require_safe
+@never_cache
+@as_page
+def room(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """One show, for everybody who may see it."""
+    session = session_get(session_id)
+    actor = actor_of(request.user)
+    require_view(actor=actor, session=session)
+    payload = _payloads([session])[0]
+    context = {
+        "session": payload,
+        "is_host": actor.user_id == session.host_id,
+        "share_poster": _absolute(request, payload["poster_url"]) if payload["poster_url"] else None,
+        "modules": ROOM_MODULES,
+    }
+    return render(request, "streams/room.html", context)
+
+
+@require_safe
+@never_cache
+@login_required
+def studio(request: HttpRequest) -> HttpResponse:
+    """A person's own shows, and the form for a new one."""
+    user_id = actor_of(request.user).user_id
+    rows = hosted_sessions(user_id=user_id)[:OWN_LISTED] if user_id else StreamSession.objects.none()
+    return render(request, "streams/studio.html", {"shows": _payloads(rows)})
+
+
+@require_safe
+@never_cache
+@login_required
+@as_page
+def desk(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """The host's desk. Others are shown the room instead."""
+    session = session_get(session_id)
+    actor = actor_of(request.user)
+    try:
+        require_host(actor=actor, session=session)
+    except Denied:
+        return redirect("room", session_id=session_id)
+    room_path = reverse("room", args=[session_id])
+    context = {"session": _payloads([session])[0], "share_url": _absolute(request, room_path)}
+    return render(request, "streams/desk.html", context)
