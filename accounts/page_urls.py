@@ -1,5 +1,14 @@
-"""Addresses of this app's pages."""
+"""Addresses of the pages of accounts, under /accounts/."""
 
-from django.urls import URLPattern
+from django.contrib.auth.views import LogoutView
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from accounts import pages
+
+urlpatterns = [
+    path("", pages.Profile.as_view(), name="profile"),
+    path("login/", pages.LogIn.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("signup/", pages.SignUp.as_view(), name="signup"),
+    path("password/", pages.PasswordChange.as_view(), name="password_change"),
+]

@@ -1,0 +1,194 @@
+"""The pages of accounts: sign up, log in, profile, password."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login, update_session_auth_hash
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.contrib.auth.views import LoginView, RedirectURLMixin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse, reverse_lazy
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.generic import FormView
+
+from accounts.forms import SignInForm, sentence
+from accounts.models import User
+from accounts.people import DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson
+from accounts.services import MAX_PASSWORD_LENGTH, password_change, profile_update, user_register
+from accounts.sign_in import network_of
+from livestream.actors import actor_of
+from livestream.api import client_address
+from livestream.errors import DomainError
+from livestream.ratelimit import require_allowed
+
+BACKEND = "accounts.backends.LimitedModelBackend"
+
+
+def _password(autocomplete: str) -> forms.CharField:
+    widget = forms.PasswordInput(attrs={"autocomplete": autocomplete, "maxlength": MAX_PASSWORD_LENGTH})
+    return forms.CharField(widget=widget, strip=False, max_length=MAX_PASSWORD_LENGTH)
+
+
+class SignUpForm(forms.Form):
+    """Shape only; `user_register` knows the rules."""
+
+    username = forms.CharField(
+        label="Username",
+        max_length=30,
+        help_text="Letters, digits, dots, dashes. It is part of how people find you.",
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    display_name = forms.CharField(
+        label="Name that others see",
+        max_length=50,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "nickname", "dir": "auto"}),
+    )
+    password = _password("new-password")
+
+
+class ProfileForm(forms.Form):
+    """What a person says of themselves."""
+
+    display_name = forms.CharField(
+        label="Name that others see",
+        max_length=50,
+        required=False,
+        help_text="Shown in chats and on your shows. Empty: your username.",
+        widget=forms.TextInput(attrs={"autocomplete": "nickname", "dir": "auto"}),
+    )
+
+
+class PasswordForm(forms.Form):
+    """The old password and the new one."""
+
+    old_password = _password("current-password")
+    new_password = _password("new-password")
+
+
+def _show(form: forms.Form, error: DomainError) -> None:
+    """Put the domain's answer beside the fields that it is about."""
+    left = dict(error.fields or {})
+    for name in form.fields:
+        for text in left.pop(name, []):
+            form.add_error(name, text)
+    if left or not error.fields:
+        form.add_error(None, sentence(error))
+
+
+class DomainFormView(FormView):
+    """A form whose work may be refused by the domain."""
+
+    def work(self, form: Any) -> None:
+        """Do what the form is for. May raise DomainError."""
+        raise NotImplementedError
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        try:
+            self.work(form)
+        except DomainError as error:
+            _show(form, error)
+            response = self.form_invalid(form)
+            response.status_code = error.status
+            return response
+        return super().form_valid(form)
+
+
+def _what(person: DemoPerson) -> str:
+    if person.is_superuser:
+        return "Runs the place"
+    if person.is_staff:
+        return "Keeps chats friendly"
+    return "Goes live and sells" if person.username == "seller" else "Watches and chats"
+
+
+@method_decorator(never_cache, name="dispatch")
+class LogIn(LoginView):
+    """Log in; in the demonstration mode with the demo people at hand."""
+
+    template_name = "accounts/login.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        people = []
+        if settings.DEMO:
+            people = [
+                {
+                    "username": person.username,
+                    "display_name": person.display_name,
+                    "password": DEMO_PASSWORD,
+                    "what": _what(person),
+                }
+                for person in DEMO_PEOPLE
+            ]
+        return super().get_context_data(demo_people=people, **kwargs)
+
+
+@method_decorator([never_cache, sensitive_post_parameters()], name="dispatch")
+class SignUp(RedirectURLMixin, DomainFormView):
+    """A new account, logged in at once."""
+
+    template_name = "accounts/signup.html"
+    form_class = SignUpForm
+
+    def get_default_redirect_url(self) -> str:
+        return reverse("home")
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if request.user.is_authenticated:
+            return redirect(self.get_success_url())
+        return super().dispatch(request, *args, **kwargs)
+
+    def work(self, form: SignUpForm) -> None:
+        address = network_of(client_address(self.request))
+        require_allowed(scope="register", key=address, limit=settings.REGISTRATIONS_PER_HOUR, seconds=3600)
+        user = user_register(**form.cleaned_data)
+        login(self.request, user, backend=BACKEND)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(next=self.get_redirect_url(), **kwargs)
+
+
+class _OwnForm(LoginRequiredMixin, DomainFormView):
+    """A form about the person who is logged in."""
+
+    success_url = reverse_lazy("profile")
+
+    def person(self) -> User:
+        user = self.request.user
+        assert isinstance(user, User)
+        return user
+
+
+@method_decorator(never_cache, name="dispatch")
+class Profile(_OwnForm):
+    """Who I am to others."""
+
+    template_name = "accounts/profile.html"
+    form_class = ProfileForm
+
+    def get_initial(self) -> dict[str, Any]:
+        return {"display_name": self.person().display_name}
+
+    def work(self, form: ProfileForm) -> None:
+        profile_update(actor=actor_of(self.person()), display_name=form.cleaned_data["display_name"])
+        messages.success(self.request, "Saved. New messages carry your new name.")
+
+
+@method_decorator([never_cache, sensitive_post_parameters()], name="dispatch")
+class PasswordChange(_OwnForm):
+    """A new password; this browser stays logged in."""
+
+    template_name = "accounts/password_change.html"
+    form_class = PasswordForm
+
+    def work(self, form: PasswordForm) -> None:
+        user = password_change(actor=actor_of(self.person()), address=client_address(self.request), **form.cleaned_data)
+        update_session_auth_hash(self.request, user)
+        messages.success(self.request, "Your password is changed. Other devices are logged out.")
