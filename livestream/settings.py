@@ -7,6 +7,7 @@ machine: SQLite, an in-process channel layer and the built-in media node.
 import hashlib
 import hmac
 import sys
+import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -268,6 +269,8 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = DATA_DIR / "files"
 MEDIA_URL = "/files/"
 # A production image runs collectstatic; a checkout serves straight from the source folders.
+if not STATIC_ROOT.exists():
+    warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 COLLECTED = (STATIC_ROOT / "staticfiles.json").exists() and not DEMO and not DEBUG
 WHITENOISE_USE_FINDERS = not COLLECTED
 WHITENOISE_AUTOREFRESH = DEBUG

@@ -1,5 +1,6 @@
 """Media tokens over HTTP."""
 
+from urllib.parse import urljoin
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -48,12 +49,12 @@ class Descriptor(serializers.Serializer[dict[str, str]]):
     ice_servers = serializers.ListField(child=serializers.DictField())
 
 
-def descriptor_payload(descriptor: JoinDescriptor) -> dict[str, object]:
-    """A descriptor as primitives."""
+def descriptor_payload(descriptor: JoinDescriptor, *, origin: str) -> dict[str, object]:
+    """A descriptor as primitives. A provider that is reached through this product's own origin names a path only."""
     return {
         "provider": descriptor.provider,
         "protocol": descriptor.protocol,
-        "url": descriptor.url,
+        "url": urljoin(origin, descriptor.url),
         "token": descriptor.token,
         "uid": descriptor.uid,
         "channel_id": descriptor.channel_id,
@@ -79,6 +80,6 @@ class MediaTokenView(APIView):
             require_allowed(scope="token-address", key=address, limit=PER_ADDRESS_AND_MINUTE, seconds=60)
         data = validated(TokenRequest, request)
         descriptor = media_token_issue(session_id=session_id, actor=actor, role=MediaRole(data["role"]))
-        response = Response(descriptor_payload(descriptor))
+        response = Response(descriptor_payload(descriptor, origin=request.build_absolute_uri("/")))
         response["Cache-Control"] = "no-store"
         return response
