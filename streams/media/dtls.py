@@ -15,6 +15,7 @@ from OpenSSL import SSL
 from streams.media.srtp import PROFILES, SrtpPair, srtp_sessions
 
 DATAGRAM_LIMIT_BYTES = 1200
+HELLO_REPEATS = 10
 _RECORD_HEADER_BYTES = 13
 _EXPORTER_LABEL = b"EXTRACTOR-dtls_srtp"
 _CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256"
@@ -59,7 +60,7 @@ class DtlsIdentity:
 class DtlsTransport:
     """One association over memory: datagrams go in by `receive`, what to send comes back as a list."""
 
-    __slots__ = ("_connection", "_fingerprint", "failure", "is_client", "profile_name", "srtp", "state")
+    __slots__ = ("_connection", "_fingerprint", "_hello", "_repeats_left", "failure", "is_client", "profile_name", "srtp", "state")
 
     def __init__(
         self, identity: DtlsIdentity, *, is_client: bool, algorithm: str, fingerprint: str
@@ -67,6 +68,8 @@ class DtlsTransport:
         self._connection = SSL.Connection(identity.context, None)
         self._connection.set_ciphertext_mtu(DATAGRAM_LIMIT_BYTES)
         self._fingerprint = (algorithm, fingerprint)
+        self._hello: list[bytes] = []
+        self._repeats_left = HELLO_REPEATS
         self.is_client = is_client
         self.state = DtlsState.HANDSHAKE
         self.failure = ""
@@ -79,14 +82,17 @@ class DtlsTransport:
 
     def start(self) -> list[bytes]:
         """The first flight of a client; nothing for a server."""
-        if self.is_client and self.state is DtlsState.HANDSHAKE:
-            self._handshake()
-        return self._output()
+        if not self.is_client or self.state is not DtlsState.HANDSHAKE or self._hello:
+            return []
+        self._handshake()
+        self._hello = self._output()
+        return self._hello
 
     def receive(self, datagram: bytes) -> list[bytes]:
         """Take a datagram in. Garbage is ignored, as DTLS asks; a refused handshake becomes FAILED."""
         if self.state in (DtlsState.CLOSED, DtlsState.FAILED):
             return []
+        self._repeats_left = 0
         self._connection.bio_write(datagram)
         if self.state is DtlsState.HANDSHAKE:
             self._handshake()
@@ -95,9 +101,14 @@ class DtlsTransport:
         return self._output()
 
     def on_timer(self) -> list[bytes]:
-        """The last flight again when its time has come (RFC 6347 section 4.2.4)."""
+        """The last flight again when its time has come (RFC 6347 section 4.2.4); to be called every 50 ms
+        or so. Our first flight is repeated at every call for a while: encoders drop what arrives before
+        they have finished ICE, and OpenSSL would wait a second."""
         if self.state is not DtlsState.HANDSHAKE:
             return []
+        if self._hello and self._repeats_left > 0:
+            self._repeats_left -= 1
+            return self._hello
         try:
             remaining = self._connection.DTLSv1_get_timeout()
             if remaining is None or remaining > 0:

@@ -28,6 +28,10 @@ from streams.media.track import PublishedTrack
 if TYPE_CHECKING:
     from streams.media.room import Room
 
+_UNCARRIED = {
+    "audio": "The offer's audio must include Opus.",
+    "video": "The offer's video must include VP8, or H.264 with packetization-mode=1.",
+}
 _NTP_EPOCH_SECONDS = 2_208_988_800
 
 
@@ -213,16 +217,18 @@ def plan_publication(
     offer: SessionDescription, *, start_bits_per_second: int
 ) -> tuple[list[PublishedTrack], list[SectionAnswer]]:
     """The tracks that an offer publishes and the answers to its sections: the first audio and the first
-    video that can be carried are taken. Raises OfferInvalid when that leaves nothing."""
+    video that can be carried are taken. Raises OfferInvalid when a kind is offered in codecs that cannot be
+    carried, since half a show on the air would be the worse surprise."""
     tracks: dict[str, PublishedTrack] = {}
     answers: list[SectionAnswer] = []
     for section in offer.media:
-        track = None
-        if is_media(section) and section.kind not in tracks and section.direction in ("sendonly", "sendrecv"):
-            track = _track(section)
-        if track is None:
+        is_sent = is_media(section) and section.direction in ("sendonly", "sendrecv")
+        if not is_sent or section.kind in tracks:
             answers.append(SectionAnswer(section=section))
             continue
+        track = _track(section)
+        if track is None:
+            raise OfferInvalid(_UNCARRIED[section.kind])
         tracks[section.kind] = track
         # Chromium starts at 300 kbit/s and climbs for many seconds unless told that more is welcome.
         hint = f"x-google-start-bitrate={start_bits_per_second // 1000}" if section.kind == "video" else ""
@@ -230,7 +236,7 @@ def plan_publication(
             section=section, choice=track.choice, direction="recvonly", extra_parameters=hint
         ))
     if not tracks:
-        raise OfferInvalid("The offer publishes neither Opus audio nor VP8 or H.264 video.")
+        raise OfferInvalid("The offer publishes neither audio nor video.")
     return list(tracks.values()), answers
 
 

@@ -8,7 +8,7 @@ from pylibsrtp import Error as SrtpError
 
 from streams.media.answer import SectionAnswer
 from streams.media.errors import OfferInvalid
-from streams.media.negotiation import choose_audio, choose_watched_video, is_media
+from streams.media.negotiation import choose_audio, choose_published_video, choose_watched_video, is_media
 from streams.media.peer import CloseReason, Peer
 from streams.media.rtcp import BitrateEstimate, KeyframeRequest, Nack, ReportBlock, rtcp_parse
 from streams.media.sdp import MediaSection, SessionDescription
@@ -129,15 +129,17 @@ def plan_viewer(
 def _plan_section(
     section: MediaSection, *, slot: Slot | None, stream: str, is_taken: bool
 ) -> tuple[SectionAnswer, Seat | None]:
-    if slot is None or not is_media(section):
+    if not is_media(section):
         return SectionAnswer(section=section), None
     if section.kind == "audio":
         choice = choose_audio(section)
+    elif slot is None:
+        choice = choose_published_video(section)
     else:
         choice = choose_watched_video(section, codec=slot.codec, parameters=slot.parameters)
     if choice is None:
         return SectionAnswer(section=section), None
-    if is_taken or section.direction not in ("recvonly", "sendrecv"):
+    if slot is None or is_taken or section.direction not in ("recvonly", "sendrecv"):
         return SectionAnswer(section=section, choice=choice, direction="inactive"), None
     sink = Sink(payload_type=choice.payload_type, repair_type=choice.retransmission_type)
     answer = SectionAnswer(section=section, choice=choice, direction="sendonly", ssrc=slot.ssrc,

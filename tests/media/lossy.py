@@ -1,0 +1,106 @@
+"""A UDP proxy between a party and the node that loses, and counts, packets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Callable
+
+Drop = Callable[[bytes], bool]
+
+
+def is_media(data: bytes) -> bool:
+    """RTP, and not RTCP, STUN or DTLS."""
+    return 128 <= data[0] <= 191 and not 192 <= data[1] <= 223
+
+
+class EveryNth:
+    """Drops one media packet in `n`."""
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._seen = 0
+        self.dropped = 0
+
+    def __call__(self, data: bytes) -> bool:
+        if not is_media(data):
+            return False
+        self._seen += 1
+        if self._seen % self._n:
+            return False
+        self.dropped += 1
+        return True
+
+
+def nothing(data: bytes) -> bool:
+    """Drops nothing."""
+    return False
+
+
+class LossyProxy:
+    """Listens on its own port; each party behind it gets its own socket towards the node."""
+
+    def __init__(self, *, node_port: int, to_node: Drop, to_party: Drop) -> None:
+        self._node_port = node_port
+        self._to_node, self._to_party = to_node, to_party
+        self._outward: dict[tuple[str, int], asyncio.DatagramTransport] = {}
+        self._transport: asyncio.DatagramTransport | None = None
+        self.port = 0
+
+    async def open(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_datagram_endpoint(
+            lambda: _Side(self._from_party), local_addr=("0.0.0.0", 0)
+        )
+        self.port = self._transport.get_extra_info("sockname")[1]
+
+    def close(self) -> None:
+        for transport in (self._transport, *self._outward.values()):
+            if transport is not None:
+                transport.close()
+
+    def reroute(self, answer: str) -> str:
+        """The answer with this proxy in the node's place, IPv4 only."""
+        lines = [line for line in answer.split("\r\n")
+                 if not (line.startswith("a=candidate:") and line.split()[4].count(":"))]
+        return re.sub(rf" {self._node_port} typ host", f" {self.port} typ host", "\r\n".join(lines))
+
+    def _from_party(self, data: bytes, address: tuple[str, int]) -> None:
+        if not self._to_node(data):
+            asyncio.ensure_future(self._forward(data, address))
+
+    async def _forward(self, data: bytes, address: tuple[str, int]) -> None:
+        if address not in self._outward:
+            loop = asyncio.get_running_loop()
+            transport, _ = await loop.create_datagram_endpoint(
+                lambda: _Side(lambda back, _: self._from_node(back, address)),
+                remote_addr=("127.0.0.1", self._node_port),
+            )
+            self._outward.setdefault(address, transport)
+        self._outward[address].sendto(data)
+
+    def _from_node(self, data: bytes, address: tuple[str, int]) -> None:
+        if not self._to_party(data) and self._transport is not None:
+            self._transport.sendto(data, address)
+
+
+class _Side(asyncio.DatagramProtocol):
+    def __init__(self, take: Callable[[bytes, tuple[str, int]], None]) -> None:
+        self._take = take
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._take(data, addr)
+
+
+@contextlib.asynccontextmanager
+async def lossy(
+    *, node_port: int, to_node: Drop = nothing, to_party: Drop = nothing
+) -> AsyncIterator[LossyProxy]:
+    """A proxy for as long as the block lasts."""
+    proxy = LossyProxy(node_port=node_port, to_node=to_node, to_party=to_party)
+    await proxy.open()
+    try:
+        yield proxy
+    finally:
+        proxy.close()
