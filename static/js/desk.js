@@ -49,7 +49,7 @@ publisher.addEventListener("state", ({ detail }) => {
 });
 store.addEventListener("change", () => {
   source.rest(store.session.state === "paused");
-  if (store.over && publisher.state !== "idle") publisher.stop();
+  if (store.over && publisher.state !== "idle") publisher.stop({ over: true });
   paint();
 });
 
@@ -95,7 +95,7 @@ const verbs = {
   },
   async end() {
     await move("end");
-    publisher.stop();
+    publisher.stop({ over: true });
   },
 };
 

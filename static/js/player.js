@@ -79,7 +79,7 @@ export class Player {
         this.askedAt = performance.now();
         this.whep.start();
       } else if (this.whep.wanted && (this.store.over || state === "initializing")) {
-        this.whep.stop();
+        this.whep.stop({ over: this.store.over });
         this.video.srcObject = null;
       }
       this.video.classList.toggle("resting", state === "paused");

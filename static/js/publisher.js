@@ -67,7 +67,9 @@ export class Publisher extends EventTarget {
     return outcome;
   }
 
-  stop() {
+  /** `over`: the show has ended, so the server has closed the resource already and knows the pass no more. */
+  stop({ over = false } = {}) {
+    if (over && this.connection) this.connection.resource = null;
     this.#end();
     this.#set("idle");
   }
@@ -172,7 +174,7 @@ export class Publisher extends EventTarget {
     if (run !== this.run) return;
     const session = await sessions.get(this.sessionId).catch(() => null);
     if (run !== this.run) return;
-    if (session && ["ended", "error"].includes(session.state)) this.stop();
+    if (session && ["ended", "error"].includes(session.state)) this.stop({ over: true });
     else if (session?.host_present) { this.#end(); this.#set("taken"); }
     else this.#soon(this.backoff.next());
   }

@@ -40,7 +40,9 @@ export class WhepConnection extends EventTarget {
     this.#attempt(++this.run);
   }
 
-  stop() {
+  /** `over`: the show has ended, so the server has closed the resource already and knows the pass no more. */
+  stop({ over = false } = {}) {
+    if (over) this.resource = null;
     this.wanted = false;
     this.run += 1;
     clearTimeout(this.timer);
