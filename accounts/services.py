@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
@@ -15,11 +16,12 @@ from accounts.names import clean_display_name, is_reserved
 from accounts.sign_in import password_tries
 from accounts.tickets import tickets_withdraw
 from livestream.actors import Actor, require_signed_in
-from livestream.errors import Conflict, Invalid, Missing
+from livestream.errors import Conflict, Denied, Invalid, Missing
 from livestream.events import close_user
 from livestream.realtime.protocol import CloseCode
 
 MAX_PASSWORD_LENGTH = 256
+RIGHTS = ("is_active", "is_staff", "is_superuser")
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +84,11 @@ def password_change(*, actor: Actor, old_password: str, new_password: str, addre
     return password_set(user_id=user.pk, password=new_password)
 
 
-def password_set(*, user_id: UUID, password: str) -> User:
-    """A new password, from somebody who may set it without knowing the old one. The account may be closed."""
+def password_set(*, user_id: UUID, password: str | None) -> User:
+    """A new password, from somebody who may set it without knowing the old one; None: no password lets in any more.
+
+    The account may be closed.
+    """
     hashed = make_password(password)
     with transaction.atomic():
         user = User.objects.get(pk=user_id)
@@ -91,6 +96,31 @@ def password_set(*, user_id: UUID, password: str) -> User:
         user.save(update_fields=["password"])
         access_withdraw(user_id=user_id, now=datetime.now(UTC))
     logger.info("password changed user=%s", user_id)
+    return user
+
+
+def account_update(*, user_id: UUID, actor: Actor, changes: dict[str, Any]) -> User:
+    """Change an account as an administrator. What the person has open under other rights is ended.
+
+    `changes` are display_name, is_active, is_staff and is_superuser. Raises Denied for who is not staff, and for
+    closing one's own account or laying down one's own rights: nobody could undo it.
+    """
+    if not actor.is_staff:
+        raise Denied()
+    user = User.objects.get(pk=user_id)
+    rights = {name for name in RIGHTS if name in changes and getattr(user, name) != changes[name]}
+    if rights and user_id == actor.user_id:
+        raise Denied(message="Somebody else has to do that for you.")
+    if "display_name" in changes:
+        changes = changes | {"display_name": clean_display_name(changes["display_name"])}
+    for name, value in changes.items():
+        setattr(user, name, value)
+    with transaction.atomic():
+        user.save(update_fields=list(changes))
+        if rights:
+            access_withdraw(user_id=user_id, now=datetime.now(UTC))
+    if rights:
+        logger.info("rights changed user=%s by=%s changed=%s", user_id, actor.user_id, ",".join(sorted(rights)))
     return user
 
 
