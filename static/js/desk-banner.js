@@ -31,5 +31,5 @@ export function banner(slot, now) {
   let action = null;
   if (what.action === "resend") action = el("button", { class: "btn primary small", type: "button", data: { act: "resend" }, on: { click: now.resend } }, what.label);
   if (what.action === "again") action = el("a", { class: "btn small", href: "/studio/" }, what.label);
-  slot.replaceChildren(el("div", { class: `note ${what.kind}` }, icon(what.icon), el("div", { class: "body" }, el("strong", {}, what.title), what.text, action && el("div", { class: "actions" }, action))));
+  slot.replaceChildren(el("div", { class: `note ${what.kind}` }, icon(what.icon), el("div", { class: "body" }, el("div", { class: "words" }, el("strong", {}, what.title), what.text), action && el("div", { class: "actions" }, action))));
 }

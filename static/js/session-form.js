@@ -46,6 +46,11 @@ export function fillForm(form, session) {
     else if (field.type === "radio") field.checked = field.value === value;
     else if (field.type === "datetime-local") field.value = toLocal(value);
     else field.value = value ?? "";
+    // A value that the list does not offer (set through the API) must not turn into the first entry by saving.
+    if (field instanceof HTMLSelectElement && field.value !== String(value)) {
+      field.append(new Option(String(value), String(value)));
+      field.value = String(value);
+    }
   }
 }
 
