@@ -1,0 +1,239 @@
+"""What all tests share: servers that start when the first test asks for them, and the cast.
+
+Fixtures for other parts of the tests: `redis_server`, `postgres_server` (skip, and say what is missing, when they
+cannot run), `live` (the product on SQLite in memory, and on PostgreSQL with Redis), `ada`, `ben`, `cleo`, `mo`, `eve`,
+`show`, `api`, `published`.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.core.cache import cache
+from hypothesis import HealthCheck, settings
+from rest_framework.test import APIClient
+
+from tests import servers
+
+VARIANTS = ("sqlite-memory", "postgres-redis")
+
+settings.register_profile(
+    "livestream",
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("livestream")
+
+
+# ---- Servers -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of this run; it is removed at the end."""
+    return Path(os.environ["TEST_DATA_DIR"])
+
+
+@pytest.fixture
+def redis_starter(tmp_path: Path) -> Iterator[Callable[..., servers.Redis]]:
+    """Starts a Redis of the test's own, to be killed and started again on its port."""
+    started: list[servers.Redis] = []
+
+    def starter(port: int | None = None) -> servers.Redis:
+        try:
+            started.append(servers.redis_start(folder=tmp_path, port=port))
+        except servers.NotInstalled as error:
+            pytest.skip(str(error))
+        return started[-1]
+
+    yield starter
+    for one in started:
+        servers.stop(one.process)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[servers.Redis]:
+    """A Redis that all tests share; databases 0 to 15."""
+    with tempfile.TemporaryDirectory(prefix="livestream-redis-") as folder:
+        try:
+            running = servers.redis_start(folder=Path(folder))
+        except servers.NotInstalled as error:
+            pytest.skip(str(error))
+        yield running
+        servers.stop(running.process)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[servers.Postgres]:
+    """A PostgreSQL that all tests share."""
+    try:
+        running = servers.postgres_start()
+    except servers.NotInstalled as error:
+        pytest.skip(str(error))
+    yield running
+    servers.postgres_stop(running)
+
+
+@contextmanager
+def _environment(variant: str, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    with tempfile.TemporaryDirectory(prefix="livestream-live-") as folder:
+        stores: dict[str, str] = {}
+        if variant == "postgres-redis":
+            stores["redis_url"] = request.getfixturevalue("redis_server").url
+            stores["database_url"] = request.getfixturevalue("postgres_server").create_database()
+        yield servers.product_environment(data=Path(folder), **stores)
+
+
+@contextmanager
+def _live(variant: str, request: pytest.FixtureRequest, server: str = "uvicorn") -> Iterator[Any]:
+    from tests.live import Live
+
+    with _environment(variant, request) as environment:
+        staff = servers.prepare_database(environment)
+        log = Path(environment["TEST_DATA_DIR"]) / "web.log"
+        with servers.running_web(environment=environment, log=log, server=server) as web:
+            yield Live(web=web, staff=staff, variant=variant)
+
+
+@pytest.fixture(scope="session", params=VARIANTS)
+def live(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The product, running; once on SQLite with the in-memory layer, once on PostgreSQL with Redis."""
+    with _live(request.param, request) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def live_small(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The product on SQLite with the in-memory layer, for what cannot depend on the stores."""
+    with _live("sqlite-memory", request) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def live_daphne(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The product behind daphne, which `runserver` uses."""
+    with _live("sqlite-memory", request, server="daphne") as running:
+        yield running
+
+
+# ---- The cast, in the test database --------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> Iterator[None]:
+    """Rate limits and tickets of one test do not reach the next."""
+    cache.clear()
+    yield
+
+
+@pytest.fixture
+def ada(db: None) -> Any:
+    """Ada publishes."""
+    from tests.cast import make_user
+
+    return make_user("ada")
+
+
+@pytest.fixture
+def ben(db: None) -> Any:
+    """Ben watches."""
+    from tests.cast import make_user
+
+    return make_user("ben")
+
+
+@pytest.fixture
+def cleo(db: None) -> Any:
+    """Cleo watches, too."""
+    from tests.cast import make_user
+
+    return make_user("cleo")
+
+
+@pytest.fixture
+def mo(db: None) -> Any:
+    """Mo moderates everything."""
+    from tests.cast import make_user
+
+    return make_user("mo", is_staff=True)
+
+
+@pytest.fixture
+def eve(db: None) -> Any:
+    """Eve must never see it."""
+    from tests.cast import make_user
+
+    return make_user("eve")
+
+
+@pytest.fixture
+def show(ada: Any) -> Any:
+    """A public show of Ada's that is live."""
+    from tests.cast import make_show
+
+    return make_show(ada)
+
+
+@pytest.fixture
+def api() -> Callable[..., APIClient]:
+    """An API client signed in as somebody; without anybody, as nobody in particular."""
+
+    def client(user: Any = None) -> APIClient:
+        made = APIClient()
+        if user is not None:
+            made.force_authenticate(user)
+        return made
+
+    return client
+
+
+class Ear:
+    """Listens at the real channel layer to what is published to a session's room."""
+
+    def __init__(self, group: str, capture: Callable[..., Any]) -> None:
+        self._group, self._capture = group, capture
+        self._channel = ""
+
+    @contextmanager
+    def listening(self) -> Iterator[list[dict[str, Any]]]:
+        """The layer messages of a block, complete once the block is left."""
+        layer = get_channel_layer()
+        channel = async_to_sync(layer.new_channel)()
+        async_to_sync(layer.group_add)(self._group, channel)
+        heard: list[dict[str, Any]] = []
+        with self._capture(execute=True):
+            yield heard
+        queue = layer.channels.get(channel)
+        while queue is not None and not queue.empty():
+            heard.append(queue.get_nowait()[1])
+        async_to_sync(layer.group_discard)(self._group, channel)
+
+
+@pytest.fixture
+def published(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callable[[Any], Any]:
+    """`with published(session) as documents:` has the documents that the room was sent, once the block is over."""
+    import json
+
+    from livestream.realtime.groups import room_group
+
+    @contextmanager
+    def listen(session: Any) -> Iterator[list[dict[str, Any]]]:
+        ear = Ear(room_group(session.pk), django_capture_on_commit_callbacks)
+        documents: list[dict[str, Any]] = []
+        with ear.listening() as messages:
+            yield documents
+        documents += [
+            json.loads(message["text"])
+            if message["type"] == "hub.frame"
+            else {"type": "close", "code": message["code"]}
+            for message in messages
+        ]
+
+    return listen

@@ -1,0 +1,54 @@
+"""The product's settings for tests: nothing outside a temporary folder is read or written.
+
+The tests, and every server that they start, run on these. Whatever the developer's shell or `.env` says about
+databases and secrets is overruled, so that no test ever meets data that matters. The variables that start with TEST_
+choose what a server or a second run of the tests uses.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+if "TEST_DATA_DIR" not in os.environ:
+    _folder = tempfile.mkdtemp(prefix="livestream-tests-")
+    _owner = os.getpid()
+    atexit.register(lambda: os.getpid() == _owner and shutil.rmtree(_folder, ignore_errors=True))
+    os.environ["TEST_DATA_DIR"] = _folder
+
+_data = os.environ["TEST_DATA_DIR"]
+os.environ.update(
+    DATA_DIR=_data,
+    DATABASE_URL=os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{_data}/db.sqlite3",
+    REDIS_URL=os.environ.get("TEST_REDIS_URL", ""),
+    SECRET_KEY="a key for tests that guards nothing, long enough for anybody",
+    DEBUG="0",
+    DEMO="0",
+    HTTPS="0",
+    TRUSTED_ORIGINS="",
+    ALLOWED_HOSTS="localhost,127.0.0.1,[::1],testserver",
+    PUBLIC_URL="",
+    MEDIA_PROVIDER="builtin",
+    MEDIA_SECRET="a secret that media node and web share in tests",
+    MEDIA_NODE="local",
+    METRICS_TOKEN="",
+    TURN_URLS="",
+    TURN_SECRET="",
+)
+# Nobody listens on port 9: a test that wants a media node starts one and says where.
+os.environ.setdefault("MEDIA_URL_INTERNAL", "http://127.0.0.1:9")
+
+from livestream.settings import *  # noqa: E402, F403
+from livestream.settings import DATABASES, SIMPLE_JWT  # noqa: E402
+
+# Argon2 takes its time on purpose; the people of the tests have no secrets.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+SIMPLE_JWT = {**SIMPLE_JWT, "ACCESS_TOKEN_LIFETIME": timedelta(hours=2)}
+REGISTRATIONS_PER_HOUR = 1_000_000
+REALTIME_BEAT_SECONDS = float(os.environ.get("TEST_BEAT_SECONDS", "5"))
+
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # A file, as in production: an in-memory database locks whole tables, and several threads would meet that.
+    DATABASES["default"]["TEST"] = {"NAME": str(Path(_data) / "test.sqlite3")}
