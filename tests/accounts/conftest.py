@@ -1,0 +1,70 @@
+"""People, and a look at what their sockets would be told."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.core.cache import cache
+
+from accounts.models import User
+from livestream.realtime.groups import user_group
+from tests.accounts.hashers import CountingHasher
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(autouse=True)
+def fresh(settings: Any) -> Iterator[None]:
+    """An empty cache, and a hasher that takes no time."""
+    settings.PASSWORD_HASHERS = ["tests.accounts.hashers.CountingHasher"]
+    settings.DEMO = False
+    cache.clear()
+    CountingHasher.calls = 0
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def ben(db: None) -> User:
+    return User.objects.create_user("ben", password=PASSWORD, display_name="Ben")
+
+
+@pytest.fixture
+def eve(db: None) -> User:
+    return User.objects.create_user("eve", password=PASSWORD, display_name="Eve")
+
+
+@pytest.fixture
+def mo(db: None) -> User:
+    return User.objects.create_user("mo", password=PASSWORD, display_name="Mo", is_staff=True)
+
+
+@pytest.fixture
+def told() -> Callable[[User], Callable[[], list[tuple[int, str]]]]:
+    """`listen = told(ben)` starts listening; `listen()` gives the closes (code, reason) that ben's sockets got."""
+    layer = get_channel_layer()
+
+    def start(user: User) -> Callable[[], list[tuple[int, str]]]:
+        channel = async_to_sync(layer.new_channel)()
+        async_to_sync(layer.group_add)(user_group(user.pk), channel)
+
+        def closes() -> list[tuple[int, str]]:
+            heard = []
+            while not layer.channels.get(channel, _EMPTY).empty():
+                message = async_to_sync(layer.receive)(channel)
+                heard.append((message["code"], message["reason"]))
+            return heard
+
+        return closes
+
+    return start
+
+
+class _Empty:
+    def empty(self) -> bool:
+        return True
+
+
+_EMPTY = _Empty()

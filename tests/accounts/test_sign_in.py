@@ -1,0 +1,173 @@
+import time
+
+import pytest
+from django.contrib.auth import aauthenticate, authenticate
+from django.test import AsyncRequestFactory
+
+from accounts import sign_in
+from accounts.models import User
+from accounts.sign_in import network_of
+from livestream.errors import TooMany
+from tests.accounts.conftest import PASSWORD
+from tests.accounts.hashers import CountingHasher
+
+pytestmark = pytest.mark.django_db
+TOKEN = "/api/v1/auth/token/"
+
+
+def token(client, username="ben", password="wrong", **extra):
+    return client.post(TOKEN, {"username": username, "password": password}, content_type="application/json", **extra)
+
+
+@pytest.fixture(autouse=True)
+def nothing_hashed_yet(ben):
+    CountingHasher.calls = 0
+
+
+def test_name_and_password_give_tokens_that_open_the_api(client, ben):
+    answer = token(client, password=PASSWORD)
+
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"access", "refresh"}
+    me = client.get("/api/v1/auth/me/", headers={"Authorization": f"Bearer {answer.json()['access']}"})
+    assert me.json()["username"] == "ben"
+
+
+def test_a_name_is_known_in_whatever_case(client):
+    assert token(client, username="BEN", password=PASSWORD).status_code == 200
+
+
+@pytest.mark.parametrize("username", ["ben", "nobody", "ben\u0130", "x" * 150])
+def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(client, username):
+    answer = token(client, username=username)
+
+    assert answer.status_code == 401
+    assert answer.json() == {"error": {"code": "sign_in.wrong", "message": "Wrong name or password."}}
+    assert CountingHasher.calls == 1
+
+
+def test_a_closed_account_cannot_sign_in(client, ben):
+    User.objects.filter(pk=ben.pk).update(is_active=False)
+
+    assert token(client, password=PASSWORD).status_code == 401
+
+
+def test_ten_wrong_tries_reach_the_hasher_and_no_more(client):
+    answers = [token(client, username=name).status_code for name in ("ben", "BEN", "Ben") * 10]
+
+    last = token(client, password=PASSWORD)
+    assert answers == [401] * 10 + [429] * 20
+    assert CountingHasher.calls == 10
+    assert last.status_code == 429
+    assert last.json()["error"]["code"] == "sign_in.too_many"
+    assert 800 < last.json()["error"]["retry_after"] <= 900
+    assert int(last["Retry-After"]) > 800
+
+
+def test_thirty_wrong_tries_from_one_address_reach_the_hasher_and_no_more(client):
+    answers = [token(client, username=f"person{number}").status_code for number in range(40)]
+
+    assert answers == [401] * 30 + [429] * 10
+    assert CountingHasher.calls == 30
+
+
+def test_another_address_may_still_try(client):
+    for number in range(31):
+        token(client, username=f"person{number}")
+
+    assert token(client, password=PASSWORD).status_code == 429
+    assert token(client, password=PASSWORD, REMOTE_ADDR="198.51.100.7").status_code == 200
+
+
+def test_an_address_that_guesses_at_one_account_keeps_its_tries_for_others(client):
+    for _ in range(60):
+        token(client)
+
+    assert token(client, username="other").status_code == 401
+
+
+def test_right_passwords_do_not_count(client):
+    assert [token(client, password=PASSWORD).status_code for _ in range(35)] == [200] * 35
+
+
+def test_a_right_password_does_not_forgive_the_wrong_ones(client):
+    for _ in range(9):
+        token(client)
+    token(client, password=PASSWORD)
+
+    assert [token(client).status_code for _ in range(2)] == [401, 429]
+
+
+def test_each_try_is_free_again_when_its_own_time_is_over(client, monkeypatch):
+    monkeypatch.setattr(sign_in, "TRY_SECONDS", 0.6)
+    for _ in range(9):
+        token(client)
+    time.sleep(0.35)
+    token(client)
+    assert token(client).status_code == 429
+
+    time.sleep(0.3)
+
+    assert [token(client).status_code for _ in range(10)] == [401] * 9 + [429]
+
+
+def test_the_page_says_the_limit_in_a_sentence(client):
+    for _ in range(10):
+        token(client)
+
+    page = client.post("/accounts/login/", {"username": "ben", "password": PASSWORD})
+
+    assert page.status_code == 200
+    assert page.context["form"].non_field_errors() == ["Too many tries. Try again in 15 minutes."]
+    assert CountingHasher.calls == 10
+
+
+def test_the_admin_says_the_limit_in_a_sentence(client):
+    for _ in range(10):
+        client.post("/admin/login/", {"username": "ben", "password": "wrong"})
+
+    page = client.post("/admin/login/", {"username": "ben", "password": PASSWORD})
+
+    assert page.status_code == 200
+    assert page.context["form"].non_field_errors() == ["Too many tries. Try again in 15 minutes."]
+    assert CountingHasher.calls == 10
+
+
+def test_without_a_request_the_account_alone_is_counted(ben):
+    assert authenticate(None, username="ben", password=PASSWORD) == ben
+    for _ in range(10):
+        authenticate(None, username="ben", password="wrong")
+
+    with pytest.raises(TooMany):
+        authenticate(None, username="ben", password=PASSWORD)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_asynchronous_sign_in_is_limited_too(ben):
+    request = AsyncRequestFactory().post("/")
+    assert await aauthenticate(request, username="ben", password=PASSWORD) == ben
+    for _ in range(10):
+        await aauthenticate(request, username="ben", password="wrong")
+
+    with pytest.raises(TooMany):
+        await aauthenticate(request, username="ben", password=PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_an_address_stands_for_what_one_subscriber_holds(address, network):
+    assert network_of(address) == network
+
+
+def test_no_password_is_kept_in_the_errors(client, caplog):
+    token(client, password="canary-5up3r-secret")
+
+    assert "canary" not in caplog.text
