@@ -1,0 +1,116 @@
+"""A running product and a real browser with a fake camera."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.e2e.product import ROOT, Product
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+]
+BARCODE = (Path(__file__).parent / "barcode.js").read_text()
+ARTEFACTS = ROOT / "test-artifacts" / "screenshots"
+SIZES = {"360": (360, 740), "1280": (1280, 800)}
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    running = Product(tmp_path_factory.mktemp("product"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name)
+        if found:
+            return found
+    pytest.skip("chromium is not installed")
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class People:
+    """Opens a window of its own for each person, and remembers what their pages complained about."""
+
+    def __init__(self, browser: Browser, product: Product) -> None:
+        self._browser, self._product = browser, product
+        self._contexts: list[BrowserContext] = []
+        self.complaints: list[str] = []
+
+    def window(self, **options: Any) -> Page:
+        """Somebody who is not signed in."""
+        permissions = options.pop("permissions", ["camera", "microphone", "clipboard-read", "clipboard-write"])
+        context = self._browser.new_context(
+            base_url=self._product.url, permissions=permissions, viewport={"width": 1280, "height": 800}, **options
+        )
+        self._contexts.append(context)
+        context.set_default_timeout(15_000)
+        context.add_init_script(BARCODE)
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
+        page.on("console", lambda message: self._heard(page, message))
+        return page
+
+    def _heard(self, page: Page, message: Any) -> None:
+        expected = re.search(r"status of (401|403|404|409|429|503)", message.text)
+        if message.type == "error" and not expected:
+            self.complaints.append(f"{page.url}: {message.text}")
+
+    def signed_in(self, username: str, **options: Any) -> Page:
+        """One of the demonstration people, signed in through the log-in page."""
+        page = self.window(**options)
+        page.goto("/accounts/login/")
+        page.click(f"[data-demo-person={username}]")
+        page.wait_for_url(lambda url: "/accounts/login" not in url)
+        return page
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+
+@pytest.fixture
+def people(browser: Browser, product: Product) -> Iterator[People]:
+    everybody = People(browser, product)
+    yield everybody
+    everybody.close()
+
+
+@pytest.fixture
+def screenshot() -> Callable[[Page, str], None]:
+    """Keep a picture of a page at both sizes as a test artefact."""
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+
+    def take(page: Page, name: str) -> None:
+        before = page.viewport_size
+        for label, (width, height) in SIZES.items():
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_timeout(250)
+            page.screenshot(path=ARTEFACTS / f"{name}-{label}.png")
+        if before:
+            page.set_viewport_size(before)
+
+    return take

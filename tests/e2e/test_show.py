@@ -1,0 +1,200 @@
+"""A whole show in real browsers: one seller with a fake camera, two buyers, picture, sound, chat and the end."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import ARTEFACTS, People
+from tests.e2e.product import Product
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+Screenshot = Callable[[Page, str], None]
+MEASURE_MS = 4000
+
+
+def show_made(seller: Page, title: str) -> str:
+    """The seller makes a show in the studio; its id."""
+    seller.goto("/studio/")
+    seller.fill("[name=title]", title)
+    seller.click("button:has-text('Continue to the studio')")
+    seller.wait_for_url("**/studio/*-*/")
+    return seller.url.rstrip("/").rpartition("/")[2]
+
+
+def wait_until(page: Page, expression: str, timeout: float = 15.0) -> None:
+    """Wait for an expression to hold. Playwright's own wait_for_function needs eval, which the page's CSP forbids."""
+    deadline = time.monotonic() + timeout
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, f"never came true: {expression}"
+        page.wait_for_timeout(20)
+
+
+def live(seller: Page) -> None:
+    """The seller goes live and the picture leaves."""
+    seller.click("[data-do=live]:enabled")
+    expect(seller.locator("[data-do=end]")).to_be_visible(timeout=15_000)
+    wait_until(seller, "window.livestream.publisher.state === 'sending'")
+
+
+def open_room(page: Page, show: str) -> float:
+    """Open the room and wait for the first decoded frame; seconds from opening to the frame."""
+    started = time.monotonic()
+    page.goto(f"/live/{show}/", wait_until="commit")
+    wait_until(page, "document.querySelector('[data-player] video')?.getVideoPlaybackQuality().totalVideoFrames > 0")
+    return time.monotonic() - started
+
+
+def inbound(page: Page, kind: str) -> dict[str, Any]:
+    """The receiver's own statistics of picture or sound."""
+    found: dict[str, Any] = page.evaluate(
+        """async (kind) => {
+            const report = await window.livestream.player.pc.getStats();
+            let found = {};
+            report.forEach((entry) => {
+                if (entry.type === "inbound-rtp" && entry.kind === kind) found = { ...entry };
+            });
+            return found;
+        }""",
+        kind,
+    )
+    return found
+
+
+def moving_picture(page: Page) -> None:
+    """Frames are decoded, the picture is not black, and it changes."""
+    before = inbound(page, "video")
+    first = page.evaluate("window.lookAt(document.querySelector('[data-player] video'))")
+    page.wait_for_timeout(1000)
+    after = inbound(page, "video")
+    second = page.evaluate("window.lookAt(document.querySelector('[data-player] video'))")
+
+    assert after["framesDecoded"] - before["framesDecoded"] >= 10
+    assert first["high"] - first["low"] > 60
+    assert first["fingerprint"] != second["fingerprint"]
+
+
+def say(page: Page, text: str) -> None:
+    page.fill("#chat-text", text)
+    page.press("#chat-text", "Enter")
+
+
+def heard(page: Page, text: str) -> None:
+    expect(page.locator("[data-messages]")).to_contain_text(text, timeout=5_000)
+
+
+def test_a_whole_show_from_going_live_to_the_end(people: People, product: Product, screenshot: Screenshot) -> None:
+    seller, buyer, visitor = people.signed_in("seller"), people.signed_in("buyer"), people.signed_in("buyer2")
+    show = show_made(seller, "Vintage lamps, live")
+    live(seller)
+    assert product.get(f"/api/v1/sessions/{show}/")["state"] == "active"
+
+    first_frames = [open_room(page, show) for page in (buyer, visitor)]
+    for page in (buyer, visitor):
+        moving_picture(page)
+        page.evaluate("window.watchGlass(document.querySelector('[data-player] video'))")
+
+    # Sound flows.
+    before = inbound(buyer, "audio")
+    buyer.wait_for_timeout(1000)
+    assert inbound(buyer, "audio")["packetsReceived"] - before["packetsReceived"] >= 20
+
+    # Chat goes both ways, and the count says two: the host is no viewer.
+    say(buyer, "Is the green one still there?")
+    heard(seller, "Is the green one still there?")
+    heard(visitor, "Is the green one still there?")
+    say(seller, "Yes, and it works.")
+    heard(buyer, "Yes, and it works.")
+    for page in (seller, buyer, visitor):
+        expect(page.locator("[data-fact=viewers]").first).to_have_text("2", timeout=5_000)
+    assert product.get(f"/api/v1/sessions/{show}/")["viewer_count"] == 2
+
+    screenshot(buyer, "room-live")
+    screenshot(seller, "desk-live")
+
+    # Glass to glass, from the barcode in the picture.
+    buyer.evaluate("window.glass.delays.length = 0")
+    buyer.wait_for_timeout(MEASURE_MS)
+    delays = sorted(buyer.evaluate("window.glass.delays"))
+    measured = {
+        "first_frame_seconds": [round(value, 3) for value in first_frames],
+        "first_frame_in_page_ms": buyer.evaluate("window.livestream.player.firstFrameMs"),
+        "glass_to_glass_ms": {
+            "frames": len(delays),
+            "p50": statistics.median(delays) if delays else None,
+            "p95": delays[int(len(delays) * 0.95)] if delays else None,
+            "max": delays[-1] if delays else None,
+        },
+    }
+    print(json.dumps(measured))
+    (ARTEFACTS.parent / "show.json").write_text(json.dumps(measured, indent=2))
+    assert len(delays) > 40
+    # The machine may be busy with other tests; the bound that must never be passed is a second.
+    assert measured["glass_to_glass_ms"]["p95"] < 1000
+
+    # Pause and resume show everywhere.
+    seller.click("[data-do=pause]")
+    for page in (buyer, visitor):
+        expect(page.locator("[data-player] [data-overlay]")).to_contain_text("pause", ignore_case=True, timeout=5_000)
+    screenshot(buyer, "room-paused")
+    seller.click("[data-do=resume]")
+    expect(buyer.locator("[data-player] [data-overlay]")).not_to_contain_text("pause", ignore_case=True)
+    moving_picture(buyer)
+
+    # The end closes everything.
+    seller.click("[data-do=end]")
+    screenshot(seller, "desk-end-dialog")
+    seller.click("#end-dialog button[value=yes]")
+    for page in (buyer, visitor):
+        expect(page.locator("[data-player] [data-overlay]")).to_contain_text("ended", ignore_case=True, timeout=5_000)
+    assert product.get(f"/api/v1/sessions/{show}/")["state"] == "ended"
+    screenshot(buyer, "room-ended")
+    screenshot(seller, "desk-ended")
+    deadline = time.monotonic() + 10
+    while product.media_rooms() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert product.media_rooms() == {}
+    assert people.complaints == []
+
+
+def test_the_host_reloads_and_viewers_go_on_watching(people: People, product: Product) -> None:
+    seller, buyer = people.signed_in("seller"), people.window()
+    show = show_made(seller, "Back in a second")
+    live(seller)
+    open_room(buyer, show)
+
+    seller.reload()
+    seller.click("text=/Resume sending|Send again|Resume/i >> visible=true")
+    wait_until(seller, "window.livestream.publisher.state === 'sending'")
+
+    moving_picture(buyer)
+    assert product.get(f"/api/v1/sessions/{show}/")["state"] == "active"
+
+
+def test_a_closed_tab_is_counted_out_within_two_seconds(people: People) -> None:
+    seller, buyer = people.signed_in("seller"), people.signed_in("buyer")
+    show = show_made(seller, "Counting heads")
+    live(seller)
+    open_room(buyer, show)
+    expect(seller.locator("[data-fact=viewers]").first).to_have_text("1", timeout=5_000)
+
+    buyer.close()
+
+    expect(seller.locator("[data-fact=viewers]").first).to_have_text("0", timeout=2_500)
+
+
+def test_a_viewer_who_comes_early_is_let_in_when_the_show_starts(people: People) -> None:
+    seller, buyer = people.signed_in("seller"), people.window()
+    show = show_made(seller, "Doors open soon")
+    buyer.goto(f"/live/{show}/")
+    expect(buyer.locator("[data-player] [data-overlay]")).to_contain_text("Waiting for")
+
+    live(seller)
+
+    wait_until(buyer, "document.querySelector('[data-player] video').videoWidth > 0")
+    moving_picture(buyer)
