@@ -1,0 +1,58 @@
+"""The staff, and somebody who is none."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from accounts.models import User
+from accounts.people import moderators_group_ensure
+
+
+@pytest.fixture(autouse=True)
+def fresh(settings: Any) -> Iterator[None]:
+    """An empty cache, and a hasher that takes no time."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def _logged_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    return User.objects.create_superuser("ada", password="canary-password")
+
+
+@pytest.fixture
+def mo(db: None) -> User:
+    user = User.objects.create_user("mo", is_staff=True)
+    user.groups.add(moderators_group_ensure())
+    return user
+
+
+@pytest.fixture
+def ben(db: None) -> User:
+    return User.objects.create_user("ben")
+
+
+@pytest.fixture
+def as_admin(ada: User) -> Client:
+    return _logged_in(ada)
+
+
+@pytest.fixture
+def as_moderator(mo: User) -> Client:
+    return _logged_in(mo)
+
+
+@pytest.fixture
+def as_buyer(ben: User) -> Client:
+    return _logged_in(ben)

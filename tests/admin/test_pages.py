@@ -1,0 +1,217 @@
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import User
+from chat.models import ChatMessage, MessageReport
+from streams.models import SessionModerator, SessionTransition, StreamSession
+from tests.admin.rows import CANARY, NOW, make_rows
+
+pytestmark = pytest.mark.django_db
+OURS = ("accounts", "streams", "chat", "tokens")
+MODELS = sorted(
+    (model for model in admin.site._registry if model._meta.app_label in (*OURS, "auth")),
+    key=lambda model: model._meta.label_lower,
+)
+# Rights, money and credentials are the administrators' business.
+ADMINISTRATORS_ONLY = {
+    "auth.group",
+    "chat.readmarker",
+    "streams.gift",
+    "streams.janitorlease",
+    "streams.providerdelivery",
+    "streams.wallet",
+    "streams.walletentry",
+    "tokens.issuedtoken",
+    "tokens.streamkey",
+}
+EDITABLE = ("streams.streamsession", "accounts.user", "auth.group")
+
+
+def each(models):
+    return pytest.mark.parametrize("model", models, ids=lambda model: model._meta.label_lower)
+
+
+every_model = each(MODELS)
+every_model_of_ours = each([model for model in MODELS if model._meta.app_label in OURS])
+every_history = each([model for model in MODELS if model._meta.label_lower not in EDITABLE])
+
+
+def listing(model):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+def page(model, row):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[row.pk])
+
+
+def a_row(model):
+    return model.objects.exclude(username="ada").first() if model is User else model.objects.first()
+
+
+def queries(client, address):
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert client.get(address).status_code == 200
+    return len(captured)
+
+
+def test_every_model_of_every_app_is_there():
+    ours = {model for app in OURS for model in apps.get_app_config(app).get_models()}
+
+    assert ours <= set(admin.site._registry)
+
+
+@every_model
+def test_an_administrator_reads_every_list_and_page(as_admin, model):
+    make_rows(0, 2)
+
+    assert as_admin.get(listing(model)).status_code == 200
+    assert as_admin.get(page(model, a_row(model))).status_code == 200
+
+
+@every_model
+def test_a_moderator_reads_all_but_rights_money_and_credentials(as_moderator, model):
+    make_rows(0, 2)
+
+    expected = 403 if model._meta.label_lower in ADMINISTRATORS_ONLY else 200
+    assert as_moderator.get(listing(model)).status_code == expected
+    assert as_moderator.get(page(model, a_row(model))).status_code == expected
+
+
+@every_model
+def test_a_buyer_is_sent_to_the_log_in_of_the_staff(as_buyer, model):
+    make_rows(0, 1)
+
+    for address in (listing(model), page(model, a_row(model))):
+        answer = as_buyer.get(address)
+        assert (answer.status_code, answer["Location"]) == (302, f"/admin/login/?next={address}")
+
+
+@every_model
+def test_a_list_asks_the_database_as_often_for_three_rows_as_for_one(as_admin, model):
+    make_rows(0, 1)
+    as_admin.get(listing(model))
+    for_one = queries(as_admin, listing(model))
+    make_rows(1, 2)
+
+    assert queries(as_admin, listing(model)) == for_one
+
+
+def test_a_sessions_page_asks_as_often_for_three_moves_and_moderators_as_for_one(as_moderator):
+    make_rows(0, 1)
+    session = StreamSession.objects.get()
+    as_moderator.get(page(StreamSession, session))
+    for_one = queries(as_moderator, page(StreamSession, session))
+    for version in (2, 3):
+        user = User.objects.create_user(f"helper{version}")
+        SessionModerator.objects.create(session=session, user=user, created_at=NOW)
+        SessionTransition.objects.create(
+            session=session, version=version, to_state="paused", actor=user, created_at=NOW
+        )
+
+    assert queries(as_moderator, page(StreamSession, session)) == for_one
+
+
+def test_a_messages_page_asks_as_often_for_three_reports_as_for_one(as_moderator):
+    make_rows(0, 1)
+    message = ChatMessage.objects.get()
+    as_moderator.get(page(ChatMessage, message))
+    for_one = queries(as_moderator, page(ChatMessage, message))
+    for number in (2, 3):
+        user = User.objects.create_user(f"helper{number}")
+        MessageReport.objects.create(message=message, reporter=user, handled_by=user, created_at=NOW)
+
+    assert queries(as_moderator, page(ChatMessage, message)) == for_one
+
+
+@pytest.mark.parametrize("address", ["/admin/", "/admin/streams/", "/admin/chat/"])
+def test_a_moderator_finds_the_way(as_moderator, as_buyer, address):
+    assert as_moderator.get(address).status_code == 200
+    assert as_buyer.get(address).status_code == 302
+
+
+@every_model
+def test_every_list_can_be_searched(as_admin, model):
+    make_rows(0, 1)
+    row = a_row(model)
+
+    for term in ("show", "ünï ' \" %", str(row.pk), "00000000-0000-0000-0000-000000000000"):
+        assert as_admin.get(listing(model), {"q": term}).status_code == 200
+
+
+@every_model
+def test_every_filter_of_a_list_works(as_admin, model):
+    make_rows(0, 1)
+    answer = as_admin.get(listing(model))
+
+    choices = [
+        choice["query_string"]
+        for spec in answer.context["cl"].filter_specs
+        for choice in spec.choices(answer.context["cl"])
+    ]
+    for query in choices:
+        assert as_admin.get(listing(model) + query).status_code == 200
+
+
+@every_model_of_ours
+def test_nothing_is_added_or_deleted_by_hand(as_admin, model):
+    make_rows(0, 1)
+    row = a_row(model)
+    add = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add")
+    delete = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_delete", args=[row.pk])
+
+    assert as_admin.get(add).status_code == 403
+    assert as_admin.post(delete, {"post": "yes"}).status_code == 403
+    assert model.objects.filter(pk=row.pk).exists()
+
+
+@every_history
+def test_a_page_of_history_cannot_be_posted_to(as_admin, model):
+    make_rows(0, 1)
+    row = a_row(model)
+    before = model.objects.filter(pk=row.pk).values().get()
+
+    answer = as_admin.post(page(model, row), dict.fromkeys(before, "1"))
+
+    assert answer.status_code == 403
+    assert model.objects.filter(pk=row.pk).values().get() == before
+
+
+@every_model
+def test_no_secret_and_no_hash_can_be_read(as_admin, model, ada):
+    make_rows(0, 1)
+    addresses = [listing(model), page(model, a_row(model))]
+    if model is User:
+        addresses.append(page(model, ada))
+
+    for address in addresses:
+        body = as_admin.get(address).content.decode()
+        assert CANARY not in body
+        assert ada.password not in body and ada.password.split("$")[-1][:6] not in body
+
+
+def test_a_uuid_in_the_search_finds_the_row_and_what_hangs_on_it(as_moderator):
+    make_rows(0, 2)
+    session = StreamSession.objects.get(title="Show 1")
+
+    sessions = as_moderator.get(listing(StreamSession), {"q": str(session.pk)}).context["cl"].queryset
+    messages = as_moderator.get(listing(ChatMessage), {"q": f" {session.pk} "}).context["cl"].queryset
+    assert list(sessions) == [session]
+    assert list(messages) == list(session.messages.all())
+
+
+def test_somebodys_text_is_only_text_in_a_list(as_moderator):
+    make_rows(0, 1)
+    attack = "<script>alert(1)</script>\u202e"
+    ChatMessage.objects.update(content=attack, display_name=attack[:50])
+    StreamSession.objects.update(title=attack)
+
+    for model in (ChatMessage, StreamSession):
+        body = as_moderator.get(listing(model)).content.decode()
+        assert "<script>alert" not in body
+        assert "&lt;script&gt;alert" in body
