@@ -60,7 +60,8 @@ class DtlsIdentity:
 class DtlsTransport:
     """One association over memory: datagrams go in by `receive`, what to send comes back as a list."""
 
-    __slots__ = ("_connection", "_fingerprint", "_hello", "_repeats_left", "failure", "is_client", "profile_name", "srtp", "state")
+    __slots__ = ("_connection", "_fingerprint", "_hello", "_repeats_left", "failure", "is_client",
+                 "profile_name", "srtp", "state")
 
     def __init__(
         self, identity: DtlsIdentity, *, is_client: bool, algorithm: str, fingerprint: str

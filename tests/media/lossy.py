@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 from collections.abc import AsyncIterator, Callable
 
 Drop = Callable[[bytes], bool]
@@ -44,7 +45,7 @@ class LossyProxy:
     def __init__(self, *, node_port: int, to_node: Drop, to_party: Drop) -> None:
         self._node_port = node_port
         self._to_node, self._to_party = to_node, to_party
-        self._outward: dict[tuple[str, int], asyncio.DatagramTransport] = {}
+        self._outward: dict[tuple[str, int], socket.socket] = {}
         self._transport: asyncio.DatagramTransport | None = None
         self.port = 0
 
@@ -56,9 +57,11 @@ class LossyProxy:
         self.port = self._transport.get_extra_info("sockname")[1]
 
     def close(self) -> None:
-        for transport in (self._transport, *self._outward.values()):
-            if transport is not None:
-                transport.close()
+        if self._transport is not None:
+            self._transport.close()
+        for outward in self._outward.values():
+            asyncio.get_running_loop().remove_reader(outward.fileno())
+            outward.close()
 
     def reroute(self, answer: str) -> str:
         """The answer with this proxy in the node's place, IPv4 only."""
@@ -67,22 +70,23 @@ class LossyProxy:
         return re.sub(rf" {self._node_port} typ host", f" {self.port} typ host", "\r\n".join(lines))
 
     def _from_party(self, data: bytes, address: tuple[str, int]) -> None:
-        if not self._to_node(data):
-            asyncio.ensure_future(self._forward(data, address))
+        if self._to_node(data):
+            return
+        outward = self._outward.get(address) or self._open_outward(address)
+        outward.send(data)
 
-    async def _forward(self, data: bytes, address: tuple[str, int]) -> None:
-        if address not in self._outward:
-            loop = asyncio.get_running_loop()
-            transport, _ = await loop.create_datagram_endpoint(
-                lambda: _Side(lambda back, _: self._from_node(back, address)),
-                remote_addr=("127.0.0.1", self._node_port),
-            )
-            self._outward.setdefault(address, transport)
-        self._outward[address].sendto(data)
+    def _open_outward(self, address: tuple[str, int]) -> socket.socket:
+        outward = self._outward[address] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        outward.setblocking(False)
+        outward.connect(("127.0.0.1", self._node_port))
+        asyncio.get_running_loop().add_reader(outward.fileno(), self._from_node, outward, address)
+        return outward
 
-    def _from_node(self, data: bytes, address: tuple[str, int]) -> None:
-        if not self._to_party(data) and self._transport is not None:
-            self._transport.sendto(data, address)
+    def _from_node(self, outward: socket.socket, address: tuple[str, int]) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while data := outward.recv(2048):
+                if not self._to_party(data) and self._transport is not None:
+                    self._transport.sendto(data, address)
 
 
 class _Side(asyncio.DatagramProtocol):
