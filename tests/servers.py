@@ -279,14 +279,24 @@ class Web:
         return f"ws://127.0.0.1:{self.port}"
 
 
-UVICORN = ["--ws", "websockets-sansio", "--ws-max-size", "2097152", "--ws-per-message-deflate", "false", "--ws-ping-interval", "20", "--ws-ping-timeout", "20", "--lifespan", "on", "--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"]
+UVICORN_OPTIONS = {
+    "ws": "websockets-sansio",
+    "ws-max-size": 2 * 1024 * 1024,
+    "ws-per-message-deflate": "false",
+    "ws-ping-interval": 20,
+    "ws-ping-timeout": 20,
+    "lifespan": "on",
+    "log-level": "warning",
+    "timeout-graceful-shutdown": 5,
+}
 
 
 def _web_command(server: str, port: int) -> list[str]:
     if server == "daphne":
         return [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "livestream.asgi:application"]
-    target = ["livestream.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
-    return [sys.executable, "-m", "uvicorn", *target, *UVICORN]
+    options = {"host": "127.0.0.1", "port": port} | UVICORN_OPTIONS
+    flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    return [sys.executable, "-m", "uvicorn", "livestream.asgi:application", "--no-access-log", *flags]
 
 
 def web_start(*, environment: dict[str, str], log: Path, server: str = "uvicorn", port: int | None = None) -> Web:

@@ -47,6 +47,10 @@ from livestream.settings import DATABASES, SIMPLE_JWT  # noqa: E402
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 SIMPLE_JWT = {**SIMPLE_JWT, "ACCESS_TOKEN_LIFETIME": timedelta(hours=2)}
 REGISTRATIONS_PER_HOUR = 1_000_000
+# Files are looked for when somebody asks, not all of them for every test client.
+WHITENOISE_AUTOREFRESH = True
+STATIC_ROOT = Path(_data) / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 REALTIME_BEAT_SECONDS = float(os.environ.get("TEST_BEAT_SECONDS", "5"))
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):

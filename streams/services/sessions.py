@@ -184,7 +184,9 @@ def _swap(session: StreamSession, *, to: SessionState, reason: EndReason | None,
         case SessionState.PAUSED:
             changes["paused_at"] = now
         case SessionState.ENDED | SessionState.ERROR:
-            changes |= {"ended_at": now, "end_reason": reason or "", "viewer_count": 0, "guest_count": 0}
+            # A failed session that is put away afterwards was over when it failed, and because it failed.
+            changes |= {"ended_at": session.ended_at or now, "end_reason": session.end_reason or reason or ""}
+            changes |= {"viewer_count": 0, "guest_count": 0}
     swapped = StreamSession.objects.filter(pk=session.pk, state=session.state, version=session.version)
     return swapped.update(**changes) == 1
 
