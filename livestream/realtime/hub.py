@@ -132,6 +132,7 @@ class Hub:
         self._channel = ""
         self._subscribed = asyncio.Event()
         self._tick = settings.REALTIME_TICK_SECONDS
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Receive from the layer until cancelled; a layer that fails is asked again."""
@@ -175,20 +176,37 @@ class Hub:
         if entry.timer is not None:
             entry.timer.cancel()
         ROOMS.set(sum(1 for name in self._groups if name.startswith("room.")))
-        self._loop.create_task(self._unsubscribe(group))
+        self._spawn(self._unsubscribe(group))
 
     async def _subscribe(self, group: str) -> None:
+        """Subscribe, or keep trying behind the socket's back: the room also works from the database."""
+        if not await self._add_to_layer(group):
+            self._spawn(self._subscribe_later(group))
+
+    async def _subscribe_later(self, group: str) -> None:
+        while group in self._groups:
+            await asyncio.sleep(RETRY_SECONDS)
+            if group in self._groups and await self._add_to_layer(group):
+                return
+
+    async def _add_to_layer(self, group: str) -> bool:
         layer = get_channel_layer()
         if layer is None:
-            return
+            return True
         try:
             async with asyncio.timeout(LAYER_TIMEOUT_SECONDS):
                 await self._subscribed.wait()
                 await layer.group_add(group, self._channel)
-        except Exception as error:  # the room still works from the database
+        except Exception as error:
             LAYER_FAILURES.labels("subscribe").inc()
             logger.warning("layer refused a subscription group=%s error=%r", group, error)
-            self._channel = ""  # `run` starts over with every group
+            return False
+        return True
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _unsubscribe(self, group: str) -> None:
         layer = get_channel_layer()
