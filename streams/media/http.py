@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ class HttpServer:
         app.add_routes([*WhipEndpoints(self._engine).routes(), *ControlEndpoints(self._engine).routes()])
         self._runner = web.AppRunner(
             app, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS, handle_signals=False,
-            shutdown_timeout=0.5,
+            shutdown_timeout=0.5, logger=self._parser_log(),
         )
         await self._runner.setup()
         try:
@@ -75,6 +76,20 @@ class HttpServer:
         protocol = server()
         self._silent[protocol] = time.monotonic()
         return protocol
+
+    def _parser_log(self) -> logging.Logger:
+        """Where aiohttp complains, with a traceback, of every unreadable request; kept to a line now and
+        then, since any stranger can send those."""
+        log = logging.getLogger(f"{__name__}.parser")
+        for earlier in list(log.filters):
+            log.removeFilter(earlier)
+        log.addFilter(self._hush)
+        return log
+
+    def _hush(self, record: logging.LogRecord) -> bool:
+        self._engine.stats.requests_unreadable += 1
+        self._engine.quiet.warning("unreadable request", now=time.monotonic())
+        return False
 
     @web.middleware
     async def _render(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -28,6 +28,7 @@ class Stats:
     publishers_accepted: int = 0
     viewers_accepted: int = 0
     requests_refused: int = 0
+    requests_unreadable: int = 0
     handshakes_failed: int = 0
     handshakes_expired: int = 0
     peers_idle: int = 0
