@@ -115,6 +115,12 @@ class LogIn(LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
+    def get_form(self, form_class: Any = None) -> Any:
+        form = super().get_form(form_class)
+        if settings.DEMO:  # the focus would scroll the demo people out of sight
+            form.fields["username"].widget.attrs.pop("autofocus", None)
+        return form
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         people = []
         if settings.DEMO:

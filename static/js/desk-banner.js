@@ -9,10 +9,11 @@ import { el, icon } from "./dom.js";
  * @returns {{kind: string, icon: string, title: string, text: string, action?: "resend"|"again", label?: string}|null}
  */
 export function bannerFor(now) {
-  if (now.state === "ended") return { kind: "good", icon: "check", title: "The show has ended", text: "It stays on the home page with its chat.", action: "again", label: "Plan the next one" };
+  if (now.state === "ended") return { kind: "good", icon: "check", title: "The show has ended", text: "It stays in your studio with its chat.", action: "again", label: "Plan the next one" };
   if (now.state === "error") return { kind: "bad", icon: "warning", title: "The show was cut short", text: "Something went wrong on our side. Start a new one.", action: "again", label: "New show" };
   if (now.publisher === "reconnecting") return { kind: "warn", icon: "wifi-off", title: "Your picture is interrupted", text: "We are reconnecting. Viewers are told that you will be back; stay on this page." };
   if (!now.live) return null;
+  if (now.state === "paused" && now.publisher === "sending") return { kind: "info", icon: "pause", title: "You are on a break", text: "Viewers see a card with your name and hear nothing. Resume when you are ready." };
   if (now.publisher === "taken") return { kind: "warn", icon: "info", title: "Another page sends this show", text: "You have opened the desk somewhere else, and the picture comes from there now.", action: "resend", label: "Send from here instead" };
   if (now.publisher !== "idle" && now.publisher !== "failed") return null;
   if (now.encoder && now.hostPresent) return null;

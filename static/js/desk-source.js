@@ -50,7 +50,19 @@ export class Source extends EventTarget {
     this.#tell();
   }
 
+  /** The show is over: let go of camera, microphone and screen, so that their lights go out. */
+  close() {
+    this.#stop("camera", "microphone", "screen");
+    this.video.srcObject = null;
+    this.meter.watch(null);
+    this.card?.stop();
+    this.#explain({ title: "The show has ended", text: "Camera and microphone are off." }, "film");
+    for (const button of this.root.querySelectorAll("[data-switch]")) button.disabled = true;
+    this.closed = true;
+  }
+
   async #begin() {
+    if (this.session.state === "ended" || this.session.state === "error") { this.close(); return; }
     try {
       requireCapture();
     } catch (error) {

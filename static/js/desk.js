@@ -50,6 +50,7 @@ publisher.addEventListener("state", ({ detail }) => {
 store.addEventListener("change", () => {
   source.rest(store.session.state === "paused");
   if (store.over && publisher.state !== "idle") publisher.stop({ over: true });
+  if (store.over && !source.closed) source.close();
   paint();
 });
 

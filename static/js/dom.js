@@ -57,9 +57,9 @@ export function bdi(text, className = "") {
 
 /** Tint 0..7 that is always the same for the same id. */
 export function tint(id) {
-  let sum = 0;
-  for (const char of String(id)) sum = (sum * 31 + char.codePointAt(0)) >>> 0;
-  return String(sum % 8);
+  let mix = 0x811c9dc5;
+  for (const char of String(id)) mix = Math.imul(mix ^ char.codePointAt(0), 0x01000193);
+  return String((mix ^ (mix >>> 15)) >>> 7 & 7);
 }
 
 /** Up to two first letters of a name. */
