@@ -93,6 +93,12 @@ class ParticipantOut(serializers.Serializer[Any]):
     screen_sharing = serializers.BooleanField()
 
 
+class Invitation(serializers.Serializer[Any]):
+    """Who is let into a private session."""
+
+    username = serializers.CharField(max_length=30)
+
+
 class SessionFilter(serializers.Serializer[Any]):
     """How a list of sessions is narrowed down."""
 

@@ -20,6 +20,7 @@ from livestream.ratelimit import require_allowed
 from livestream.realtime import runtime
 from streams.api.serializers import (
     ErrorOut,
+    Invitation,
     ParticipantOut,
     Session,
     SessionChange,
@@ -32,9 +33,10 @@ from streams.permissions import require_view
 from streams.selectors import participants_of, session_get, sessions_visible_to
 from streams.services import sessions as lifecycle
 from streams.services.posters import session_poster_set
-from streams.services.viewers import viewer_join, viewer_leave
+from streams.services.viewers import viewer_invite, viewer_join, viewer_leave
 
 CREATED_PER_HOUR = 60
+INVITED_PER_HOUR = 200
 
 
 def answer(session: StreamSession, status: int = 200) -> Response:
@@ -209,7 +211,19 @@ class SessionLeaveView(APIView):
 class ParticipantsView(APIView):
     """Who is in a session."""
 
-    permission_classes = [AllowAny]
+    def get_permissions(self) -> list[Any]:
+        return [AllowAny() if self.request.method == "GET" else IsAuthenticated()]
+
+    @extend_schema(
+        operation_id="session_invite", request=Invitation, responses={201: ParticipantOut, 400: ErrorOut, 403: ErrorOut}
+    )
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Let somebody into a private session; the host alone."""
+        actor = actor_of(request.user)
+        require_allowed(scope="invite", key=str(actor.user_id), limit=INVITED_PER_HOUR, seconds=3600)
+        username = validated(Invitation, request)["username"]
+        participant = viewer_invite(session_id=session_id, actor=actor, username=username)
+        return Response(participant_payload(participant), status=201)
 
     @extend_schema(
         operation_id="session_participants",

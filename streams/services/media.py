@@ -30,10 +30,14 @@ def room_ref(session: StreamSession) -> RoomRef:
 
 def media_close(*, session: StreamSession) -> None:
     """Cut everybody's media of a session that is over."""
+    _room_close(provider=session.provider, room=room_ref(session))
+
+
+def _room_close(*, provider: str, room: RoomRef) -> None:
     try:
-        provider_named(session.provider).close(room=room_ref(session))
+        provider_named(provider).close(room=room)
     except ProviderError as error:
-        logger.warning("media not closed, reconciling will session=%s error=%s", session.pk, error)
+        logger.warning("media not closed, reconciling will session=%s error=%s", room.session_id, error)
 
 
 def host_seen(*, session_id: UUID, at: datetime) -> None:
@@ -75,9 +79,10 @@ def media_reconcile(*, now: datetime) -> None:
     if Capability.HOST_PRESENCE not in provider.capabilities:
         return
     try:
-        rooms = provider.publishers() if sessions else {}
+        rooms = provider.publishers()  # asked without sessions, too: the room of the last one may have to be closed
     except ProviderError as error:
-        logger.warning("media node does not answer error=%s", error)
+        if sessions:
+            logger.warning("media node does not answer error=%s", error)
         rooms = {}
     known = set()
     for row in sessions:
@@ -91,10 +96,17 @@ def media_reconcile(*, now: datetime) -> None:
         _close_leftover(session_id)
 
 
-def _close_leftover(session_id: str) -> None:
+def _close_leftover(name: str) -> None:
     """Close a room whose session is over or unknown."""
+    try:
+        session_id = UUID(name)
+    except ValueError:
+        logger.warning("media node has a room that is no session's name=%r", name[:64])
+        return
     session = StreamSession.objects.filter(pk=session_id).first()
-    if session is not None and session.state not in OPEN:
+    if session is None:
+        _room_close(provider="builtin", room=RoomRef(session_id=session_id, channel_id=""))
+    elif session.state not in OPEN:
         media_close(session=session)
 
 

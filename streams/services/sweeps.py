@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 
 from livestream.actors import SYSTEM
 from livestream.errors import DomainError
-from streams.models import JanitorLease, SessionSettings, StreamSession
+from streams.models import JanitorLease, SessionSettings, SessionTransition, StreamSession
 from streams.services.sessions import session_end
 from streams.state import EndReason, SessionState
 
@@ -59,6 +59,9 @@ def _overdue(now: datetime) -> Iterator[tuple[UUID, EndReason]]:
         yield pk, EndReason.NEVER_STARTED
     arrival = now - timedelta(seconds=settings.HOST_ARRIVAL_SECONDS)
     absent = sessions.filter(state=SessionState.ACTIVE, host_lease_at__isnull=True, started_at__lt=arrival)
+    # A show that was paused meanwhile gives its host the whole time again.
+    resumed = SessionTransition.objects.filter(to_state=SessionState.ACTIVE, created_at__gte=arrival)
+    absent = absent.exclude(pk__in=resumed.values("session_id"))
     for pk in absent.values_list("pk", flat=True):
         yield pk, EndReason.HOST_NEVER_CAME
     lost = sessions.filter(state=SessionState.ACTIVE, host_lost_at__isnull=False)

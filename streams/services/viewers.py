@@ -2,13 +2,14 @@
 
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils import timezone
 
 from livestream.actors import Actor, require_signed_in
-from livestream.errors import Conflict
-from streams.models import Participant, ParticipantStatus, Role, SessionSettings
-from streams.permissions import require_view
+from livestream.errors import Conflict, Invalid
+from streams.models import AuditEntry, Participant, ParticipantStatus, Role, SessionSettings
+from streams.permissions import require_host, require_view
 from streams.selectors import session_get
 from streams.state import OVER
 
@@ -41,6 +42,32 @@ def viewer_join(*, session_id: UUID, actor: Actor) -> Participant:
                 status=ParticipantStatus.ACTIVE, joined_at=now, left_at=None
             )
     return mine.select_related("user").get()
+
+
+def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participant:
+    """Let somebody into a private session; they may come and go from then on. Inviting twice changes nothing."""
+    session = session_get(session_id)
+    require_host(actor=actor, session=session)
+    if session.state in OVER:
+        raise Conflict("session.ended", "This show is over.")
+    user = get_user_model().objects.filter(username__iexact=username, is_active=True).first()
+    if user is None:
+        raise Invalid("invalid", "There is nobody of that name.", fields={"username": ["Nobody has this name."]})
+    now = timezone.now()
+    participant, made = Participant.objects.get_or_create(
+        session_id=session_id,
+        user_id=user.pk,
+        defaults={"role": Role.VIEWER, "status": ParticipantStatus.LEFT, "joined_at": now, "left_at": now},
+    )
+    if made:
+        AuditEntry.objects.create(
+            session_id=session_id,
+            actor_id=actor.user_id,
+            action="participant.invite",
+            target_user_id=user.pk,
+            created_at=now,
+        )
+    return Participant.objects.select_related("user").get(pk=participant.pk)
 
 
 def viewer_leave(*, session_id: UUID, actor: Actor) -> None:
