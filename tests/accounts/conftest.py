@@ -1,12 +1,11 @@
 """People, and a look at what their sockets would be told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
-from django.core.cache import cache
 
 from accounts.models import User
 from livestream.realtime.groups import user_group
@@ -16,14 +15,10 @@ PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture(autouse=True)
-def fresh(settings: Any) -> Iterator[None]:
-    """An empty cache, and a hasher that takes no time."""
+def counting(settings: Any) -> None:
+    """A hasher that takes no time and counts who reaches it."""
     settings.PASSWORD_HASHERS = ["tests.accounts.hashers.CountingHasher"]
-    settings.DEMO = False
-    cache.clear()
     CountingHasher.calls = 0
-    yield
-    cache.clear()
 
 
 @pytest.fixture
@@ -42,8 +37,9 @@ def mo(db: None) -> User:
 
 
 @pytest.fixture
-def told() -> Callable[[User], Callable[[], list[tuple[int, str]]]]:
+def told(settings: Any) -> Callable[[User], Callable[[], list[tuple[int, str]]]]:
     """`listen = told(ben)` starts listening; `listen()` gives the closes (code, reason) that ben's sockets got."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     layer = get_channel_layer()
 
     def start(user: User) -> Callable[[], list[tuple[int, str]]]:
@@ -51,20 +47,12 @@ def told() -> Callable[[User], Callable[[], list[tuple[int, str]]]]:
         async_to_sync(layer.group_add)(user_group(user.pk), channel)
 
         def closes() -> list[tuple[int, str]]:
-            heard = []
-            while not layer.channels.get(channel, _EMPTY).empty():
-                message = async_to_sync(layer.receive)(channel)
+            queue, heard = layer.channels.get(channel), []
+            while queue is not None and not queue.empty():
+                message = queue.get_nowait()[1]
                 heard.append((message["code"], message["reason"]))
             return heard
 
         return closes
 
     return start
-
-
-class _Empty:
-    def empty(self) -> bool:
-        return True
-
-
-_EMPTY = _Empty()

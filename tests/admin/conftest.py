@@ -1,23 +1,10 @@
 """The staff, and somebody who is none."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import User
 from accounts.people import moderators_group_ensure
-
-
-@pytest.fixture(autouse=True)
-def fresh(settings: Any) -> Iterator[None]:
-    """An empty cache, and a hasher that takes no time."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    cache.clear()
-    yield
-    cache.clear()
 
 
 def _logged_in(user: User) -> Client:
