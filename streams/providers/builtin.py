@@ -68,11 +68,14 @@ class BuiltinProvider:
         self._call("DELETE", f"/rooms/{room.session_id}")
 
     def publishers(self) -> dict[str, set[str]]:
-        rooms = self._call("GET", "/rooms")["rooms"]
-        return {
-            session: {entry["user"] for entry in room["publishers"] if entry["connected"]}
-            for session, room in rooms.items()
-        }
+        answer = self._call("GET", "/rooms")
+        try:
+            return {
+                session: {entry["user"] for entry in room["publishers"] if entry["connected"]}
+                for session, room in answer["rooms"].items()
+            }
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ProviderUnreachable(self.name, "answered something else than rooms") from error
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         token = control_sign(secret=settings.MEDIA_SECRET, node=settings.MEDIA_NODE)
@@ -91,7 +94,10 @@ class BuiltinProvider:
             raise ProviderUnreachable(self.name, f"answered {response.status}")
         if response.status >= 400:
             raise ProviderRejected(self.name, f"answered {response.status}")
-        result: dict[str, Any] = json.loads(response.data) if response.data else {}
+        try:
+            result: dict[str, Any] = json.loads(response.data) if response.data else {}
+        except ValueError as error:
+            raise ProviderUnreachable(self.name, "answered something else than JSON") from error
         return result
 
 
