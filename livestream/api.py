@@ -65,7 +65,7 @@ class CreatedCursorPagination(CursorPagination):
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Where the page begins. A cursor that we did not make is missing; the database is not asked what it means."""
         cursor: Cursor | None = super().decode_cursor(request)
-        if cursor is not None and cursor.position is not None and not _is_moment(cursor.position):
+        if cursor is not None and cursor.position is not None and not _is_moment(str(cursor.position)):
             raise exceptions.NotFound(self.invalid_cursor_message)
         return cursor
 

@@ -68,6 +68,7 @@ class Product:
                     return
             except OSError:
                 time.sleep(0.2)
+        self.stop()
         raise RuntimeError(f"the product did not start:\n{self.log.read_text()}")
 
     def get(self, path: str) -> Any:

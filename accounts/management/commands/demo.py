@@ -17,5 +17,7 @@ class Command(BaseCommand):
             people = demo_people_create()
         except RuntimeError as error:
             raise CommandError(str(error)) from None
+        if not options["verbosity"]:
+            return
         names = ", ".join(user.username for user in people)
         self.stdout.write(f"Demo people: {names}; password: {DEMO_PASSWORD}")

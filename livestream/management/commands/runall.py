@@ -8,6 +8,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import ifaddr
@@ -32,7 +33,18 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        host, port = options["host"], options["port"]
+        # SIGINT too: a shell starts background jobs with it ignored, and Python then leaves it so.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _interrupt)
+        children: list[subprocess.Popen[bytes]] = []
+        try:
+            self._run(options["host"], options["port"], children)
+        except KeyboardInterrupt:
+            self.stdout.write("\nStopping.")
+        finally:
+            _stop(children)
+
+    def _run(self, host: str, port: int, children: list[subprocess.Popen[bytes]]) -> None:
         _require_free(host, port, socket.SOCK_STREAM, "PORT")
         _require_free(settings.MEDIA_HTTP_HOST, settings.MEDIA_HTTP_PORT, socket.SOCK_STREAM, "MEDIA_HTTP_PORT")
         _require_free("0.0.0.0", settings.MEDIA_UDP_PORT, socket.SOCK_DGRAM, "MEDIA_UDP_PORT")  # noqa: S104
@@ -40,17 +52,10 @@ class Command(BaseCommand):
         if settings.DEMO:
             call_command("demo", verbosity=0)
         environment = _environment(host, port)
-        children = [
-            subprocess.Popen(command, env=environment)  # noqa: S603 - our own two commands
-            for command in (_web_command(host, port), [sys.executable, "manage.py", "runmedia"])
-        ]
-        try:
-            self._announce(host, port, children)
-            _wait(children)
-        except KeyboardInterrupt:
-            self.stdout.write("\nStopping.")
-        finally:
-            _stop(children)
+        for command in (_web_command(host, port), [sys.executable, "manage.py", "runmedia"]):
+            children.append(subprocess.Popen(command, env=environment))  # noqa: S603 - our own two commands
+        self._announce(host, port, children)
+        _wait(children)
 
     def _announce(self, host: str, port: int, children: list[subprocess.Popen[bytes]]) -> None:
         deadline = time.monotonic() + 30
@@ -122,8 +127,11 @@ def _web_command(host: str, port: int) -> list[str]:
     return command
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def _wait(children: list[subprocess.Popen[bytes]]) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     while True:
         for child in children:
             if child.poll() is not None:
