@@ -131,7 +131,6 @@ def test_a_whole_show_from_going_live_to_the_end(people: People, product: Produc
             "max": delays[-1] if delays else None,
         },
     }
-    print(json.dumps(measured))
     (ARTEFACTS.parent / "show.json").write_text(json.dumps(measured, indent=2))
     assert len(delays) > 40
     # The machine may be busy with other tests; the bound that must never be passed is a second.
