@@ -5,7 +5,6 @@ own function. Whoever connects is signed in once, here, by the first of these th
 the session cookie.
 """
 
-import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -24,7 +23,7 @@ from accounts.origins import header_values, origin_allowed
 from accounts.tickets import ticket_take
 from accounts.visitors import VISITOR_COOKIE, visitor_name, visitor_of
 from livestream.actors import ANONYMOUS, Actor, actor_of
-from livestream.errors import Denied, DomainError, NotAuthenticated
+from livestream.errors import DomainError, NotAuthenticated
 from livestream.realtime.protocol import CloseCode
 from livestream.realtime.runtime import in_database
 
@@ -48,7 +47,7 @@ class SocketAuthentication:
         """Serve one connection."""
         has_origin = bool(header_values(scope, b"origin"))
         if has_origin and not origin_allowed(scope):
-            await _refuse(scope, receive, send)
+            await _refuse(receive, send)
             return
         # Without an Origin this is no browser page, and a cookie is not a sign-in.
         cookies = _cookies(scope) if has_origin else {}
@@ -123,15 +122,8 @@ def _session_actor(session_key: str) -> Actor:
     return actor_of(user)
 
 
-async def _refuse(scope: Any, receive: Any, send: Any) -> None:
-    """Answer the handshake with 403; with the contract's error where the server can send a body."""
+async def _refuse(receive: Any, send: Any) -> None:
+    """Close before accepting, which the server turns into 403. No page can read more of it than that."""
     event = await receive()
-    if event["type"] != "websocket.connect":
-        return
-    if "websocket.http.response" not in (scope.get("extensions") or {}):
+    if event["type"] == "websocket.connect":
         await send({"type": "websocket.close", "code": int(CloseCode.NOT_ALLOWED)})
-        return
-    error = Denied("origin.denied", "This page may not connect here.")
-    headers = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
-    await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": json.dumps({"error": error.as_dict()}).encode()})

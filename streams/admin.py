@@ -56,7 +56,6 @@ class SessionAdmin(ReadOnlyAdmin):
         "state",
         "viewer_count",
         "visibility",
-        "provider",
         "started_at",
         "created_at",
     )
