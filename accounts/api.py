@@ -32,15 +32,15 @@ from livestream.actors import actor_of, require_signed_in
 from livestream.api import client_address, validated
 from livestream.errors import NotAuthenticated
 from livestream.ratelimit import require_allowed
+from livestream.schema import ErrorOut
 
 TICKETS_PER_MINUTE = 120
 
 # The error's shape is described once, where most of the API is.
-ERROR = {"$ref": "#/components/schemas/ErrorOut"}
 
 
 def _errors(*statuses: int) -> dict[int, Any]:
-    return dict.fromkeys(statuses, ERROR)
+    return dict.fromkeys(statuses, ErrorOut)
 
 
 class OpenView(APIView):

@@ -16,7 +16,7 @@ from chat.services import message_post, message_remove, read_mark
 from livestream.actors import actor_of
 from livestream.api import serializer_errors, validated
 from livestream.ratelimit import require_allowed
-from streams.api.serializers import ErrorOut
+from livestream.schema import ErrorOut
 from streams.permissions import require_view
 from streams.selectors import session_get
 

@@ -48,7 +48,10 @@ class ChatMessage(models.Model):
             models.UniqueConstraint(fields=["session", "seq"], name="message_once_per_seq"),
             models.UniqueConstraint(fields=["session", "user", "client_id"], name="message_once_per_client_id"),
         ]
-        indexes = [models.Index(fields=["user", "-created_at"], name="message_by_user")]
+        indexes = [
+            models.Index(fields=["user", "-created_at"], name="message_by_user"),
+            models.Index(fields=["-created_at"], name="message_by_age"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.username}: {self.content[:40]}"

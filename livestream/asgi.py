@@ -11,6 +11,7 @@ http_application = get_asgi_application()
 
 # The apps are loaded by the line above; the sockets need their models.
 from livestream.drain import drain_on_signals  # noqa: E402
+from livestream.log_filters import hide_queries  # noqa: E402
 from livestream.realtime import runtime  # noqa: E402
 from livestream.routing import websocket_application  # noqa: E402
 from streams.media_proxy import close_clients  # noqa: E402
@@ -34,6 +35,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
         if event["type"] == "lifespan.startup":
             runtime.current()
             drain_on_signals()
+            hide_queries()
             gc.freeze()  # what is loaded now stays; collections need not walk it
             await send({"type": "lifespan.startup.complete"})
         elif event["type"] == "lifespan.shutdown":

@@ -1,11 +1,15 @@
 """How often somebody may do something: fixed windows, counted atomically in the cache that all processes share."""
 
 import hashlib
+import logging
 import time
 
 from django.core.cache import cache
+from redis.exceptions import RedisError
 
 from livestream.errors import TooMany
+
+logger = logging.getLogger(__name__)
 
 
 def allow(*, scope: str, key: str, limit: int, seconds: int) -> float | None:
@@ -16,11 +20,15 @@ def allow(*, scope: str, key: str, limit: int, seconds: int) -> float | None:
     window, since = divmod(time.time(), seconds)
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     name = f"limit:{scope}:{digest}:{int(window)}"
-    if cache.add(name, 1, timeout=seconds + 1):
-        return None if limit >= 1 else seconds - since
     try:
+        if cache.add(name, 1, timeout=seconds + 1):
+            return None if limit >= 1 else seconds - since
         count = cache.incr(name)
     except ValueError:  # the window ended between the two calls
+        return None
+    except RedisError as error:
+        # Without Redis the product goes on; sign-in, which must not, has a limiter of its own.
+        logger.warning("nothing counted, the cache does not answer scope=%s error=%s", scope, type(error).__name__)
         return None
     return None if count <= limit else max(1.0, seconds - since)
 

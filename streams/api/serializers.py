@@ -109,20 +109,3 @@ class SessionFilter(serializers.Serializer[Any]):
 
 class Empty(serializers.Serializer[Any]):
     """Nothing."""
-
-
-class ErrorBody(serializers.Serializer[Any]):
-    """What went wrong."""
-
-    code = serializers.CharField()
-    message = serializers.CharField()
-    retry_after = serializers.FloatField(required=False)
-    fields = serializers.DictField(  # type: ignore[assignment]
-        child=serializers.ListField(child=serializers.CharField()), required=False
-    )
-
-
-class ErrorOut(serializers.Serializer[Any]):
-    """Every error has this shape."""
-
-    error = ErrorBody()

@@ -19,8 +19,8 @@ from livestream.api import CreatedCursorPagination, error_response, serializer_e
 from livestream.errors import DomainError, Missing
 from livestream.ratelimit import require_allowed
 from livestream.realtime import runtime
+from livestream.schema import ErrorOut
 from streams.api.serializers import (
-    ErrorOut,
     Invitation,
     ParticipantOut,
     Session,

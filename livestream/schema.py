@@ -1,0 +1,22 @@
+"""What every part of the API answers alike, for the OpenAPI schema."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class ErrorBody(serializers.Serializer[Any]):
+    """What went wrong."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    retry_after = serializers.FloatField(required=False)
+    fields = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField()), required=False
+    )
+
+
+class ErrorOut(serializers.Serializer[Any]):
+    """Every error has this shape."""
+
+    error = ErrorBody()
