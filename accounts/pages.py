@@ -34,6 +34,15 @@ def _password(autocomplete: str) -> forms.CharField:
     return forms.CharField(widget=widget, strip=False, max_length=MAX_PASSWORD_LENGTH)
 
 
+class LogInForm(SignInForm):
+    """Name and password, in the pages' words."""
+
+    error_messages = {
+        **SignInForm.error_messages,
+        "invalid_login": "That name and password do not belong together. Check both, or create an account.",
+    }
+
+
 class SignUpForm(forms.Form):
     """Shape only; `user_register` knows the rules."""
 
@@ -112,7 +121,7 @@ class LogIn(LoginView):
     """Log in; in the demonstration mode with the demo people at hand."""
 
     template_name = "accounts/login.html"
-    authentication_form = SignInForm
+    authentication_form = LogInForm
     redirect_authenticated_user = True
 
     def get_form(self, form_class: Any = None) -> Any:

@@ -67,7 +67,7 @@ export class Chat {
     const signedIn = Boolean(this.me?.id ?? document.body.dataset.user);
     const privileged = Boolean(this.me?.can?.moderate);
     this.composer.rules({
-      signedIn, over: this.store.over, enabled: session.settings?.enable_chat !== false,
+      signedIn, over: this.store.over, enabled: privileged || session.settings?.enable_chat !== false,
       allowed: this.me?.can?.chat ?? true, slowSeconds: privileged ? 0 : session.settings?.slow_mode_seconds || 0,
     });
   }

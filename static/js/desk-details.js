@@ -4,7 +4,7 @@
  */
 import { session as sessions } from "./api.js";
 import { busy, need, toast } from "./dom.js";
-import { clearProblems, fillForm, readForm, showProblems } from "./session-form.js";
+import { clearProblems, fillForm, readForm, requireFilled, showProblems } from "./session-form.js";
 
 /**
  * @param {HTMLFormElement} form
@@ -20,6 +20,7 @@ export function details(form, store) {
     busy(button, async () => {
       clearProblems(form);
       try {
+        requireFilled(form);
         store.setSession(await sessions.change(store.session.id, readForm(form)));
         touched = false;
         toast("Saved. Everybody in the room sees it.");

@@ -11,7 +11,7 @@ import { ApiError } from "./errors.js";
 import { closedByServer, readStats } from "./rtc.js";
 import { WhipConnection } from "./whip.js";
 
-const SHAKY_MS = 2500;
+const SHAKY_MS = 800; // Chromium itself waits some seconds before it says "disconnected"
 const GOODBYE_LOOK_MS = 1500;
 const FINAL = new Set(["denied", "media.wrong_role", "media.wrong_session", "missing", "not_authenticated", "session.not_live", "media.unsupported_media"]);
 
@@ -169,6 +169,7 @@ export class Publisher extends EventTarget {
 
   /** The server hung up. The show may be over, another page may have taken over, or the media node restarts. */
   async #goodbye(run) {
+    if (this.connection) this.connection.resource = null;
     this.#set("reconnecting");
     await new Promise((resolve) => setTimeout(resolve, GOODBYE_LOOK_MS));
     if (run !== this.run) return;

@@ -4,7 +4,7 @@
  */
 import { session as sessions } from "./api.js";
 import { busy, need } from "./dom.js";
-import { clearProblems, readForm, showProblems, toLocal } from "./session-form.js";
+import { clearProblems, readForm, requireFilled, showProblems, toLocal } from "./session-form.js";
 
 const form = /** @type {HTMLFormElement} */ (need("#new-show"));
 const when = /** @type {HTMLInputElement} */ (need('[name="scheduled_for"]', form));
@@ -25,6 +25,7 @@ form.addEventListener("submit", (event) => {
   busy(button, async () => {
     clearProblems(form);
     try {
+      requireFilled(form);
       const made = await sessions.create(readForm(form));
       location.assign(later.checked ? "/studio/" : `/studio/${made.id}/`);
     } catch (error) {

@@ -11,7 +11,7 @@ import { ApiError } from "./errors.js";
 import { connected, gathered, offer, readStats, release, supported } from "./rtc.js";
 
 const RENEW_MS = 20000; // never start with a pass that is about to end
-const SHAKY_MS = 2500; // "disconnected" often heals by itself
+const SHAKY_MS = 1500; // "disconnected" often heals by itself
 
 export class WhepConnection extends EventTarget {
   /** @param {string} sessionId */
@@ -143,7 +143,11 @@ export class WhepConnection extends EventTarget {
     };
     pc.addEventListener("connectionstatechange", look);
     for (const receiver of pc.getReceivers()) {
-      receiver.transport?.addEventListener("statechange", () => { if (receiver.transport.state === "closed" && run === this.run && pc === this.pc) this.restart(); });
+      receiver.transport?.addEventListener("statechange", () => {
+        if (receiver.transport.state !== "closed" || run !== this.run || pc !== this.pc) return;
+        this.resource = null; // the server said goodbye: nothing is left there to delete
+        this.restart();
+      });
     }
   }
 
