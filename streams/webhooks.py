@@ -58,7 +58,7 @@ def _verify(body: bytes, header: str) -> None:
 def _parse(body: bytes) -> dict[str, Any]:
     try:
         report = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Invalid("webhook.bad_shape", "The body is not JSON.") from None
     if not isinstance(report, dict) or not isinstance(report.get("id"), str):
         raise Invalid("webhook.bad_shape", "The body is an object with an id.")

@@ -42,6 +42,7 @@ def builtin_report_apply(*, report: dict[str, Any]) -> None:
     host_id = StreamSession.objects.filter(pk=session_id).values_list("host_id", flat=True).first()
     if host_id is None or str(host_id) != str(report.get("user")):
         return
-    if report.get("data", {}).get("reason") == "replaced":
+    details = report.get("data")
+    if isinstance(details, dict) and details.get("reason") == "replaced":
         return
     (host_seen if kind == "publisher.connected" else host_lost)(session_id=session_id, at=at)

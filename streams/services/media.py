@@ -48,6 +48,8 @@ def host_seen(*, session_id: UUID, at: datetime) -> None:
         if newer.update(host_lease_at=at, host_lost_at=None):
             publish(HostBack(session_id=session_id, at=timezone.now()))
             logger.info("host is there session=%s", session_id)
+        else:  # there already; a loss from before this moment, told late, is old news then
+            open_.filter(host_lost_at__isnull=True, host_lease_at__lt=at).update(host_lease_at=at)
 
 
 def host_lost(*, session_id: UUID, at: datetime) -> None:

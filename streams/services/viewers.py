@@ -73,7 +73,7 @@ def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participa
 def viewer_leave(*, session_id: UUID, actor: Actor) -> None:
     """Leave. Leaving where one is not changes nothing; the host's place is kept."""
     user_id = require_signed_in(actor)
-    session_get(session_id)
+    require_view(actor=actor, session=session_get(session_id))
     Participant.objects.filter(session_id=session_id, user_id=user_id, status=ParticipantStatus.ACTIVE).exclude(
         role=Role.HOST
     ).update(status=ParticipantStatus.LEFT, left_at=timezone.now())

@@ -1,0 +1,167 @@
+"""Coming in, leaving, and who is there."""
+
+import pytest
+
+from livestream.actors import actor_of
+from streams.models import Participant, StreamSession
+from streams.payloads import instant
+from streams.services.viewers import viewer_join
+from tests.bodies import assert_error
+from tests.cast import let_in, make_show, make_user
+from tests.threads import at_once
+
+
+def url(session, step):
+    return f"/api/v1/sessions/{session.pk}/{step}/"
+
+
+def status_of(session, user):
+    return Participant.objects.filter(session=session, user=user).values_list("role", "status").first()
+
+
+def test_a_viewer_comes_in(api, show, ben):
+    answer = api(ben).post(url(show, "join"))
+
+    row = Participant.objects.get(session=show, user=ben)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "user": {"id": str(ben.pk), "username": "ben", "display_name": "Ben"},
+        "role": "viewer",
+        "status": "active",
+        "joined_at": instant(row.joined_at),
+        "left_at": None,
+        "audio_muted": False,
+        "video_muted": False,
+        "screen_sharing": False,
+    }
+
+
+def test_coming_in_twice_changes_nothing(api, show, ben):
+    first = api(ben).post(url(show, "join")).json()
+
+    assert api(ben).post(url(show, "join")).json() == first
+    assert Participant.objects.filter(session=show, user=ben).count() == 1
+
+
+def test_a_viewer_leaves_and_comes_back(api, show, ben):
+    api(ben).post(url(show, "join"))
+
+    assert api(ben).post(url(show, "leave")).status_code == 204
+    assert status_of(show, ben) == ("viewer", "left")
+    assert api(ben).post(url(show, "leave")).status_code == 204
+    assert api(ben).post(url(show, "join")).json()["status"] == "active"
+
+
+def test_the_hosts_place_is_kept(api, show, ada):
+    assert api(ada).post(url(show, "leave")).status_code == 204
+    assert status_of(show, ada) == ("host", "active")
+
+
+@pytest.mark.parametrize(
+    ("who", "state", "visibility", "status", "code"),
+    [
+        ("nobody", "active", "public", 401, "not_authenticated"),
+        ("banned", "active", "public", 403, "session.banned"),
+        ("eve", "active", "private", 404, "session.missing"),
+        ("eve", "ended", "public", 409, "session.ended"),
+        ("eve", "error", "public", 409, "session.ended"),
+    ],
+)
+def test_who_does_not_come_in(api, ada, eve, who, state, visibility, status, code):
+    session = make_show(ada, visibility=visibility)
+    banned = make_user("banned")
+    let_in(session, banned, status="banned")
+    StreamSession.objects.filter(pk=session.pk).update(state=state, ended_at=session.created_at)
+
+    answer = api({"nobody": None, "banned": banned, "eve": eve}[who]).post(url(session, "join"))
+
+    assert_error(answer, status, code)
+    assert status_of(session, eve) is None
+    assert status_of(session, banned) == ("viewer", "banned")
+
+
+@pytest.mark.parametrize("step", ["join", "leave", "participants"])
+def test_a_private_session_and_one_that_is_not_there_look_the_same_to_strangers(api, ada, eve, step):
+    session = make_show(ada, visibility="private")
+    ask = api(eve).get if step == "participants" else api(eve).post
+
+    private = ask(url(session, step))
+    missing = ask(f"/api/v1/sessions/00000000-0000-4000-8000-000000000000/{step}/")
+
+    assert_error(private, 404, "session.missing")
+    assert private.content == missing.content
+
+
+def test_a_full_session_says_so_and_lets_its_host_in(api, ada, ben, eve):
+    session = make_show(ada, settings_changes={"max_participants": 2})
+    api(ben).post(url(session, "join"))
+
+    answer = api(eve).post(url(session, "join"))
+
+    assert_error(answer, 409, "session.full")
+    assert answer.json()["error"]["retry_after"] == 30
+    Participant.objects.filter(session=session, user=ada).update(status="left")
+    make_room = api(eve).post(url(session, "join"))
+    assert make_room.status_code == 200
+    assert api(ada).post(url(session, "join")).json()["status"] == "active"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_who_come_at_the_same_moment_never_exceed_the_limit(ada):
+    session = make_show(ada, settings_changes={"max_participants": 4})
+    people = [make_user() for _ in range(12)]
+
+    results = at_once(12, lambda index: viewer_join(session_id=session.pk, actor=actor_of(people[index])).status)
+
+    assert results.count("active") == 3
+    assert {str(result) for result in results} == {"active", "session.full: This show is full."}
+    assert Participant.objects.filter(session=session, status="active").count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_person_who_comes_many_times_at_the_same_moment_is_there_once(ada, ben):
+    session = make_show(ada)
+
+    results = at_once(10, lambda _: viewer_join(session_id=session.pk, actor=actor_of(ben)).status)
+
+    assert results == ["active"] * 10
+    assert Participant.objects.filter(session=session, user=ben).count() == 1
+
+
+def test_participants_are_listed_first_come_first_with_their_flags(api, show, ada, ben, cleo):
+    let_in(show, ben, role="guest")
+    let_in(show, cleo)
+    Participant.objects.filter(session=show, user=ben).update(audio_muted=True)
+
+    rows = api().get(url(show, "participants")).json()["results"]
+
+    assert [(row["user"]["username"], row["role"], row["audio_muted"]) for row in rows] == [
+        ("ada", "host", False),
+        ("ben", "guest", True),
+        ("cleo", "viewer", False),
+    ]
+
+
+def test_pages_of_participants_hold_everybody_once(api, show):
+    names = ["ada"]
+    for index in range(6):
+        user = make_user(f"viewer-{index}")
+        let_in(show, user)
+        names.append(user.username)
+    Participant.objects.filter(session=show).update(joined_at=show.created_at)  # all at the same instant
+    seen, address = [], url(show, "participants") + "?limit=3"
+    while address:
+        page = api().get(address).json()
+        seen += [row["user"]["username"] for row in page["results"]]
+        address = page["next"]
+
+    assert seen == names
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_the_list_asks_the_database_as_often_for_many_as_for_one(api, show, number, django_assert_num_queries):
+    for _ in range(number - 1):
+        let_in(show, make_user())
+
+    with django_assert_num_queries(2):
+        assert len(api().get(url(show, "participants")).json()["results"]) == number
