@@ -52,7 +52,8 @@ class MediaClient:
         self.role = role
         self.host = host
         self.with_repair = with_repair
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
         self.socket.bind((host, 0))
         self.socket.setblocking(False)

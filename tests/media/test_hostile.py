@@ -10,6 +10,7 @@ import struct
 import time
 
 from bench.media.client import MediaClient
+from streams.media.config import Limits
 from streams.media.rtcp import bitrate_estimate, nack, picture_loss
 from streams.media.rtp import rtp_build, rtp_parse
 from streams.media.stun import BINDING_REQUEST, USERNAME, stun_build
@@ -268,3 +269,17 @@ async def test_secrets_and_offers_are_not_logged(caplog):
     assert "publisher accepted" in text
     for secret in (token, client.pwd, client.ufrag, "canary", "a=ice"):
         assert secret not in text
+
+
+async def test_connections_past_the_limit_are_closed_at_once():
+    async with running(limits=Limits(http_connections=3)) as show:
+        opened = [await asyncio.open_connection("127.0.0.1", show.node.http.port) for _ in range(3)]
+        await asyncio.sleep(0.1)
+
+        reader, writer = await asyncio.open_connection("127.0.0.1", show.node.http.port)
+
+        assert await asyncio.wait_for(reader.read(), 2) == b""
+        for _, one in [*opened, (reader, writer)]:
+            one.close()
+        await asyncio.sleep(0.1)
+        assert (await show.call("GET", "/health"))[0] == 200

@@ -100,6 +100,20 @@ async def test_a_publisher_is_told_how_his_stream_arrives_and_what_is_welcome():
         assert any(isinstance(item, ReportBlock) and item.ssrc == ada.video_ssrc for item in items)
 
 
+async def test_ipv6_carries_media_where_the_machine_has_it():
+    async with running() as show:
+        if not show.engine.udp.has_ipv6 or not any(" ::1 " in line for line in show.engine.candidates()):
+            pytest.skip("this machine has no IPv6 loopback")
+        ada = await on_air(show, host="::1")
+        ben = await show.synthetic("viewer", "ben", host="::1")
+        await eventually(lambda: len(show.engine.rooms[ROOM].slots["video"]) == 1)
+
+        ada.send_rtp(video(ada, sequence=2))
+
+        assert [packet.payload for packet in await received(ben, 1)] == [KEY]
+        assert show.publisher().address[0] == "::1"
+
+
 async def start_process(*, udp_port, http_port, **environ):
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "streams.media", cwd=ROOT, stderr=asyncio.subprocess.PIPE,

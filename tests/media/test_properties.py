@@ -42,9 +42,7 @@ from streams.media.stun import (
 )
 from streams.media.viewer import plan_viewer
 
-settings.register_profile("media", max_examples=150, deadline=None,
-                          suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("media")
+unhurried = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SECRET = "s" * 40
 OFFERS = [path.read_text() for path in sorted((Path(__file__).parent / "data").glob("*.sdp"))]
@@ -70,6 +68,7 @@ def damaged(draw, original):
 GENUINE = stun_build(type=1, transaction=b"t" * 12, attributes=[(6, b"a:b"), (0x25, b"")], key=b"k")
 
 
+@unhurried
 @given(st.binary(max_size=200) | damaged(GENUINE))
 def test_stun_is_read_or_refused(data):
     try:
@@ -79,6 +78,7 @@ def test_stun_is_read_or_refused(data):
     assert message.proves(b"another key") is False
 
 
+@unhurried
 @given(st.integers(0, 0x3FF), st.binary(min_size=12, max_size=12),
        st.dictionaries(st.sampled_from([6, 0x20, 0x24, 0x25, 0x8029, 0x802A]), st.binary(max_size=40)),
        st.binary(min_size=1, max_size=30))
@@ -90,6 +90,7 @@ def test_stun_reads_back(kind, transaction, attributes, key):
     assert message.proves(key)
 
 
+@unhurried
 @given(st.ip_addresses(), u16, st.binary(min_size=12, max_size=12))
 def test_mapped_addresses_read_back(address, port, transaction):
     value = xor_address(address=(str(address), port), transaction=transaction)
@@ -99,6 +100,7 @@ def test_mapped_addresses_read_back(address, port, transaction):
     assert (ipaddress.ip_address(host), same_port) == (address, port)
 
 
+@unhurried
 @given(st.binary(max_size=100) | damaged(rtp_build(
     marker=0, payload_type=96, sequence=1, timestamp=2, ssrc=3, payload=b"payload")))
 def test_rtp_is_read_or_refused(data):
@@ -109,6 +111,7 @@ def test_rtp_is_read_or_refused(data):
     assert len(packet.payload) <= len(data) - 12
 
 
+@unhurried
 @given(st.sampled_from([0, 128]), st.integers(0, 127), u16, u32, u32, st.binary(max_size=100))
 def test_rtp_reads_back(marker, payload_type, sequence, timestamp, ssrc, payload):
     packet = rtp_parse(rtp_build(marker=marker, payload_type=payload_type, sequence=sequence,
@@ -122,6 +125,7 @@ def test_rtp_reads_back(marker, payload_type, sequence, timestamp, ssrc, payload
     assert (original.sequence, original.payload) == (sequence, payload)
 
 
+@unhurried
 @given(st.binary(max_size=300) | damaged(nack(ssrc=1, media_ssrc=2, sequences=[1, 5, 70])
                                          + receiver_report(ssrc=1, blocks=[ReportBlock(1, 2, 3, 4, 5)])))
 def test_rtcp_never_raises(data):
@@ -130,6 +134,7 @@ def test_rtcp_never_raises(data):
             assert len(item.sequences) <= 512
 
 
+@unhurried
 @given(u32, u64, u32, u32, u32, u8, st.integers(0, 2**23 - 1), u32, u32)
 def test_reports_read_back(ssrc, ntp, rtp_time, packets, octets, fraction, lost, highest, jitter):
     report = SenderReport(ssrc, ntp, rtp_time, packets, octets)
@@ -138,6 +143,7 @@ def test_reports_read_back(ssrc, ntp, rtp_time, packets, octets, fraction, lost,
     assert rtcp_parse(sender_report(report) + receiver_report(ssrc=ssrc, blocks=[block])) == [report, block]
 
 
+@unhurried
 @given(u16, st.sets(st.integers(0, 200), min_size=1, max_size=60))
 def test_nacks_read_back_also_over_the_wrap(start, offsets):
     sequences = [(start + offset) & 0xFFFF for offset in sorted(offsets)]
@@ -147,6 +153,7 @@ def test_nacks_read_back_also_over_the_wrap(start, offsets):
     assert items == [Nack(2, tuple(sequences))]
 
 
+@unhurried
 @given(st.integers(0, 2**60), st.lists(u32, max_size=5))
 def test_estimates_lose_less_than_a_thousandth_percent(rate, ssrcs):
     items = rtcp_parse(bitrate_estimate(ssrc=1, bits_per_second=rate, ssrcs=ssrcs))
@@ -166,6 +173,7 @@ sdp_lines = st.one_of(
 )
 
 
+@unhurried
 @given(st.sampled_from(OFFERS), st.lists(st.tuples(st.integers(0, 250), sdp_lines), max_size=8),
        st.integers(0, 10))
 def test_offers_are_answered_or_refused(offer, insertions, removed):
@@ -187,6 +195,7 @@ def test_offers_are_answered_or_refused(offer, insertions, removed):
     assert "\n\n" not in answer.replace("\r", "")
 
 
+@unhurried
 @given(st.text(max_size=400))
 def test_any_text_is_refused_as_an_offer(text):
     try:
@@ -195,6 +204,7 @@ def test_any_text_is_refused_as_an_offer(text):
         return
 
 
+@unhurried
 @given(st.sampled_from(OFFERS), st.sampled_from(["VP8", "H264"]),
        st.integers(0, 0xFFFFFF).map("profile-level-id={:06x}".format))
 def test_viewers_get_their_seats_or_a_refusal(offer, codec, parameters):
@@ -208,17 +218,20 @@ def test_viewers_get_their_seats_or_a_refusal(offer, codec, parameters):
     assert [section.direction for section in sections].count("sendonly") == len(seats) >= 1
 
 
+@unhurried
 @given(st.text(max_size=80))
 def test_a_profile_is_always_four_digits(text):
     assert len(h264_profile(text)) == len(h264_profile(f"profile-level-id={text}")) == 4
 
 
+@unhurried
 @given(st.binary(max_size=40))
 def test_key_frames_are_looked_for_in_anything(payload):
     assert vp8_keyframe_start(payload) in (True, False)
     assert h264_keyframe_start(payload) in (True, False)
 
 
+@unhurried
 @given(st.lists(u16, min_size=1, max_size=300))
 def test_no_packet_is_placed_twice(sequences):
     tracker = SequenceTracker()
@@ -235,6 +248,7 @@ def test_no_packet_is_placed_twice(sequences):
     assert len(due_sequences(tracker, now=1.0)) <= 64
 
 
+@unhurried
 @given(u16, st.permutations(list(range(40))))
 def test_reordering_loses_nothing(start, order):
     tracker = SequenceTracker()
@@ -246,6 +260,7 @@ def test_reordering_loses_nothing(start, order):
     assert tracker.missing == {}
 
 
+@unhurried
 @given(st.lists(u16, min_size=1, max_size=100, unique=True))
 def test_the_cache_never_gives_another_packet(sequences):
     cache = PacketCache()
@@ -257,6 +272,7 @@ def test_the_cache_never_gives_another_packet(sequences):
         assert packet is None or (packet[0] == sequence and sequence in sequences)
 
 
+@unhurried
 @given(st.binary(max_size=4000))
 def test_records_are_split_without_inventing_bytes(data):
     pieces = datagrams(data)
@@ -264,6 +280,7 @@ def test_records_are_split_without_inventing_bytes(data):
     assert b"".join(pieces) == data[: sum(map(len, pieces))]
 
 
+@unhurried
 @given(st.text(max_size=200) | st.binary(max_size=100).map(lambda data: data.decode("latin-1")))
 def test_no_text_is_a_token(text):
     for verify in (lambda: grant_verify(token=text, secret=SECRET),
@@ -276,6 +293,7 @@ def test_no_text_is_a_token(text):
             raise AssertionError(text)
 
 
+@unhurried
 @given(st.dictionaries(st.sampled_from(
     ["sub", "jti", "session", "role", "name", "node", "iat", "exp", "iss", "aud"]), json_values, max_size=10))
 def test_signed_nonsense_is_refused_too(claims):
@@ -290,6 +308,7 @@ def test_signed_nonsense_is_refused_too(claims):
     assert grant.sub and grant.session and grant.exp >= 940.0
 
 
+@unhurried
 @given(st.binary(max_size=100), st.integers(0, 2**33), st.text(max_size=100), st.integers(-600, 600))
 def test_reports_are_believed_only_as_signed(body, now, header, drift):
     genuine = report_sign(body=body, secret=SECRET, now=now)
