@@ -42,7 +42,7 @@ def message_post(
     _require_may_write(session=session, standing=standing, user_id=user_id, message_type=message_type, now=now)
     content = text_clean(text)
     _require_reply_in_session(session_id, reply_to)
-    _slow_down(session=session, standing=standing, user_id=user_id)
+    _slow_down(session=session, standing=standing, user_id=user_id, client_id=client_id)
     try:
         with transaction.atomic():
             message = ChatMessage.objects.create(
@@ -108,11 +108,13 @@ def _require_reply_in_session(session_id: UUID, reply_to: UUID | None) -> None:
         raise Missing("chat.no_such_message", "The message you reply to is not in this chat.")
 
 
-def _slow_down(*, session: StreamSession, standing: Standing, user_id: UUID) -> None:
+def _slow_down(*, session: StreamSession, standing: Standing, user_id: UUID, client_id: str) -> None:
     seconds = session.settings.slow_mode_seconds
     if not seconds or standing.can_moderate:
         return
-    if not cache.add(f"slow:{session.pk.hex}:{user_id.hex}", 1, timeout=seconds):
+    # The wait belongs to one message: the same one again, sent because no answer came, is no second one.
+    name = f"slow:{session.pk.hex}:{user_id.hex}"
+    if not cache.add(name, client_id, timeout=seconds) and cache.get(name) != client_id:
         raise TooMany("chat.slow_mode", f"Slow mode: one message every {seconds} seconds.", retry_after=seconds)
 
 

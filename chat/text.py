@@ -7,7 +7,8 @@ from livestream.errors import Invalid
 MAX_CHARACTERS = 500
 MAX_BYTES = 2000
 MAX_COMBINING = 8
-_JOINERS = "\u200c\u200d"
+# They show nothing, though Unicode does not count them as spaces: fillers, the empty Braille pattern, variations.
+_BLANK = frozenset([0x034F, 0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10)])
 # Bidirectional overrides and isolates, invisible fillers, byte order mark, tag characters.
 _DROPPED = frozenset(
     [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0xE0000, 0xE0080)]
@@ -25,8 +26,9 @@ def text_clean(text: str) -> str:
         raise Invalid("chat.bad_text", "The text holds characters that do not exist.") from None
     if len(text) > 4 * MAX_CHARACTERS:
         raise _too_long()
-    cleaned = _few_marks(_visible(unicodedata.normalize("NFC", text))).strip()
-    if not cleaned.strip(_JOINERS):
+    # Normalised after the invisible ones are gone: they may stand between a letter and its mark.
+    cleaned = _few_marks(unicodedata.normalize("NFC", _visible(text))).strip()
+    if not any(map(_shows, cleaned)):
         raise Invalid("chat.empty", "Write something first.")
     if len(cleaned) > MAX_CHARACTERS or len(cleaned.encode()) > MAX_BYTES:
         raise _too_long()
@@ -46,11 +48,19 @@ def _visible(text: str) -> str:
     )
 
 
+def _shows(character: str) -> bool:
+    return unicodedata.category(character)[0] not in "CZ" and ord(character) not in _BLANK
+
+
 def _few_marks(text: str) -> str:
     kept: list[str] = []
     marks = 0
     for character in text:
-        marks = marks + 1 if unicodedata.combining(character) else 0
-        if marks <= MAX_COMBINING:
+        category = unicodedata.category(character)
+        if category in ("Mn", "Me"):
+            marks += 1
+        elif category != "Cf":  # a joiner between two marks is no new letter
+            marks = 0
+        if marks <= MAX_COMBINING or category == "Cf":
             kept.append(character)
     return "".join(kept)
