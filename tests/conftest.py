@@ -229,11 +229,10 @@ def published(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callabl
         documents: list[dict[str, Any]] = []
         with ear.listening() as messages:
             yield documents
-        documents += [
-            json.loads(message["text"])
-            if message["type"] == "hub.frame"
-            else {"type": "close", "code": message["code"]}
-            for message in messages
-        ]
+        for message in messages:
+            if "frames" in message:
+                documents += [json.loads(text) for _, text in message["frames"]]
+            else:
+                documents.append({"type": "close", "code": message["code"]})
 
     return listen
