@@ -26,27 +26,29 @@ from streams.selectors import hosted_sessions, live_sessions, past_sessions, ses
 LISTED = 24
 OWN_LISTED = 60
 
-# What room.js imports, all the way down: the browser fetches them at once instead of one level after the other.
+# What room.js imports, all the way down: the browser fetches them at once instead of one level after the other,
+# the way to the picture first.
 ROOM_MODULES = tuple(
     f"js/{name}.js"
     for name in (
+        "room-early",
+        "whep",
+        "rtc",
         "api",
-        "avatars",
+        "errors",
         "backoff",
+        "avatars",
         "chat",
         "chat-composer",
         "chat-log",
         "chat-message",
         "dom",
-        "errors",
         "format",
         "player",
         "player-overlay",
         "room-numbers",
         "room-socket",
         "room-store",
-        "rtc",
-        "whep",
     )
 )
 

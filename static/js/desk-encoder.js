@@ -20,7 +20,7 @@ export function encoder(root, sessionId) {
       pass.value = given.token;
       need("[data-pass]", root).hidden = false;
       need("[data-valid]", root).textContent = `Start the encoder before ${timeOfDay(given.expires_at)}. Once it sends, it may go on as long as you like.`;
-      need("[data-label]", button).textContent = "Get a new pass";
+      need("[data-label]", button).textContent = "Get a new token";
     } catch (error) {
       toast(words(error), { bad: true });
     }

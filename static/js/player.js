@@ -5,7 +5,6 @@
  */
 import { memory, need, setIcon } from "./dom.js";
 import { drawOverlay, overlayFor } from "./player-overlay.js";
-import { WhepConnection } from "./whep.js";
 
 const IDLE_MS = 3000;
 const STALL_MS = 4000;
@@ -15,20 +14,24 @@ export class Player {
   /**
    * @param {HTMLElement} root the element of templates/partials/player.html
    * @param {import("./room-store.js").RoomStore} store
+   * @param {{whep: import("./whep.js").WhepConnection, askedAt: number}} early the connection, which may be under way already
    */
-  constructor(root, store) {
+  constructor(root, store, { whep, askedAt }) {
     this.root = root;
     this.store = store;
     this.video = /** @type {HTMLVideoElement} */ (need("video", root));
     this.slot = need("[data-overlay]", root);
     this.unmute = need("[data-unmute]", root);
-    this.whep = new WhepConnection(store.session.id);
-    this.media = { state: "idle" };
+    this.whep = whep;
+    this.askedAt = askedAt;
+    this.media = whep.last;
     this.flowing = false;
     this.blocked = false;
     this.barred = null;
     /** milliseconds from asking for the picture to its first frame, null before */
     this.firstFrameMs = null;
+    /** the same, from opening the page */
+    this.firstFrameAt = null;
     this.lastFrames = { count: 0, at: 0 };
     this.#connection();
     this.#controls();
@@ -54,16 +57,20 @@ export class Player {
       if (detail.state !== "receiving") this.flowing = false;
       this.#draw();
     });
-    this.whep.addEventListener("stream", ({ detail }) => {
-      if (this.video.srcObject !== detail.stream) this.video.srcObject = detail.stream;
-      this.#play();
-      this.#awaitFrame();
-    });
+    this.whep.addEventListener("stream", () => this.#show());
+    if (this.whep.stream.getTracks().length) this.#show();
+  }
+
+  #show() {
+    if (this.video.srcObject !== this.whep.stream) this.video.srcObject = this.whep.stream;
+    this.#play();
+    this.#awaitFrame();
   }
 
   #awaitFrame() {
     const seen = () => {
-      if (this.firstFrameMs === null) this.firstFrameMs = performance.now() - this.askedAt;
+      this.firstFrameAt ??= performance.now();
+      this.firstFrameMs ??= this.firstFrameAt - this.askedAt;
       this.flowing = true;
       this.lastFrames = { count: 0, at: performance.now() };
       this.#draw();

@@ -2,7 +2,7 @@
  * The room page. Video and socket start side by side: the picture does not wait for the chat.
  *
  * For tests and for support, `window.livestream` shows (read-only) what the page is doing:
- * `player` {pc, video, state, firstFrameMs, stats()}, `socket` {state, seq, epoch}, `session`, `viewers`.
+ * `player` {pc, video, state, firstFrameMs (since asking), firstFrameAt (since opening the page), stats()}, `socket` {state, seq, epoch}, `session`, `viewers`.
  * @module room
  */
 import { session as sessions } from "./api.js";
@@ -10,6 +10,7 @@ import { Chat } from "./chat.js";
 import { need, pageData } from "./dom.js";
 import { closeWords } from "./errors.js";
 import { Player } from "./player.js";
+import { askedAt, early } from "./room-early.js";
 import { showNumbers } from "./room-numbers.js";
 import { RoomSocket } from "./room-socket.js";
 import { RoomStore } from "./room-store.js";
@@ -18,7 +19,7 @@ const POLL_MS = 15000;
 
 const session = pageData("session-data");
 const store = new RoomStore(session);
-const player = new Player(need("[data-player]"), store);
+const player = new Player(need("[data-player]"), store, { whep: early, askedAt });
 const socket = new RoomSocket(`/ws/live/${session.id}/`);
 store.follow(socket);
 const chat = new Chat(need("[data-chat]"), { store, socket });
@@ -47,6 +48,7 @@ Object.defineProperty(window, "livestream", {
       get video() { return player.video; },
       get state() { return player.root.dataset.state; },
       get firstFrameMs() { return player.firstFrameMs; },
+      get firstFrameAt() { return player.firstFrameAt; },
       stats: () => player.whep.stats(),
     }),
     socket: Object.freeze({ get state() { return socket.state; }, get seq() { return socket.seq; }, get epoch() { return socket.epoch; } }),

@@ -4,6 +4,8 @@
  */
 import { ApiError } from "./errors.js";
 
+/** The built-in media server is ICE-lite: it answers where checks come from and needs none of our candidates. */
+export const LITE = "builtin";
 const GATHER_MS = 300;
 const ANSWER_MS = 8000;
 
@@ -11,7 +13,7 @@ const ANSWER_MS = 8000;
 export const supported = () => typeof RTCPeerConnection === "function" && "addTransceiver" in RTCPeerConnection.prototype;
 
 /**
- * Wait for local candidates, but not long: the built-in server is ICE-lite and needs none, others profit from some.
+ * Wait for local candidates, but not long; servers that are not ICE-lite profit from some.
  * @param {RTCPeerConnection} pc
  */
 export function gathered(pc, ms = GATHER_MS) {

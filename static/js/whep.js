@@ -8,9 +8,10 @@
 import { session as sessions } from "./api.js";
 import { Backoff } from "./backoff.js";
 import { ApiError } from "./errors.js";
-import { connected, gathered, offer, readStats, release, supported } from "./rtc.js";
+import { LITE, connected, gathered, offer, readStats, release, supported } from "./rtc.js";
 
 const RENEW_MS = 20000; // never start with a pass that is about to end
+const GOODBYE_MS = 400;
 const SHAKY_MS = 1500; // "disconnected" often heals by itself
 
 export class WhepConnection extends EventTarget {
@@ -19,6 +20,8 @@ export class WhepConnection extends EventTarget {
     super();
     this.sessionId = sessionId;
     this.state = "idle";
+    /** detail of the last `state` event, for who comes later */
+    this.last = { state: "idle" };
     this.wanted = false;
     this.run = 0;
     this.backoff = new Backoff({ base: 400, cap: 8000 });
@@ -66,7 +69,8 @@ export class WhepConnection extends EventTarget {
 
   #set(state, more = {}) {
     this.state = state;
-    this.dispatchEvent(new CustomEvent("state", { detail: { state, ...more } }));
+    this.last = { state, ...more };
+    this.dispatchEvent(new CustomEvent("state", { detail: this.last }));
   }
 
   #hangUp() {
@@ -96,18 +100,20 @@ export class WhepConnection extends EventTarget {
   async #attempt(run) {
     this.#hangUp();
     // The offer is made while the pass is on its way. Only relay servers would have to be known before.
+    const passing = this.#freshPass();
+    passing.catch(() => undefined); // awaited below
     const making = this.pass?.ice_servers?.length ? null : this.#prepare([]);
     const discard = () => making?.then((made) => made.close(), () => undefined);
     let pc;
     try {
-      const pass = await this.#freshPass();
+      const pass = await passing;
       if (making && !pass.ice_servers?.length) {
         pc = await making;
       } else {
         discard();
         pc = await this.#prepare(pass.ice_servers || []);
       }
-      await gathered(pc);
+      if (pass.provider !== LITE) await gathered(pc);
       if (run !== this.run) return void pc.close();
       const answer = await offer({ url: pass.url, token: pass.token, sdp: pc.localDescription.sdp });
       if (run !== this.run) { release(answer.resource, pass.token); return void pc.close(); }
@@ -131,7 +137,7 @@ export class WhepConnection extends EventTarget {
     const tracks = pc.getReceivers().map((receiver) => receiver.track);
     for (const old of this.stream.getTracks()) if (!tracks.includes(old)) this.stream.removeTrack(old);
     for (const track of tracks) this.stream.addTrack(track);
-    this.dispatchEvent(new CustomEvent("stream", { detail: { stream: this.stream } }));
+    this.dispatchEvent(new CustomEvent("stream"));
   }
 
   #guard(pc, run) {
@@ -146,7 +152,9 @@ export class WhepConnection extends EventTarget {
       receiver.transport?.addEventListener("statechange", () => {
         if (receiver.transport.state !== "closed" || run !== this.run || pc !== this.pc) return;
         this.resource = null; // the server said goodbye: nothing is left there to delete
-        this.restart();
+        clearTimeout(this.timer);
+        // Most often the show is over, and the room is about to say so.
+        this.timer = setTimeout(() => { if (run === this.run) this.restart(); }, GOODBYE_MS);
       });
     }
   }

@@ -2,7 +2,7 @@
  * Sending: one WHIP connection (RFC 9725). Keeping it alive is publisher.js's business.
  * @module whip
  */
-import { connected, gathered, offer, release } from "./rtc.js";
+import { LITE, connected, gathered, offer, release } from "./rtc.js";
 
 /** What the host may choose. Bitrates in bit/s; one viewer costs the server exactly what the host sends. */
 export const QUALITIES = {
@@ -40,7 +40,7 @@ export class WhipConnection {
   /** Offer, answer, and wait until packets can flow. Throws ApiError. */
   async open() {
     await this.pc.setLocalDescription();
-    await gathered(this.pc);
+    if (this.pass.provider !== LITE) await gathered(this.pc);
     const answer = await offer({ url: this.pass.url, token: this.pass.token, sdp: this.pc.localDescription.sdp });
     this.resource = answer.resource;
     await this.pc.setRemoteDescription({ type: "answer", sdp: answer.sdp });

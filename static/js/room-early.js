@@ -1,0 +1,14 @@
+/**
+ * Asks for the picture while the rest of the page is still being fetched: an async module with a short list of imports,
+ * which waits neither for style sheets nor for the document's end.
+ * @module room-early
+ */
+import { WhepConnection } from "./whep.js";
+
+const tag = /** @type {HTMLScriptElement} */ (document.querySelector("script[data-early]"));
+
+/** The connection of this page's player, on its way already when the show is live. */
+export const early = new WhepConnection(tag.dataset.session);
+export const askedAt = performance.now();
+
+if (tag.dataset.state === "active") early.start();
