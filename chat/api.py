@@ -10,9 +10,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from chat.payloads import message_payload
+from chat.posting import Post
 from chat.selectors import chat_page
 from chat.serializers import Message, MessagePost, Messages, PageOfMessages, ReadPosition
-from chat.services import message_post, message_remove, read_mark
+from chat.services import message_remove, read_mark
+from chat.writer import post_from_thread
 from livestream.actors import actor_of
 from livestream.api import serializer_errors, validated
 from livestream.ratelimit import require_allowed
@@ -44,7 +46,7 @@ class MessagesView(APIView):
         """Say something. Sending the same `client_id` again answers with the first message."""
         actor = actor_of(request.user)
         require_allowed(scope="chat", key=str(actor.user_id), limit=POSTS_PER_TEN_SECONDS, seconds=10)
-        message = message_post(session_id=session_id, actor=actor, **validated(MessagePost, request))
+        message = post_from_thread(Post(session_id=session_id, actor=actor, **validated(MessagePost, request)))
         return Response(message_payload(message), status=201)
 
 

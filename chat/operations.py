@@ -3,16 +3,18 @@
 from typing import Any
 from uuid import UUID
 
+from chat.posting import Post
 from chat.selectors import chat_page
 from chat.serializers import MessagePost, MessageRef, PageOfMessages, ReadPosition
-from chat.services import message_post, message_remove, read_mark
+from chat.services import message_remove, read_mark
+from chat.writer import post_soon
 from livestream.realtime.consumer import Operation
 from streams.room import Place
 
 
-def do_send(place: Place, **message: Any) -> dict[str, Any]:
+async def do_send(place: Place, **message: Any) -> dict[str, Any]:
     """Say something; answered once it is stored for good."""
-    posted = message_post(session_id=place.session_id, actor=place.actor, **message)
+    posted = await post_soon(Post(session_id=place.session_id, actor=place.actor, **message))
     return {"id": str(posted.pk), "seq": posted.seq}
 
 
@@ -33,7 +35,7 @@ def do_history(place: Place, **page: Any) -> dict[str, Any]:
 
 
 OPERATIONS: dict[str, Operation[Place]] = {
-    "chat.send": Operation(do_send, MessagePost),
+    "chat.send": Operation(run_async=do_send, takes=MessagePost),
     "chat.delete": Operation(do_delete, MessageRef),
     "chat.read": Operation(do_read, ReadPosition),
     "chat.history": Operation(do_history, PageOfMessages),

@@ -1,121 +1,20 @@
-"""Saying something, taking it away, reading up to somewhere."""
+"""Taking a message away, reading up to somewhere. Saying something is in `chat.posting`."""
 
-from datetime import datetime
 from uuid import UUID
 
-from django.core.cache import cache
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from chat.events import ChatMessagePosted, ChatMessageRemoved
-from chat.models import ChatMessage, MessageType, ReadMarker, Sanction, SanctionKind
-from chat.payloads import message_payload
-from chat.text import text_clean
+from chat.events import ChatMessageRemoved
+from chat.models import ChatMessage, ReadMarker
 from livestream.actors import Actor, require_signed_in
-from livestream.errors import Conflict, Denied, Invalid, Missing, TooMany
+from livestream.errors import Missing
 from livestream.events import publish
-from streams.models import AuditEntry, StreamSession
-from streams.permissions import Standing, require_moderate, require_view
+from streams.models import AuditEntry
+from streams.permissions import require_moderate, require_view
 from streams.selectors import session_get
-from streams.services.sequence import event_record, seqs_take
-from streams.state import OVER
-
-
-def message_post(
-    *,
-    session_id: UUID,
-    actor: Actor,
-    text: str,
-    client_id: str,
-    reply_to: UUID | None = None,
-    message_type: MessageType = MessageType.USER,
-) -> ChatMessage:
-    """Say something. The same `client_id` of the same person again returns the first message and stores nothing."""
-    user_id = require_signed_in(actor)
-    known = _posted(session_id, user_id, client_id)
-    if known is not None:
-        return known
-    session = session_get(session_id)
-    standing = require_view(actor=actor, session=session)
-    now = timezone.now()
-    _require_may_write(session=session, standing=standing, user_id=user_id, message_type=message_type, now=now)
-    content = text_clean(text)
-    _require_reply_in_session(session_id, reply_to)
-    _slow_down(session=session, standing=standing, user_id=user_id, client_id=client_id)
-    try:
-        with transaction.atomic():
-            message = ChatMessage.objects.create(
-                session_id=session_id,
-                seq=seqs_take(session_id=session_id)[0],
-                client_id=client_id,
-                user_id=user_id,
-                username=actor.username,
-                display_name=actor.display_name,
-                role=_shown_role(actor, standing),
-                content=content,
-                message_type=message_type,
-                reply_to_id=reply_to,
-                created_at=now,
-            )
-            data = message_payload(message)
-            publish(ChatMessagePosted(session_id=session_id, at=now, seq=message.seq, data=data))
-    except IntegrityError:
-        # The same client_id at the same instant, from another socket: the other one won.
-        known = _posted(session_id, user_id, client_id)
-        if known is None:
-            raise
-        return known
-    return message
-
-
-def _posted(session_id: UUID, user_id: UUID, client_id: str) -> ChatMessage | None:
-    return ChatMessage.objects.filter(session_id=session_id, user_id=user_id, client_id=client_id).first()
-
-
-def _shown_role(actor: Actor, standing: Standing) -> str:
-    if standing.role in (None, "viewer") and standing.moderates:
-        return "moderator"
-    return str(standing.role or "viewer")
-
-
-def _require_may_write(
-    *, session: StreamSession, standing: Standing, user_id: UUID, message_type: MessageType, now: datetime
-) -> None:
-    if session.state in OVER:
-        raise Conflict("session.ended", "This show is over; its chat is closed.")
-    if message_type not in (MessageType.USER, MessageType.SYSTEM, MessageType.AUCTION):
-        raise Invalid("chat.bad_type", "That kind of message cannot be written.")
-    if message_type != MessageType.USER and not (standing.is_host or standing.moderates):
-        raise Denied("chat.type_not_allowed", "Only the host and the staff write notices.")
-    if not session.settings.enable_chat and not standing.can_moderate:
-        raise Denied("chat.disabled", "The host has turned the chat off.")
-    held_back = Sanction.objects.filter(
-        Q(session_id=session.pk) | Q(session__isnull=True),
-        Q(until__isnull=True) | Q(until__gt=now),
-        user_id=user_id,
-        lifted_at__isnull=True,
-    ).first()
-    if held_back is not None:
-        wait = (held_back.until - now).total_seconds() if held_back.until else None
-        if held_back.kind == SanctionKind.BAN:
-            raise Denied("session.banned", "You cannot write here any more.")
-        raise Denied("chat.muted", "A moderator has muted you.", retry_after=round(wait, 1) if wait else None)
-
-
-def _require_reply_in_session(session_id: UUID, reply_to: UUID | None) -> None:
-    if reply_to is not None and not ChatMessage.objects.filter(session_id=session_id, pk=reply_to).exists():
-        raise Missing("chat.no_such_message", "The message you reply to is not in this chat.")
-
-
-def _slow_down(*, session: StreamSession, standing: Standing, user_id: UUID, client_id: str) -> None:
-    seconds = session.settings.slow_mode_seconds
-    if not seconds or standing.can_moderate:
-        return
-    # The wait belongs to one message: the same one again, sent because no answer came, is no second one.
-    name = f"slow:{session.pk.hex}:{user_id.hex}"
-    if not cache.add(name, client_id, timeout=seconds) and cache.get(name) != client_id:
-        raise TooMany("chat.slow_mode", f"Slow mode: one message every {seconds} seconds.", retry_after=seconds)
+from streams.services.sequence import event_record
 
 
 def message_remove(*, message_id: UUID, actor: Actor, session_id: UUID | None = None) -> ChatMessage:

@@ -14,6 +14,10 @@ COMMANDS = Counter("livestream_commands_total", "Socket commands by operation an
 LAYER_FAILURES = Counter("livestream_layer_failures_total", "Channel layer trouble by kind.", ["kind"])
 TRANSITIONS = Counter("livestream_session_transitions_total", "Session state changes.", ["to", "reason"])
 COMMAND_SECONDS = Histogram("livestream_command_seconds", "Time to carry out a socket command.", ["op"])
+CHAT_BATCH = Histogram(
+    "livestream_chat_batch", "Messages written in one transaction.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
+)
+CHAT_WAITING = Gauge("livestream_chat_waiting", "Messages waiting for the writer.")
 WEBHOOKS = Counter("livestream_webhooks_total", "Webhooks received by provider and outcome.", ["provider", "outcome"])
 
 

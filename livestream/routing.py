@@ -6,6 +6,7 @@ from django.urls import path
 from accounts.socket_auth import SocketAuthentication
 from chat import operations as chat_operations
 from chat.selectors import chat_page, message_documents
+from chat.writer import chat_writer
 from livestream.realtime import runtime
 from streams import operations as stream_operations
 from streams.consumers import RoomConsumer
@@ -25,6 +26,6 @@ class LiveConsumer(RoomConsumer):
     )
 
 
-runtime.configure(runtime.Hooks(positions=positions, viewers_changed=viewers_record, background=(janitor,)))
+runtime.configure(runtime.Hooks(positions=positions, viewers_changed=viewers_record, background=(janitor, chat_writer)))
 
 websocket_application = SocketAuthentication(URLRouter([path("ws/live/<uuid:session_id>/", LiveConsumer.as_asgi())]))

@@ -163,6 +163,8 @@ CACHES: dict[str, dict[str, Any]] = {
 # How long a room collects events before it writes them to its sockets as one frame; the first after a quiet tick
 # leaves at once.
 REALTIME_TICK_SECONDS = 0.01
+# Frames go straight to the transports of a server that is recognised; off, every frame is an ASGI call.
+REALTIME_FAST_PATH = env.bool("REALTIME_FAST_PATH", default=True)
 REALTIME_MAX_FRAME_BYTES = 16 * 1024
 REALTIME_BEAT_SECONDS = 5.0
 REALTIME_CLOSE_AFTER_END_SECONDS = env.float("CLOSE_AFTER_END_SECONDS", default=60.0)

@@ -51,14 +51,39 @@ def standing_of(*, actor: Actor, session_id: UUID) -> Standing:
     return Standing(role=Role(row["role"]), status=ParticipantStatus(row["status"]), moderates=moderates)
 
 
+def standings_of(*, actors: set[Actor], session_ids: set[UUID]) -> dict[tuple[UUID, UUID], Standing]:
+    """The standing of everybody in every session, by (session, user): as many queries for many as for one."""
+    people = {actor.user_id: actor for actor in actors if actor.user_id is not None}
+    if not people or not session_ids:
+        return {}
+    scope = {"session_id__in": session_ids, "user_id__in": set(people)}
+    rows = Participant.objects.filter(**scope).values_list("session_id", "user_id", "role", "status")
+    found = {
+        (session_id, user_id): (Role(role), ParticipantStatus(status)) for session_id, user_id, role, status in rows
+    }
+    moderators = set(SessionModerator.objects.filter(**scope).values_list("session_id", "user_id"))
+    standings = {}
+    for session_id in session_ids:
+        for user_id, actor in people.items():
+            role, status = found.get((session_id, user_id), (None, None))
+            moderates = actor.is_staff or (session_id, user_id) in moderators
+            standings[session_id, user_id] = Standing(role=role, status=status, moderates=moderates)
+    return standings
+
+
 def require_view(*, actor: Actor, session: StreamSession) -> Standing:
     """The actor may watch and read. A private session is missing for strangers; a banned person is told."""
     standing = standing_of(actor=actor, session_id=session.pk)
+    require_view_as(standing=standing, actor=actor, session=session)
+    return standing
+
+
+def require_view_as(*, standing: Standing, actor: Actor, session: StreamSession) -> None:
+    """The same for a standing that is known already."""
     if standing.is_banned and not actor.is_staff:
         raise Denied("session.banned", "You cannot come into this show any more.")
     if session.visibility == Visibility.PRIVATE and standing.role is None and not standing.moderates:
         raise Missing("session.missing", "There is no such show.")
-    return standing
 
 
 def require_host(*, actor: Actor, session: StreamSession) -> None:

@@ -4,7 +4,7 @@ but a binary frame, a frame too big, or a flood."""
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -38,10 +38,12 @@ Context = TypeVar("Context")
 
 @dataclass(frozen=True)
 class Operation(Generic[Context]):
-    """One operation of the socket: what it takes, and the function that does it in a database thread."""
+    """One operation of the socket: what it takes, and the function that does it: `run` in a database thread, or
+    `run_async` on the event loop."""
 
-    run: Callable[..., dict[str, Any]]
+    run: Callable[..., dict[str, Any]] | None = None
     takes: type[Serializer[Any]] | None = None
+    run_async: Callable[..., Awaitable[dict[str, Any]]] | None = None
 
 
 class CommandConsumer(AsyncWebsocketConsumer):
@@ -151,6 +153,9 @@ class CommandConsumer(AsyncWebsocketConsumer):
             if not serializer.is_valid():
                 raise serializer_errors(serializer.errors)
             data = serializer.validated_data
+        if operation.run_async is not None:
+            return await operation.run_async(self.context, **data)
+        assert operation.run is not None, "an operation has a function"
         return await in_database(operation.run, self.context, **data)
 
     def close_later(self, *, code: CloseCode, reason: str, seconds: float) -> None:

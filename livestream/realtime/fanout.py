@@ -19,6 +19,7 @@ from livestream.realtime.protocol import encode
 
 LAYER_TIMEOUT_SECONDS = 2.0
 QUEUE_LIMIT = 20_000
+BATCH_LIMIT = 500
 
 logger = logging.getLogger(__name__)
 
@@ -50,15 +51,39 @@ class Sender:
             self._local.deliver(message)
 
     async def run(self) -> None:
-        """Send until cancelled."""
+        """Send until cancelled: one layer message for all that waits for the same group."""
         while True:
-            message = await self._queue.get()
-            try:
-                await asyncio.wait_for(_group_send(message), LAYER_TIMEOUT_SECONDS)
-            except Exception as error:
-                LAYER_FAILURES.labels("send").inc()
-                logger.warning("layer refused a message group=%s error=%r", message["group"], error)
-                self._local.deliver(message)
+            waiting = [await self._queue.get()]
+            while len(waiting) < BATCH_LIMIT and not self._queue.empty():
+                waiting.append(self._queue.get_nowait())
+            for message in joined(waiting):
+                await self._send(message)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(LAYER_TIMEOUT_SECONDS):
+                await _group_send(message)
+        except Exception as error:
+            LAYER_FAILURES.labels("send").inc()
+            logger.warning("layer refused a message group=%s error=%r", message["group"], error)
+            self._local.deliver(message)
+
+
+def joined(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same messages with neighbours of one group made one; each group's own order is kept."""
+    result: list[dict[str, Any]] = []
+    open_frames: dict[str, dict[str, Any]] = {}
+    for message in messages:
+        group = message["group"]
+        if message["type"] != "hub.frames":
+            open_frames.pop(group, None)
+            result.append(message)
+        elif group in open_frames:
+            open_frames[group]["frames"].extend(message["frames"])
+        else:
+            open_frames[group] = {**message, "frames": list(message["frames"])}
+            result.append(open_frames[group])
+    return result
 
 
 _sender: Sender | None = None
@@ -93,10 +118,9 @@ def send_event(session_id: UUID, document: dict[str, Any], group: str | None = N
     """Send one document to a room, or to the narrower group that is given. Encoded here, once."""
     _send(
         {
-            "type": "hub.frame",
+            "type": "hub.frames",
             "group": group or room_group(session_id),
-            "seq": document.get("seq"),
-            "text": encode(document),
+            "frames": [[document.get("seq"), encode(document)]],
         }
     )
 

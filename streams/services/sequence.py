@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from livestream.errors import Missing
+from livestream.errors import Conflict, Missing
 from streams.models import SessionEvent, StreamSession
 
 
@@ -16,19 +16,35 @@ def seqs_take(*, session_id: UUID, count: int = 1) -> range:
     Locks the session row until the transaction ends, so numbers are given, and become visible, in one order and
     without holes. Raises Missing.
     """
+    head = _advance(session_id, count, "")
+    if head is None:
+        raise Missing("session.missing", "There is no such show.")
+    return range(head - count + 1, head + 1)
+
+
+def seqs_take_while_open(*, session_id: UUID, count: int) -> range:
+    """The same for a session that is not over; its row is locked, so it cannot end before the transaction does.
+
+    Raises Conflict when it is over, or gone.
+    """
+    head = _advance(session_id, count, " AND state IN ('initializing', 'active', 'paused')")
+    if head is None:
+        raise Conflict("session.ended", "This show is over; its chat is closed.")
+    return range(head - count + 1, head + 1)
+
+
+def _advance(session_id: UUID, count: int, condition: str) -> int | None:
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("sequence numbers are taken inside a transaction")
-    pk_field = StreamSession._meta.pk
-    key = pk_field.get_db_prep_value(session_id, connection)
+    key = StreamSession._meta.pk.get_db_prep_value(session_id, connection)
+    statement = (
+        f"UPDATE streams_streamsession SET head_seq = head_seq + %s WHERE id = %s{condition}"  # noqa: S608 - our own text
+        " RETURNING head_seq"
+    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE streams_streamsession SET head_seq = head_seq + %s WHERE id = %s RETURNING head_seq",
-            [count, key],
-        )
+        cursor.execute(statement, [count, key])
         row = cursor.fetchone()
-    if row is None:
-        raise Missing("session.missing", "There is no such show.")
-    return range(row[0] - count + 1, row[0] + 1)
+    return None if row is None else int(row[0])
 
 
 def event_record(*, session_id: UUID, wire_name: str, data: dict[str, Any], now: datetime) -> int:

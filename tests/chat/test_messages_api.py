@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from chat.models import ChatMessage, ReadMarker, Sanction
-from chat.services import message_post
+from chat.posting import message_post
 from livestream.actors import actor_of
 from streams.models import SessionModerator, StreamSession
 from streams.payloads import instant

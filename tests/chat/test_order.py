@@ -3,7 +3,8 @@
 import pytest
 
 from chat.models import ChatMessage
-from chat.services import message_post, message_remove
+from chat.posting import message_post
+from chat.services import message_remove
 from livestream.actors import actor_of
 from streams.models import SessionEvent, StreamSession
 from streams.services.sessions import session_pause, session_resume

@@ -1,0 +1,245 @@
+"""Saying something: many messages, of many people in many rooms, in one transaction.
+
+Every check runs once for the whole batch, so a message costs a fraction of what it costs alone. `message_post` is a
+batch of one; the writer (`chat.writer`) collects what arrives within a few milliseconds.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.core.cache import cache
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from chat.events import ChatMessagePosted
+from chat.models import ChatMessage, MessageType, Sanction, SanctionKind
+from chat.payloads import message_payload
+from chat.text import text_clean
+from livestream.actors import Actor
+from livestream.errors import Conflict, Denied, DomainError, Invalid, Missing, NotAuthenticated, TooMany
+from livestream.events import publish
+from streams.models import StreamSession
+from streams.permissions import NOBODY, Standing, require_view_as, standings_of
+from streams.selectors import sessions
+from streams.services.sequence import seqs_take_while_open
+from streams.state import OVER
+
+WRITABLE = (MessageType.USER, MessageType.SYSTEM, MessageType.AUCTION)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Something that somebody wants to say. `client_id` is their own name for it."""
+
+    session_id: UUID
+    actor: Actor
+    text: str
+    client_id: str
+    reply_to: UUID | None = None
+    message_type: str = MessageType.USER
+
+    @property
+    def key(self) -> tuple[UUID, UUID | None, str]:
+        """What makes it the same message when it comes again."""
+        return self.session_id, self.actor.user_id, self.client_id
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the database knew when a batch came in."""
+
+    now: datetime
+    rooms: dict[UUID, StreamSession]
+    standings: dict[tuple[UUID, UUID], Standing]
+    sanctions: dict[UUID, list[Sanction]]
+    replied: dict[UUID, UUID]
+
+
+Outcome = ChatMessage | DomainError
+
+
+def message_post(
+    *,
+    session_id: UUID,
+    actor: Actor,
+    text: str,
+    client_id: str,
+    reply_to: UUID | None = None,
+    message_type: str = MessageType.USER,
+) -> ChatMessage:
+    """Say something. The same `client_id` of the same person again returns the first message and stores nothing."""
+    post = Post(session_id, actor, text, client_id, reply_to, message_type)
+    (outcome,) = messages_post(posts=[post])
+    if isinstance(outcome, DomainError):
+        raise outcome
+    return outcome
+
+
+def messages_post(*, posts: Sequence[Post]) -> list[Outcome]:
+    """Say many things at once: for each, in order, the stored message or why it was refused."""
+    try:
+        return _post_all(posts)
+    except (IntegrityError, Conflict):
+        # A twin came through another process, or a room ended, between the checks and the insert: look again, one by
+        # one, so that nobody pays for another's luck.
+        return [_post_one(post) for post in posts]
+
+
+def _post_one(post: Post) -> Outcome:
+    try:
+        return _post_all([post])[0]
+    except Conflict as error:
+        return error
+    except IntegrityError:
+        known = _known([post]).get(post.key)
+        if known is None:
+            raise
+        return known
+
+
+def _post_all(posts: Sequence[Post]) -> list[Outcome]:
+    outcomes: dict[int, Outcome] = {}
+    known = _known(posts)
+    fresh: dict[tuple[UUID, UUID | None, str], int] = {}
+    twins: list[tuple[int, int]] = []
+    for index, post in enumerate(posts):
+        if post.key in known:
+            outcomes[index] = known[post.key]
+        elif post.key in fresh:
+            twins.append((index, fresh[post.key]))
+        else:
+            fresh[post.key] = index
+    facts = _facts([posts[index] for index in fresh.values()])
+    accepted: dict[UUID, list[tuple[int, ChatMessage]]] = defaultdict(list)
+    for index in fresh.values():
+        try:
+            accepted[posts[index].session_id].append((index, _checked(posts[index], facts)))
+        except DomainError as error:
+            outcomes[index] = error
+    _store(accepted, now=facts.now)
+    outcomes |= {index: message for rows in accepted.values() for index, message in rows}
+    outcomes |= {index: outcomes[first] for index, first in twins}
+    return [outcomes[index] for index in range(len(posts))]
+
+
+def _known(posts: Sequence[Post]) -> dict[tuple[UUID, UUID | None, str], ChatMessage]:
+    """The messages among these that are stored already."""
+    rows = ChatMessage.objects.filter(
+        session_id__in={post.session_id for post in posts},
+        user_id__in={post.actor.user_id for post in posts if post.actor.user_id},
+        client_id__in={post.client_id for post in posts},
+    )
+    return {(row.session_id, row.user_id, row.client_id): row for row in rows}
+
+
+def _facts(posts: Sequence[Post]) -> Facts:
+    now = timezone.now()
+    actors = {post.actor for post in posts if post.actor.user_id}
+    rooms = {session.pk: session for session in sessions().filter(pk__in={post.session_id for post in posts})}
+    sanctions: dict[UUID, list[Sanction]] = defaultdict(list)
+    in_force = Sanction.objects.filter(
+        Q(until__isnull=True) | Q(until__gt=now),
+        user_id__in={actor.user_id for actor in actors},
+        lifted_at__isnull=True,
+    )
+    for sanction in in_force if actors else ():
+        sanctions[sanction.user_id].append(sanction)
+    replies = {post.reply_to for post in posts if post.reply_to}
+    replied = ChatMessage.objects.filter(pk__in=replies).values_list("pk", "session_id") if replies else ()
+    return Facts(
+        now=now,
+        rooms=rooms,
+        standings=standings_of(actors=actors, session_ids=set(rooms)),
+        sanctions=sanctions,
+        replied=dict(replied),
+    )
+
+
+def _checked(post: Post, facts: Facts) -> ChatMessage:
+    """The message as it will be stored, without its number. Raises why it may not be."""
+    user_id = post.actor.user_id
+    if user_id is None:
+        raise NotAuthenticated()
+    session = facts.rooms.get(post.session_id)
+    if session is None:
+        raise Missing("session.missing", "There is no such show.")
+    standing = facts.standings.get((post.session_id, user_id), NOBODY)
+    require_view_as(standing=standing, actor=post.actor, session=session)
+    _require_may_write(post=post, session=session, standing=standing)
+    _require_not_held_back(session=session, sanctions=facts.sanctions.get(user_id, []), now=facts.now)
+    content = text_clean(post.text)
+    if post.reply_to is not None and facts.replied.get(post.reply_to) != post.session_id:
+        raise Missing("chat.no_such_message", "The message you reply to is not in this chat.")
+    _slow_down(session=session, standing=standing, user_id=user_id, client_id=post.client_id)
+    return ChatMessage(
+        session_id=post.session_id,
+        client_id=post.client_id,
+        user_id=user_id,
+        username=post.actor.username,
+        display_name=post.actor.display_name,
+        role=_shown_role(standing),
+        content=content,
+        message_type=post.message_type,
+        reply_to_id=post.reply_to,
+        created_at=facts.now,
+    )
+
+
+def _store(accepted: dict[UUID, list[tuple[int, ChatMessage]]], *, now: datetime) -> None:
+    """Number and insert the messages; rooms in one order, so that two processes never wait for each other crosswise."""
+    rows = [message for messages in accepted.values() for _, message in messages]
+    if not rows:
+        return
+    with transaction.atomic():
+        for session_id in sorted(accepted):
+            messages = [message for _, message in accepted[session_id]]
+            if not messages:
+                continue
+            numbers = seqs_take_while_open(session_id=session_id, count=len(messages))
+            for number, message in zip(numbers, messages, strict=True):
+                message.seq = number
+        ChatMessage.objects.bulk_create(rows)
+        for message in rows:
+            data = message_payload(message)
+            publish(ChatMessagePosted(session_id=message.session_id, at=now, seq=message.seq, data=data))
+
+
+def _shown_role(standing: Standing) -> str:
+    if standing.role in (None, "viewer") and standing.moderates:
+        return "moderator"
+    return str(standing.role or "viewer")
+
+
+def _require_may_write(*, post: Post, session: StreamSession, standing: Standing) -> None:
+    if session.state in OVER:
+        raise Conflict("session.ended", "This show is over; its chat is closed.")
+    if post.message_type not in WRITABLE:
+        raise Invalid("chat.bad_type", "That kind of message cannot be written.")
+    if post.message_type != MessageType.USER and not (standing.is_host or standing.moderates):
+        raise Denied("chat.type_not_allowed", "Only the host and the staff write notices.")
+    if not session.settings.enable_chat and not standing.can_moderate:
+        raise Denied("chat.disabled", "The host has turned the chat off.")
+
+
+def _require_not_held_back(*, session: StreamSession, sanctions: list[Sanction], now: datetime) -> None:
+    here = [sanction for sanction in sanctions if sanction.session_id in (None, session.pk)]
+    if any(sanction.kind == SanctionKind.BAN for sanction in here):
+        raise Denied("session.banned", "You cannot write here any more.")
+    if here:
+        ends = [sanction.until for sanction in here]
+        wait = None if None in ends else max((end - now).total_seconds() for end in ends if end)
+        raise Denied("chat.muted", "A moderator has muted you.", retry_after=round(wait, 1) if wait else None)
+
+
+def _slow_down(*, session: StreamSession, standing: Standing, user_id: UUID, client_id: str) -> None:
+    seconds = session.settings.slow_mode_seconds
+    if not seconds or standing.can_moderate:
+        return
+    # The wait belongs to one message: the same one again, sent because no answer came, is no second one.
+    name = f"slow:{session.pk.hex}:{user_id.hex}"
+    if not cache.add(name, client_id, timeout=seconds) and cache.get(name) != client_id:
+        raise TooMany("chat.slow_mode", f"Slow mode: one message every {seconds} seconds.", retry_after=seconds)

@@ -1,0 +1,51 @@
+"""Past the ASGI call: one frame, built once, written straight to the transports of a server that is recognised.
+
+Only uvicorn's sans-IO WebSocket protocol is. It writes whole frames at once and in order, so another whole frame may
+stand between two of its own; what its transport still holds goes out first. Every other server, and every socket that
+is not plainly open and writable, takes the ASGI path.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+
+try:
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+    from websockets.protocol import State
+except ImportError:  # another server runs the product
+    WebSocketsSansIOProtocol = None  # type: ignore[assignment,misc]
+    State = None  # type: ignore[assignment,misc]
+
+NEEDED = ("transport", "writable", "handshake_complete", "close_sent", "disconnected", "conn")
+
+
+def text_frame(payload: bytes) -> bytes:
+    """An unmasked, unfragmented text frame (RFC 6455 section 5.2)."""
+    length = len(payload)
+    if length < 126:
+        return bytes((0x81, length)) + payload
+    if length < 65536:
+        return b"\x81\x7e" + struct.pack("!H", length) + payload
+    return b"\x81\x7f" + struct.pack("!Q", length) + payload
+
+
+def recognised(send: Callable[..., Any]) -> Any:
+    """The server's protocol object behind an ASGI `send`; None when it is not known to the last attribute."""
+    if WebSocketsSansIOProtocol is None or not settings.REALTIME_FAST_PATH:
+        return None
+    protocol = getattr(send, "__self__", None)
+    if type(protocol) is not WebSocketsSansIOProtocol:
+        return None
+    return protocol if all(hasattr(protocol, name) for name in NEEDED) else None
+
+
+def write_frame(protocol: Any, frame: bytes) -> bool:
+    """Write a whole frame to an open, writable socket; False when the ASGI path has to decide."""
+    if protocol.close_sent or protocol.disconnected or not protocol.writable.is_set():
+        return False
+    if protocol.conn.state is not State.OPEN or protocol.transport.is_closing():
+        return False
+    protocol.transport.write(frame)
+    return True
