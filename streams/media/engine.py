@@ -29,6 +29,8 @@ from streams.media.viewer import Viewer, plan_viewer
 
 logger = logging.getLogger(__name__)
 
+LOSS_OF_NOTE = 0.05
+
 
 class Engine:
     """All state of a node. Everything here runs on one event loop; nothing waits."""
@@ -228,12 +230,14 @@ class Engine:
 
     def gauges(self) -> list[Gauge]:
         """What is true now, for metrics."""
-        viewers = sum(len(room.viewers) for room in self.rooms.values())
+        viewers = [viewer for room in self.rooms.values() for viewer in room.viewers]
         uptime = time.monotonic() - self.started_at
         return [
             ("rooms", "Rooms with anybody in them.", len(self.rooms)),
             ("publishers", "Publications, live or not.", len(self._publishers)),
-            ("viewers", "Viewers connected or connecting.", viewers),
+            ("viewers", "Viewers connected or connecting.", len(viewers)),
+            ("viewers_losing", "Viewers who lose over 5 % of the picture's packets.",
+             sum(viewer.loss > LOSS_OF_NOTE for viewer in viewers)),
             ("handshaking", "Peers without keys yet.", len(self._handshaking)),
             ("addresses", "Addresses known to be a peer's.", len(self.udp.by_address)),
             ("reports_queued", "Reports that web has not taken yet.", len(self.reporter)),

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from streams.media.engine import Engine
 
 FIRST_REQUEST_SECONDS = 10.0
-KEEPALIVE_SECONDS = 15.0
+# Longer than clients keep theirs, so that a connection is not closed just as a request is sent on it.
+KEEPALIVE_SECONDS = 75.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -18,6 +18,7 @@ class Stats:
     bytes_sent: int = 0
     packets_failed: int = 0
     packets_oversize: int = 0
+    packets_over_budget: int = 0
     retransmissions_received: int = 0
     retransmissions_sent: int = 0
     nacks_received: int = 0

@@ -34,6 +34,7 @@ class Viewer(Peer):
         self.room = room
         self.seats = seats
         self.estimate: int | None = None
+        # Of the last interval he reported, as a fraction.
         self.loss = 0.0
         self._feedback_left = FEEDBACK_BUDGET
         self._resend_left = RESEND_BUDGET

@@ -11,7 +11,7 @@ import time
 
 from bench.media.client import MediaClient
 from streams.media.config import Limits
-from streams.media.rtcp import bitrate_estimate, nack, picture_loss
+from streams.media.rtcp import ReportBlock, bitrate_estimate, nack, picture_loss, receiver_report
 from streams.media.rtp import rtp_build, rtp_parse
 from streams.media.stun import BINDING_REQUEST, USERNAME, stun_build
 from tests.media.show import ROOM, eventually, running
@@ -144,6 +144,22 @@ async def test_a_flood_of_sources_is_not_decrypted():
 
         assert len(show.publisher()._sources) == 16
         assert show.engine.stats.packets_received == 16
+
+
+async def test_a_publisher_who_floods_is_held_to_his_budget():
+    async with running() as show:
+        ada = await on_air(show)
+
+        for sequence in range(2, 6002):
+            ada.send_rtp(video(ada, sequence=sequence, payload=DELTA))
+            if sequence % 200 == 0:
+                await asyncio.sleep(0)
+        await asyncio.sleep(0.2)
+
+        stats = show.engine.stats
+        assert stats.packets_over_budget > 0
+        assert stats.packets_received + stats.packets_over_budget <= 6001
+        assert show.engine.rooms[ROOM].is_live
 
 
 async def test_padding_probes_leave_no_gap_in_what_viewers_get():
@@ -283,3 +299,14 @@ async def test_connections_past_the_limit_are_closed_at_once():
             one.close()
         await asyncio.sleep(0.1)
         assert (await show.call("GET", "/health"))[0] == 200
+
+
+async def test_viewers_who_lose_much_are_counted():
+    async with running() as show:
+        ada = await on_air(show)
+        ben = await joined(show, ada)
+        slot = show.engine.rooms[ROOM].slots["video"]
+
+        ben.send_rtcp(receiver_report(ssrc=ben.own_ssrc, blocks=[ReportBlock(slot.ssrc, 64, 9, 9, 0)]))
+
+        await eventually(lambda: ("viewers_losing", 1) in [(key, n) for key, _, n in show.engine.gauges()])
