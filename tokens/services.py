@@ -25,10 +25,10 @@ def media_token_issue(*, session_id: UUID, actor: Actor, role: MediaRole) -> Joi
     """
     session = session_get(session_id)
     standing = require_view(actor=actor, session=session)
+    if session.state in OVER:  # first: everybody has left the stage of a show that is over, its host too
+        raise Conflict("session.ended", "This show is over.")
     if role == MediaRole.PUBLISHER:
         _require_publisher(actor, standing)
-    if session.state in OVER:
-        raise Conflict("session.ended", "This show is over.")
     now = timezone.now()
     person = PersonRef(
         uid=str(actor.user_id) if actor.user_id else f"anon:{connection_name()}",
