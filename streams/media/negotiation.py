@@ -80,28 +80,32 @@ def choose_audio(section: MediaSection) -> Choice | None:
 
 
 def choose_published_video(section: MediaSection) -> Choice | None:
-    """The first of VP8 and H.264 in the publisher's order of preference."""
-    for payload_type in section.formats:
-        codec = section.codecs.get(payload_type)
-        if codec is not None and codec.name in VIDEO_CODECS and _is_carried(section, payload_type):
-            return _choice(section, payload_type)
-    return None
+    """The first of VP8 and H.264 in the publisher's order of preference; of several H.264 profiles the one
+    that most viewers can decode, since they will be offered no other."""
+    usable = [number for number in section.formats if _is_carried(section, number)]
+    if not usable:
+        return None
+    first = usable[0]
+    alike = [number for number in usable if section.codecs[number] == section.codecs[first]]
+    for profile in (_CONSTRAINED_BASELINE, _BASELINE):
+        for number in alike if section.codecs[first].name == "H264" else []:
+            if h264_profile(section.parameters.get(number, "")) == profile:
+                return _choice(section, number)
+    return _choice(section, first)
 
 
 def choose_watched_video(section: MediaSection, *, codec: Codec, parameters: str) -> Choice | None:
-    """The viewer's payload type for exactly this stream; for H.264 one whose profile can decode it."""
-    fallback: Choice | None = None
-    for payload_type in section.formats:
-        if section.codecs.get(payload_type) != codec or not _is_carried(section, payload_type):
-            continue
-        if codec.name != "H264":
-            return _choice(section, payload_type)
-        offered, sent = h264_profile(section.parameters.get(payload_type, "")), h264_profile(parameters)
-        if offered == sent:
-            return _choice(section, payload_type)
-        if fallback is None and _decodes(offered=offered, sent=sent):
-            fallback = _choice(section, payload_type)
-    return fallback
+    """The viewer's payload type for exactly this stream. For H.264 the same profile, else one that includes
+    it, else any: browsers decode more than they announce, and a likely picture is better than none."""
+    usable = [number for number in section.formats
+              if section.codecs.get(number) == codec and _is_carried(section, number)]
+    if not usable:
+        return None
+    sent = h264_profile(parameters)
+    profiles = {number: h264_profile(section.parameters.get(number, "")) for number in usable}
+    same = [number for number in usable if codec.name != "H264" or profiles[number] == sent]
+    wider = [number for number in usable if _decodes(offered=profiles[number], sent=sent)]
+    return _choice(section, [*same, *wider, *usable][0])
 
 
 def h264_profile(parameters: str) -> str:
@@ -122,13 +126,17 @@ def h264_profile(parameters: str) -> str:
 def _decodes(*, offered: str, sent: str) -> bool:
     if sent == _CONSTRAINED_BASELINE:
         return True
-    # Plain baseline on the wire is constrained baseline from every encoder in use.
-    return sent == _BASELINE and offered in (_BASELINE, _CONSTRAINED_BASELINE)
+    if sent == _BASELINE:
+        # Plain baseline on the wire is constrained baseline from every encoder in use.
+        return offered in (_BASELINE, _CONSTRAINED_BASELINE)
+    # A decoder of High decodes Main; constrained forms are subsets of their profile.
+    decoders = {"4d": ("4d", "64"), "64": ("64",)}.get(sent[:2], ())
+    return offered[:2] in decoders
 
 
 def _is_carried(section: MediaSection, payload_type: int) -> bool:
-    codec = section.codecs[payload_type]
-    if codec.clock_rate != 90000:
+    codec = section.codecs.get(payload_type)
+    if codec is None or codec.name not in VIDEO_CODECS or codec.clock_rate != 90000:
         return False
     return codec.name != "H264" or (
         parameter_of(section.parameters.get(payload_type, ""), "packetization-mode") == "1"

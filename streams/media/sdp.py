@@ -40,7 +40,7 @@ class MediaSection:
     raw_formats: list[str]
     formats: list[int] = field(default_factory=list)
     mid: str = ""
-    direction: str = "sendrecv"
+    direction: str = ""
     codecs: dict[int, Codec] = field(default_factory=dict)
     parameters: dict[int, str] = field(default_factory=dict)
     feedback: dict[int, list[str]] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class MediaSection:
 
 @dataclass(slots=True)
 class SessionDescription:
-    """An offer. Session-level ICE and DTLS attributes have been handed down to every section."""
+    """An offer. Session-level attributes have been handed down to every section."""
 
     media: list[MediaSection]
     bundle: list[str]
@@ -218,6 +218,7 @@ def _inherit(session: MediaSection, media: list[MediaSection]) -> None:
         section.ice_pwd = section.ice_pwd or session.ice_pwd
         section.fingerprint = section.fingerprint or session.fingerprint
         section.setup = section.setup or session.setup or "actpass"
+        section.direction = section.direction or session.direction or "sendrecv"
 
 
 def _require_distinct_mids(media: list[MediaSection]) -> None:

@@ -139,22 +139,46 @@ def test_h264_profiles_are_compared_without_their_level(level_id, profile):
     assert h264_profile(f"packetization-mode=1;profile-level-id={level_id}" if level_id else "") == profile
 
 
-@pytest.mark.parametrize(("sent", "payload_type"), [
-    ("profile-level-id=42e01f", 109), ("profile-level-id=42001f", 102), ("profile-level-id=4d0032", 117),
-    ("profile-level-id=640c1f", None),
+@pytest.mark.parametrize(("sent", "received"), [
+    ("42e01f", "42e0"), ("42001f", "4200"), ("4d0032", "4d00"), ("640c1f", "6400"), ("58001f", "6400"),
 ])
-def test_a_viewer_gets_h264_under_a_type_that_can_decode_it(sent, payload_type):
-    video = sdp_parse(recorded("chromium_whep.sdp")).media[1]
-    modes = {number: video.parameters[number] for number, codec in video.codecs.items() if codec == H264}
+def test_a_viewer_gets_h264_under_a_type_that_can_decode_it(sent, received):
+    video = sdp_parse(offer_with(
+        media="m=video 9 UDP/TLS/RTP/SAVPF 96 97 98 99 100", direction="a=recvonly", map="\r\n".join(
+            f"a=rtpmap:{number} H264/90000\r\na=fmtp:{number} packetization-mode={mode};profile-level-id={level}"
+            for number, mode, level in ((96, 0, "42e01f"), (97, 1, "64001f"), (98, 1, "42001f"),
+                                        (99, 1, "42e01f"), (100, 1, "4d001f"))
+        ),
+    )).media[0]
 
-    choice = choose_watched_video(video, codec=H264, parameters=sent)
+    choice = choose_watched_video(video, codec=H264, parameters=f"profile-level-id={sent}")
 
-    if payload_type is None:
-        assert choice is None
-    else:
-        assert choice is not None
-        assert h264_profile(choice.parameters) == h264_profile(sent)
-        assert "packetization-mode=1" in modes[choice.payload_type]
+    assert choice is not None
+    assert h264_profile(choice.parameters) == received
+
+
+def test_a_publisher_of_several_profiles_is_asked_for_the_one_most_viewers_decode():
+    section = sdp_parse(offer_with(
+        media="m=video 9 UDP/TLS/RTP/SAVPF 96 97 98", map="\r\n".join(
+            f"a=rtpmap:{number} H264/90000\r\na=fmtp:{number} packetization-mode=1;profile-level-id={level}"
+            for number, level in ((96, "640c1f"), (97, "42001f"), (98, "42e01f"))
+        ),
+    )).media[0]
+
+    choice = choose_published_video(section)
+
+    assert choice is not None
+    assert choice.payload_type == 98
+
+
+def test_what_stands_before_the_sections_holds_for_all_of_them():
+    text = offer_with()
+    common = [line for line in text.split("\r\n") if line.startswith(("a=ice", "a=finger", "a=setup", "a=send"))]
+    sections = [line for line in text.split("\r\n") if line not in common]
+
+    moved = sdp_parse("\r\n".join([*sections[:2], *common, *sections[2:]]))
+
+    assert moved == sdp_parse(text)
 
 
 def test_what_cannot_be_carried_is_not_chosen():
