@@ -1,0 +1,159 @@
+"""`manage.py socketschema`: the room socket's frames as a JSON Schema, from the serializers that check them."""
+
+import inspect
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from rest_framework import serializers
+
+from livestream.events import Event
+from livestream.realtime.consumer import Operation
+from livestream.realtime.protocol import MAX_REF_LENGTH, CloseCode
+from livestream.routing import LiveConsumer
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# Sent by the kernel and the consumer themselves; all others are subclasses of Event.
+KERNEL_TYPES = ("snapshot", "resumed", "beat", "viewers")
+
+
+class Command(BaseCommand):
+    """Prints the schema, or writes it to a file."""
+
+    help = "Print the JSON Schema of the room socket."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--output", type=Path, help="write to this file instead of standard output")
+
+    def handle(self, *args: Any, output: Path | None = None, **options: Any) -> None:
+        text = schema_text()
+        if output is None:
+            self.stdout.write(text, ending="")
+        else:
+            output.write_text(text, encoding="utf-8")
+
+
+def schema_text() -> str:
+    """The schema as it is kept in docs/socket-schema.json; the same for the same code."""
+    return json.dumps(socket_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def socket_schema() -> dict[str, Any]:
+    """What a client may send, under `$defs/command`, and what it may receive, under `$defs/reply` and `$defs/event`."""
+    operations = dict(sorted(LiveConsumer.operations.items()))
+    commands = {f"command.{name}": _command(name, operation) for name, operation in operations.items()}
+    return {
+        "$schema": DIALECT,
+        "title": "The room socket of Livestream",
+        "description": "One JSON document of a frame; a frame holds one or more, separated by newlines.",
+        "x-close-codes": {str(int(code)): code.name.lower() for code in CloseCode},
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in ("command", "reply", "event")],
+        "$defs": {
+            "command": {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in commands]},
+            **commands,
+            "reply": _reply(),
+            "error": _error(),
+            "event": _event(),
+        },
+    }
+
+
+def event_types() -> list[str]:
+    """Every `type` that the server sends."""
+    return sorted([*KERNEL_TYPES, *(event.wire_name for event in Event.__subclasses__())])
+
+
+def _command(name: str, operation: Operation[Any]) -> dict[str, Any]:
+    data = serializer_schema(operation.takes()) if operation.takes else {"type": "object"}
+    required = ["op", "data"] if data.get("required") else ["op"]
+    return {
+        "type": "object",
+        "description": _promise(operation),
+        "properties": {"id": _ref(), "op": {"const": name}, "data": data},
+        "required": required,
+    }
+
+
+def _promise(operation: Operation[Any]) -> str:
+    functions = (function for function in vars(operation).values() if inspect.isfunction(function))
+    return " ".join(inspect.getdoc(function) or "" for function in functions)
+
+
+def _ref() -> dict[str, Any]:
+    return {"type": ["string", "null"], "maxLength": MAX_REF_LENGTH}
+
+
+def _reply() -> dict[str, Any]:
+    done = {"ok": {"const": True}, "data": {"type": "object"}}
+    refused = {"ok": {"const": False}, "error": {"$ref": "#/$defs/error"}}
+    return {
+        "type": "object",
+        "properties": {"re": _ref()},
+        "required": ["re", "ok"],
+        "oneOf": [{"properties": properties, "required": list(properties)} for properties in (done, refused)],
+    }
+
+
+def _error() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {
+            "code": {"type": "string"},
+            "message": {"type": "string"},
+            "retry_after": {"type": "number"},
+            "fields": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+        },
+        "required": ["code", "message"],
+    }
+
+
+def _event() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "Types that a client does not know are to be ignored.",
+        "properties": {
+            "type": {"type": "string", "examples": event_types()},
+            "seq": {"type": "integer", "minimum": 1},
+            "ts": {"type": "string", "format": "date-time"},
+            "data": {"type": "object"},
+        },
+        "required": ["type", "data"],
+    }
+
+
+def serializer_schema(serializer: serializers.BaseSerializer[Any]) -> dict[str, Any]:
+    """The JSON Schema of a flat serializer. Raises TypeError for a kind of field that no operation had so far."""
+    fields: dict[str, serializers.Field[Any, Any, Any, Any]] = serializer.fields  # type: ignore[attr-defined]
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: _nullable(field, _field(field)) for name, field in fields.items()},
+    }
+    required = [name for name, field in fields.items() if field.required]
+    return schema | ({"required": required} if required else {})
+
+
+def _field(field: serializers.Field[Any, Any, Any, Any]) -> dict[str, Any]:
+    match field:
+        case serializers.UUIDField():
+            return {"type": "string", "format": "uuid"}
+        case serializers.BooleanField():
+            return {"type": "boolean"}
+        case serializers.IntegerField():
+            return {"type": "integer"} | _bounds(minimum=field.min_value, maximum=field.max_value)
+        case serializers.ChoiceField():
+            return {"type": "string", "enum": list(field.choices)}
+        case serializers.CharField():
+            shortest = 0 if field.allow_blank else 1
+            return {"type": "string"} | _bounds(minLength=shortest or None, maxLength=field.max_length)
+    raise TypeError(f"socketschema does not know how to describe {type(field).__name__}")
+
+
+def _bounds(**bounds: int | None) -> dict[str, int]:
+    return {name: value for name, value in bounds.items() if value is not None}
+
+
+def _nullable(field: serializers.Field[Any, Any, Any, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    return schema | {"type": [schema["type"], "null"]} if field.allow_null else schema
