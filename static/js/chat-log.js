@@ -30,9 +30,12 @@ export class ChatLog {
     return { entry, fresh: !before };
   }
 
+  /** Is this the stored copy of what I sent? Others can choose the same client_id, so the author must be me too. */
   #mine(message) {
     const key = `own:${message.client_id}`;
-    return this.entries.has(key) ? key : null;
+    const own = this.entries.get(key)?.message;
+    const same = own && own.user?.id === message.user?.id && (own.id === null || own.id === message.id);
+    return same ? key : null;
   }
 
   /** A message of mine that is on its way. */

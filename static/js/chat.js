@@ -15,7 +15,7 @@ const KEEP = 400;
 const PAGE = 50;
 const READ_EVERY_MS = 5000;
 const SLOW_AFTER_MS = 1200;
-const AGAIN = new Set(["socket.closed", "socket.timeout", "network", "network.timeout", "unavailable"]);
+const AGAIN = new Set(["socket.closed", "socket.timeout", "network", "network.timeout", "unavailable", "chat.unavailable"]);
 
 const newClientId = () => crypto.randomUUID?.() || Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 

@@ -85,11 +85,11 @@ export class Source extends EventTarget {
   #offer(symbol, title, text, actions) {
     const run = { camera: () => this.openCamera(), screen: () => this.toggleScreen() };
     const buttons = actions.map(([name, label], index) => el("button", { class: index ? "btn" : "btn primary", type: "button", data: { act: `open-${name}` }, on: { click: (event) => busy(event.currentTarget, run[name]) } }, label));
-    this.slot.replaceChildren(el("div", { class: "overlay" }, el("div", { class: "inner" }, el("div", { class: "disc" }, icon(symbol)), el("h2", {}, title), el("p", {}, text), el("div", { class: "row" }, ...buttons))));
+    this.slot.replaceChildren(el("div", { class: "overlay" }, el("div", { class: "inner" }, el("div", { class: "disc" }, icon(symbol)), el("p", { class: "title" }, title), el("p", {}, text), el("div", { class: "row" }, ...buttons))));
   }
 
   #explain({ title, text }, symbol) {
-    this.slot.replaceChildren(el("div", { class: "overlay", role: "alert" }, el("div", { class: "inner" }, el("div", { class: "disc" }, icon(symbol)), el("h2", {}, title), el("p", {}, text))));
+    this.slot.replaceChildren(el("div", { class: "overlay", role: "alert" }, el("div", { class: "inner" }, el("div", { class: "disc" }, icon(symbol)), el("p", { class: "title" }, title), el("p", {}, text))));
   }
 
   #trouble(error) {

@@ -29,7 +29,9 @@ async function refresh() {
   if (document.hidden || !navigator.onLine) return;
   try {
     const [active, paused] = await Promise.all([sessions.list("state=active"), sessions.list("state=paused")]);
-    draw([...active.results, ...paused.results]);
+    // The host's own unlisted shows come along in the answer; this list is what everybody sees.
+    const listed = [...active.results, ...paused.results].filter((show) => show.visibility === "public");
+    draw(listed.sort((a, b) => b.viewer_count - a.viewer_count));
   } catch { /* the next round tries again; what is shown stays */ }
   paintTimes();
 }

@@ -75,5 +75,5 @@ export function drawOverlay(slot, overlay, on) {
   if (action === "login") button = el("a", { class: "btn primary", href: `/accounts/login/?next=${encodeURIComponent(location.pathname)}` }, ACTIONS.login);
   if (action === "home") button = el("a", { class: "btn", href: "/" }, ACTIONS.home);
   slot.replaceChildren(el("div", { class: "overlay", data: { state: overlay.key, busy: String(Boolean(overlay.busy)) } },
-    el("div", { class: "inner" }, el("div", { class: "disc" }, icon(overlay.icon)), el("h2", {}, overlay.title), el("p", {}, overlay.text), button && el("div", { class: "row" }, button))));
+    el("div", { class: "inner" }, el("div", { class: "disc" }, icon(overlay.icon)), el("p", { class: "title" }, overlay.title), el("p", {}, overlay.text), button && el("div", { class: "row" }, button))));
 }

@@ -102,6 +102,7 @@ export class Player {
     const stats = await this.whep.stats().catch(() => null);
     if (!stats || this.media.state !== "receiving") return;
     const now = performance.now();
+    if (document.hidden) { this.lastFrames = { count: stats.frames, at: now }; return; } // browsers may rest the decoder meanwhile
     if (stats.frames !== this.lastFrames.count) {
       const first = this.lastFrames.count === 0 || stats.frames < this.lastFrames.count;
       this.lastFrames = { count: stats.frames, at: now };

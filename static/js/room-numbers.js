@@ -29,7 +29,8 @@ export function showNumbers(store, root = document) {
     write("description", session.description || "");
     for (const node of root.querySelectorAll("[data-show-in]")) node.hidden = !node.dataset.showIn.split(" ").includes(session.state);
     clock();
-    const aloud = document.getElementById("announce");
+    // In the room the overlay over the picture is a status of its own; saying it twice would be noise.
+    const aloud = root.querySelector("[data-player]") ? null : document.getElementById("announce");
     if (aloud && said !== session.state) aloud.textContent = SAID[session.state] || "";
     if (aloud && host !== store.hostLostUntil) aloud.textContent = store.hostLostUntil ? "The host lost the connection. We are waiting." : "The host is back.";
     said = session.state;
