@@ -1,6 +1,5 @@
 """`manage.py socketschema`: the room socket's frames as a JSON Schema, from the serializers that check them."""
 
-import inspect
 import json
 from argparse import ArgumentParser
 from pathlib import Path
@@ -71,15 +70,9 @@ def _command(name: str, operation: Operation[Any]) -> dict[str, Any]:
     required = ["op", "data"] if data.get("required") else ["op"]
     return {
         "type": "object",
-        "description": _promise(operation),
         "properties": {"id": _ref(), "op": {"const": name}, "data": data},
         "required": required,
     }
-
-
-def _promise(operation: Operation[Any]) -> str:
-    functions = (function for function in vars(operation).values() if inspect.isfunction(function))
-    return " ".join(inspect.getdoc(function) or "" for function in functions)
 
 
 def _ref() -> dict[str, Any]:
