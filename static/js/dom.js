@@ -64,8 +64,8 @@ export function tint(id) {
 
 /** Up to two first letters of a name. */
 export function initials(name) {
-  const words = String(name || "?").trim().split(/\s+/);
-  return words.slice(0, 2).map((word) => [...word][0] || "").join("") || "?";
+  const words = String(name || "").match(/[\p{L}\p{N}]+/gu) || [];
+  return words.slice(0, 2).map((word) => [...word][0]).join("") || "?";
 }
 
 export function avatar(person, size = "") {

@@ -6,6 +6,7 @@
 const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const longDate = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const fullDate = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
 /** 1234 -> "1.2K" */
@@ -23,7 +24,12 @@ export function duration(seconds) {
 }
 
 export const timeOfDay = (iso) => clock.format(new Date(iso));
-export const dateTime = (iso) => longDate.format(new Date(iso));
+
+/** "Fri, 1 Jan, 20:00"; with the year when it is not this one */
+export function dateTime(iso, now = new Date()) {
+  const date = new Date(iso);
+  return (date.getFullYear() === now.getFullYear() ? longDate : fullDate).format(date);
+}
 
 /** "in 3 hours", "yesterday" */
 export function fromNow(iso, now = Date.now()) {

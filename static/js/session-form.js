@@ -43,6 +43,8 @@ export function requireFilled(form) {
     if (!field.name || field.disabled || !field.required || field.value.trim()) continue;
     fields[field.name] = [field.type === "datetime-local" ? "Choose a day and a time." : "Give the show a title; it is what people see first."];
   }
+  const when = form.elements.namedItem("scheduled_for");
+  if (when && !when.disabled && when.value && new Date(when.value) <= new Date()) fields.scheduled_for = ["Choose a time that is still to come."];
   if (Object.keys(fields).length) throw new ApiError({ code: "invalid", status: 400, fields });
 }
 
