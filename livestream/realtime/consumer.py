@@ -31,6 +31,7 @@ from livestream.realtime.runtime import in_database
 BURST = 10
 PER_SECOND = 10.0
 FLOOD_SECONDS = 5.0
+CALM_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 Context = TypeVar("Context")
@@ -61,7 +62,8 @@ class CommandConsumer(AsyncWebsocketConsumer):
         """Serve one connection."""
         self.scope, self.base_send = scope, send
         self._bucket = TokenBucket(burst=BURST, per_second=PER_SECOND)
-        self._refused_since: float | None = None
+        self._refusals = TokenBucket(burst=BURST, per_second=PER_SECOND)
+        self._refused_at = self._flood_began_at = float("-inf")
         event = await receive()
         if event["type"] != "websocket.connect":
             return
@@ -98,24 +100,28 @@ class CommandConsumer(AsyncWebsocketConsumer):
     async def _frame(self, text: str) -> None:
         lines = [line for line in text.split("\n") if line.strip()] or [text]
         for line in lines[:MAX_COMMANDS_PER_FRAME]:
-            if self._flooding():
-                return
+            if self._over_limit(line):
+                continue
             await self._line(line)
         if len(lines) > MAX_COMMANDS_PER_FRAME:
             error = FrameError("frame.bad_shape", f"At most {MAX_COMMANDS_PER_FRAME} commands in one frame.")
             self.member.write(reply_error(None, error))
 
-    def _flooding(self) -> bool:
-        """Whether this command is over the limit. Keeping on for seconds closes the socket."""
+    def _over_limit(self, line: str) -> bool:
+        """Whether this command is one too many. It is told so while such answers are few; a flood of them closes.
+
+        The odd command that is let through meanwhile ends no flood: only a second without a refusal does.
+        """
         if self._bucket.take():
-            self._refused_since = None
             return False
         now = time.monotonic()
-        if self._refused_since is None:
-            self._refused_since = now
-            self.member.write(reply_error(None, TooMany(retry_after=1)))
-        elif now - self._refused_since > FLOOD_SECONDS:
+        if now - self._refused_at > CALM_SECONDS:
+            self._flood_began_at = now
+        self._refused_at = now
+        if now - self._flood_began_at > FLOOD_SECONDS:
             self.member.close(CloseCode.FLOODING, "flooding")
+        elif self._refusals.take():
+            self.member.write(reply_error(_ref_of(line), TooMany(retry_after=1)))
         return True
 
     async def _line(self, line: str) -> None:
@@ -161,3 +167,10 @@ class CommandConsumer(AsyncWebsocketConsumer):
     def close_later(self, *, code: CloseCode, reason: str, seconds: float) -> None:
         """Close this socket after a while, if it is still there."""
         asyncio.get_running_loop().call_later(seconds, self.member.close, code, reason)
+
+
+def _ref_of(line: str) -> str | None:
+    try:
+        return parse_command(line).ref
+    except FrameError as error:
+        return error.ref
