@@ -34,11 +34,16 @@ RESULTS = ROOT / "bench" / "results"
 SIZES, QUICK_SIZES = [1, 10, 50, 100, 200], [1, 10]
 AIM_PERCENT_PER_VIEWER, AIM_AT_VIEWERS = 0.3, 100
 COLUMNS = [
-    ("viewers", "viewers", "{:.0f}"), ("cpu_cores", "CPU cores", "{:.3f}"),
-    ("cpu_percent_per_viewer", "% of a core per viewer", "{:.3f}"), ("loss_percent", "loss %", "{:.4f}"),
-    ("delay_p50_ms", "added p50 ms", "{:.1f}"), ("delay_p95_ms", "added p95 ms", "{:.1f}"),
-    ("rss_mb", "RSS MB", "{:.0f}"), ("connect_seconds", "all connected s", "{:.2f}"),
-    ("packets_per_second", "packets/s", "{:.0f}"), ("loader_cores", "loader cores", "{:.2f}"),
+    ("viewers", "viewers", "{:.0f}"),
+    ("cpu_cores", "CPU cores", "{:.3f}"),
+    ("cpu_percent_per_viewer", "% of a core per viewer", "{:.3f}"),
+    ("loss_percent", "loss %", "{:.4f}"),
+    ("delay_p50_ms", "added p50 ms", "{:.1f}"),
+    ("delay_p95_ms", "added p95 ms", "{:.1f}"),
+    ("rss_mb", "RSS MB", "{:.0f}"),
+    ("connect_seconds", "all connected s", "{:.2f}"),
+    ("packets_per_second", "packets/s", "{:.0f}"),
+    ("loader_cores", "loader cores", "{:.2f}"),
 ]
 
 
@@ -54,15 +59,21 @@ def main() -> int:
     seconds = options.seconds or (3.0 if options.quick else 8.0)
     table, raw = [], []
     for size in sizes:
-        windows = [one_round(size, seconds=seconds, warm_up=1.0 if options.quick else 2.0)
-                   for _ in range(rounds)]
+        windows = [one_round(size, seconds=seconds, warm_up=1.0 if options.quick else 2.0) for _ in range(rounds)]
         raw += windows
         table.append({key: statistics.median(window[key] for window in windows) for key in windows[0]})
         # The worst round decides whether anything was lost.
         table[-1]["loss_percent"] = max(window["loss_percent"] for window in windows)
         print(f"{size} viewers done", file=sys.stderr, flush=True)
-    report = {"machine": machine(), "aim": aim(), "rounds": rounds, "window_seconds": seconds,
-              "quick": options.quick, "median": table, "windows": raw}
+    report = {
+        "machine": machine(),
+        "aim": aim(),
+        "rounds": rounds,
+        "window_seconds": seconds,
+        "quick": options.quick,
+        "median": table,
+        "windows": raw,
+    }
     print_table(table)
     print(f"\naim: at most {AIM_PERCENT_PER_VIEWER} % of a core per viewer at {AIM_AT_VIEWERS}, no loss")
     write(report, name="media-quick" if options.quick else "media")
@@ -74,18 +85,28 @@ def one_round(viewers: int, *, seconds: float, warm_up: float) -> dict[str, floa
     secret, session = secrets.token_hex(24), str(uuid.uuid4())
     with node(secret) as (process, url), tempfile.NamedTemporaryFile("w", suffix=".tokens") as tokens:
         publisher_token = token(secret, session, user="ada", role="publisher")
-        with child("bench.media.publish", "--url", f"{url}/whip/{session}", "--token",
-                   publisher_token) as publisher:
+        with child("bench.media.publish", "--url", f"{url}/whip/{session}", "--token", publisher_token) as publisher:
             assert publisher.stdout is not None
             if not json.loads(publisher.stdout.readline() or "{}").get("ready"):
                 raise RuntimeError("the publisher could not connect")
             time.sleep(0.5)
-            tokens.write("\n".join(token(secret, session, user=f"ben-{number}", role="subscriber")
-                                   for number in range(viewers)))
+            tokens.write(
+                "\n".join(token(secret, session, user=f"ben-{number}", role="subscriber") for number in range(viewers))
+            )
             tokens.flush()
-            with child("bench.media.load", "--url", f"{url}/whep/{session}", "--tokens", tokens.name,
-                       "--seconds", str(seconds), "--warm-up", str(warm_up), "--pid",
-                       str(process.pid)) as load:
+            with child(
+                "bench.media.load",
+                "--url",
+                f"{url}/whep/{session}",
+                "--tokens",
+                tokens.name,
+                "--seconds",
+                str(seconds),
+                "--warm-up",
+                str(warm_up),
+                "--pid",
+                str(process.pid),
+            ) as load:
                 assert load.stdout is not None
                 line = load.stdout.readline()
                 if not line:
@@ -101,8 +122,12 @@ def node(secret: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         udp.bind(("", 0))
         tcp.bind(("127.0.0.1", 0))
         udp_port, http_port = udp.getsockname()[1], tcp.getsockname()[1]
-    environ = {"MEDIA_SECRET": secret, "MEDIA_UDP_PORT": str(udp_port), "MEDIA_HTTP_PORT": str(http_port),
-               "MEDIA_WEBHOOK_URL": ""}
+    environ = {
+        "MEDIA_SECRET": secret,
+        "MEDIA_UDP_PORT": str(udp_port),
+        "MEDIA_HTTP_PORT": str(http_port),
+        "MEDIA_WEBHOOK_URL": "",
+    }
     with child("streams.media", environ=environ, stderr=subprocess.DEVNULL) as process:
         url = f"http://127.0.0.1:{http_port}"
         for _ in range(100):
@@ -116,11 +141,18 @@ def node(secret: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 @contextlib.contextmanager
-def child(module: str, *arguments: str, environ: dict[str, str] | None = None,
-          stderr: int | None = None) -> Iterator[subprocess.Popen[str]]:
+def child(
+    module: str, *arguments: str, environ: dict[str, str] | None = None, stderr: int | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """A Python module as a process that ends with the block."""
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, text=True, stderr=stderr,
-                               stdout=subprocess.PIPE, env={**os.environ, **(environ or {})})
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        text=True,
+        stderr=stderr,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **(environ or {})},
+    )
     try:
         yield process
     finally:
@@ -134,22 +166,33 @@ def child(module: str, *arguments: str, environ: dict[str, str] | None = None,
 
 def token(secret: str, session: str, *, user: str, role: Role) -> str:
     now = time.time()
-    return grant_sign(secret=secret, grant=Grant(sub=user, jti=uuid.uuid4().hex, session=session, role=role,
-                                                 name=user, node="local", iat=now, exp=now + 600))
+    return grant_sign(
+        secret=secret,
+        grant=Grant(
+            sub=user, jti=uuid.uuid4().hex, session=session, role=role, name=user, node="local", iat=now, exp=now + 600
+        ),
+    )
 
 
 def machine() -> dict[str, object]:
     """What the figures were taken on."""
-    model = next((line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo")
-                  if line.startswith("model name")), platform.processor())
+    model = next(
+        (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor(),
+    )
     packages = {}
     for name in ("pylibsrtp", "pyOpenSSL", "cryptography", "aiohttp", "uvloop"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             packages[name] = metadata.version(name)
     return {
-        "cpu": model, "cores": os.cpu_count(), "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        "system": platform.platform(), "python": platform.python_version(), "packages": packages,
-        "load_average_before": psutil.getloadavg(), "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": packages,
+        "load_average_before": psutil.getloadavg(),
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
 
 

@@ -76,16 +76,26 @@ class MediaClient:
         formats = f"{VIDEO_TYPE} {REPAIR_TYPE}" if self.with_repair else f"{VIDEO_TYPE}"
         for mid, kind, types in (("0", "audio", f"{AUDIO_TYPE}"), ("1", "video", formats)):
             lines += [
-                f"m={kind} 9 UDP/TLS/RTP/SAVPF {types}", "c=IN IP4 0.0.0.0", f"a=ice-ufrag:{self.ufrag}",
-                f"a=ice-pwd:{self.pwd}", f"a=fingerprint:sha-256 {shared_identity().fingerprint}",
-                "a=setup:actpass", f"a=mid:{mid}", f"a={direction}", "a=rtcp-mux",
+                f"m={kind} 9 UDP/TLS/RTP/SAVPF {types}",
+                "c=IN IP4 0.0.0.0",
+                f"a=ice-ufrag:{self.ufrag}",
+                f"a=ice-pwd:{self.pwd}",
+                f"a=fingerprint:sha-256 {shared_identity().fingerprint}",
+                "a=setup:actpass",
+                f"a=mid:{mid}",
+                f"a={direction}",
+                "a=rtcp-mux",
             ]
             if kind == "audio":
                 lines += [f"a=rtpmap:{AUDIO_TYPE} opus/48000/2"]
                 ssrcs = [self.audio_ssrc]
             else:
-                lines += [f"a=rtpmap:{VIDEO_TYPE} VP8/90000", f"a=rtcp-fb:{VIDEO_TYPE} nack",
-                          f"a=rtcp-fb:{VIDEO_TYPE} nack pli", f"a=rtcp-fb:{VIDEO_TYPE} goog-remb"]
+                lines += [
+                    f"a=rtpmap:{VIDEO_TYPE} VP8/90000",
+                    f"a=rtcp-fb:{VIDEO_TYPE} nack",
+                    f"a=rtcp-fb:{VIDEO_TYPE} nack pli",
+                    f"a=rtcp-fb:{VIDEO_TYPE} goog-remb",
+                ]
                 ssrcs = [self.video_ssrc]
                 if self.with_repair:
                     lines += [f"a=rtpmap:{REPAIR_TYPE} rtx/90000", f"a=fmtp:{REPAIR_TYPE} apt={VIDEO_TYPE}"]
@@ -114,18 +124,26 @@ class MediaClient:
     def begin(self) -> None:
         """Send the first check."""
         algorithm, _, fingerprint = self.remote["fingerprint"].partition(" ")
-        self.dtls = DtlsTransport(
-            shared_identity(), is_client=True, algorithm=algorithm, fingerprint=fingerprint
-        )
+        self.dtls = DtlsTransport(shared_identity(), is_client=True, algorithm=algorithm, fingerprint=fingerprint)
         self.check()
 
     def check(self) -> None:
         """One connectivity check, nominating."""
         username = f"{self.remote['ice-ufrag']}:{self.ufrag}".encode()
-        attributes = [(USERNAME, username), (PRIORITY, struct.pack("!I", 1)),
-                      (ICE_CONTROLLING, os.urandom(8)), (USE_CANDIDATE, b"")]
-        self.transmit(stun_build(type=BINDING_REQUEST, transaction=os.urandom(12), attributes=attributes,
-                                 key=self.remote["ice-pwd"].encode()))
+        attributes = [
+            (USERNAME, username),
+            (PRIORITY, struct.pack("!I", 1)),
+            (ICE_CONTROLLING, os.urandom(8)),
+            (USE_CANDIDATE, b""),
+        ]
+        self.transmit(
+            stun_build(
+                type=BINDING_REQUEST,
+                transaction=os.urandom(12),
+                attributes=attributes,
+                key=self.remote["ice-pwd"].encode(),
+            )
+        )
 
     def transmit(self, data: bytes) -> None:
         """Send one datagram as it is."""

@@ -45,8 +45,12 @@ def main() -> None:
     connected_seconds = time.monotonic() - started
     Crowd(clients).run(seconds=options.warm_up)
     result = measure(Crowd(clients), seconds=options.seconds, pid=options.pid)
-    result |= {"viewers": len(tokens), "connected": len(clients), "connect_seconds": connected_seconds,
-               "connect_p95_ms": percentile(times, 95) * 1000}
+    result |= {
+        "viewers": len(tokens),
+        "connected": len(clients),
+        "connect_seconds": connected_seconds,
+        "connect_p95_ms": percentile(times, 95) * 1000,
+    }
     print(json.dumps(result), flush=True)
 
 

@@ -25,8 +25,9 @@ def plot(report: dict[str, Any], *, path: Path) -> None:
     ):
         for key, label in keys:
             axis.plot(viewers, [row[key] for row in table], marker="o", label=label)
-            axis.scatter([w["viewers"] for w in report["windows"]], [w[key] for w in report["windows"]],
-                         s=12, alpha=0.4)
+            axis.scatter(
+                [w["viewers"] for w in report["windows"]], [w[key] for w in report["windows"]], s=12, alpha=0.4
+            )
         axis.set_title(title)
         axis.set_xlabel("viewers of 1 Mbit/s")
         axis.set_ylim(bottom=0)
@@ -36,8 +37,9 @@ def plot(report: dict[str, Any], *, path: Path) -> None:
     cpu.plot(viewers, [aim * count for count in viewers], linestyle="--", color="grey", label="aim")
     cpu.legend()
     machine = report["machine"]
-    figure.suptitle(f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, {machine['at']}",
-                    fontsize=9)
+    figure.suptitle(
+        f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, {machine['at']}", fontsize=9
+    )
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)

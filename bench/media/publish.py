@@ -32,9 +32,15 @@ def main() -> None:
     arguments.add_argument("--kbps", type=int, default=1000)
     options = arguments.parse_args()
     client = MediaClient("publisher")
-    request = urllib.request.Request(options.url, data=client.offer().encode(), method="POST", headers={
-        "Content-Type": "application/sdp", "Authorization": f"Bearer {options.token}",
-    })
+    request = urllib.request.Request(
+        options.url,
+        data=client.offer().encode(),
+        method="POST",
+        headers={
+            "Content-Type": "application/sdp",
+            "Authorization": f"Bearer {options.token}",
+        },
+    )
     with urllib.request.urlopen(request, timeout=10) as answer:
         client.set_answer(answer.read().decode())
     client.connect()
@@ -82,19 +88,30 @@ class Stream:
             start = (_KEY_START if is_key else _DELTA_START) if index == 0 else _REST
             payload = start + MARKER + struct.pack("!Q", time.monotonic_ns())
             payload += self._padding[: self._packet_bytes - len(payload)]
-            self._client.send_rtp(rtp_build(
-                marker=128 if index == self._packets - 1 else 0, payload_type=VIDEO_TYPE,
-                sequence=self._video_sequence & 0xFFFF, timestamp=int(at * 90000) & 0xFFFFFFFF,
-                ssrc=self._client.video_ssrc, payload=payload,
-            ))
+            self._client.send_rtp(
+                rtp_build(
+                    marker=128 if index == self._packets - 1 else 0,
+                    payload_type=VIDEO_TYPE,
+                    sequence=self._video_sequence & 0xFFFF,
+                    timestamp=int(at * 90000) & 0xFFFFFFFF,
+                    ssrc=self._client.video_ssrc,
+                    payload=payload,
+                )
+            )
             self._video_sequence += 1
 
     def _sound(self, *, at: float) -> None:
         payload = b"\0\0" + MARKER + struct.pack("!Q", time.monotonic_ns()) + self._padding[:60]
-        self._client.send_rtp(rtp_build(
-            marker=0, payload_type=AUDIO_TYPE, sequence=self._audio_sequence & 0xFFFF,
-            timestamp=int(at * 48000) & 0xFFFFFFFF, ssrc=self._client.audio_ssrc, payload=payload,
-        ))
+        self._client.send_rtp(
+            rtp_build(
+                marker=0,
+                payload_type=AUDIO_TYPE,
+                sequence=self._audio_sequence & 0xFFFF,
+                timestamp=int(at * 48000) & 0xFFFFFFFF,
+                ssrc=self._client.audio_ssrc,
+                payload=payload,
+            )
+        )
         self._audio_sequence += 1
 
     def _report(self, *, at: float) -> None:

@@ -37,8 +37,7 @@ class Addresses:
     def candidates(self, *, port: int) -> list[str]:
         """The candidate lines, best first, without the leading `a=`."""
         return [
-            candidate_line(number=number, address=address, port=port)
-            for number, address in enumerate(self.current())
+            candidate_line(number=number, address=address, port=port) for number, address in enumerate(self.current())
         ]
 
     def _usable(self, addresses: list[IpAddress]) -> list[IpAddress]:

@@ -42,15 +42,17 @@ class ControlEndpoints:
     async def health(self, request: web.Request) -> web.Response:
         """Answers as long as the loop runs."""
         engine = self._engine
-        return web.json_response({
-            "status": "ok",
-            "node": engine.config.node,
-            "epoch": engine.epoch,
-            "rooms": len(engine.rooms),
-            "peers": len(engine.peers),
-            "udp_port": engine.udp.port,
-            "uptime_seconds": round(time.monotonic() - engine.started_at, 1),
-        })
+        return web.json_response(
+            {
+                "status": "ok",
+                "node": engine.config.node,
+                "epoch": engine.epoch,
+                "rooms": len(engine.rooms),
+                "peers": len(engine.peers),
+                "udp_port": engine.udp.port,
+                "uptime_seconds": round(time.monotonic() - engine.started_at, 1),
+            }
+        )
 
     async def metrics(self, request: web.Request) -> web.Response:
         """For Prometheus."""

@@ -48,9 +48,7 @@ class DtlsIdentity:
         self.context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_QUERY_MTU | SSL.OP_NO_RENEGOTIATION)
         # Peers sign their own certificates: what counts is the fingerprint in their offer, checked by
         # DtlsTransport once the handshake is done.
-        self.context.set_verify(
-            SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True
-        )
+        self.context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
         self.context.use_certificate(certificate)
         self.context.use_privatekey(key)
         self.context.set_cipher_list(_CIPHERS)
@@ -60,12 +58,19 @@ class DtlsIdentity:
 class DtlsTransport:
     """One association over memory: datagrams go in by `receive`, what to send comes back as a list."""
 
-    __slots__ = ("_connection", "_fingerprint", "_hello", "_repeats_left", "failure", "is_client",
-                 "profile_name", "srtp", "state")
+    __slots__ = (
+        "_connection",
+        "_fingerprint",
+        "_hello",
+        "_repeats_left",
+        "failure",
+        "is_client",
+        "profile_name",
+        "srtp",
+        "state",
+    )
 
-    def __init__(
-        self, identity: DtlsIdentity, *, is_client: bool, algorithm: str, fingerprint: str
-    ) -> None:
+    def __init__(self, identity: DtlsIdentity, *, is_client: bool, algorithm: str, fingerprint: str) -> None:
         self._connection = SSL.Connection(identity.context, None)
         self._connection.set_ciphertext_mtu(DATAGRAM_LIMIT_BYTES)
         self._fingerprint = (algorithm, fingerprint)

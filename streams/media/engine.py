@@ -54,9 +54,7 @@ class Engine:
         self._addresses: Addresses | None = None
         limits = config.limits
         self._user_posts = TokenBuckets(rate=limits.posts_per_user, burst=limits.posts_per_user_burst)
-        self._address_posts = TokenBuckets(
-            rate=limits.posts_per_address, burst=limits.posts_per_address_burst
-        )
+        self._address_posts = TokenBuckets(rate=limits.posts_per_address, burst=limits.posts_per_address_burst)
 
     # -- joining
 
@@ -87,9 +85,7 @@ class Engine:
         if room is None or not room.is_live:
             raise NotLive(retry_after=1)
         seats, answers = plan_viewer(offer, slots=room.slots, stream=f"host-{room.session}")
-        viewer = Viewer(
-            room=room, seats=seats, engine=self, grant=grant, token=token, remote=remote, caller=caller
-        )
+        viewer = Viewer(room=room, seats=seats, engine=self, grant=grant, token=token, remote=remote, caller=caller)
         self._enter(viewer)
         room.viewers.add(viewer)
         self.stats.viewers_accepted += 1
@@ -182,8 +178,7 @@ class Engine:
         """Report something about a publisher to web."""
         logger.info("%s session=%s user=%s reason=%s", kind, publisher.session, publisher.user, reason)
         data: dict[str, object] = {"reason": reason} if reason else {}
-        self.reporter.tell(kind, session=publisher.session, user=publisher.user,
-                           resource=publisher.resource, data=data)
+        self.reporter.tell(kind, session=publisher.session, user=publisher.user, resource=publisher.resource, data=data)
 
     # -- time
 
@@ -236,8 +231,11 @@ class Engine:
             ("rooms", "Rooms with anybody in them.", len(self.rooms)),
             ("publishers", "Publications, live or not.", len(self._publishers)),
             ("viewers", "Viewers connected or connecting.", len(viewers)),
-            ("viewers_losing", "Viewers who lose over 5 % of the picture's packets.",
-             sum(viewer.loss > LOSS_OF_NOTE for viewer in viewers)),
+            (
+                "viewers_losing",
+                "Viewers who lose over 5 % of the picture's packets.",
+                sum(viewer.loss > LOSS_OF_NOTE for viewer in viewers),
+            ),
             ("handshaking", "Peers without keys yet.", len(self._handshaking)),
             ("addresses", "Addresses known to be a peer's.", len(self.udp.by_address)),
             ("reports_queued", "Reports that web has not taken yet.", len(self.reporter)),

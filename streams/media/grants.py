@@ -80,8 +80,7 @@ def grant_verify(*, token: str, secret: str, now: float | None = None) -> Grant:
 def control_sign(*, secret: str, node: str, now: float | None = None) -> str:
     """A token for the control API of one node, good for 30 s."""
     now = time.time() if now is None else now
-    claims = {"iss": ISSUER, "aud": CONTROL_AUDIENCE, "node": node, "iat": now,
-              "exp": now + CONTROL_LIFETIME_SECONDS}
+    claims = {"iss": ISSUER, "aud": CONTROL_AUDIENCE, "node": node, "iat": now, "exp": now + CONTROL_LIFETIME_SECONDS}
     return jwt.encode(claims, secret, algorithm="HS256")
 
 
@@ -102,9 +101,7 @@ def _signed_claims(*, token: str, secret: str, audience: str) -> dict[str, Any]:
     # Expiry is judged by the callers, whose leeway and clock differ from the library's.
     options: Any = {"verify_exp": False, "verify_iat": False, "require": ["iss", "aud", "iat", "exp"]}
     try:
-        return jwt.decode(
-            token, secret, algorithms=["HS256"], audience=audience, issuer=ISSUER, options=options
-        )
+        return jwt.decode(token, secret, algorithms=["HS256"], audience=audience, issuer=ISSUER, options=options)
     except (jwt.PyJWTError, ValueError, RecursionError) as error:
         raise GrantInvalid(type(error).__name__) from None
 

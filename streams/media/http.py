@@ -41,8 +41,12 @@ class HttpServer:
         app = web.Application(middlewares=[self._render], client_max_size=0)
         app.add_routes([*WhipEndpoints(self._engine).routes(), *ControlEndpoints(self._engine).routes()])
         self._runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS, handle_signals=False,
-            shutdown_timeout=0.5, logger=self._parser_log(),
+            app,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            handle_signals=False,
+            shutdown_timeout=0.5,
+            logger=self._parser_log(),
         )
         await self._runner.setup()
         try:

@@ -13,8 +13,9 @@ from streams.media.sdp import Codec, MediaSection, SessionDescription, parameter
 
 VIDEO_CODECS = ("VP8", "H264")
 OPUS = Codec("OPUS", 48000, 2)
-_PROTOCOLS = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF", "TCP/DTLS/RTP/SAVPF",
-                        "TCP/TLS/RTP/SAVPF"})
+_PROTOCOLS = frozenset(
+    {"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF", "TCP/DTLS/RTP/SAVPF", "TCP/TLS/RTP/SAVPF"}
+)
 _DEFAULT_PROFILE = "420010"
 _CONSTRAINED_BASELINE, _BASELINE = "42e0", "4200"
 
@@ -97,8 +98,9 @@ def choose_published_video(section: MediaSection) -> Choice | None:
 def choose_watched_video(section: MediaSection, *, codec: Codec, parameters: str) -> Choice | None:
     """The viewer's payload type for exactly this stream. For H.264 the same profile, else one that includes
     it, else any: browsers decode more than they announce, and a likely picture is better than none."""
-    usable = [number for number in section.formats
-              if section.codecs.get(number) == codec and _is_carried(section, number)]
+    usable = [
+        number for number in section.formats if section.codecs.get(number) == codec and _is_carried(section, number)
+    ]
     if not usable:
         return None
     sent = h264_profile(parameters)
@@ -138,9 +140,7 @@ def _is_carried(section: MediaSection, payload_type: int) -> bool:
     codec = section.codecs.get(payload_type)
     if codec is None or codec.name not in VIDEO_CODECS or codec.clock_rate != 90000:
         return False
-    return codec.name != "H264" or (
-        parameter_of(section.parameters.get(payload_type, ""), "packetization-mode") == "1"
-    )
+    return codec.name != "H264" or (parameter_of(section.parameters.get(payload_type, ""), "packetization-mode") == "1")
 
 
 def _choice(section: MediaSection, payload_type: int) -> Choice:

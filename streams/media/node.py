@@ -55,8 +55,7 @@ class Node:
             asyncio.create_task(self._every(FAST_TICK_SECONDS, self.engine.on_fast_tick), name="fast tick"),
             asyncio.create_task(self._every(SLOW_TICK_SECONDS, self._slow_tick), name="slow tick"),
         ]
-        logger.info("media node started node=%s udp=%d http=%d", config.node, self.engine.udp.port,
-                    self.http.port)
+        logger.info("media node started node=%s udp=%d http=%d", config.node, self.engine.udp.port, self.http.port)
 
     async def stop(self) -> None:
         """Say goodbye to peers, deliver what reports can be delivered quickly, free the ports."""

@@ -99,8 +99,7 @@ class Peer:
             # A lite agent is always the controlled one (RFC 8445 section 6.1.1).
             reply = binding_error(request=message, code=487, reason="Role Conflict", key=self._key)
         elif unknown := message.unknown_attributes():
-            reply = binding_error(request=message, code=420, reason="Unknown Attribute", key=self._key,
-                                  unknown=unknown)
+            reply = binding_error(request=message, code=420, reason="Unknown Attribute", key=self._key, unknown=unknown)
         else:
             self.heard_at = now
             reply = binding_success(request=message, address=address, key=self._key)

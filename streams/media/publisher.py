@@ -163,8 +163,7 @@ class Publisher(Peer):
         blocks = [
             block
             for track in self.tracks
-            if track.ssrc is not None
-            and (block := track.reception.block(ssrc=track.ssrc, now=now)) is not None
+            if track.ssrc is not None and (block := track.reception.block(ssrc=track.ssrc, now=now)) is not None
         ]
         self.send_rtcp(receiver_report(ssrc=self.ssrc, blocks=blocks) + self._estimate())
 
@@ -198,9 +197,7 @@ class Publisher(Peer):
         ssrcs = [track.ssrc for track in self.tracks if track.kind == "video" and track.ssrc is not None]
         if not ssrcs:
             return b""
-        return bitrate_estimate(
-            ssrc=self.ssrc, bits_per_second=self.engine.config.publisher_ceiling, ssrcs=ssrcs
-        )
+        return bitrate_estimate(ssrc=self.ssrc, bits_per_second=self.engine.config.publisher_ceiling, ssrcs=ssrcs)
 
     def _adopt(self, packet: RtpPacket) -> PublishedTrack | None:
         """The track for a source that the offer did not name, by its payload type."""
@@ -238,9 +235,7 @@ def plan_publication(
         tracks[section.kind] = track
         # Chromium starts at 300 kbit/s and climbs for many seconds unless told that more is welcome.
         hint = f"x-google-start-bitrate={start_bits_per_second // 1000}" if section.kind == "video" else ""
-        answers.append(SectionAnswer(
-            section=section, choice=track.choice, direction="recvonly", extra_parameters=hint
-        ))
+        answers.append(SectionAnswer(section=section, choice=track.choice, direction="recvonly", extra_parameters=hint))
     if not tracks:
         raise OfferInvalid("The offer publishes neither audio nor video.")
     return list(tracks.values()), answers

@@ -10,8 +10,17 @@ class Reception:
     """Loss and jitter of one stream. Retransmissions repair the picture but count as lost here, since
     the sender steers its bit rate by what its link drops."""
 
-    __slots__ = ("_clock_rate", "_jitter", "_last_expected", "_last_received", "_report", "_report_at",
-                 "_transit", "repaired", "tracker")
+    __slots__ = (
+        "_clock_rate",
+        "_jitter",
+        "_last_expected",
+        "_last_received",
+        "_report",
+        "_report_at",
+        "_transit",
+        "repaired",
+        "tracker",
+    )
 
     def __init__(self, *, clock_rate: int) -> None:
         self.tracker = SequenceTracker()

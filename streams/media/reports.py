@@ -91,17 +91,30 @@ class Reporter:
             self._task = asyncio.create_task(self._run(), name="media reports")
 
     def tell(
-        self, kind: str, *, session: str | None = None, user: str | None = None,
-        resource: str | None = None, data: dict[str, object] | None = None
+        self,
+        kind: str,
+        *,
+        session: str | None = None,
+        user: str | None = None,
+        resource: str | None = None,
+        data: dict[str, object] | None = None,
     ) -> None:
         """Queue one report; never waits, never fails."""
         if not self._url:
             return
         at = datetime.datetime.now(tz=datetime.UTC).isoformat()
-        body = json.dumps({
-            "id": str(uuid.uuid4()), "type": kind, "node": self._node, "at": at, "session": session,
-            "user": user, "resource": resource, "data": data or {},
-        }).encode()
+        body = json.dumps(
+            {
+                "id": str(uuid.uuid4()),
+                "type": kind,
+                "node": self._node,
+                "at": at,
+                "session": session,
+                "user": user,
+                "resource": resource,
+                "data": data or {},
+            }
+        ).encode()
         if len(self._queue) >= QUEUE_LIMIT:
             self._queue.popleft()
             self.dropped += 1
@@ -153,8 +166,7 @@ class Reporter:
         signature = report_sign(body=report.body, secret=self._secret, now=time.time())
         headers = {SIGNATURE_HEADER: signature, "Content-Type": "application/json"}
         try:
-            async with client.post(self._url, data=report.body, headers=headers,
-                                   allow_redirects=False) as answer:
+            async with client.post(self._url, data=report.body, headers=headers, allow_redirects=False) as answer:
                 if answer.status < 300:
                     return "delivered"
                 return "refused" if answer.status in _PERMANENT else "unavailable"

@@ -33,9 +33,7 @@ class Room:
         self.publishers: dict[str, Publisher] = {}
         self.waiting: dict[str, Publisher] = {}
         self.viewers: set[Viewer] = set()
-        self.slots: dict[str, Slot] = {
-            "audio": Slot(kind="audio", codec=OPUS, parameters="", stats=engine.stats)
-        }
+        self.slots: dict[str, Slot] = {"audio": Slot(kind="audio", codec=OPUS, parameters="", stats=engine.stats)}
         self.dark_since: float | None = time.monotonic()
 
     @property

@@ -99,15 +99,31 @@ def rtcp_parse(data: bytes) -> list[Item]:
 
 def sender_report(report: SenderReport) -> bytes:
     """An SR without report blocks."""
-    return struct.pack("!BBHIQIII", 0x80, SENDER_REPORT, 6, report.ssrc, report.ntp, report.rtp_time,
-                       report.packets & 0xFFFFFFFF, report.octets & 0xFFFFFFFF)
+    return struct.pack(
+        "!BBHIQIII",
+        0x80,
+        SENDER_REPORT,
+        6,
+        report.ssrc,
+        report.ntp,
+        report.rtp_time,
+        report.packets & 0xFFFFFFFF,
+        report.octets & 0xFFFFFFFF,
+    )
 
 
 def receiver_report(*, ssrc: int, blocks: list[ReportBlock]) -> bytes:
     """An RR; at most 31 blocks fit."""
     body = b"".join(
-        struct.pack("!IIIIII", b.ssrc, (b.fraction_lost << 24) | (b.packets_lost & 0xFFFFFF),
-                    b.highest_sequence & 0xFFFFFFFF, b.jitter & 0xFFFFFFFF, b.last_report, b.delay)
+        struct.pack(
+            "!IIIIII",
+            b.ssrc,
+            (b.fraction_lost << 24) | (b.packets_lost & 0xFFFFFF),
+            b.highest_sequence & 0xFFFFFFFF,
+            b.jitter & 0xFFFFFFFF,
+            b.last_report,
+            b.delay,
+        )
         for b in blocks[:31]
     )
     count = len(body) // 24
@@ -118,8 +134,16 @@ def bitrate_estimate(*, ssrc: int, bits_per_second: int, ssrcs: list[int]) -> by
     """A REMB; the rate is rounded down to 18 bits of mantissa."""
     exponent = max(0, bits_per_second.bit_length() - 18)
     mantissa = bits_per_second >> exponent
-    head = struct.pack("!BBHII4sI", 0x80 | _APPLICATION, PAYLOAD_FEEDBACK, 4 + len(ssrcs), ssrc, 0,
-                       b"REMB", (len(ssrcs) << 24) | (exponent << 18) | mantissa)
+    head = struct.pack(
+        "!BBHII4sI",
+        0x80 | _APPLICATION,
+        PAYLOAD_FEEDBACK,
+        4 + len(ssrcs),
+        ssrc,
+        0,
+        b"REMB",
+        (len(ssrcs) << 24) | (exponent << 18) | mantissa,
+    )
     return head + b"".join(struct.pack("!I", value) for value in ssrcs)
 
 
@@ -191,8 +215,10 @@ def _payload_feedback(*, form: int, body: bytes) -> list[Item]:
     if form == _PLI and len(body) >= 8:
         return [KeyframeRequest(int.from_bytes(body[4:8], "big"))]
     if form == _FIR:
-        return [KeyframeRequest(int.from_bytes(body[at : at + 4], "big"))
-                for at in range(8, min(len(body) - 7, 8 + 8 * 31), 8)]
+        return [
+            KeyframeRequest(int.from_bytes(body[at : at + 4], "big"))
+            for at in range(8, min(len(body) - 7, 8 + 8 * 31), 8)
+        ]
     if form == _APPLICATION and len(body) >= 16 and body[8:12] == b"REMB":
         rate = int.from_bytes(body[13:16], "big")
         count = min(body[12], (len(body) - 16) // 4)

@@ -57,9 +57,7 @@ def rtp_ssrc(data: bytes) -> int:
     return int.from_bytes(data[8:12], "big")
 
 
-def rtp_build(
-    *, marker: int, payload_type: int, sequence: int, timestamp: int, ssrc: int, payload: bytes
-) -> bytes:
+def rtp_build(*, marker: int, payload_type: int, sequence: int, timestamp: int, ssrc: int, payload: bytes) -> bytes:
     """A packet with the plain 12-byte header."""
     return _HEADER.pack(0x80, marker | payload_type, sequence, timestamp, ssrc) + payload
 
@@ -69,9 +67,7 @@ def rtx_unwrap(packet: RtpPacket, *, payload_type: int, ssrc: int) -> RtpPacket 
     if len(packet.payload) < 2:
         return None
     original = (packet.payload[0] << 8) | packet.payload[1]
-    return RtpPacket(
-        packet.marker, payload_type, original, packet.timestamp, ssrc, packet.payload[2:]
-    )
+    return RtpPacket(packet.marker, payload_type, original, packet.timestamp, ssrc, packet.payload[2:])
 
 
 def rtx_payload(*, sequence: int, payload: bytes) -> bytes:

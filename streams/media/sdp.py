@@ -54,9 +54,7 @@ class MediaSection:
     def retransmission_of(self, payload_type: int) -> int | None:
         """The RTX payload type that repairs this one (RFC 4588 section 8)."""
         for candidate, codec in self.codecs.items():
-            if codec.name == "RTX" and parameter_of(self.parameters.get(candidate, ""), "apt") == str(
-                payload_type
-            ):
+            if codec.name == "RTX" and parameter_of(self.parameters.get(candidate, ""), "apt") == str(payload_type):
                 return candidate
         return None
 

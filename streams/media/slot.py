@@ -35,8 +35,7 @@ Send = Callable[[bytes, Any], int]
 class Sink:
     """One viewer's end of a slot. Ready to be attached once it has keys and an address."""
 
-    __slots__ = ("_repair_sequence", "address", "payload_type", "protect", "protect_rtcp", "repair_type",
-                 "send")
+    __slots__ = ("_repair_sequence", "address", "payload_type", "protect", "protect_rtcp", "repair_type", "send")
 
     def __init__(self, *, payload_type: int, repair_type: int | None) -> None:
         self.payload_type = payload_type
@@ -56,9 +55,28 @@ class Sink:
 class Slot:
     """One outgoing audio or video stream of a room."""
 
-    __slots__ = ("_cache", "_floor", "_generation", "_groups", "_highest", "_is_start", "_last_at",
-                 "_last_timestamp", "_report", "_shift", "_sinks", "_source", "_stats", "_switch_since",
-                 "_time_shift", "codec", "kind", "parameters", "repair_ssrc", "ssrc")
+    __slots__ = (
+        "_cache",
+        "_floor",
+        "_generation",
+        "_groups",
+        "_highest",
+        "_is_start",
+        "_last_at",
+        "_last_timestamp",
+        "_report",
+        "_shift",
+        "_sinks",
+        "_source",
+        "_stats",
+        "_switch_since",
+        "_time_shift",
+        "codec",
+        "kind",
+        "parameters",
+        "repair_ssrc",
+        "ssrc",
+    )
 
     def __init__(self, *, kind: str, codec: Codec, parameters: str, stats: Stats) -> None:
         self.kind = kind
@@ -154,13 +172,15 @@ class Slot:
         """Pass a sender report on in the slot's own numbering, so that lips stay in step with voices."""
         if self._source is not track or self._generation != track.reception.tracker.generation:
             return
-        data = sender_report(SenderReport(
-            ssrc=self.ssrc,
-            ntp=(report.ntp + clock_shift) & 0xFFFFFFFFFFFFFFFF,
-            rtp_time=(report.rtp_time + self._time_shift) & 0xFFFFFFFF,
-            packets=report.packets,
-            octets=report.octets,
-        ))
+        data = sender_report(
+            SenderReport(
+                ssrc=self.ssrc,
+                ntp=(report.ntp + clock_shift) & 0xFFFFFFFFFFFFFFFF,
+                rtp_time=(report.rtp_time + self._time_shift) & 0xFFFFFFFF,
+                packets=report.packets,
+                octets=report.octets,
+            )
+        )
         self._report = data
         for sink in self._sinks:
             self._send_rtcp(sink, data)
@@ -173,12 +193,23 @@ class Slot:
         _, marker, timestamp, payload = cached
         repair = sink.repair_type
         if repair is None:
-            data = rtp_build(marker=marker, payload_type=sink.payload_type, sequence=sequence,
-                             timestamp=timestamp, ssrc=self.ssrc, payload=payload)
+            data = rtp_build(
+                marker=marker,
+                payload_type=sink.payload_type,
+                sequence=sequence,
+                timestamp=timestamp,
+                ssrc=self.ssrc,
+                payload=payload,
+            )
         else:
-            data = rtp_build(marker=marker, payload_type=repair, sequence=sink.next_repair_sequence(),
-                             timestamp=timestamp, ssrc=self.repair_ssrc,
-                             payload=rtx_payload(sequence=sequence, payload=payload))
+            data = rtp_build(
+                marker=marker,
+                payload_type=repair,
+                sequence=sink.next_repair_sequence(),
+                timestamp=timestamp,
+                ssrc=self.repair_ssrc,
+                payload=rtx_payload(sequence=sequence, payload=payload),
+            )
         try:
             sink.send(sink.protect(data), sink.address)
         except (OSError, SrtpError):

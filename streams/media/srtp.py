@@ -39,10 +39,12 @@ def _available(profiles: tuple[SrtpProfile, ...]) -> tuple[SrtpProfile, ...]:
 
 
 # In order of preference. A libsrtp built without OpenSSL has no GCM.
-PROFILES = _available((
-    SrtpProfile(b"SRTP_AEAD_AES_128_GCM", Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 16, 12),
-    SrtpProfile(b"SRTP_AES128_CM_SHA1_80", Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14),
-))
+PROFILES = _available(
+    (
+        SrtpProfile(b"SRTP_AEAD_AES_128_GCM", Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 16, 12),
+        SrtpProfile(b"SRTP_AES128_CM_SHA1_80", Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)

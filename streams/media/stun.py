@@ -101,8 +101,7 @@ def stun_build(
 ) -> bytes:
     """A message with MESSAGE-INTEGRITY (when there is a key) and FINGERPRINT."""
     body = b"".join(
-        struct.pack("!HH", kind, len(value)) + value + b"\0" * (-len(value) % 4)
-        for kind, value in attributes
+        struct.pack("!HH", kind, len(value)) + value + b"\0" * (-len(value) % 4) for kind, value in attributes
     )
     if key is not None:
         head = struct.pack("!HH", type, len(body) + 24) + _COOKIE_BYTES + transaction

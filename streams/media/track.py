@@ -16,12 +16,21 @@ KEYFRAME_INTERVAL_SECONDS = 0.5
 class PublishedTrack:
     """Audio or video of one publication. `slot` is where it is forwarded to, None while it is nowhere."""
 
-    __slots__ = ("_keyframe_asked_at", "_keyframe_due", "bytes", "choice", "declared", "kind", "packets",
-                 "reception", "repair_ssrc", "slot", "ssrc")
+    __slots__ = (
+        "_keyframe_asked_at",
+        "_keyframe_due",
+        "bytes",
+        "choice",
+        "declared",
+        "kind",
+        "packets",
+        "reception",
+        "repair_ssrc",
+        "slot",
+        "ssrc",
+    )
 
-    def __init__(
-        self, *, kind: str, choice: Choice, ssrc: int | None = None, repair_ssrc: int | None = None
-    ) -> None:
+    def __init__(self, *, kind: str, choice: Choice, ssrc: int | None = None, repair_ssrc: int | None = None) -> None:
         self.kind = kind
         self.choice = choice
         self.ssrc = ssrc
@@ -54,5 +63,4 @@ class PublishedTrack:
 
     def summary(self) -> dict[str, object]:
         """For the control API."""
-        return {"kind": self.kind, "codec": str(self.choice.codec), "packets": self.packets,
-                "bytes": self.bytes}
+        return {"kind": self.kind, "codec": str(self.choice.codec), "packets": self.packets, "bytes": self.bytes}

@@ -117,8 +117,9 @@ def plan_viewer(
     seats: dict[str, Seat] = {}
     answers: list[SectionAnswer] = []
     for section in offer.media:
-        answer, seat = _plan_section(section, slot=slots.get(section.kind), stream=stream,
-                                     is_taken=section.kind in seats)
+        answer, seat = _plan_section(
+            section, slot=slots.get(section.kind), stream=stream, is_taken=section.kind in seats
+        )
         if seat is not None:
             seats[section.kind] = seat
         answers.append(answer)
@@ -143,6 +144,12 @@ def _plan_section(
     if slot is None or is_taken or section.direction not in ("recvonly", "sendrecv"):
         return SectionAnswer(section=section, choice=choice, direction="inactive"), None
     sink = Sink(payload_type=choice.payload_type, repair_type=choice.retransmission_type)
-    answer = SectionAnswer(section=section, choice=choice, direction="sendonly", ssrc=slot.ssrc,
-                           retransmission_ssrc=slot.repair_ssrc, stream=stream)
+    answer = SectionAnswer(
+        section=section,
+        choice=choice,
+        direction="sendonly",
+        ssrc=slot.ssrc,
+        retransmission_ssrc=slot.repair_ssrc,
+        stream=stream,
+    )
     return answer, (slot, sink)

@@ -108,16 +108,25 @@ class WhipEndpoints:
 
     async def endpoint_options(self, request: web.Request) -> web.Response:
         """CORS preflight, and what the endpoint accepts."""
-        return web.Response(status=204, headers={
-            **_PREFLIGHT, "Access-Control-Allow-Methods": "POST, OPTIONS", "Accept-Post": OFFER_TYPE,
-        })
+        return web.Response(
+            status=204,
+            headers={
+                **_PREFLIGHT,
+                "Access-Control-Allow-Methods": "POST, OPTIONS",
+                "Accept-Post": OFFER_TYPE,
+            },
+        )
 
     async def resource_options(self, request: web.Request) -> web.Response:
         """CORS preflight for a resource."""
-        return web.Response(status=204, headers={
-            **_PREFLIGHT, "Access-Control-Allow-Methods": "DELETE, PATCH, OPTIONS",
-            "Accept-Patch": FRAGMENT_TYPE,
-        })
+        return web.Response(
+            status=204,
+            headers={
+                **_PREFLIGHT,
+                "Access-Control-Allow-Methods": "DELETE, PATCH, OPTIONS",
+                "Accept-Patch": FRAGMENT_TYPE,
+            },
+        )
 
     def _grant(self, request: web.Request) -> tuple[str, Grant]:
         token = bearer_of(request)
@@ -164,8 +173,7 @@ class WhipEndpoints:
 
     def _add_links(self, response: web.Response, grant: Grant) -> None:
         config = self._engine.config
-        for link in ice_server_links(urls=config.turn_urls, secret=config.turn_secret, user=grant.sub,
-                                     now=time.time()):
+        for link in ice_server_links(urls=config.turn_urls, secret=config.turn_secret, user=grant.sub, now=time.time()):
             response.headers.add("Link", link)
 
 

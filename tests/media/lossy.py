@@ -65,8 +65,11 @@ class LossyProxy:
 
     def reroute(self, answer: str) -> str:
         """The answer with this proxy in the node's place, IPv4 only."""
-        lines = [line for line in answer.split("\r\n")
-                 if not (line.startswith("a=candidate:") and line.split()[4].count(":"))]
+        lines = [
+            line
+            for line in answer.split("\r\n")
+            if not (line.startswith("a=candidate:") and line.split()[4].count(":"))
+        ]
         return re.sub(rf" {self._node_port} typ host", f" {self.port} typ host", "\r\n".join(lines))
 
     def _from_party(self, data: bytes, address: tuple[str, int]) -> None:
@@ -98,9 +101,7 @@ class _Side(asyncio.DatagramProtocol):
 
 
 @contextlib.asynccontextmanager
-async def lossy(
-    *, node_port: int, to_node: Drop = nothing, to_party: Drop = nothing
-) -> AsyncIterator[LossyProxy]:
+async def lossy(*, node_port: int, to_node: Drop = nothing, to_party: Drop = nothing) -> AsyncIterator[LossyProxy]:
     """A proxy for as long as the block lasts."""
     proxy = LossyProxy(node_port=node_port, to_node=to_node, to_party=to_party)
     await proxy.open()

@@ -87,29 +87,49 @@ class Show:
 
     # -- plain HTTP
 
-    def token(self, user: str = "ada", role: Role = "publisher", *, session: str = ROOM, node: str = "local",
-              age: float = 0.0, lifetime: float = 600.0, secret: str = SECRET) -> str:
+    def token(
+        self,
+        user: str = "ada",
+        role: Role = "publisher",
+        *,
+        session: str = ROOM,
+        node: str = "local",
+        age: float = 0.0,
+        lifetime: float = 600.0,
+        secret: str = SECRET,
+    ) -> str:
         issued = time.time() - age
-        return grant_sign(secret=secret, grant=Grant(
-            sub=user, jti=uuid.uuid4().hex, session=session, role=role, name=user.title(), node=node,
-            iat=issued, exp=issued + lifetime,
-        ))
+        return grant_sign(
+            secret=secret,
+            grant=Grant(
+                sub=user,
+                jti=uuid.uuid4().hex,
+                session=session,
+                role=role,
+                name=user.title(),
+                node=node,
+                iat=issued,
+                exp=issued + lifetime,
+            ),
+        )
 
-    async def call(self, method: str, path: str, *, token: str | None = None, body: str | bytes | None = None,
-                   **headers: str) -> tuple[int, Any, Any]:
+    async def call(
+        self, method: str, path: str, *, token: str | None = None, body: str | bytes | None = None, **headers: str
+    ) -> tuple[int, Any, Any]:
         """Status, headers, and the body: parsed when it is JSON."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
         async with self.client.request(method, self.url + path, data=body, headers=sent) as response:
             is_json = response.content_type == "application/json"
-            return response.status, response.headers, (await response.json() if is_json
-                                                        else await response.text())
+            return response.status, response.headers, (await response.json() if is_json else await response.text())
 
-    async def offer(self, protocol: str, sdp: str, *, token: str, session: str = ROOM,
-                    **headers: str) -> tuple[int, Any, Any]:
-        return await self.call("POST", f"/{protocol}/{session}", token=token, body=sdp,
-                               **{"Content_Type": SDP, **headers})
+    async def offer(
+        self, protocol: str, sdp: str, *, token: str, session: str = ROOM, **headers: str
+    ) -> tuple[int, Any, Any]:
+        return await self.call(
+            "POST", f"/{protocol}/{session}", token=token, body=sdp, **{"Content_Type": SDP, **headers}
+        )
 
     async def control(self, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
         token = control_sign(secret=SECRET, node="local")
@@ -118,8 +138,15 @@ class Show:
 
     # -- aiortc
 
-    async def publish(self, user: str = "ada", *, codec: str | None = None, shade: int = 200,
-                      reroute: Callable[[str], str] = str, with_audio: bool = True) -> RTCPeerConnection:
+    async def publish(
+        self,
+        user: str = "ada",
+        *,
+        codec: str | None = None,
+        shade: int = 200,
+        reroute: Callable[[str], str] = str,
+        with_audio: bool = True,
+    ) -> RTCPeerConnection:
         """A publisher, sending; resolves once the node calls it live."""
         connection = RTCPeerConnection()
         self._closing.append(connection.close)
@@ -140,9 +167,7 @@ class Show:
         connection.addTransceiver("audio", direction="recvonly")
         connection.addTransceiver("video", direction="recvonly")
         watcher = Watcher(connection, "", "")
-        connection.on("track", lambda track: watcher.tasks.append(
-            asyncio.ensure_future(watcher.consume(track))
-        ))
+        connection.on("track", lambda track: watcher.tasks.append(asyncio.ensure_future(watcher.consume(track))))
         watcher.location, watcher.answer = await self._negotiate(
             connection, "whep", self.token(user, "subscriber"), reroute
         )
@@ -153,8 +178,9 @@ class Show:
         room = self.engine.rooms.get(ROOM)
         return room.publishers.get(user) if room is not None else None
 
-    async def _negotiate(self, connection: RTCPeerConnection, protocol: str, token: str,
-                         reroute: Callable[[str], str]) -> tuple[str, str]:
+    async def _negotiate(
+        self, connection: RTCPeerConnection, protocol: str, token: str, reroute: Callable[[str], str]
+    ) -> tuple[str, str]:
         await connection.setLocalDescription(await connection.createOffer())
         status, headers, answer = await self.offer(protocol, connection.localDescription.sdp, token=token)
         assert status == 201, answer

@@ -10,9 +10,7 @@ from tests.media.test_whip import send_key_frame
 
 async def test_rooms_are_listed_with_who_is_in_them():
     async with running() as show:
-        assert await show.control("GET", "/rooms") == (200, {
-            "node": "local", "epoch": show.engine.epoch, "rooms": {}
-        })
+        assert await show.control("GET", "/rooms") == (200, {"node": "local", "epoch": show.engine.epoch, "rooms": {}})
         ada = await show.synthetic("publisher", "ada")
         await send_key_frame(ada)
         await eventually(lambda: show.engine.rooms[ROOM].is_live)
@@ -24,19 +22,33 @@ async def test_rooms_are_listed_with_who_is_in_them():
         since = room["publishers"][0].pop("since")
         assert status == 200
         assert since.endswith("+00:00")
-        assert room == {"subscribers": 1, "publishers": [{
-            "user": "ada", "resource": publisher.resource, "connected": True, "tracks": [
-                {"kind": "audio", "codec": "opus/48000/2", "packets": 0, "bytes": 0},
-                {"kind": "video", "codec": "VP8/90000", "packets": 1, "bytes": 3},
+        assert room == {
+            "subscribers": 1,
+            "publishers": [
+                {
+                    "user": "ada",
+                    "resource": publisher.resource,
+                    "connected": True,
+                    "tracks": [
+                        {"kind": "audio", "codec": "opus/48000/2", "packets": 0, "bytes": 0},
+                        {"kind": "video", "codec": "VP8/90000", "packets": 1, "bytes": 3},
+                    ],
+                }
             ],
-        }]}
+        }
         assert (await show.control("GET", "/rooms/another"))[0] == 404
 
 
-@pytest.mark.parametrize(("method", "path"), [
-    ("GET", "/rooms"), ("GET", f"/rooms/{ROOM}"), ("DELETE", f"/rooms/{ROOM}"),
-    ("DELETE", f"/rooms/{ROOM}/participants/ada"), ("POST", f"/rooms/{ROOM}/participants/ada/mute"),
-])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/rooms"),
+        ("GET", f"/rooms/{ROOM}"),
+        ("DELETE", f"/rooms/{ROOM}"),
+        ("DELETE", f"/rooms/{ROOM}/participants/ada"),
+        ("POST", f"/rooms/{ROOM}/participants/ada/mute"),
+    ],
+)
 async def test_control_needs_its_own_token(method, path):
     async with running() as show:
         for token in (None, "x", show.token(), control_sign(secret=SECRET, node="another")):
@@ -84,8 +96,18 @@ async def test_a_goodbye_is_sent_to_who_is_put_out():
         await eventually(lambda: ada.receive() is not None and ada.is_over)
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{", '{"kind": "video"}', '{"kind": "smell", "muted": true}',
-                                  '{"kind": "video", "muted": 1}', "[" * 5000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "{",
+        '{"kind": "video"}',
+        '{"kind": "smell", "muted": true}',
+        '{"kind": "video", "muted": 1}',
+        "[" * 5000,
+    ],
+)
 async def test_a_mute_that_says_nothing_is_refused(body):
     async with running() as show:
         status, answer = await show.control("POST", f"/rooms/{ROOM}/participants/ada/mute", body)

@@ -8,8 +8,9 @@ IDENTITY = DtlsIdentity()
 
 
 def transport(*, is_client, fingerprint=None):
-    return DtlsTransport(IDENTITY, is_client=is_client, algorithm="sha-256",
-                         fingerprint=fingerprint or IDENTITY.fingerprint)
+    return DtlsTransport(
+        IDENTITY, is_client=is_client, algorithm="sha-256", fingerprint=fingerprint or IDENTITY.fingerprint
+    )
 
 
 def shake(client, server, *, outgoing):
@@ -76,7 +77,8 @@ def test_a_goodbye_is_understood():
 
 
 def test_records_are_never_cut():
-    records = [bytes([22, 254, 253]) + b"\0" * 8 + size.to_bytes(2, "big") + b"x" * size
-               for size in (500, 600, 700, 1300, 10)]
+    records = [
+        bytes([22, 254, 253]) + b"\0" * 8 + size.to_bytes(2, "big") + b"x" * size for size in (500, 600, 700, 1300, 10)
+    ]
 
     assert datagrams(b"".join(records)) == [records[0] + records[1], records[2], records[3], records[4]]

@@ -40,8 +40,12 @@ async def test_every_viewer_of_a_room_gets_the_same_stream():
         viewers = [await show.watch(f"ben-{number}") for number in range(3)]
         await asyncio.gather(*(viewer.sees(10) for viewer in viewers))
 
-        sources = {line for viewer in viewers for line in viewer.answer.split("\r\n")
-                   if line.startswith("a=ssrc:") and "cname" in line}
+        sources = {
+            line
+            for viewer in viewers
+            for line in viewer.answer.split("\r\n")
+            if line.startswith("a=ssrc:") and "cname" in line
+        }
         assert len(sources) == 3, "audio, video, retransmission; the same for all"
 
 

@@ -20,8 +20,14 @@ KEY, DELTA = b"\x10\x10key", b"\x10\x11delta"
 
 
 def video(client, *, sequence, payload=KEY, timestamp=0, ssrc=None, payload_type=96):
-    return rtp_build(marker=128, payload_type=payload_type, sequence=sequence & 0xFFFF, timestamp=timestamp,
-                     ssrc=client.video_ssrc if ssrc is None else ssrc, payload=payload)
+    return rtp_build(
+        marker=128,
+        payload_type=payload_type,
+        sequence=sequence & 0xFFFF,
+        timestamp=timestamp,
+        ssrc=client.video_ssrc if ssrc is None else ssrc,
+        payload=payload,
+    )
 
 
 async def on_air(show, **options):
@@ -87,8 +93,11 @@ async def test_garbage_from_a_known_address_ends_neither_peer_nor_node():
                     party.transmit(bytes([first]) + generator.randbytes(size))
         for first in range(0x80, 0xC0):
             ada.transmit(bytes([first, 200]) + generator.randbytes(60))
-            ada.send_rtcp(bytes([first, generator.choice([200, 201, 203, 205, 206])])
-                          + struct.pack("!H", generator.randrange(40)) + generator.randbytes(60))
+            ada.send_rtcp(
+                bytes([first, generator.choice([200, 201, 203, 205, 206])])
+                + struct.pack("!H", generator.randrange(40))
+                + generator.randbytes(60)
+            )
         await asyncio.sleep(0.2)
 
         assert show.engine.stats.errors == 0
@@ -105,10 +114,15 @@ async def test_a_check_without_the_password_moves_nobody():
         stranger.setblocking(False)
 
         for key in (None, b"guess"):
-            stranger.sendto(stun_build(
-                type=BINDING_REQUEST, transaction=os.urandom(12), key=key,
-                attributes=[(USERNAME, f"{peer.ufrag}:{ada.ufrag}".encode()), (0x25, b"")],
-            ), ("127.0.0.1", show.engine.udp.port))
+            stranger.sendto(
+                stun_build(
+                    type=BINDING_REQUEST,
+                    transaction=os.urandom(12),
+                    key=key,
+                    attributes=[(USERNAME, f"{peer.ufrag}:{ada.ufrag}".encode()), (0x25, b"")],
+                ),
+                ("127.0.0.1", show.engine.udp.port),
+            )
         await asyncio.sleep(0.2)
 
         assert (peer.address, peer.addresses) == before
@@ -211,8 +225,9 @@ async def test_a_viewers_feedback_is_limited():
         asked = show.engine.stats.keyframe_requests_sent
 
         for _ in range(50):
-            ben.send_rtcp(nack(ssrc=ben.own_ssrc, media_ssrc=slot.ssrc,
-                               sequences=[number * 17 for number in range(200)]))
+            ben.send_rtcp(
+                nack(ssrc=ben.own_ssrc, media_ssrc=slot.ssrc, sequences=[number * 17 for number in range(200)])
+            )
             ben.send_rtcp(picture_loss(ssrc=ben.own_ssrc, media_ssrc=slot.ssrc))
         ben.send_rtcp(bitrate_estimate(ssrc=ben.own_ssrc, bits_per_second=1, ssrcs=[slot.ssrc]))
         await asyncio.sleep(0.3)
@@ -238,10 +253,13 @@ async def test_packets_too_long_for_the_way_out_are_left_out():
 async def test_garbage_on_http_gets_an_answer_or_a_closed_door(caplog):
     requests = [
         *[b"\xff\xfe garbage\r\n\r\n"] * 20,
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc" + os.urandom(200), b"\0" * 500, b"GET / HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc" + os.urandom(200),
+        b"\0" * 500,
+        b"GET / HTTP/9.9\r\n\r\n",
         b"POST /whip/x HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
         b"POST /whip/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n", b"POST /whip/%ff%00/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n",
+        b"POST /whip/%ff%00/ HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /rooms HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + b"\xff" * 50 + b"\r\n\r\n",
     ]
     async with running() as show:

@@ -95,8 +95,10 @@ async def test_a_publisher_is_told_how_his_stream_arrives_and_what_is_welcome():
                 items += rtcp_parse(ada.decrypt(data))
             await asyncio.sleep(0.05)
 
-        assert BitrateEstimate(2_499_984, (ada.video_ssrc,)) in items or BitrateEstimate(
-            2_500_000, (ada.video_ssrc,)) in items
+        assert (
+            BitrateEstimate(2_499_984, (ada.video_ssrc,)) in items
+            or BitrateEstimate(2_500_000, (ada.video_ssrc,)) in items
+        )
         assert any(isinstance(item, ReportBlock) and item.ssrc == ada.video_ssrc for item in items)
 
 
@@ -116,9 +118,19 @@ async def test_ipv6_carries_media_where_the_machine_has_it():
 
 async def start_process(*, udp_port, http_port, **environ):
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "streams.media", cwd=ROOT, stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "MEDIA_SECRET": SECRET, "MEDIA_UDP_PORT": str(udp_port),
-             "MEDIA_HTTP_PORT": str(http_port), "MEDIA_WEBHOOK_URL": "http://127.0.0.1:1/", **environ},
+        sys.executable,
+        "-m",
+        "streams.media",
+        cwd=ROOT,
+        stderr=asyncio.subprocess.PIPE,
+        env={
+            **os.environ,
+            "MEDIA_SECRET": SECRET,
+            "MEDIA_UDP_PORT": str(udp_port),
+            "MEDIA_HTTP_PORT": str(http_port),
+            "MEDIA_WEBHOOK_URL": "http://127.0.0.1:1/",
+            **environ,
+        },
     )
 
 

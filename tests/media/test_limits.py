@@ -40,7 +40,8 @@ def test_a_storm_of_one_kind_is_one_line_in_ten_seconds(caplog):
     quiet.warning("bad packet", now=10.5, detail="later")
 
     assert [record.getMessage() for record in caplog.records] == [
-        "bad packet detail=0 left_out=0", "bad packet detail=later left_out=99",
+        "bad packet detail=0 left_out=0",
+        "bad packet detail=later left_out=99",
     ]
 
 
@@ -61,8 +62,9 @@ def test_candidates_rank_in_their_order():
 
 
 def test_turn_servers_get_a_password_for_an_hour_and_stun_servers_none():
-    links = ice_server_links(urls=("turn:turn.example:3478", "stun:stun.example"), secret="north",
-                             user='ada"<x>', now=1000.0)
+    links = ice_server_links(
+        urls=("turn:turn.example:3478", "stun:stun.example"), secret="north", user='ada"<x>', now=1000.0
+    )
 
     assert links == [
         '<turn:turn.example:3478>; rel="ice-server"; username="4600:adax"; '
@@ -74,23 +76,30 @@ def test_turn_servers_get_a_password_for_an_hour_and_stun_servers_none():
 def test_the_environment_gives_the_configuration(tmp_path):
     (tmp_path / "secret").write_text(SECRET + "\n")
 
-    config = config_from_environment({
-        "MEDIA_SECRET_FILE": str(tmp_path / "secret"), "MEDIA_UDP_PORT": "9000",
-        "MEDIA_PUBLIC_ADDRESSES": "203.0.113.7, 2001:db8::7",
-    })
+    config = config_from_environment(
+        {
+            "MEDIA_SECRET_FILE": str(tmp_path / "secret"),
+            "MEDIA_UDP_PORT": "9000",
+            "MEDIA_PUBLIC_ADDRESSES": "203.0.113.7, 2001:db8::7",
+        }
+    )
 
     assert (config.secret, config.udp_port, config.http_port) == (SECRET, 9000, 8190)
     assert config.public_addresses == ("203.0.113.7", "2001:db8::7")
     assert SECRET not in repr(config)
 
 
-@pytest.mark.parametrize(("environ", "names"), [
-    ({}, "MEDIA_SECRET"), ({"MEDIA_SECRET": "short"}, "MEDIA_SECRET"),
-    ({"MEDIA_SECRET_FILE": "/nowhere"}, "MEDIA_SECRET_FILE"),
-    ({"MEDIA_SECRET": SECRET, "MEDIA_UDP_PORT": "http"}, "MEDIA_UDP_PORT"),
-    ({"MEDIA_SECRET": SECRET, "MEDIA_HTTP_PORT": "70000"}, "MEDIA_HTTP_PORT"),
-    ({"MEDIA_SECRET": SECRET, "MEDIA_PUBLIC_ADDRESSES": "my.host"}, "MEDIA_PUBLIC_ADDRESSES"),
-])
+@pytest.mark.parametrize(
+    ("environ", "names"),
+    [
+        ({}, "MEDIA_SECRET"),
+        ({"MEDIA_SECRET": "short"}, "MEDIA_SECRET"),
+        ({"MEDIA_SECRET_FILE": "/nowhere"}, "MEDIA_SECRET_FILE"),
+        ({"MEDIA_SECRET": SECRET, "MEDIA_UDP_PORT": "http"}, "MEDIA_UDP_PORT"),
+        ({"MEDIA_SECRET": SECRET, "MEDIA_HTTP_PORT": "70000"}, "MEDIA_HTTP_PORT"),
+        ({"MEDIA_SECRET": SECRET, "MEDIA_PUBLIC_ADDRESSES": "my.host"}, "MEDIA_PUBLIC_ADDRESSES"),
+    ],
+)
 def test_a_setting_that_cannot_be_used_is_named(environ, names):
     with pytest.raises(ConfigInvalid, match=names):
         config_from_environment(environ)

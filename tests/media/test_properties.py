@@ -79,12 +79,14 @@ def test_stun_is_read_or_refused(data):
 
 
 @unhurried
-@given(st.integers(0, 0x3FF), st.binary(min_size=12, max_size=12),
-       st.dictionaries(st.sampled_from([6, 0x20, 0x24, 0x25, 0x8029, 0x802A]), st.binary(max_size=40)),
-       st.binary(min_size=1, max_size=30))
+@given(
+    st.integers(0, 0x3FF),
+    st.binary(min_size=12, max_size=12),
+    st.dictionaries(st.sampled_from([6, 0x20, 0x24, 0x25, 0x8029, 0x802A]), st.binary(max_size=40)),
+    st.binary(min_size=1, max_size=30),
+)
 def test_stun_reads_back(kind, transaction, attributes, key):
-    message = stun_parse(stun_build(type=kind, transaction=transaction, attributes=list(attributes.items()),
-                                    key=key))
+    message = stun_parse(stun_build(type=kind, transaction=transaction, attributes=list(attributes.items()), key=key))
 
     assert (message.type, message.transaction, message.attributes) == (kind, transaction, attributes)
     assert message.proves(key)
@@ -101,8 +103,10 @@ def test_mapped_addresses_read_back(address, port, transaction):
 
 
 @unhurried
-@given(st.binary(max_size=100) | damaged(rtp_build(
-    marker=0, payload_type=96, sequence=1, timestamp=2, ssrc=3, payload=b"payload")))
+@given(
+    st.binary(max_size=100)
+    | damaged(rtp_build(marker=0, payload_type=96, sequence=1, timestamp=2, ssrc=3, payload=b"payload"))
+)
 def test_rtp_is_read_or_refused(data):
     try:
         packet = rtp_parse(data)
@@ -114,11 +118,20 @@ def test_rtp_is_read_or_refused(data):
 @unhurried
 @given(st.sampled_from([0, 128]), st.integers(0, 127), u16, u32, u32, st.binary(max_size=100))
 def test_rtp_reads_back(marker, payload_type, sequence, timestamp, ssrc, payload):
-    packet = rtp_parse(rtp_build(marker=marker, payload_type=payload_type, sequence=sequence,
-                                 timestamp=timestamp, ssrc=ssrc, payload=payload))
+    packet = rtp_parse(
+        rtp_build(
+            marker=marker, payload_type=payload_type, sequence=sequence, timestamp=timestamp, ssrc=ssrc, payload=payload
+        )
+    )
 
-    assert (packet.marker, packet.payload_type, packet.sequence, packet.timestamp, packet.ssrc,
-            packet.payload) == (marker, payload_type, sequence, timestamp, ssrc, payload)
+    assert (packet.marker, packet.payload_type, packet.sequence, packet.timestamp, packet.ssrc, packet.payload) == (
+        marker,
+        payload_type,
+        sequence,
+        timestamp,
+        ssrc,
+        payload,
+    )
     packet.payload = rtx_payload(sequence=sequence, payload=payload)
     original = rtx_unwrap(packet, payload_type=1, ssrc=2)
     assert original is not None
@@ -126,8 +139,12 @@ def test_rtp_reads_back(marker, payload_type, sequence, timestamp, ssrc, payload
 
 
 @unhurried
-@given(st.binary(max_size=300) | damaged(nack(ssrc=1, media_ssrc=2, sequences=[1, 5, 70])
-                                         + receiver_report(ssrc=1, blocks=[ReportBlock(1, 2, 3, 4, 5)])))
+@given(
+    st.binary(max_size=300)
+    | damaged(
+        nack(ssrc=1, media_ssrc=2, sequences=[1, 5, 70]) + receiver_report(ssrc=1, blocks=[ReportBlock(1, 2, 3, 4, 5)])
+    )
+)
 def test_rtcp_never_raises(data):
     for item in rtcp_parse(data):
         if isinstance(item, Nack):
@@ -166,16 +183,30 @@ def test_estimates_lose_less_than_a_thousandth_percent(rate, ssrcs):
 sdp_lines = st.one_of(
     st.sampled_from(sorted({line for offer in OFFERS for line in offer.split("\n")})),
     st.text(alphabet=string.printable, max_size=60),
-    st.builds("a={}:{}".format, st.sampled_from([
-        "rtpmap", "fmtp", "rtcp-fb", "mid", "ssrc", "ssrc-group", "fingerprint", "setup", "group", "ice-ufrag",
-    ]), st.text(max_size=40)),
+    st.builds(
+        "a={}:{}".format,
+        st.sampled_from(
+            [
+                "rtpmap",
+                "fmtp",
+                "rtcp-fb",
+                "mid",
+                "ssrc",
+                "ssrc-group",
+                "fingerprint",
+                "setup",
+                "group",
+                "ice-ufrag",
+            ]
+        ),
+        st.text(max_size=40),
+    ),
     st.builds("m={}".format, st.text(max_size=40)),
 )
 
 
 @unhurried
-@given(st.sampled_from(OFFERS), st.lists(st.tuples(st.integers(0, 250), sdp_lines), max_size=8),
-       st.integers(0, 10))
+@given(st.sampled_from(OFFERS), st.lists(st.tuples(st.integers(0, 250), sdp_lines), max_size=8), st.integers(0, 10))
 def test_offers_are_answered_or_refused(offer, insertions, removed):
     lines = offer.split("\n")
     for at, line in insertions:
@@ -187,9 +218,16 @@ def test_offers_are_answered_or_refused(offer, insertions, removed):
         _, sections = plan_publication(description, start_bits_per_second=1)
     except OfferInvalid:
         return
-    answer = answer_write(sections=sections, transport=LocalTransport(
-        ice_ufrag="u" * 8, ice_pwd="p" * 24, fingerprint=":".join(["AA"] * 32), setup="passive", candidates=[],
-    ))
+    answer = answer_write(
+        sections=sections,
+        transport=LocalTransport(
+            ice_ufrag="u" * 8,
+            ice_pwd="p" * 24,
+            fingerprint=":".join(["AA"] * 32),
+            setup="passive",
+            candidates=[],
+        ),
+    )
     assert remote.ice_ufrag
     assert len(sdp_parse(answer).media) == len(description.media)
     assert "\n\n" not in answer.replace("\r", "")
@@ -205,11 +243,16 @@ def test_any_text_is_refused_as_an_offer(text):
 
 
 @unhurried
-@given(st.sampled_from(OFFERS), st.sampled_from(["VP8", "H264"]),
-       st.integers(0, 0xFFFFFF).map("profile-level-id={:06x}".format))
+@given(
+    st.sampled_from(OFFERS),
+    st.sampled_from(["VP8", "H264"]),
+    st.integers(0, 0xFFFFFF).map("profile-level-id={:06x}".format),
+)
 def test_viewers_get_their_seats_or_a_refusal(offer, codec, parameters):
-    slots = {"audio": Slot(kind="audio", codec=OPUS, parameters="", stats=Stats()),
-             "video": Slot(kind="video", codec=Codec(codec, 90000), parameters=parameters, stats=Stats())}
+    slots = {
+        "audio": Slot(kind="audio", codec=OPUS, parameters="", stats=Stats()),
+        "video": Slot(kind="video", codec=Codec(codec, 90000), parameters=parameters, stats=Stats()),
+    }
     description = sdp_parse(offer.replace("a=sendonly", "a=recvonly"))
 
     seats, sections = plan_viewer(description, slots=slots, stream="host")
@@ -283,8 +326,10 @@ def test_records_are_split_without_inventing_bytes(data):
 @unhurried
 @given(st.text(max_size=200) | st.binary(max_size=100).map(lambda data: data.decode("latin-1")))
 def test_no_text_is_a_token(text):
-    for verify in (lambda: grant_verify(token=text, secret=SECRET),
-                   lambda: control_verify(token=text, secret=SECRET, node="local")):
+    for verify in (
+        lambda: grant_verify(token=text, secret=SECRET),
+        lambda: control_verify(token=text, secret=SECRET, node="local"),
+    ):
         try:
             verify()
         except GrantInvalid as refused:
@@ -294,8 +339,13 @@ def test_no_text_is_a_token(text):
 
 
 @unhurried
-@given(st.dictionaries(st.sampled_from(
-    ["sub", "jti", "session", "role", "name", "node", "iat", "exp", "iss", "aud"]), json_values, max_size=10))
+@given(
+    st.dictionaries(
+        st.sampled_from(["sub", "jti", "session", "role", "name", "node", "iat", "exp", "iss", "aud"]),
+        json_values,
+        max_size=10,
+    )
+)
 def test_signed_nonsense_is_refused_too(claims):
     try:
         token = jwt.encode({"iss": "livestream", "aud": "media", "role": "publisher", **claims}, SECRET)

@@ -39,8 +39,7 @@ class Receiver:
 
     async def take(self, request):
         body = await request.read()
-        report_verify(body=body, header=request.headers["Livestream-Signature"], secret=SECRET,
-                      now=time.time())
+        report_verify(body=body, header=request.headers["Livestream-Signature"], secret=SECRET, now=time.time())
         if self.refuse_with:
             return web.Response(status=self.refuse_with)
         self.reports.append(json.loads(body))
@@ -70,13 +69,23 @@ def test_a_signature_fits_its_body_and_time():
         report_verify(body=BODY, header=header, secret=SECRET, now=NOW + drift)
 
 
-@pytest.mark.parametrize(("body", "header", "drift"), [
-    (BODY, None, 301), (BODY, None, -301), (BODY + b" ", None, 0), (BODY, "", 0), (BODY, "t=1", 0),
-    (BODY, "v1=00", 0), (BODY, f"t={NOW},v1=", 0), (BODY, f"t={NOW},v1=é", 0), (BODY, "t=²,v1=00", 0),
-    (BODY, report_sign(body=BODY, secret="t" * 40, now=NOW), 0),
-    (BODY, report_sign(body=BODY, secret=SECRET, now=NOW)[:-1], 0),
-    (BODY, report_sign(body=BODY, secret=SECRET, now=NOW).replace(str(NOW), str(NOW + 1)), 0),
-])
+@pytest.mark.parametrize(
+    ("body", "header", "drift"),
+    [
+        (BODY, None, 301),
+        (BODY, None, -301),
+        (BODY + b" ", None, 0),
+        (BODY, "", 0),
+        (BODY, "t=1", 0),
+        (BODY, "v1=00", 0),
+        (BODY, f"t={NOW},v1=", 0),
+        (BODY, f"t={NOW},v1=é", 0),
+        (BODY, "t=²,v1=00", 0),
+        (BODY, report_sign(body=BODY, secret="t" * 40, now=NOW), 0),
+        (BODY, report_sign(body=BODY, secret=SECRET, now=NOW)[:-1], 0),
+        (BODY, report_sign(body=BODY, secret=SECRET, now=NOW).replace(str(NOW), str(NOW + 1)), 0),
+    ],
+)
 def test_anything_else_is_not_believed(body, header, drift):
     if header is None:
         header = report_sign(body=BODY, secret=SECRET, now=NOW)
@@ -94,11 +103,16 @@ async def test_the_life_of_a_publication_is_told(receiver):
         ada.close()
         await eventually(lambda: len(receiver.reports) == 3)
 
-        assert receiver.told() == [("node.started", None, None), ("publisher.connected", "ada", None),
-                                   ("publisher.lost", "ada", "closed")]
+        assert receiver.told() == [
+            ("node.started", None, None),
+            ("publisher.connected", "ada", None),
+            ("publisher.lost", "ada", "closed"),
+        ]
         connected = receiver.reports[1]
         assert {key: connected[key] for key in ("node", "session", "resource")} == {
-            "node": "local", "session": ROOM, "resource": resource,
+            "node": "local",
+            "session": ROOM,
+            "resource": resource,
         }
         assert len({report["id"] for report in receiver.reports}) == 3
 
@@ -115,7 +129,10 @@ async def test_silence_is_told_and_so_is_the_return(receiver):
         await eventually(lambda: len(receiver.reports) >= 4)
 
         assert [kind for kind, _, _ in receiver.told()][:4] == [
-            "node.started", "publisher.connected", "publisher.lost", "publisher.connected",
+            "node.started",
+            "publisher.connected",
+            "publisher.lost",
+            "publisher.connected",
         ]
 
 
@@ -123,13 +140,18 @@ async def test_a_replacement_is_told_as_one_lost_and_one_connected(receiver):
     async with running(webhook_url=receiver.url) as show:
         for _ in range(2):
             await send_key_frame(await show.synthetic("publisher", "ada"))
-            await eventually(lambda: show.publisher() is not None and ROOM in show.engine.rooms
-                             and not show.engine.rooms[ROOM].waiting)
+            await eventually(
+                lambda: (
+                    show.publisher() is not None and ROOM in show.engine.rooms and not show.engine.rooms[ROOM].waiting
+                )
+            )
         await eventually(lambda: len(receiver.reports) == 4)
 
-        assert receiver.told()[1:] == [("publisher.connected", "ada", None),
-                                       ("publisher.lost", "ada", "replaced"),
-                                       ("publisher.connected", "ada", None)]
+        assert receiver.told()[1:] == [
+            ("publisher.connected", "ada", None),
+            ("publisher.lost", "ada", "replaced"),
+            ("publisher.connected", "ada", None),
+        ]
 
 
 async def test_reports_survive_web_being_away_and_arrive_in_order(receiver):

@@ -18,8 +18,10 @@ from streams.media.rtcp import (
     sender_report,
 )
 
-SENDER = bytes.fromhex("81c8000c 00000001 e0000000 80000000 00000090 00000005 000003e8"
-                       "00000002 40fffffe 00010003 0000000a 00000000 00000000")
+SENDER = bytes.fromhex(
+    "81c8000c 00000001 e0000000 80000000 00000090 00000005 000003e8"
+    "00000002 40fffffe 00010003 0000000a 00000000 00000000"
+)
 
 
 def test_a_sender_report_with_a_block_is_read():
@@ -52,19 +54,26 @@ def test_an_estimate_carries_rate_and_sources():
 
 
 def test_reports_and_goodbye_read_back():
-    block = ReportBlock(ssrc=2, fraction_lost=3, packets_lost=4, highest_sequence=5, jitter=6,
-                        last_report=7, delay=8)
+    block = ReportBlock(ssrc=2, fraction_lost=3, packets_lost=4, highest_sequence=5, jitter=6, last_report=7, delay=8)
     report = SenderReport(ssrc=1, ntp=2**63, rtp_time=9, packets=10, octets=11)
 
-    compound = (sender_report(report) + receiver_report(ssrc=1, blocks=[block]) + goodbye(ssrcs=[1, 2]))
+    compound = sender_report(report) + receiver_report(ssrc=1, blocks=[block]) + goodbye(ssrcs=[1, 2])
 
     assert rtcp_parse(compound) == [report, block, Goodbye((1, 2))]
 
 
-@pytest.mark.parametrize("data", [
-    b"", b"\x80", bytes.fromhex("80c8ffff"), bytes.fromhex("81c80001 00000001"), bytes.fromhex("c0c80000"),
-    bytes.fromhex("9fcb0000 00000000"), bytes.fromhex("8fce0003 00000001 00000000") + b"REMB",
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x80",
+        bytes.fromhex("80c8ffff"),
+        bytes.fromhex("81c80001 00000001"),
+        bytes.fromhex("c0c80000"),
+        bytes.fromhex("9fcb0000 00000000"),
+        bytes.fromhex("8fce0003 00000001 00000000") + b"REMB",
+    ],
+)
 def test_what_is_cut_short_says_nothing(data):
     assert rtcp_parse(data) == []
 

@@ -7,24 +7,36 @@ from streams.media.rtp import RtpInvalid, RtpPacket, rtp_build, rtp_parse, rtx_p
 HEADER = bytes.fromhex("80e0 1234 00000010 deadbeef")
 
 
-@pytest.mark.parametrize(("data", "payload"), [
-    (HEADER + b"abc", b"abc"),
-    (b"\x82" + HEADER[1:] + b"\0" * 8 + b"abc", b"abc"),
-    (b"\x90" + HEADER[1:] + bytes.fromhex("bede0001 10ff0000") + b"abc", b"abc"),
-    (b"\xa0" + HEADER[1:] + b"abc\x00\x02", b"abc"),
-    (b"\xa0" + HEADER[1:] + b"\x00\x00\x03", b""),
-    (b"\xb1" + HEADER[1:] + b"\0" * 4 + bytes.fromhex("bede0001 10ff0000") + b"abc\x01", b"abc"),
-])
+@pytest.mark.parametrize(
+    ("data", "payload"),
+    [
+        (HEADER + b"abc", b"abc"),
+        (b"\x82" + HEADER[1:] + b"\0" * 8 + b"abc", b"abc"),
+        (b"\x90" + HEADER[1:] + bytes.fromhex("bede0001 10ff0000") + b"abc", b"abc"),
+        (b"\xa0" + HEADER[1:] + b"abc\x00\x02", b"abc"),
+        (b"\xa0" + HEADER[1:] + b"\x00\x00\x03", b""),
+        (b"\xb1" + HEADER[1:] + b"\0" * 4 + bytes.fromhex("bede0001 10ff0000") + b"abc\x01", b"abc"),
+    ],
+)
 def test_the_payload_comes_without_sources_extensions_and_padding(data, payload):
     assert rtp_parse(data) == RtpPacket(
         marker=128, payload_type=96, sequence=0x1234, timestamp=16, ssrc=0xDEADBEEF, payload=payload
     )
 
 
-@pytest.mark.parametrize("data", [
-    b"", HEADER[:11], b"\x40" + HEADER[1:], b"\x8f" + HEADER[1:], b"\x90" + HEADER[1:] + b"\0\0",
-    b"\x90" + HEADER[1:] + b"\0\0\xff\xff", b"\xa0" + HEADER[1:] + b"\x00", b"\xa0" + HEADER[1:] + b"\xff",
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        HEADER[:11],
+        b"\x40" + HEADER[1:],
+        b"\x8f" + HEADER[1:],
+        b"\x90" + HEADER[1:] + b"\0\0",
+        b"\x90" + HEADER[1:] + b"\0\0\xff\xff",
+        b"\xa0" + HEADER[1:] + b"\x00",
+        b"\xa0" + HEADER[1:] + b"\xff",
+    ],
+)
 def test_what_is_not_a_packet_is_refused(data):
     with pytest.raises(RtpInvalid):
         rtp_parse(data)

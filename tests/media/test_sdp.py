@@ -30,10 +30,16 @@ def recorded(name):
 
 def offer_with(**changes):
     lines = {
-        "version": "v=0", "group": "a=group:BUNDLE 0", "media": "m=video 9 UDP/TLS/RTP/SAVPF 96",
-        "ufrag": "a=ice-ufrag:abcd", "pwd": "a=ice-pwd:" + "p" * 22, "fingerprint":
-        "a=fingerprint:sha-256 " + ":".join(["AB"] * 32), "setup": "a=setup:actpass", "mid": "a=mid:0",
-        "direction": "a=sendonly", "map": "a=rtpmap:96 VP8/90000",
+        "version": "v=0",
+        "group": "a=group:BUNDLE 0",
+        "media": "m=video 9 UDP/TLS/RTP/SAVPF 96",
+        "ufrag": "a=ice-ufrag:abcd",
+        "pwd": "a=ice-pwd:" + "p" * 22,
+        "fingerprint": "a=fingerprint:sha-256 " + ":".join(["AB"] * 32),
+        "setup": "a=setup:actpass",
+        "mid": "a=mid:0",
+        "direction": "a=sendonly",
+        "map": "a=rtpmap:96 VP8/90000",
     }
     return "\r\n".join(line for line in {**lines, **changes}.values() if line) + "\r\n"
 
@@ -59,7 +65,8 @@ def test_an_ffmpeg_offer_makes_us_the_dtls_client():
     assert remote.is_dtls_server
     assert remote.algorithm == "sha-256"
     assert [(track.kind, track.choice.codec, track.choice.payload_type, track.declared) for track in tracks] == [
-        ("audio", OPUS, 111, True), ("video", H264, 106, True),
+        ("audio", OPUS, 111, True),
+        ("video", H264, 106, True),
     ]
     assert tracks[1].repair_ssrc is not None
 
@@ -79,49 +86,85 @@ def test_the_publishers_own_order_of_codecs_decides(name, codec):
 
 
 def test_the_answer_of_a_publication_is_complete():
-    transport = LocalTransport(ice_ufrag="u", ice_pwd="p", fingerprint="AA:BB", setup="passive",
-                               candidates=["candidate:1 1 udp 1 192.0.2.1 8189 typ host"])
-    _, sections = plan_publication(sdp_parse(offer_with(
-        media="m=video 9 UDP/TLS/RTP/SAVPF 96 97", map="a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\n"
-        "a=fmtp:97 apt=96\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 transport-cc",
-    )), start_bits_per_second=800_000)
+    transport = LocalTransport(
+        ice_ufrag="u",
+        ice_pwd="p",
+        fingerprint="AA:BB",
+        setup="passive",
+        candidates=["candidate:1 1 udp 1 192.0.2.1 8189 typ host"],
+    )
+    _, sections = plan_publication(
+        sdp_parse(
+            offer_with(
+                media="m=video 9 UDP/TLS/RTP/SAVPF 96 97",
+                map="a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\n"
+                "a=fmtp:97 apt=96\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 transport-cc",
+            )
+        ),
+        start_bits_per_second=800_000,
+    )
 
     answer = answer_write(sections=sections, transport=transport)
 
     assert answer.split("\r\n")[2:] == [
-        "s=-", "t=0 0", "a=ice-lite", "a=group:BUNDLE 0", "a=msid-semantic: WMS *",
-        "m=video 9 UDP/TLS/RTP/SAVPF 96 97", "c=IN IP4 0.0.0.0", "a=rtcp:9 IN IP4 0.0.0.0", "a=ice-ufrag:u",
-        "a=ice-pwd:p", "a=fingerprint:sha-256 AA:BB", "a=setup:passive", "a=mid:0", "a=recvonly", "a=rtcp-mux",
-        "a=rtcp-rsize", "a=rtpmap:96 VP8/90000", "a=rtcp-fb:96 nack", "a=fmtp:96 x-google-start-bitrate=800",
-        "a=rtpmap:97 rtx/90000", "a=fmtp:97 apt=96",
-        "a=candidate:1 1 udp 1 192.0.2.1 8189 typ host", "a=end-of-candidates", "",
+        "s=-",
+        "t=0 0",
+        "a=ice-lite",
+        "a=group:BUNDLE 0",
+        "a=msid-semantic: WMS *",
+        "m=video 9 UDP/TLS/RTP/SAVPF 96 97",
+        "c=IN IP4 0.0.0.0",
+        "a=rtcp:9 IN IP4 0.0.0.0",
+        "a=ice-ufrag:u",
+        "a=ice-pwd:p",
+        "a=fingerprint:sha-256 AA:BB",
+        "a=setup:passive",
+        "a=mid:0",
+        "a=recvonly",
+        "a=rtcp-mux",
+        "a=rtcp-rsize",
+        "a=rtpmap:96 VP8/90000",
+        "a=rtcp-fb:96 nack",
+        "a=fmtp:96 x-google-start-bitrate=800",
+        "a=rtpmap:97 rtx/90000",
+        "a=fmtp:97 apt=96",
+        "a=candidate:1 1 udp 1 192.0.2.1 8189 typ host",
+        "a=end-of-candidates",
+        "",
     ]
 
 
 def test_a_viewer_is_answered_with_the_slots_sources_the_media_first():
-    slots = {"audio": Slot(kind="audio", codec=OPUS, parameters="", stats=Stats()),
-             "video": Slot(kind="video", codec=VP8, parameters="", stats=Stats())}
+    slots = {
+        "audio": Slot(kind="audio", codec=OPUS, parameters="", stats=Stats()),
+        "video": Slot(kind="video", codec=VP8, parameters="", stats=Stats()),
+    }
     offer = sdp_parse(recorded("chromium_whep.sdp"))
 
     seats, sections = plan_viewer(offer, slots=slots, stream="host")
 
     video = slots["video"]
-    text = answer_write(sections=sections, transport=LocalTransport(
-        ice_ufrag="u", ice_pwd="p", fingerprint="AA", setup="passive", candidates=[]
-    ))
+    text = answer_write(
+        sections=sections,
+        transport=LocalTransport(ice_ufrag="u", ice_pwd="p", fingerprint="AA", setup="passive", candidates=[]),
+    )
     sources = [line for line in text.split("\r\n") if "ssrc" in line][-5:]
     assert [slot.kind for slot, _ in seats] == ["audio", "video"]
     assert sources == [
         f"a=ssrc-group:FID {video.ssrc} {video.repair_ssrc}",
-        f"a=ssrc:{video.ssrc} cname:livestream", f"a=ssrc:{video.ssrc} msid:host video",
-        f"a=ssrc:{video.repair_ssrc} cname:livestream", f"a=ssrc:{video.repair_ssrc} msid:host video",
+        f"a=ssrc:{video.ssrc} cname:livestream",
+        f"a=ssrc:{video.ssrc} msid:host video",
+        f"a=ssrc:{video.repair_ssrc} cname:livestream",
+        f"a=ssrc:{video.repair_ssrc} msid:host video",
     ]
 
 
 def test_sections_beyond_the_host_are_kept_inactive():
     one = sdp_parse(recorded("chromium_whep.sdp")).media
-    slots = {"audio": Slot(kind="audio", codec=OPUS, parameters="", stats=Stats()),
-             "video": Slot(kind="video", codec=VP8, parameters="", stats=Stats())}
+    slots = {
+        "audio": Slot(kind="audio", codec=OPUS, parameters="", stats=Stats()),
+        "video": Slot(kind="video", codec=VP8, parameters="", stats=Stats()),
+    }
     offer = sdp_parse(recorded("chromium_whep.sdp"))
     offer.media = [*one, *offer.media]
 
@@ -131,25 +174,51 @@ def test_sections_beyond_the_host_are_kept_inactive():
     assert [section.direction for section in sections] == ["sendonly", "sendonly", "inactive", "inactive"]
 
 
-@pytest.mark.parametrize(("level_id", "profile"), [
-    ("42e01f", "42e0"), ("42C01E", "42e0"), ("4d8015", "42e0"), ("42001f", "4200"), ("4d001f", "4d00"),
-    ("640c1f", "640c"), ("64001f", "6400"), ("zz", "4200"), ("", "4200"),
-])
+@pytest.mark.parametrize(
+    ("level_id", "profile"),
+    [
+        ("42e01f", "42e0"),
+        ("42C01E", "42e0"),
+        ("4d8015", "42e0"),
+        ("42001f", "4200"),
+        ("4d001f", "4d00"),
+        ("640c1f", "640c"),
+        ("64001f", "6400"),
+        ("zz", "4200"),
+        ("", "4200"),
+    ],
+)
 def test_h264_profiles_are_compared_without_their_level(level_id, profile):
     assert h264_profile(f"packetization-mode=1;profile-level-id={level_id}" if level_id else "") == profile
 
 
-@pytest.mark.parametrize(("sent", "received"), [
-    ("42e01f", "42e0"), ("42001f", "4200"), ("4d0032", "4d00"), ("640c1f", "6400"), ("58001f", "6400"),
-])
+@pytest.mark.parametrize(
+    ("sent", "received"),
+    [
+        ("42e01f", "42e0"),
+        ("42001f", "4200"),
+        ("4d0032", "4d00"),
+        ("640c1f", "6400"),
+        ("58001f", "6400"),
+    ],
+)
 def test_a_viewer_gets_h264_under_a_type_that_can_decode_it(sent, received):
-    video = sdp_parse(offer_with(
-        media="m=video 9 UDP/TLS/RTP/SAVPF 96 97 98 99 100", direction="a=recvonly", map="\r\n".join(
-            f"a=rtpmap:{number} H264/90000\r\na=fmtp:{number} packetization-mode={mode};profile-level-id={level}"
-            for number, mode, level in ((96, 0, "42e01f"), (97, 1, "64001f"), (98, 1, "42001f"),
-                                        (99, 1, "42e01f"), (100, 1, "4d001f"))
-        ),
-    )).media[0]
+    video = sdp_parse(
+        offer_with(
+            media="m=video 9 UDP/TLS/RTP/SAVPF 96 97 98 99 100",
+            direction="a=recvonly",
+            map="\r\n".join(
+                f"a=rtpmap:{number} H264/90000\r\na=fmtp:{number} packetization-mode={mode};profile-level-id={level}"
+                for number, mode, level in (
+                    (96, 0, "42e01f"),
+                    (97, 1, "64001f"),
+                    (98, 1, "42001f"),
+                    (99, 1, "42e01f"),
+                    (100, 1, "4d001f"),
+                )
+            ),
+        )
+    ).media[0]
 
     choice = choose_watched_video(video, codec=H264, parameters=f"profile-level-id={sent}")
 
@@ -158,12 +227,15 @@ def test_a_viewer_gets_h264_under_a_type_that_can_decode_it(sent, received):
 
 
 def test_a_publisher_of_several_profiles_is_asked_for_the_one_most_viewers_decode():
-    section = sdp_parse(offer_with(
-        media="m=video 9 UDP/TLS/RTP/SAVPF 96 97 98", map="\r\n".join(
-            f"a=rtpmap:{number} H264/90000\r\na=fmtp:{number} packetization-mode=1;profile-level-id={level}"
-            for number, level in ((96, "640c1f"), (97, "42001f"), (98, "42e01f"))
-        ),
-    )).media[0]
+    section = sdp_parse(
+        offer_with(
+            media="m=video 9 UDP/TLS/RTP/SAVPF 96 97 98",
+            map="\r\n".join(
+                f"a=rtpmap:{number} H264/90000\r\na=fmtp:{number} packetization-mode=1;profile-level-id={level}"
+                for number, level in ((96, "640c1f"), (97, "42001f"), (98, "42e01f"))
+            ),
+        )
+    ).media[0]
 
     choice = choose_published_video(section)
 
@@ -182,28 +254,43 @@ def test_what_stands_before_the_sections_holds_for_all_of_them():
 
 
 def test_what_cannot_be_carried_is_not_chosen():
-    section = sdp_parse(offer_with(
-        media="m=video 9 UDP/TLS/RTP/SAVPF 98 99 100",
-        map="a=rtpmap:98 VP9/90000\r\na=rtpmap:99 H264/90000\r\na=fmtp:99 packetization-mode=0\r\n"
-        "a=rtpmap:100 VP8/8000",
-    )).media[0]
+    section = sdp_parse(
+        offer_with(
+            media="m=video 9 UDP/TLS/RTP/SAVPF 98 99 100",
+            map="a=rtpmap:98 VP9/90000\r\na=rtpmap:99 H264/90000\r\na=fmtp:99 packetization-mode=0\r\n"
+            "a=rtpmap:100 VP8/8000",
+        )
+    ).media[0]
 
     assert choose_published_video(section) is None
     assert choose_audio(section) is None
 
 
-@pytest.mark.parametrize("text", [
-    "", "hello", "v=0", offer_with(media="m=video"), offer_with(media="m=video x RTP 96"),
-    offer_with(media="m=video 9999999 RTP/SAVPF 96"), offer_with(ufrag=""), offer_with(pwd=""),
-    offer_with(fingerprint=""), offer_with(fingerprint="a=fingerprint:sha-1 " + ":".join(["AB"] * 20)),
-    offer_with(fingerprint="a=fingerprint:sha-256 nonsense"), offer_with(setup="a=setup:holdconn"),
-    offer_with(map="a=rtpmap:96 AV1/90000"), offer_with(direction="a=recvonly"),
-    offer_with(media="m=application 9 UDP/DTLS/SCTP webrtc-datachannel"),
-    offer_with(mid="a=mid:0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0"),
-    offer_with(group="", direction="a=sendonly\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1"),
-    offer_with(ufrag="a=ice-ufrag:bad ufrag"), "v=0\r\n" + "a=x\r\n" * 4000,
-    "v=0\r\n" + "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n" * 65,
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello",
+        "v=0",
+        offer_with(media="m=video"),
+        offer_with(media="m=video x RTP 96"),
+        offer_with(media="m=video 9999999 RTP/SAVPF 96"),
+        offer_with(ufrag=""),
+        offer_with(pwd=""),
+        offer_with(fingerprint=""),
+        offer_with(fingerprint="a=fingerprint:sha-1 " + ":".join(["AB"] * 20)),
+        offer_with(fingerprint="a=fingerprint:sha-256 nonsense"),
+        offer_with(setup="a=setup:holdconn"),
+        offer_with(map="a=rtpmap:96 AV1/90000"),
+        offer_with(direction="a=recvonly"),
+        offer_with(media="m=application 9 UDP/DTLS/SCTP webrtc-datachannel"),
+        offer_with(mid="a=mid:0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0"),
+        offer_with(group="", direction="a=sendonly\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1"),
+        offer_with(ufrag="a=ice-ufrag:bad ufrag"),
+        "v=0\r\n" + "a=x\r\n" * 4000,
+        "v=0\r\n" + "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n" * 65,
+    ],
+)
 def test_an_offer_that_cannot_be_answered_is_refused_in_words(text):
     with pytest.raises(OfferInvalid) as refused:
         offer = sdp_parse(text)
@@ -220,8 +307,9 @@ def test_what_is_written_can_be_read():
 
     text = answer_write(
         sections=[SectionAnswer(section=section, choice=choose_published_video(section), direction="recvonly")],
-        transport=LocalTransport(ice_ufrag="u", ice_pwd="p", fingerprint=":".join(["AA"] * 32),
-                                 setup="active", candidates=[]),
+        transport=LocalTransport(
+            ice_ufrag="u", ice_pwd="p", fingerprint=":".join(["AA"] * 32), setup="active", candidates=[]
+        ),
     )
 
     answer = sdp_parse(text).media[0]

@@ -49,10 +49,13 @@ def test_the_sample_request_is_read_and_proves_its_password():
     assert not message.proves(b"another password")
 
 
-@pytest.mark.parametrize(("response", "expected"), [
-    (RESPONSE_V4, ("192.0.2.1", 32853)),
-    (RESPONSE_V6, ("2001:db8:1234:5678:11:2233:4455:6677", 32853)),
-])
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        (RESPONSE_V4, ("192.0.2.1", 32853)),
+        (RESPONSE_V6, ("2001:db8:1234:5678:11:2233:4455:6677", 32853)),
+    ],
+)
 def test_the_sample_responses_give_the_mapped_address(response, expected):
     message = stun_parse(response)
 
@@ -90,12 +93,13 @@ def test_an_attribute_behind_the_integrity_is_not_believed():
 
 
 def test_an_error_answer_names_the_unknown_attributes():
-    request = stun_parse(stun_build(
-        type=1, transaction=TRANSACTION, attributes=[(0x7777, b"x")], key=KEY
-    ))
+    request = stun_parse(stun_build(type=1, transaction=TRANSACTION, attributes=[(0x7777, b"x")], key=KEY))
 
-    answer = stun_parse(binding_error(request=request, code=420, reason="Unknown Attribute", key=KEY,
-                                      unknown=request.unknown_attributes()))
+    answer = stun_parse(
+        binding_error(
+            request=request, code=420, reason="Unknown Attribute", key=KEY, unknown=request.unknown_attributes()
+        )
+    )
 
     assert answer.attributes == {
         0x0009: b"\x00\x00\x04\x14Unknown Attribute",
@@ -103,10 +107,18 @@ def test_an_error_answer_names_the_unknown_attributes():
     }
 
 
-@pytest.mark.parametrize("data", [
-    b"", b"\x00", REQUEST[:19], REQUEST[:-1], REQUEST + b"\0\0\0\0", os.urandom(40),
-    b"\x00\x01\x00\x04" + REQUEST[4:20] + b"\x00\x06\xff\xff",
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x00",
+        REQUEST[:19],
+        REQUEST[:-1],
+        REQUEST + b"\0\0\0\0",
+        os.urandom(40),
+        b"\x00\x01\x00\x04" + REQUEST[4:20] + b"\x00\x06\xff\xff",
+    ],
+)
 def test_what_is_not_a_message_is_refused(data):
     with pytest.raises(StunInvalid):
         stun_parse(data)

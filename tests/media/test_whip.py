@@ -49,8 +49,11 @@ async def test_an_offer_is_answered_with_a_resource(show, offer):
 
 
 async def test_preflight_requests_are_allowed_from_anywhere(show):
-    for path, methods in ((f"/whip/{ROOM}", "POST, OPTIONS"), (f"/whep/{ROOM}", "POST, OPTIONS"),
-                          (f"/whip/{ROOM}/x", "DELETE, PATCH, OPTIONS")):
+    for path, methods in (
+        (f"/whip/{ROOM}", "POST, OPTIONS"),
+        (f"/whep/{ROOM}", "POST, OPTIONS"),
+        (f"/whip/{ROOM}/x", "DELETE, PATCH, OPTIONS"),
+    ):
         status, headers, _ = await show.call("OPTIONS", path, Origin="https://obs.example")
 
         assert status == 204
@@ -75,25 +78,31 @@ async def test_turn_servers_are_told_in_link_headers(offer):
         assert headers["Link"].startswith('<turn:turn.example:3478>; rel="ice-server"; username="')
 
 
-@pytest.mark.parametrize(("change", "expected"), [
-    ({"token": None}, (401, "media.bad_token")),
-    ({"token": "nonsense"}, (401, "media.bad_token")),
-    ({"session": "another"}, (403, "media.wrong_session")),
-    ({"role": "subscriber"}, (403, "media.wrong_role")),
-    ({"node": "other"}, (401, "media.bad_token")),
-    ({"age": 700}, (401, "media.bad_token")),
-    ({"secret": "another secret, as long as the right one"}, (401, "media.bad_token")),
-    ({"type": "text/plain"}, (415, "media.unsupported_media")),
-    ({"body": "hello"}, (400, "media.bad_offer")),
-    ({"body": b"v=0\r\n\xff\xfe"}, (400, "media.bad_offer")),
-    ({"body": "v=0\r\n" + "a=x\r\n" * 20_000}, (413, "media.too_large")),
-])
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"token": None}, (401, "media.bad_token")),
+        ({"token": "nonsense"}, (401, "media.bad_token")),
+        ({"session": "another"}, (403, "media.wrong_session")),
+        ({"role": "subscriber"}, (403, "media.wrong_role")),
+        ({"node": "other"}, (401, "media.bad_token")),
+        ({"age": 700}, (401, "media.bad_token")),
+        ({"secret": "another secret, as long as the right one"}, (401, "media.bad_token")),
+        ({"type": "text/plain"}, (415, "media.unsupported_media")),
+        ({"body": "hello"}, (400, "media.bad_offer")),
+        ({"body": b"v=0\r\n\xff\xfe"}, (400, "media.bad_offer")),
+        ({"body": "v=0\r\n" + "a=x\r\n" * 20_000}, (413, "media.too_large")),
+    ],
+)
 async def test_a_refusal_has_its_code_and_leaves_nothing(show, offer, change, expected):
     options = {key: change[key] for key in ("role", "node", "age", "secret", "session") if key in change}
     token = change["token"] if "token" in change else show.token("eve", **options)
 
     status, headers, body = await show.call(
-        "POST", f"/whip/{ROOM}", token=token, body=change.get("body", offer),
+        "POST",
+        f"/whip/{ROOM}",
+        token=token,
+        body=change.get("body", offer),
         Content_Type=change.get("type", SDP),
     )
 
@@ -115,8 +124,7 @@ async def test_a_chunked_body_is_limited_too(show):
         for _ in range(100):
             yield b"a=x\r\n" * 1000
 
-    status, _, body = await show.call("POST", f"/whip/{ROOM}", token=show.token(), body=endless(),
-                                      Content_Type=SDP)
+    status, _, body = await show.call("POST", f"/whip/{ROOM}", token=show.token(), body=endless(), Content_Type=SDP)
 
     assert (status, body["error"]["code"]) == (413, "media.too_large")
 
@@ -127,8 +135,11 @@ async def test_nobody_publishing_is_said_with_a_time_to_come_back(show):
     status, headers, body = await show.offer("whep", viewer.offer(), token=show.token("ben", "subscriber"))
 
     assert (status, headers["Retry-After"]) == (404, "1")
-    assert body["error"] == {"code": "media.not_live", "retry_after": 1,
-                             "message": "Nobody is publishing in this session yet."}
+    assert body["error"] == {
+        "code": "media.not_live",
+        "retry_after": 1,
+        "message": "Nobody is publishing in this session yet.",
+    }
     viewer.close()
 
 
@@ -165,16 +176,19 @@ async def test_to_others_the_resource_does_not_exist(show, offer):
     assert len(show.engine.peers) == 1
 
 
-@pytest.mark.parametrize(("headers", "body", "status"), [
-    ({"Content_Type": FRAGMENT, "If_Match": "ETAG"}, TRICKLE, 204),
-    ({"Content_Type": FRAGMENT}, TRICKLE, 428),
-    ({"Content_Type": FRAGMENT, "If_Match": '"other"'}, TRICKLE, 412),
-    ({"Content_Type": FRAGMENT, "If_Match": "*"}, "a=ice-ufrag:new\r\na=ice-pwd:pw\r\n", 501),
-    ({"Content_Type": FRAGMENT, "If_Match": "ETAG"}, "a=ice-ufrag:new\r\n", 501),
-    ({"Content_Type": FRAGMENT, "If_Match": "ETAG"}, "nonsense", 422),
-    ({"Content_Type": FRAGMENT, "If_Match": "ETAG"}, "", 422),
-    ({"Content_Type": SDP, "If_Match": "ETAG"}, TRICKLE, 415),
-])
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [
+        ({"Content_Type": FRAGMENT, "If_Match": "ETAG"}, TRICKLE, 204),
+        ({"Content_Type": FRAGMENT}, TRICKLE, 428),
+        ({"Content_Type": FRAGMENT, "If_Match": '"other"'}, TRICKLE, 412),
+        ({"Content_Type": FRAGMENT, "If_Match": "*"}, "a=ice-ufrag:new\r\na=ice-pwd:pw\r\n", 501),
+        ({"Content_Type": FRAGMENT, "If_Match": "ETAG"}, "a=ice-ufrag:new\r\n", 501),
+        ({"Content_Type": FRAGMENT, "If_Match": "ETAG"}, "nonsense", 422),
+        ({"Content_Type": FRAGMENT, "If_Match": "ETAG"}, "", 422),
+        ({"Content_Type": SDP, "If_Match": "ETAG"}, TRICKLE, 415),
+    ],
+)
 async def test_patch_takes_trickled_candidates_and_no_restart(show, offer, headers, body, status):
     token, created = await published(show, offer)
     sent = {key: created["ETag"] if value == "ETAG" else value for key, value in headers.items()}
@@ -186,8 +200,7 @@ async def test_patch_takes_trickled_candidates_and_no_restart(show, offer, heade
 
 async def test_a_user_who_never_connects_is_held_back(offer):
     async with running(limits=Limits(posts_per_user_burst=50)) as show:
-        answers = [await show.offer("whep" if n < 0 else "whip", offer, token=show.token("eve"))
-                   for n in range(20)]
+        answers = [await show.offer("whep" if n < 0 else "whip", offer, token=show.token("eve")) for n in range(20)]
         # A newer attempt of the same publisher frees the one before it, so only the pace holds him.
         assert [status for status, _, _ in answers] == [201] * 20
         assert len(show.engine.peers) == 1
@@ -211,8 +224,7 @@ async def test_viewers_who_never_connect_are_held_back_and_freed():
         viewer = MediaClient("viewer")
 
         statuses = [
-            (await show.offer("whep", viewer.offer(), token=show.token("eve", "subscriber")))[0]
-            for _ in range(12)
+            (await show.offer("whep", viewer.offer(), token=show.token("eve", "subscriber")))[0] for _ in range(12)
         ]
 
         assert statuses == [201] * 8 + [429] * 4
@@ -223,6 +235,7 @@ async def test_viewers_who_never_connect_are_held_back_and_freed():
 async def test_attempts_are_counted_by_the_address_that_the_proxy_names(offer):
     limits = Limits(posts_per_address=0.001, posts_per_address_burst=3)
     async with running(limits=limits) as show:
+
         async def attempt(user, address):
             return (await show.offer("whip", offer, token=show.token(user), X_Forwarded_For=address))[0]
 
@@ -242,5 +255,13 @@ async def test_the_node_is_full_at_its_limit(offer):
 async def send_key_frame(client):
     from streams.media.rtp import rtp_build
 
-    client.send_rtp(rtp_build(marker=128, payload_type=96, sequence=1, timestamp=0, ssrc=client.video_ssrc,
-                              payload=base64.b64decode("EBAA")))
+    client.send_rtp(
+        rtp_build(
+            marker=128,
+            payload_type=96,
+            sequence=1,
+            timestamp=0,
+            ssrc=client.video_ssrc,
+            payload=base64.b64decode("EBAA"),
+        )
+    )
