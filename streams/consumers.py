@@ -1,15 +1,17 @@
 """The room socket: lets people in, greets them with a snapshot or what they missed, and sees them off."""
 
+import json
 import logging
-from dataclasses import replace
+import random
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
+from uuid import UUID
 
 from django.conf import settings
 from django.db import Error as DatabaseError
 
 from livestream.actors import ANONYMOUS, Actor
-from livestream.errors import DomainError
+from livestream.errors import Conflict, DomainError
 from livestream.identifiers import connection_name
 from livestream.realtime import runtime
 from livestream.realtime.consumer import CommandConsumer
@@ -17,10 +19,13 @@ from livestream.realtime.groups import desk_group, person_group, room_group, use
 from livestream.realtime.hub import Member
 from livestream.realtime.protocol import CloseCode, encode
 from livestream.realtime.runtime import in_database
-from streams.permissions import ON_STAGE, Standing
-from streams.room import Place, RoomParts, room_enter, room_resume, room_snapshot
+from streams.permissions import NOBODY, ON_STAGE, Standing, require_view_as
+from streams.room import Place, SharedRoom, me_payload, room_admit
+from streams.shared_rooms import SharedRooms
+from streams.state import OVER
 
 RETRY_SECONDS = 5
+ENTERING_LIMIT = 400
 CODES = {401: CloseCode.NOT_SIGNED_IN, 403: CloseCode.NOT_ALLOWED, 404: CloseCode.NO_SUCH_SESSION}
 
 logger = logging.getLogger(__name__)
@@ -29,7 +34,8 @@ logger = logging.getLogger(__name__)
 class RoomConsumer(CommandConsumer):
     """One socket in one session's room."""
 
-    parts: ClassVar[RoomParts] = RoomParts()
+    rooms: ClassVar[SharedRooms]
+    entering: ClassVar[int] = 0
 
     async def opened(self) -> bool:
         self._groups: list[str] = []
@@ -37,7 +43,7 @@ class RoomConsumer(CommandConsumer):
         self.member = Member(name=connection_name(), send=self.base_send)
         self.member.held = []
         actor: Actor = self.scope.get("actor", ANONYMOUS)
-        self.context = Place(session_id=self.scope["url_route"]["kwargs"]["session_id"], actor=actor, parts=self.parts)
+        self.context = Place(session_id=self.scope["url_route"]["kwargs"]["session_id"], actor=actor)
         await self.base_send({"type": "websocket.accept"})
         if self.scope.get("actor_error"):
             self.member.close(CloseCode.NOT_SIGNED_IN, "sign in again")
@@ -45,63 +51,85 @@ class RoomConsumer(CommandConsumer):
         if self._runtime.draining:
             self.member.close(CloseCode.RESTARTING, "restarting")
             return False
+        if RoomConsumer.entering >= ENTERING_LIMIT:
+            self._overloaded()
+            return False
+        RoomConsumer.entering += 1
         try:
             await self._enter()
         except DomainError as error:
             self._turn_away(error)
             return False
-        except DatabaseError:
-            logger.exception("room not opened session=%s", self.context.session_id)
-            self.member.close(CloseCode.OVERLOADED, str(RETRY_SECONDS))
+        except DatabaseError as error:
+            logger.warning("room not opened session=%s error=%s", self.context.session_id, type(error).__name__)
+            self._overloaded()
             return False
+        finally:
+            RoomConsumer.entering -= 1
         return True
 
     async def _enter(self) -> None:
         place: Place = self.context
-        entrance = await in_database(room_enter, place)
-        for group in self._audiences(place, entrance.standing):
-            self._groups.append(group)
-            await self._runtime.hub.join(member=self.member, group=group)
-        if not entrance.over:
+        await self._join(room_group(place.session_id))
+        room = await self.rooms.get(place.session_id)
+        standing = await self._admit(place, room)
+        for group in self._audiences(place, standing):
+            await self._join(group)
+        over = room.session.state in OVER
+        if not over:
             await self._runtime.enter(
                 session_id=place.session_id,
                 connection=self.member.name,
                 person=place.actor.person,
-                counted=entrance.standing.role not in ON_STAGE,
+                counted=standing.role not in ON_STAGE,
             )
-        self.context = place = replace(place, viewers=await self._runtime.viewers(place.session_id))
-        await self._greet(place)
-        if entrance.over:
+        viewers = await self._runtime.viewers(place.session_id)
+        await self._greet(room, standing, viewers)
+        if over:
             self.close_later(
                 code=CloseCode.SESSION_ENDED,
                 reason="session ended",
                 seconds=settings.REALTIME_CLOSE_AFTER_END_SECONDS,
             )
 
+    async def _join(self, group: str) -> None:
+        self._groups.append(group)
+        await self._runtime.hub.join(member=self.member, group=group)
+
+    @staticmethod
+    async def _admit(place: Place, room: SharedRoom) -> Standing:
+        if place.actor.user_id is None:
+            require_view_as(standing=NOBODY, actor=place.actor, session=room.session)
+            return NOBODY
+        return await in_database(room_admit, place, room.session)
+
     @staticmethod
     def _audiences(place: Place, standing: Standing) -> list[str]:
-        groups = [room_group(place.session_id)]
+        groups = []
         if place.actor.user_id is not None:
             groups += [user_group(place.actor.user_id), person_group(place.session_id, place.actor.user_id)]
         if standing.can_moderate:
             groups.append(desk_group(place.session_id))
         return groups
 
-    async def _greet(self, place: Place) -> None:
+    async def _greet(self, room: SharedRoom, standing: Standing, viewers: int) -> None:
         position = self._position()
-        resumed = None
+        missed = None
         if position is not None:
-            resumed = await in_database(room_resume, place, epoch=position[0], after=position[1])
-        if resumed is not None:
-            text, seq = encode({"type": "resumed", "data": resumed}), resumed["seq"]
-        else:
-            snapshot = await in_database(room_snapshot, place, viewers=place.viewers)
-            text, seq = encode({"type": "snapshot", "data": snapshot}), snapshot["seq"]
-            if position is not None:
-                lost = {"recovered": False, "epoch": snapshot["epoch"], "seq": seq, "events": []}
-                text = encode({"type": "resumed", "data": lost}) + "\n" + text
+            missed = await self.rooms.missed(room, epoch=position[0], after=position[1])
+        if missed is not None and position is not None:
+            head = encode({"recovered": True, "epoch": room.epoch, "seq": position[1] + len(missed)})
+            events = ",".join(missed)
+            self.member.write(f'{{"type":"resumed","data":{head[:-1]},"events":[{events}]}}}}')
+            self.member.release([])
+            return
+        room = await self.rooms.get(room.session.pk)
+        text = snapshot_text(room, actor=self.context.actor, standing=standing, viewers=viewers)
+        if position is not None:
+            lost = {"recovered": False, "epoch": room.epoch, "seq": room.seq, "events": []}
+            text = encode({"type": "resumed", "data": lost}) + "\n" + text
         self.member.write(text)
-        self.member.release(seq)
+        self.member.release(self.rooms.log(room.session.pk).since(room.seq) or [])
 
     def _position(self) -> tuple[str, int] | None:
         """Where the client says it was; an impossible position stays one, and is answered with a snapshot."""
@@ -112,15 +140,44 @@ class RoomConsumer(CommandConsumer):
         plausible = after.isascii() and after.isdigit() and len(after) <= 18
         return query["epoch"][0][:16], int(after) if plausible else -1
 
+    def _overloaded(self) -> None:
+        """Come back later, not all at once."""
+        seconds = random.randint(RETRY_SECONDS, 3 * RETRY_SECONDS)  # noqa: S311 - jitter
+        self.member.close(CloseCode.OVERLOADED, str(seconds))
+
     def _turn_away(self, error: DomainError) -> None:
         code = CODES.get(error.status)
-        if code is None:
-            self.member.close(CloseCode.OVERLOADED, str(round(error.retry_after or RETRY_SECONDS)))
-        else:
+        if code is not None:
             self.member.close(code, error.code)
+        elif isinstance(error, Conflict) and error.code == "session.ended":
+            self.member.close(CloseCode.SESSION_ENDED, error.code)
+        elif error.retry_after is not None:
+            self.member.close(CloseCode.OVERLOADED, str(round(error.retry_after)))
+        else:
+            self._overloaded()
 
     async def closed(self) -> None:
         for group in self._groups:
             self._runtime.hub.leave(member=self.member, group=group)
         if self._groups:
             await self._runtime.exit(session_id=self.context.session_id, connection=self.member.name)
+
+
+def snapshot_text(room: SharedRoom, *, actor: Actor, standing: Standing, viewers: int) -> str:
+    """The snapshot document: the shared part as it was encoded once, and what is the owner's own."""
+    me = encode(me_payload(actor=actor, standing=standing, session=room.session))
+    return f'{{"type":"snapshot","data":{{{room.inner},"me":{me},"viewers":{viewers}}}}}'
+
+
+async def do_sync(rooms: SharedRooms, place: Place, *, epoch: str, after: int) -> dict[str, Any]:
+    """All that was missed since a position, or a fresh snapshot; never a part."""
+    room = await rooms.get(place.session_id)
+    standing = await in_database(room_admit, place, room.session) if place.actor.user_id else NOBODY
+    require_view_as(standing=standing, actor=place.actor, session=room.session)
+    missed = await rooms.missed(room, epoch=epoch, after=after)
+    if missed is not None:
+        events = [json.loads(text) for text in missed]
+        return {"recovered": True, "epoch": room.epoch, "seq": after + len(events), "events": events}
+    me = me_payload(actor=place.actor, standing=standing, session=room.session)
+    snapshot = room.common | {"me": me, "viewers": await runtime.current().viewers(UUID(str(place.session_id)))}
+    return {"recovered": False, "epoch": room.epoch, "seq": room.seq, "snapshot": snapshot}

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from livestream.realtime.consumer import Operation
 from streams.models import StreamSession
 from streams.payloads import session_payload
-from streams.room import Place, room_resume, room_snapshot
+from streams.room import Place
 from streams.services import sessions
 
 
@@ -38,15 +38,6 @@ def do_end(place: Place) -> dict[str, Any]:
     return _session(sessions.session_end(session_id=place.session_id, actor=place.actor))
 
 
-def do_sync(place: Place, *, epoch: str, after: int) -> dict[str, Any]:
-    """All that was missed since a position, or a fresh snapshot; never a part."""
-    resumed = room_resume(place, epoch=epoch, after=after)
-    if resumed is not None:
-        return resumed
-    snapshot = room_snapshot(place, viewers=place.viewers)
-    return {"recovered": False, "epoch": snapshot["epoch"], "seq": snapshot["seq"], "snapshot": snapshot}
-
-
 def do_ping(place: Place) -> dict[str, Any]:
     """Answer, with the server's time."""
     return {"now": timezone.now().isoformat().replace("+00:00", "Z")}
@@ -56,6 +47,5 @@ OPERATIONS: dict[str, Operation[Place]] = {
     "session.pause": Operation(do_pause),
     "session.resume": Operation(do_resume),
     "session.end": Operation(do_end),
-    "sync": Operation(do_sync, Position),
     "ping": Operation(do_ping),
 }

@@ -1,4 +1,4 @@
-"""What a socket is told when it enters a room or comes back to it; gathered in one visit to the database."""
+"""What a socket is told when it enters a room: a part that is the same for everybody, and the part about itself."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,14 +8,23 @@ from uuid import UUID
 from django.utils import timezone
 
 from livestream.actors import Actor
-from streams.models import StreamSession
+from livestream.realtime.protocol import encode
+from streams.models import ParticipantStatus, StreamSession
 from streams.payloads import session_payload
-from streams.permissions import Standing, require_view
-from streams.selectors import EventSource, missed_events, session_event_documents, session_get, stage_of
+from streams.permissions import Standing, require_view, require_view_as, standing_of
+from streams.selectors import (
+    RESUME_LIMIT,
+    EventSource,
+    merged_events,
+    session_event_documents,
+    session_get,
+    stage_of,
+)
 from streams.services.viewers import viewer_join
 from streams.state import OVER
 
-Section = Callable[[UUID], Any]
+# A section of the snapshot for a session, as it was at a sequence number.
+Section = Callable[[UUID, int], Any]
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,10 @@ class RoomParts:
     sections: dict[str, Section] = field(default_factory=dict)
     sources: tuple[EventSource, ...] = ()
 
+    def events(self, session_id: UUID, after: int, up_to: int) -> list[dict[str, Any]]:
+        """All durable events of a stretch of the room's sequence, in order."""
+        return merged_events(session_id, after, up_to, sources=[session_event_documents, *self.sources])
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -32,52 +45,53 @@ class Place:
 
     session_id: UUID
     actor: Actor
-    parts: RoomParts
-    viewers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
-    """The answer to somebody at the door."""
+class SharedRoom:
+    """A room as everybody sees it, at one sequence number. `inner` is `common` encoded, without its braces."""
 
-    standing: Standing
-    over: bool
+    session: StreamSession
+    common: dict[str, Any]
+    inner: str
+
+    @property
+    def seq(self) -> int:
+        return self.session.head_seq
+
+    @property
+    def epoch(self) -> str:
+        return self.session.epoch
 
 
-def room_enter(place: Place) -> Entrance:
-    """Let somebody in, as a participant when signed in. Raises the domain's errors for who may not."""
-    session = session_get(place.session_id)
-    standing = require_view(actor=place.actor, session=session)
-    over = session.state in OVER
-    if place.actor.user_id is not None and not over:
-        viewer_join(session_id=place.session_id, actor=place.actor)
-    return Entrance(standing=standing, over=over)
-
-
-def room_snapshot(place: Place, *, viewers: int) -> dict[str, Any]:
-    """The whole room as it is now."""
-    session = session_get(place.session_id)
-    standing = require_view(actor=place.actor, session=session)
-    snapshot = {
+def room_load(session_id: UUID, parts: RoomParts) -> SharedRoom:
+    """Read a room. Raises Missing."""
+    session = session_get(session_id)
+    common: dict[str, Any] = {
         "epoch": session.epoch,
         "seq": session.head_seq,
         "session": session_payload(session, now=timezone.now()),
-        "me": me_payload(actor=place.actor, standing=standing, session=session),
         "participants": stage_of(session.pk),
-        "viewers": viewers,
     }
-    return snapshot | {name: section(session.pk) for name, section in place.parts.sections.items()}
+    common |= {name: section(session.pk, session.head_seq) for name, section in parts.sections.items()}
+    return SharedRoom(session=session, common=common, inner=encode(common)[1:-1])
 
 
-def room_resume(place: Place, *, epoch: str, after: int) -> dict[str, Any] | None:
-    """All that was missed since a position; None when it cannot be all of it, and a snapshot is due."""
-    session = session_get(place.session_id)
-    require_view(actor=place.actor, session=session)
-    sources = [session_event_documents, *place.parts.sources]
-    events = missed_events(session=session, epoch=epoch, after=after, sources=sources)
-    if events is None:
-        return None
-    return {"recovered": True, "epoch": session.epoch, "seq": session.head_seq, "events": events}
+def room_admit(place: Place, session: StreamSession) -> Standing:
+    """Let somebody in, as a participant when signed in. Raises the domain's errors for who may not."""
+    standing = standing_of(actor=place.actor, session_id=session.pk)
+    require_view_as(standing=standing, actor=place.actor, session=session)
+    newcomer = place.actor.user_id is not None and standing.status != ParticipantStatus.ACTIVE
+    if newcomer and session.state not in OVER:
+        viewer_join(session_id=session.pk, actor=place.actor)
+        return require_view(actor=place.actor, session=session)
+    return standing
+
+
+def recent_events(session_id: UUID, parts: RoomParts) -> tuple[int, list[dict[str, Any]]]:
+    """The room's last number, and the events that somebody may resume over."""
+    head = session_get(session_id).head_seq
+    return head, parts.events(session_id, max(0, head - RESUME_LIMIT), head)
 
 
 def me_payload(*, actor: Actor, standing: Standing, session: StreamSession) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Reads. Each says what it returns and joins what its payload needs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -118,15 +118,7 @@ def session_event_documents(session_id: UUID, after: int, up_to: int) -> list[di
     return [{"type": row.type, "seq": row.seq, "ts": instant(row.created_at), "data": row.data} for row in rows]
 
 
-def missed_events(
-    *, session: StreamSession, epoch: str, after: int, sources: list[EventSource]
-) -> list[dict[str, Any]] | None:
-    """All durable events after a position, in order; None when it cannot be all of them."""
-    head = session.head_seq
-    if epoch != session.epoch or not 0 <= after <= head or head - after > RESUME_LIMIT:
-        return None
-    documents = [document for source in sources for document in source(session.pk, after, head)]
-    documents.sort(key=lambda document: document["seq"])
-    if [document["seq"] for document in documents] != list(range(after + 1, head + 1)):
-        return None
-    return documents
+def merged_events(session_id: UUID, after: int, up_to: int, *, sources: Sequence[EventSource]) -> list[dict[str, Any]]:
+    """The durable events of a stretch of a room's sequence from all who keep some, in order."""
+    documents = [document for source in sources for document in source(session_id, after, up_to)]
+    return sorted(documents, key=lambda document: document["seq"])

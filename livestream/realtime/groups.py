@@ -8,6 +8,12 @@ def room_group(session_id: UUID) -> str:
     return f"room.{session_id.hex}"
 
 
+def session_of(group: str) -> UUID | None:
+    """The session whose room a group is; None for other groups."""
+    kind, _, name = group.partition(".")
+    return UUID(hex=name) if kind == "room" else None
+
+
 def desk_group(session_id: UUID) -> str:
     """The host's desk: host, cohosts and moderators of a session."""
     return f"desk.{session_id.hex}"

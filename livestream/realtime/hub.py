@@ -10,17 +10,23 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from livestream.metrics import DOCUMENTS, FRAMES, LAYER_FAILURES, ROOMS, SLOW_CLOSED, SOCKETS
+from livestream.metrics import DOCUMENTS, FRAMES, GAP_FILLS, LAYER_FAILURES, ROOMS, SLOW_CLOSED, SOCKETS
 from livestream.realtime.fastpath import recognised, text_frame, write_frame
 from livestream.realtime.protocol import CloseCode
+from livestream.realtime.room_log import Documents, RoomLog
 
 BACKLOG_FRAMES = 256
 HOLD_DOCUMENTS = 5_000
 LAYER_TIMEOUT_SECONDS = 2.0
 RETRY_SECONDS = 1.0
+# Two processes may publish in the other order than they committed; that rights itself within milliseconds.
+REORDER_SECONDS = 0.02
+HEAL_SECONDS = 3.0
 
 logger = logging.getLogger(__name__)
 
+# The stored events of a group's room from one sequence number to another, encoded.
+ReadEvents = Callable[[str, int, int], Awaitable[list[tuple[int, str]]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -75,10 +81,10 @@ class Member:
             self.closing = True
             self._push({"type": "websocket.close", "code": int(code), "reason": reason}, force=True)
 
-    def release(self, after_seq: int) -> None:
-        """The snapshot is out: send what came meanwhile and is newer."""
+    def release(self, missed: list[str]) -> None:
+        """The snapshot is out: send the durable events after it, then what else came meanwhile."""
         held, self.held = self.held or [], None
-        texts = [text for seq, text in held if seq is None or seq > after_seq]
+        texts = missed + [text for seq, text in held if seq is None]
         if texts:
             self.write("\n".join(texts))
 
@@ -122,20 +128,23 @@ class Member:
 class Group:
     """The sockets of one audience in this process, and what is to be written to them at the next tick."""
 
-    __slots__ = ("members", "pending", "ready", "timer")
+    __slots__ = ("healing", "log", "members", "pending", "ready", "timer")
 
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
         self.pending: list[tuple[int | None, str]] = []
         self.timer: asyncio.TimerHandle | None = None
         self.ready: asyncio.Task[None] | None = None
+        self.log = RoomLog()
+        self.healing = False
 
 
 class Hub:
     """All sockets of this process, by audience."""
 
-    def __init__(self) -> None:
+    def __init__(self, read_events: ReadEvents) -> None:
         self._loop = asyncio.get_running_loop()
+        self._read_events = read_events
         self._groups: dict[str, Group] = {}
         self._channel = ""
         self._subscribed = asyncio.Event()
@@ -235,7 +244,9 @@ class Hub:
         if entry is None:
             return
         if message["type"] == "hub.frames":
-            self._add(message["group"], entry, [(seq, text) for seq, text in message["frames"]])
+            documents = [(seq, text) for seq, text in message["frames"]]
+            entry.log.announced += sum(seq is None for seq, _ in documents)
+            self._add(message["group"], entry, documents)
         elif message["type"] == "hub.close":
             self._loop.call_later(
                 message["after"], self.close_group, message["group"], message["code"], message["reason"]
@@ -247,7 +258,45 @@ class Hub:
         if entry is not None:
             self._add(group, entry, [(None, text)])
 
-    def _add(self, name: str, entry: Group, documents: list[tuple[int | None, str]]) -> None:
+    def log_of(self, group: str) -> RoomLog:
+        """The group's log; of a group without sockets, an empty one."""
+        entry = self._groups.get(group)
+        return entry.log if entry is not None else RoomLog()
+
+    def heal(self, *, group: str, up_to: int | None = None) -> None:
+        """Read from the database what the layer did not bring: what early events wait for, or all up to a number."""
+        entry = self._groups.get(group)
+        if entry is not None and not entry.healing:
+            entry.healing = True
+            self._spawn(self._heal(group, entry, up_to))
+
+    async def _heal(self, group: str, entry: Group, up_to: int | None) -> None:
+        try:
+            await asyncio.sleep(REORDER_SECONDS)
+            gap = entry.log.gap()
+            if gap is None and up_to is not None and entry.log.last is not None and entry.log.last < up_to:
+                gap = entry.log.last + 1, up_to
+            if gap is None:
+                return
+            GAP_FILLS.inc()
+            async with asyncio.timeout(HEAL_SECONDS):
+                missing = await self._read_events(group, *gap)
+            self._deliver(group, entry, entry.log.admit([(seq, text) for seq, text in missing]))
+        except Exception as error:
+            logger.warning("gap not filled group=%s error=%r", group, error)
+        finally:
+            entry.healing = False
+            if entry.log.gap() is not None:
+                self._deliver(group, entry, entry.log.give_up())
+
+    def _add(self, name: str, entry: Group, documents: Documents) -> None:
+        self._deliver(name, entry, entry.log.admit(documents))
+        if entry.log.early:
+            self.heal(group=name)
+
+    def _deliver(self, name: str, entry: Group, documents: Documents) -> None:
+        if not documents:
+            return
         DOCUMENTS.inc(len(documents))
         entry.pending.extend(documents)
         if entry.timer is None:  # a quiet tick lies behind: leave at once, then collect

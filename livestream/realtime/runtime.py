@@ -19,7 +19,7 @@ from django.conf import settings
 
 from livestream.identifiers import process_name
 from livestream.realtime import fanout
-from livestream.realtime.groups import room_group
+from livestream.realtime.groups import room_group, session_of
 from livestream.realtime.hub import Hub
 from livestream.realtime.presence import presence_store
 from livestream.realtime.protocol import CloseCode, encode
@@ -49,6 +49,7 @@ class Hooks:
     """What the composition gives the kernel, which knows no session. All run in a database thread but the last."""
 
     positions: Callable[[list[UUID]], dict[UUID, tuple[str, int]]] = lambda ids: {}
+    events: Callable[[UUID, int, int], list[dict[str, Any]]] = lambda session_id, after, up_to: []
     viewers_changed: Callable[[UUID, int, int], None] = lambda session_id, count, newcomers: None
     background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
 
@@ -79,7 +80,7 @@ class Runtime:
     def __init__(self) -> None:
         self.name = process_name()
         self.loop = asyncio.get_running_loop()
-        self.hub = Hub()
+        self.hub = Hub(self.read_events)
         self.presence = presence_store()
         self.draining = False
         self._rooms: dict[UUID, Presences] = {}
@@ -105,6 +106,14 @@ class Runtime:
             except Exception:
                 logger.exception("background job failed, starting it again job=%s", job.__qualname__)
                 await asyncio.sleep(RESTART_SECONDS)
+
+    async def read_events(self, group: str, first: int, last: int) -> list[tuple[int, str]]:
+        """The stored events of a room from one number to another, encoded."""
+        session_id = session_of(group)
+        if session_id is None:
+            return []
+        documents = await in_database(_hooks.events, session_id, first - 1, last)
+        return [(document["seq"], encode(document)) for document in documents]
 
     async def enter(self, *, session_id: UUID, connection: str, person: str, counted: bool) -> None:
         """A socket is in a room. Hosts are there too, but are no viewers (`counted` False)."""
@@ -183,8 +192,12 @@ class Runtime:
             if not rooms:
                 continue
             for session_id, (epoch, seq) in (await in_database(_hooks.positions, rooms)).items():
+                group = room_group(session_id)
+                last = self.hub.log_of(group).last
+                if last is not None and last < seq:
+                    self.hub.heal(group=group, up_to=seq)
                 text = encode({"type": "beat", "data": {"epoch": epoch, "seq": seq}})
-                self.hub.send_local(group=room_group(session_id), text=text)
+                self.hub.send_local(group=group, text=text)
 
     async def stop(self) -> None:
         """Tell every socket to come back elsewhere, then end the tasks."""

@@ -1,0 +1,100 @@
+"""Rooms that many sockets enter at once: read once a second at most, filled up from the room's log.
+
+A thousand clients that come back together cost a handful of queries, not thousands.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from livestream.errors import Unavailable
+from livestream.realtime import runtime
+from livestream.realtime.groups import room_group
+from livestream.realtime.protocol import encode
+from livestream.realtime.room_log import RoomLog
+from streams.room import RoomParts, SharedRoom, recent_events, room_load
+from streams.selectors import RESUME_LIMIT
+
+FRESH_SECONDS = 1.0
+FORGET_ABOVE = 1_000
+TRIES = 3
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A room that was read at a moment, and what had been announced in it by then."""
+
+    at: float
+    announced: int
+    room: SharedRoom
+
+
+class SharedRooms:
+    """The rooms of one process. Used from its event loop, by sockets that have joined the room's group before."""
+
+    def __init__(self, parts: RoomParts) -> None:
+        self._parts = parts
+        self._rooms: dict[UUID, Loaded] = {}
+        self._running: dict[tuple[str, UUID], asyncio.Future[Any]] = {}
+
+    @staticmethod
+    def log(session_id: UUID) -> RoomLog:
+        """The log of the room in this process."""
+        return runtime.current().hub.log_of(room_group(session_id))
+
+    async def get(self, session_id: UUID) -> SharedRoom:
+        """The room, such that the log holds every later event. Raises Missing."""
+        for _ in range(TRIES):
+            loaded = self._rooms.get(session_id)
+            if loaded is not None and self._good(session_id, loaded):
+                return loaded.room
+            room = await self._once("load", session_id, self._load)
+            if self.log(session_id).since(room.seq) is not None:
+                return room
+        raise Unavailable(retry_after=1)
+
+    def _good(self, session_id: UUID, loaded: "Loaded") -> bool:
+        """Fresh, nothing unnumbered was announced since, and the log knows all that was numbered."""
+        log = self.log(session_id)
+        unchanged = log.announced == loaded.announced and log.since(loaded.room.seq) is not None
+        return unchanged and time.monotonic() - loaded.at < FRESH_SECONDS
+
+    async def _load(self, session_id: UUID) -> SharedRoom:
+        log = self.log(session_id)
+        announced = log.announced
+        room = await runtime.in_database(room_load, session_id, self._parts)
+        log.start(room.seq)
+        if len(self._rooms) > FORGET_ABOVE:
+            self._rooms.clear()
+        self._rooms[session_id] = Loaded(at=time.monotonic(), announced=announced, room=room)
+        return room
+
+    async def missed(self, room: SharedRoom, *, epoch: str, after: int) -> list[str] | None:
+        """All durable events after a position, encoded, up to this moment; None when it cannot be all of them."""
+        session_id = room.session.pk
+        if epoch != room.epoch or after < 0:
+            return None
+        texts = self.log(session_id).since(after)
+        if texts is None and after < room.seq:
+            await self._once("prime", session_id, self._prime)
+            texts = self.log(session_id).since(after)
+        return texts if texts is not None and len(texts) <= RESUME_LIMIT else None
+
+    async def _prime(self, session_id: UUID) -> None:
+        head, documents = await runtime.in_database(recent_events, session_id, self._parts)
+        encoded = [(document["seq"], encode(document)) for document in documents]
+        self.log(session_id).prime(encoded, head)
+
+    async def _once(self, what: str, session_id: UUID, work: Callable[[UUID], Coroutine[Any, Any, R]]) -> R:
+        """Do it once for all who ask while it runs."""
+        key = what, session_id
+        running: asyncio.Future[R] | None = self._running.get(key)
+        if running is None:
+            running = self._running[key] = asyncio.ensure_future(work(session_id))
+            running.add_done_callback(lambda done: self._running.pop(key, None))
+        return await asyncio.shield(running)
