@@ -133,7 +133,9 @@ class RoomConsumer(CommandConsumer):
 
     def _position(self) -> tuple[str, int] | None:
         """Where the client says it was; an impossible position stays one, and is answered with a snapshot."""
-        query: dict[str, Any] = parse_qs(self.scope.get("query_string", b"").decode("ascii", "replace"))
+        query: dict[str, Any] = parse_qs(
+            self.scope.get("query_string", b"").decode("ascii", "replace"), keep_blank_values=True
+        )
         if "after" not in query or "epoch" not in query:
             return None
         after = query["after"][0]
