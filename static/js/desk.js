@@ -136,6 +136,7 @@ function paint() {
   button("end").hidden = !live;
   need("[data-preview]", root).classList.toggle("sending", publisher.state === "sending" && state === "active");
   need("[data-on-air]", root).hidden = !live;
+  root.classList.toggle("on-air", live);
   banner(need("#banner"), {
     live, state, publisher: publisher.state, ready: source.ready, encoder: encoderSends, hostPresent: store.session.host_present && !store.hostLostUntil,
     resend: (event) => press(event.currentTarget, "resend", verbs.resend),
