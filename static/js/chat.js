@@ -13,6 +13,7 @@ import { plural } from "./format.js";
 const NEAR_PX = 90;
 const KEEP = 400;
 const PAGE = 50;
+const QUIET_MS = 800;
 const READ_EVERY_MS = 5000;
 const SLOW_AFTER_MS = 1200;
 const AGAIN = new Set(["socket.closed", "socket.timeout", "network", "network.timeout", "unavailable", "chat.unavailable"]);
@@ -140,6 +141,10 @@ export class Chat {
   }
 
   #redraw() {
+    // A screen reader should hear what is new, not fifty old messages at once.
+    this.list.setAttribute("aria-live", "off");
+    clearTimeout(this.hushed);
+    this.hushed = setTimeout(() => this.list.setAttribute("aria-live", "polite"), QUIET_MS);
     this.list.replaceChildren(...this.log.ordered().map((entry) => this.#element(entry)));
     this.#paint();
   }
