@@ -58,13 +58,13 @@ def _one_page(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 class SessionPages(CreatedCursorPagination):
-    """Pages of sessions."""
+    """Pages of sessions, described as they are."""
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         return _one_page(schema)
 
 
-class ParticipantPages(CreatedCursorPagination):
+class ParticipantPages(SessionPages):
     """Pages of participants, first come first."""
 
     ordering = ("joined_at", "id")
@@ -72,6 +72,8 @@ class ParticipantPages(CreatedCursorPagination):
 
 class SessionsView(APIView):
     """The list of sessions, and making one."""
+
+    pagination_class = SessionPages  # for the schema
 
     def get_permissions(self) -> list[Any]:
         return [AllowAny() if self.request.method == "GET" else IsAuthenticated()]
@@ -211,6 +213,8 @@ class SessionLeaveView(APIView):
 
 class ParticipantsView(APIView):
     """Who is in a session."""
+
+    pagination_class = ParticipantPages  # for the schema
 
     def get_permissions(self) -> list[Any]:
         return [AllowAny() if self.request.method == "GET" else IsAuthenticated()]
