@@ -123,6 +123,17 @@ def live_daphne(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield running
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """A failed test of a running product shows what the product logged."""
+    report = yield
+    for running in getattr(item, "funcargs", {}).values():
+        log = getattr(getattr(running, "web", None), "log", None)
+        if report.when == "call" and report.failed and log is not None and log.exists():
+            report.sections.append(("log of the product", log.read_text(errors="replace")[-4000:]))
+    return report
+
+
 # ---- The cast, in the test database --------------------------------------------------------------------------------
 
 

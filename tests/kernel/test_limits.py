@@ -1,0 +1,95 @@
+"""How often somebody may do something."""
+
+import pytest
+from django.core.cache import cache
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livestream import ratelimit
+from livestream.errors import TooMany
+from livestream.ratelimit import TokenBucket, allow, require_allowed
+from tests.threads import at_once
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock:
+        now = 1_000_000_000.0
+
+        def time(self):
+            return self.now
+
+        def monotonic(self):
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(ratelimit, "time", clock)
+    return clock
+
+
+def test_so_many_are_allowed_in_a_window_and_then_the_wait_is_told(clock):
+    results = [allow(scope="s", key="ben", limit=3, seconds=10) for _ in range(5)]
+
+    assert results == [None, None, None, 10.0, 10.0]
+    clock.now += 4
+    assert allow(scope="s", key="ben", limit=3, seconds=10) == 6.0
+    clock.now += 6
+    assert allow(scope="s", key="ben", limit=3, seconds=10) is None
+
+
+def test_people_and_scopes_are_counted_apart(clock):
+    for scope in ("a", "b"):
+        for key in ("ben", "cleo", "\ud800", "x" * 10_000, "a\x00b", ""):
+            assert allow(scope=scope, key=key, limit=1, seconds=10) is None
+            assert allow(scope=scope, key=key, limit=1, seconds=10) is not None
+
+
+def test_a_limit_of_nothing_allows_nothing(clock):
+    assert allow(scope="s", key="ben", limit=0, seconds=10) == 10.0
+
+
+def test_one_too_many_is_an_error_that_says_when(clock):
+    require_allowed(scope="s", key="ben", limit=1, seconds=10)
+
+    with pytest.raises(TooMany) as raised:
+        require_allowed(scope="s", key="ben", limit=1, seconds=10, message="Slowly.")
+
+    assert raised.value.as_dict() == {"code": "too_many", "message": "Slowly.", "retry_after": 10.0}
+
+
+def test_many_at_the_same_moment_get_no_more_than_the_limit(db):
+    results = at_once(24, lambda _: allow(scope="s", key="ben", limit=7, seconds=3600))
+
+    assert results.count(None) == 7
+
+
+@pytest.mark.redis
+def test_redis_counts_for_all_processes_together(settings, redis_server):
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": redis_server.url}
+    }
+    try:
+        results = at_once(24, lambda _: allow(scope="s", key="ben", limit=7, seconds=3600))
+    finally:
+        cache.clear()
+
+    assert results.count(None) == 7
+
+
+@given(st.lists(st.floats(0, 3, allow_nan=False), max_size=60), st.integers(1, 10), st.floats(0.5, 20))
+def test_a_bucket_never_gives_more_than_its_burst_and_its_rate(pauses, burst, per_second):
+    class Clock:
+        now = 0.0
+
+        def monotonic(self):
+            return self.now
+
+    with pytest.MonkeyPatch.context() as patch:
+        clock = Clock()
+        patch.setattr(ratelimit, "time", clock)
+        bucket = TokenBucket(burst=burst, per_second=per_second)
+        given_out = 0
+        for pause in pauses:
+            clock.now += pause
+            given_out += bucket.take()
+            assert given_out <= burst + clock.now * per_second + 1e-6
