@@ -19,7 +19,7 @@ export function bannerFor(now) {
   if (now.encoder && now.hostPresent) return null;
   if (now.encoder) return { kind: "warn", icon: "broadcast", title: "You are live, but the encoder is not sending", text: "Start the stream in your encoder with the details below. Viewers wait for the picture." };
   if (now.hostPresent) return { kind: "info", icon: "info", title: "You are live from another page", text: "Viewers see the picture that comes from there.", action: now.ready ? "resend" : undefined, label: "Send from here instead" };
-  if (!now.ready) return { kind: "warn", icon: "warning", title: "You are live, but this page is not sending", text: "Turn on the camera below first, then resume sending." };
+  if (!now.ready) return { kind: "warn", icon: "warning", title: "You are live, but this page is not sending", text: "Turn on the camera below first." };
   return { kind: "warn", icon: "warning", title: "You are live, but this page is not sending", text: "Viewers wait for your picture.", action: "resend", label: "Resume sending" };
 }
 
