@@ -245,6 +245,7 @@ MEDIA_URL_INTERNAL = env.str("MEDIA_URL_INTERNAL", default=f"http://127.0.0.1:{M
 MEDIA_WEBHOOK_URL = env.str(
     "MEDIA_WEBHOOK_URL", default=f"http://127.0.0.1:{env.int('PORT', default=8000)}/webhooks/builtin/"
 )
+MEDIA_WEBHOOK_CERTIFICATE = env.str("MEDIA_WEBHOOK_CERTIFICATE", default="")
 MEDIA_TOKEN_SECONDS = 600
 MEDIA_MAX_PEERS = env.int("MEDIA_MAX_PEERS", default=1000)
 MEDIA_MAX_BITRATE = env.int("MEDIA_MAX_BITRATE", default=2_500_000)

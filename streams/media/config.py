@@ -43,6 +43,7 @@ class NodeConfig:
     http_port: int = 8190
     public_addresses: tuple[str, ...] = ()
     webhook_url: str = ""
+    webhook_certificate: str = ""
     turn_urls: tuple[str, ...] = ()
     turn_secret: str = field(default="", repr=False)
     publisher_ceiling: int = 2_500_000
@@ -82,6 +83,7 @@ def config_from_environment(environ: Mapping[str, str]) -> NodeConfig:
         http_host=environ.get("MEDIA_HTTP_HOST", "127.0.0.1"),
         http_port=_port(environ, "MEDIA_HTTP_PORT", 8190),
         public_addresses=_listed(environ, "MEDIA_PUBLIC_ADDRESSES"),
+        webhook_certificate=environ.get("MEDIA_WEBHOOK_CERTIFICATE", ""),
         webhook_url=environ.get("MEDIA_WEBHOOK_URL", "http://127.0.0.1:8000/webhooks/builtin/"),
         turn_urls=_listed(environ, "TURN_URLS"),
         turn_secret=_secret(environ, "TURN_SECRET"),

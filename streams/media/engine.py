@@ -43,7 +43,9 @@ class Engine:
         self.quiet = QuietLog(logger)
         self.identity = DtlsIdentity()
         self.udp = UdpPort(stats=self.stats, quiet=self.quiet)
-        self.reporter = Reporter(url=config.webhook_url, secret=config.secret, node=config.node)
+        self.reporter = Reporter(
+            url=config.webhook_url, secret=config.secret, node=config.node, certificate=config.webhook_certificate
+        )
         self.revocations = Revocations()
         self.rooms: dict[str, Room] = {}
         self.peers: dict[str, Peer] = {}

@@ -10,6 +10,7 @@ import hmac
 import json
 import logging
 import random
+import ssl
 import time
 import uuid
 from collections import deque
@@ -70,10 +71,11 @@ class Reporter:
     """Delivers reports one after the other. A report is tried for five minutes with growing pauses; the
     queue holds 1000, and then drops the oldest, since web can ask for the present state at any time."""
 
-    def __init__(self, *, url: str, secret: str, node: str) -> None:
+    def __init__(self, *, url: str, secret: str, node: str, certificate: str = "") -> None:
         self._url = url
         self._secret = secret
         self._node = node
+        self._certificate = certificate
         self._queue: deque[_Report] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -134,7 +136,9 @@ class Reporter:
 
     async def _run(self) -> None:
         timeout = aiohttp.ClientTimeout(total=_REQUEST_TIMEOUT_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout) as client:
+        # A certificate that web made for itself is trusted by its file; any other by the system's authorities.
+        trusted = ssl.create_default_context(cafile=self._certificate) if self._certificate else True
+        async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(ssl=trusted)) as client:
             while True:
                 while self._queue:
                     await self._deliver(client, self._queue[0])

@@ -52,7 +52,7 @@ class Command(BaseCommand):
         if settings.DEMO:
             call_command("demo", verbosity=0)
         environment = _environment(host, port)
-        for command in (_web_command(host, port), [sys.executable, "manage.py", "runmedia"]):
+        for command in (_web_command(host, port, environment), [sys.executable, "manage.py", "runmedia"]):
             children.append(subprocess.Popen(command, env=environment))  # noqa: S603 - our own two commands
         self._announce(host, port, children)
         _wait(children)
@@ -116,7 +116,7 @@ def _environment(host: str, port: int) -> dict[str, str]:
     return environment
 
 
-def _web_command(host: str, port: int) -> list[str]:
+def _web_command(host: str, port: int, environment: dict[str, str]) -> list[str]:
     command = [sys.executable, "-m", "uvicorn", "livestream.asgi:application", "--host", host, "--port", str(port)]
     command += ["--ws", "websockets-sansio", "--ws-max-size", "2097152", "--ws-per-message-deflate", "false"]
     command += ["--ws-ping-interval", "20", "--ws-ping-timeout", "20", "--lifespan", "on"]
@@ -124,6 +124,8 @@ def _web_command(host: str, port: int) -> list[str]:
     if settings.HTTPS:
         certificate, key = self_signed_certificate(Path(settings.DATA_DIR) / "tls", names=_names(host))
         command += ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(key)]
+        # The media node reports over the same TLS, and knows this certificate from nobody else.
+        environment.setdefault("MEDIA_WEBHOOK_CERTIFICATE", str(certificate))
     return command
 
 
