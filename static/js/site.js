@@ -7,7 +7,7 @@ import { paintAvatars } from "./avatars.js";
 import { paintTimes } from "./format.js";
 
 const THEMES = ["auto", "light", "dark"];
-const THEME_ICON = { auto: "spark", light: "sun", dark: "moon" };
+const THEME_ICON = { auto: "contrast", light: "sun", dark: "moon" };
 const THEME_WORDS = { auto: "as the system", light: "light", dark: "dark" };
 
 function themeSwitch() {
