@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from livestream.realtime import runtime
-from streams.models import ProviderDelivery
+from streams.services.deliveries import deliveries_forget
 from streams.services.media import media_reconcile
 from streams.services.sweeps import lease_release, lease_take, sessions_expire
 
@@ -37,5 +37,5 @@ def janitor_tick(holder: str) -> bool:
         return False
     media_reconcile(now=now)
     sessions_expire(now=now)
-    ProviderDelivery.objects.filter(received_at__lt=now - KEEP_DELIVERIES).delete()
+    deliveries_forget(received_before=now - KEEP_DELIVERIES)
     return True

@@ -27,6 +27,12 @@ def delivery_accept(
     return made
 
 
+def deliveries_forget(*, received_before: datetime) -> int:
+    """Drop what nobody will deliver again; how many."""
+    forgotten, _ = ProviderDelivery.objects.filter(received_at__lt=received_before).delete()
+    return forgotten
+
+
 def builtin_report_apply(*, report: dict[str, Any]) -> None:
     """What the media node reports changes who is there. Reports about other people and kinds change nothing yet."""
     kind = report.get("type")

@@ -1,0 +1,328 @@
+"""The direction in which the code depends on itself, read from its imports and calls (see docs/architecture.md)."""
+
+import ast
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("livestream", "accounts", "streams", "chat", "tokens")
+# Only these modules compose the apps, and may import upward.
+COMPOSITION = {"livestream.settings", "livestream.urls", "livestream.routing", "livestream.asgi"}
+# kernel <- accounts <- streams <- chat, tokens
+MAY_IMPORT = {
+    "livestream": {"livestream"},
+    "accounts": {"livestream", "accounts"},
+    "streams": {"livestream", "accounts", "streams"},
+    "chat": {"livestream", "accounts", "streams", "chat"},
+    "tokens": {"livestream", "accounts", "streams", "tokens"},
+}
+EDGE_NAMES = {
+    "admin",
+    "api",
+    "consumers",
+    "janitor",
+    "management",
+    "media_proxy",
+    "operations",
+    "pages",
+    "webhooks",
+    "views",
+}
+SERVICE_NAMES = {"services", "posting", "writer"}
+QUERYSET_WRITES = {
+    "create",
+    "bulk_create",
+    "bulk_update",
+    "update",
+    "delete",
+    "save",
+    "get_or_create",
+    "update_or_create",
+}
+FILE_ALARM, FUNCTION_ALARM = 400, 40
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name: `module` is what is imported from, `line` where."""
+
+    module: str
+    name: str
+    line: int
+
+    @property
+    def full(self) -> str:
+        return f"{self.module}.{self.name}" if self.name else self.module
+
+
+@dataclass(frozen=True)
+class Module:
+    """One of our modules."""
+
+    name: str
+    path: Path
+    tree: ast.Module
+
+    @property
+    def package(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def parts(self) -> set[str]:
+        return set(self.name.split(".")[1:])
+
+    @property
+    def is_edge(self) -> bool:
+        return bool(self.parts & EDGE_NAMES) and not self.name.startswith("streams.media.")
+
+    @property
+    def is_service(self) -> bool:
+        return bool(self.parts & SERVICE_NAMES)
+
+    def imports(self) -> list[Import]:
+        found = []
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                found += [Import(alias.name, "", node.lineno) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{self.name}:{node.lineno} imports relatively"
+                found += [Import(node.module or "", alias.name, node.lineno) for alias in node.names]
+        return found
+
+    def calls(self) -> list[tuple[str, ast.Call]]:
+        """Every call, by the last part of what is called."""
+        found = []
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                found.append((name, node))
+        return found
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    """All our modules but migrations."""
+    found = []
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if "migrations" in path.parts:
+                continue
+            dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            found.append(Module(dotted.removesuffix(".__init__"), path, ast.parse(path.read_text())))
+    return tuple(found)
+
+
+def places(wrong):
+    """The violations as lines to read."""
+    return "\n".join(sorted(wrong))
+
+
+def test_there_is_something_to_read():
+    assert len(modules()) > 60
+
+
+def test_apps_import_only_what_stands_below_them():
+    wrong = [
+        f"{module.name}:{found.line} imports {found.full}"
+        for module in modules()
+        if module.name not in COMPOSITION
+        for found in module.imports()
+        if found.module.partition(".")[0] in PACKAGES
+        and found.module.partition(".")[0] not in MAY_IMPORT[module.package]
+    ]
+
+    assert not wrong, places(wrong)
+
+
+def test_services_know_no_edge_and_no_transport():
+    forbidden = ("rest_framework", "channels", "django.http", "daphne", "uvicorn")
+    wrong = [
+        f"{module.name}:{found.line} imports {found.full}"
+        for module in modules()
+        if module.is_service
+        for found in module.imports()
+        if found.full.startswith(tuple(f"{name}." for name in forbidden))
+        or found.module in forbidden
+        or (found.module.partition(".")[0] in PACKAGES and set(found.full.split(".")[1:]) & EDGE_NAMES)
+    ]
+
+    assert not wrong, places(wrong)
+
+
+def test_edges_write_no_model():
+    """Django's admin changes what its forms describe; everything else goes through a service."""
+    wrong = [
+        f"{module.name}:{call.lineno} calls .{name}()"
+        for module in modules()
+        if module.is_edge and "admin" not in module.parts
+        for name, call in module.calls()
+        if name in QUERYSET_WRITES and isinstance(call.func, ast.Attribute) and _is_of_a_manager(call.func.value)
+    ]
+
+    assert not wrong, places(wrong)
+
+
+def _is_of_a_manager(node: ast.expr) -> bool:
+    """Whether an expression begins at `Model.objects`."""
+    while True:
+        if isinstance(node, ast.Attribute):
+            if node.attr == "objects":
+                return True
+            node = node.value
+        elif isinstance(node, ast.Call):
+            node = node.func
+        else:
+            return False
+
+
+def _callers(*names):
+    """Who calls one of these; the media plane, which publishes tracks, aside."""
+    return {
+        module.name
+        for module in modules()
+        if not module.name.startswith("streams.media.")
+        for name, _ in module.calls()
+        if name in names
+    }
+
+
+def test_only_services_publish():
+    known = {module.name for module in modules() if module.is_service}
+    callers = _callers("publish", "close_room", "close_user")
+
+    assert callers, "nobody publishes at all"
+    assert callers <= known, callers - known
+
+
+def test_one_module_alone_sends_to_the_layer():
+    assert _callers("group_send") == {"livestream.realtime.fanout"}
+
+
+def test_one_module_alone_names_the_groups():
+    wrong = [
+        f"{module.name}:{node.lineno}"
+        for module in modules()
+        if module.name != "livestream.realtime.groups"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.JoinedStr)
+        and isinstance(node.values[0], ast.Constant)
+        and str(node.values[0].value).startswith(("room.", "desk.", "person.", "user."))
+    ]
+
+    assert not wrong, places(wrong)
+
+
+def test_one_module_alone_changes_the_state_of_a_session():
+    """`state` is set nowhere but in the compare-and-swap of the lifecycle."""
+    wrong = [
+        f"{module.name}:{call.lineno}"
+        for module in modules()
+        if module.name != "streams.services.sessions"
+        for name, call in module.calls()
+        if name == "update" and any(keyword.arg in ("state", "version") for keyword in call.keywords)
+    ]
+
+    assert not wrong, places(wrong)
+
+
+@pytest.mark.parametrize("package", ["streams.providers", "streams.media"])
+def test_providers_and_the_media_plane_know_no_model(package):
+    forbidden = ("django.db", "streams.models", "streams.services", "streams.selectors", "accounts", "chat", "tokens")
+    allowed_django = {"django.conf", "django.utils.module_loading"} if package == "streams.providers" else set()
+    wrong = [
+        f"{module.name}:{found.line} imports {found.full}"
+        for module in modules()
+        if f"{module.name}.".startswith(f"{package}.")
+        for found in module.imports()
+        if found.full.startswith(forbidden)
+        or (found.module.partition(".")[0] == "django" and found.module not in allowed_django)
+    ]
+
+    assert not wrong, places(wrong)
+
+
+def test_chat_and_tokens_do_not_know_each_other():
+    wrong = [
+        f"{module.name}:{found.line}"
+        for module in modules()
+        for found in module.imports()
+        if {module.package, found.module.partition(".")[0]} == {"chat", "tokens"}
+    ]
+
+    assert not wrong, places(wrong)
+
+
+def test_nothing_is_printed():
+    wrong = [f"{module.name}:{call.lineno}" for module in modules() for name, call in module.calls() if name == "print"]
+
+    assert not wrong, places(wrong)
+
+
+def test_no_module_is_a_drawer_for_odds_and_ends():
+    drawers = {"utils", "util", "helpers", "common", "misc", "core", "tools"}
+
+    assert not [module.name for module in modules() if set(module.name.split(".")) & drawers]
+
+
+def test_packages_export_nothing():
+    wrong = [module.name for module in modules() if module.path.name == "__init__.py" and module.tree.body]
+
+    assert not wrong, places(wrong)
+
+
+def test_who_acts_is_always_given_by_name():
+    wrong = [
+        f"{module.name}.{node.name}"
+        for module in modules()
+        if module.is_service
+        for node in module.tree.body
+        if isinstance(node, ast.FunctionDef)
+        and "actor" in {argument.arg for argument in [*node.args.args, *node.args.kwonlyargs]}
+        and not node.name.startswith("_")
+        and node.args.args
+    ]
+
+    assert not wrong, places(wrong)
+
+
+def test_everything_public_says_what_it_promises():
+    wrong = [
+        f"{module.name}.{node.name}"
+        for module in modules()
+        if not module.name.startswith(("streams.media.", "streams.management."))
+        for node in module.tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+    ]
+
+    assert not wrong, places(wrong)
+
+
+def test_sizes_are_worth_a_look(record_property):
+    """A reason to talk, not a gate: what has grown past the alarms is in the report's properties."""
+    for module in modules():
+        length = len(module.path.read_text().splitlines())
+        if length > FILE_ALARM:
+            record_property("long file", f"{module.name}: {length} lines")
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                size = (node.end_lineno or node.lineno) - node.lineno + 1
+                if size > FUNCTION_ALARM:
+                    record_property("long function", f"{module.name}.{node.name}: {size} lines")
+
+
+# ---- The rules themselves are shown to notice ----------------------------------------------------------------------
+
+
+def test_a_planted_violation_is_noticed():
+    tree = ast.parse("from rest_framework import views\nStreamSession.objects.filter(pk=1).update(state='ended')\n")
+    planted = Module("streams.services.planted", ROOT / "planted.py", tree)
+
+    assert [found.module for found in planted.imports()] == ["rest_framework"]
+    (update,) = [call for name, call in planted.calls() if name == "update"]
+    assert _is_of_a_manager(update.func.value)
+    assert planted.is_service
