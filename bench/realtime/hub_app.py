@@ -1,0 +1,114 @@
+"""Fan-out alone: the product's sockets, sign-in, hub and channel layer, with an operation that stores nothing.
+
+What the other contestants do, and no more: a message comes in and goes out to everybody in the room. There is no
+snapshot, no presence, no rate limit and no database behind it; `product_app` measures those too.
+
+BENCH_ALONE=1 takes the hub's coalescing away: every message is a frame of its own, as the other contestants send it.
+"""
+
+import gc
+import os
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "livestream.settings")
+django.setup()
+
+# The sockets need the apps, which the line above loads.
+from channels.routing import URLRouter  # noqa: E402
+from django.urls import path  # noqa: E402
+from rest_framework.serializers import Serializer  # noqa: E402
+
+from accounts.socket_auth import SocketAuthentication  # noqa: E402
+from bench.realtime import tickets  # noqa: E402
+from livestream.actors import Actor  # noqa: E402
+from livestream.identifiers import connection_name  # noqa: E402
+from livestream.ratelimit import TokenBucket  # noqa: E402
+from livestream.realtime import fanout, runtime  # noqa: E402
+from livestream.realtime.consumer import CommandConsumer, Operation  # noqa: E402
+from livestream.realtime.groups import room_group  # noqa: E402
+from livestream.realtime.hub import Group, Hub, Member  # noqa: E402
+from livestream.realtime.protocol import encode  # noqa: E402
+
+PEOPLE = UUID(int=1)
+_seqs: Counter[UUID] = Counter()
+
+
+async def publish(session_id: UUID, *, text: str) -> dict[str, Any]:
+    """Tell everybody in the room, by the way that services take: through the layer, even to this process."""
+    _seqs[session_id] += 1
+    seq, now = _seqs[session_id], datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    fanout.send_event(session_id, {"type": "bench.message", "seq": seq, "ts": now, "data": {"text": text}})
+    return {"seq": seq}
+
+
+def _deliver_alone(self: Hub, name: str, entry: Group, documents: list[tuple[int | None, str]]) -> None:
+    for document in documents:
+        entry.pending = [document]
+        self._flush(entry)
+
+
+if os.environ.get("BENCH_ALONE") == "1":
+    assert Hub._deliver and Hub._flush
+    Hub._deliver = _deliver_alone  # type: ignore[method-assign]
+
+
+class Unchecked(Serializer[Any]):
+    """Takes a text as it is; none of the contestants looks at it."""
+
+    def is_valid(self, *, raise_exception: bool = False) -> bool:
+        self._validated_data, self._errors = {"text": self.initial_data["text"]}, {}
+        return True
+
+
+class FanOutConsumer(CommandConsumer):
+    """A room socket whose only operation is `publish {text}`."""
+
+    operations = {"publish": Operation(run_async=publish, takes=Unchecked)}
+
+    async def opened(self) -> bool:
+        self._bucket = TokenBucket(burst=1_000_000, per_second=1e6)
+        self.context = self.scope["url_route"]["kwargs"]["session_id"]
+        self.member = Member(name=connection_name(), send=self.base_send)
+        await self.base_send({"type": "websocket.accept"})
+        await runtime.current().hub.join(member=self.member, group=room_group(self.context))
+        self.member.write(encode({"type": "snapshot", "data": {}}))
+        return not self.scope.get("actor_error")
+
+    async def closed(self) -> None:
+        runtime.current().hub.leave(member=self.member, group=room_group(self.context))
+
+
+sockets = SocketAuthentication(URLRouter([path("ws/live/<uuid:session_id>/", FanOutConsumer.as_asgi())]))
+
+
+def _person(number: int) -> Actor:
+    name = f"person-{number}"
+    return Actor(user_id=uuid5(PEOPLE, name), username=name, display_name=name)
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Sockets, tickets and the lifespan."""
+    if scope["type"] == "websocket":
+        await sockets(scope, receive, send)
+    elif scope["type"] == "http":
+        await tickets.hand_out(scope, receive, send, person=_person)
+    else:
+        await _lifespan(receive, send)
+
+
+async def _lifespan(receive: Any, send: Any) -> None:
+    while True:
+        event = await receive()
+        if event["type"] == "lifespan.startup":
+            runtime.current()
+            gc.freeze()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await runtime.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,68 @@
+"""The whole product, as `uvicorn livestream.asgi:application` serves it, and tickets for a crowd.
+
+BENCH_CHAT=unlimited lifts the limit of commands for each socket, so that few senders can ask for many writes.
+BENCH_CHAT=orm does so too, and answers `chat.send` with one ChatMessage.objects.create in a transaction of its own.
+"""
+
+import itertools
+import json
+import os
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from livestream.asgi import application as product
+
+# The product's module loads the apps.
+from bench.realtime import tickets  # isort: skip
+from django.db import transaction
+from django.utils import timezone
+
+from chat.models import ChatMessage
+from chat.serializers import MessagePost
+from livestream.actors import Actor
+from livestream.realtime import consumer
+from livestream.realtime.consumer import Operation
+from livestream.routing import LiveConsumer
+from streams.room import Place
+
+CHAT = os.environ.get("BENCH_CHAT", "")
+PEOPLE: list[dict[str, str]] = json.loads(Path(os.environ["BENCH_PEOPLE"]).read_text())
+_seqs = itertools.count(1)
+
+
+def _create(place: Place, *, text: str, client_id: str, **rest: Any) -> dict[str, Any]:
+    """One insert in one transaction. Spared everything else: checks, the room's own sequence, telling others."""
+    with transaction.atomic():
+        message = ChatMessage.objects.create(
+            session_id=place.session_id,
+            seq=next(_seqs),
+            client_id=client_id,
+            user_id=place.actor.user_id,
+            username=place.actor.username,
+            display_name=place.actor.display_name,
+            role="viewer",
+            content=text,
+            created_at=timezone.now(),
+        )
+    return {"id": str(message.pk), "seq": message.seq}
+
+
+if CHAT:
+    assert consumer.BURST and consumer.PER_SECOND
+    consumer.BURST, consumer.PER_SECOND = 1_000_000, 1e6
+if CHAT == "orm":
+    LiveConsumer.operations = {**LiveConsumer.operations, "chat.send": Operation(_create, MessagePost)}
+
+
+def _person(number: int) -> Actor:
+    person = PEOPLE[number]
+    return Actor(user_id=UUID(person["id"]), username=person["username"], display_name=person["username"])
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """The product's own application, beside one address."""
+    if scope["type"] == "http" and scope["path"] == tickets.PATH:
+        await tickets.hand_out(scope, receive, send, person=_person)
+    else:
+        await product(scope, receive, send)

@@ -1,0 +1,299 @@
+"""What is measured. A scenario yields rows for one round: who, what, and the figures of the load client."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from bench.realtime.client import Load, Unavailable
+from bench.realtime.contestants import FIELD, Contestant, Crowd, Product, Running, run_module
+from bench.realtime.servers import NotInstalled, Services
+
+Row = dict[str, Any]
+STORM_P99_MS = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How big and how long."""
+
+    viewers: int = 1000
+    crowd: int = 5000
+    rooms: int = 100
+    warm: float = 2.0
+    seconds: float = 5.0
+    probe_seconds: float = 2.5
+    memory_viewers: int = 1000
+    storm_ceiling: int = 40_000
+
+
+QUICK = Size(
+    viewers=200,
+    crowd=400,
+    rooms=20,
+    warm=0.3,
+    seconds=0.7,
+    probe_seconds=0.5,
+    memory_viewers=200,
+    storm_ceiling=3_000,
+)
+
+
+class Bench:
+    """One run: the services that contestants share, and who could not take part."""
+
+    def __init__(self, *, size: Size, services: Services) -> None:
+        self.size = size
+        self.services = services
+        self.skipped: dict[str, str] = {}
+
+    def contestants(self, *names: str) -> Iterator[Contestant]:
+        """Those that can run here, in order."""
+        for name in names:
+            if name not in self.skipped:
+                yield FIELD[name]
+
+    @contextmanager
+    def running(self, contestant: Contestant, crowd: Crowd, *, processes: int = 1) -> Iterator[Running | None]:
+        """A contestant at work; None, noted with the reason, when something that it needs is not installed."""
+        try:
+            started = contestant.start(self.services, crowd, processes=processes)
+        except (NotInstalled, Unavailable) as error:
+            self.skipped[contestant.name] = str(error)
+            self.say(f"skipped {contestant.name}: {error}")
+            yield None
+            return
+        with started:
+            yield started
+
+    @staticmethod
+    def say(what: str) -> None:
+        """Progress, beside the results."""
+        print(what, file=sys.stderr, flush=True)
+
+
+def _crowd(contestant: Contestant, *, viewers: int, rooms: int = 1, publishers: int = 8) -> Crowd:
+    """Who comes to a contestant: the product knows its publishers, and limits how much one may send."""
+    if contestant.name.startswith("product"):
+        return Crowd(viewers, rooms, min(500, viewers), "publishers")
+    return Crowd(viewers, rooms, publishers)
+
+
+# ---- One room: all that goes through, and twenty messages a second -----------------------------------------------
+
+ROOM = (
+    "hub-fast",
+    "hub-plain",
+    "hub-fast-alone",
+    "hub-plain-alone",
+    "hub-plain-redis",
+    "product-fast",
+    "socketio",
+    "tutorial-uvicorn",
+    "tutorial-daphne",
+)
+
+
+def room(bench: Bench) -> Iterator[Row]:
+    """One room: saturation with a closed window, then 20 messages a second on a schedule."""
+    size = bench.size
+    for contestant in bench.contestants(*ROOM):
+        crowd = _crowd(contestant, viewers=size.viewers)
+        with bench.running(contestant, crowd) as running:
+            if running is None:
+                continue
+            with running.load() as load:
+                figures = load.closed(contestant.window, warm=size.warm, seconds=size.seconds)
+                yield {"contestant": contestant.name, "what": "saturation"} | figures
+        # Afresh: what a flood has left behind is not what a quiet room costs.
+        with bench.running(contestant, crowd) as running:
+            if running is None:
+                continue
+            with running.load() as load:
+                figures = load.open(20, warm=size.warm, seconds=size.seconds)
+                yield {"contestant": contestant.name, "what": "20 a second"} | figures
+
+
+# ---- Many small rooms --------------------------------------------------------------------------------------------
+
+
+def rooms(bench: Bench) -> Iterator[Row]:
+    """Rooms of ten, one message of each in flight: what a message costs when few get it."""
+    size = bench.size
+    for contestant in bench.contestants("hub-fast", "hub-plain", "hub-fast-alone", "socketio", "tutorial-uvicorn"):
+        crowd = Crowd(size.rooms * 10, size.rooms, 1)
+        with bench.running(contestant, crowd) as running:
+            if running is None:
+                continue
+            with running.load() as load:
+                for window, what in ((1, "1 in flight in each room"), (4, "4 in flight in each room")):
+                    if window == 1 or contestant.window > 2:
+                        figures = load.closed(window, warm=size.warm, seconds=size.seconds)
+                        yield {"contestant": contestant.name, "what": what} | figures
+
+
+# ---- A storm of senders ------------------------------------------------------------------------------------------
+
+STORM_FROM = {"hub-fast": 1000, "hub-plain": 1000, "product-fast": 100, "socketio": 40}
+
+
+def storm(bench: Bench) -> Iterator[Row]:
+    """The highest rate of messages into one room at which p99 stays below 100 ms and nothing is lost."""
+    for contestant in bench.contestants(*STORM_FROM):
+        storm = Storm(bench, contestant)
+        best = storm.search()
+        if best is not None:
+            yield {"contestant": contestant.name, "what": "highest rate", "probes": storm.probes} | best
+
+
+class Storm:
+    """The search for the highest rate that one contestant holds."""
+
+    def __init__(self, bench: Bench, contestant: Contestant) -> None:
+        self.bench = bench
+        self.contestant = contestant
+        self.crowd = _crowd(contestant, viewers=bench.size.viewers)
+        self.probes: list[tuple[int, float, int]] = []
+        self._open = ExitStack()
+        self._load: Load | None = None
+
+    def search(self) -> Row | None:
+        """Double until it fails, then halve the gap; the figures of a longer run at what was found."""
+        low, high = 0, min(STORM_FROM[self.contestant.name], self.bench.size.storm_ceiling)
+        try:
+            while low < self.bench.size.storm_ceiling and self._attempt(high):
+                low, high = high, min(high * 2, self.bench.size.storm_ceiling)
+            while high > 4 and (low == 0 or high / low > 1.12):
+                middle = high // 2 if low == 0 else round((low * high) ** 0.5)
+                low, high = (middle, high) if self._attempt(middle) else (low, middle)
+            while low > 1:
+                found = self._attempt(low, seconds=self.bench.size.seconds)
+                if found is not None:
+                    return found
+                low = low * 85 // 100
+            return None
+        finally:
+            self._open.close()
+
+    def _attempt(self, rate: int, *, seconds: float | None = None) -> Row | None:
+        """The figures at a rate when they hold; else None, and a fresh start for the next."""
+        if self._load is None:
+            running = self._open.enter_context(self.bench.running(self.contestant, self.crowd))
+            if running is None:
+                return None
+            self._load = self._open.enter_context(running.load())
+        size = self.bench.size
+        figures = self._load.open(rate, warm=size.warm / 2, seconds=seconds or size.probe_seconds)
+        self.probes.append((rate, figures["p99_ms"], figures["lost"]))
+        if held(figures):
+            return {"rate": rate} | figures
+        self._open.close()
+        self._load = None
+        return None
+
+
+def held(figures: Row) -> bool:
+    """Whether everything arrived, once, in time."""
+    clean = not any(figures[key] for key in ("lost", "doubled", "disordered", "unsent", "closed", "commands_refused"))
+    return clean and figures["samples"] > 0 and figures["p99_ms"] < STORM_P99_MS
+
+
+# ---- A big room over two processes -------------------------------------------------------------------------------
+
+
+def big(bench: Bench) -> Iterator[Row]:
+    """One room over two processes on two cores, which the load client shares: 10 messages a second."""
+    size = bench.size
+    product = "product-postgres" if "product-postgres" not in bench.skipped else "product-redis"
+    for contestant in bench.contestants("hub-fast-redis", product):
+        crowd = _crowd(contestant, viewers=size.crowd)
+        if contestant.name.startswith("product"):
+            crowd = Crowd(size.crowd, 1, 20, "publishers")
+        with bench.running(contestant, crowd, processes=2) as running:
+            if running is None:
+                continue
+            with running.load() as load:
+                figures = load.open(10, warm=size.warm, seconds=max(size.seconds, size.warm * 4), drain=5)
+                connected = {f"connect_{key}": value for key, value in load.connected.items()}
+                yield {"contestant": contestant.name, "what": "10 a second"} | connected | figures
+
+
+# ---- Connecting, and what a socket weighs ------------------------------------------------------------------------
+
+CONNECT = (
+    ("hub-fast", "tickets"),
+    ("hub-fast", "nobody"),
+    ("product-fast", "tickets"),
+    ("product-fast", "cookies"),
+    ("product-fast", "nobody"),
+    ("tutorial-uvicorn", "cookies"),
+    ("tutorial-daphne", "cookies"),
+    ("socketio", "nobody"),
+)
+
+
+def connect(bench: Bench) -> Iterator[Row]:
+    """How fast a crowd comes in, a hundred at a time, and how much memory each socket keeps."""
+    viewers = bench.size.memory_viewers
+    for name, sign_in in CONNECT:
+        for contestant in bench.contestants(name):
+            with bench.running(contestant, Crowd(viewers, 1, 0, sign_in)) as running:
+                if running is None:
+                    continue
+                with running.load() as load:
+                    settled = load.quiet(bench.size.warm)
+                    figures = dict(load.connected)
+                    grown = settled["rss_kb"] - figures["rss_kb_before"]
+                    figures["kb_per_socket"] = grown / figures["counted"] if figures["counted"] else None
+                    yield {"contestant": contestant.name, "what": sign_in, "closed": settled["closed"]} | figures
+
+
+# ---- Writing -----------------------------------------------------------------------------------------------------
+
+WRITE_ROOMS, SENDERS_PER_ROOM = 16, 16
+
+
+def writes(bench: Bench) -> Iterator[Row]:
+    """Chat messages stored and acknowledged, against one insert in one transaction for each."""
+    size = bench.size
+    for names in (("writes-sqlite", "orm-sqlite"), ("writes-postgres", "orm-postgres")):
+        for contestant in bench.contestants(*names):
+            for count in (WRITE_ROOMS, 1):
+                with bench.running(contestant, _writers(count)) as running:
+                    if running is None:
+                        continue
+                    with running.load() as load:
+                        figures = load.acks(4, warm=size.warm, seconds=size.seconds)
+                        yield {"contestant": contestant.name, "what": f"{count} rooms of 16 senders"} | figures
+    yield from _bare_writes(bench)
+
+
+def _writers(count: int) -> Crowd:
+    return Crowd(count * SENDERS_PER_ROOM, count, SENDERS_PER_ROOM, "publishers")
+
+
+def _bare_writes(bench: Bench) -> Iterator[Row]:
+    """The ORM in a loop: no sockets, no server, nothing but the insert."""
+    for name in ("orm-sqlite", "orm-postgres"):
+        for contestant in bench.contestants(name):
+            for threads in (1, 8):
+                assert isinstance(contestant, Product)
+                environment, _ = contestant.prepare(bench.services, _writers(1))
+                arguments = [str(bench.size.seconds), str(threads), environment["BENCH_PEOPLE"]]
+                answer = run_module("bench.realtime.writes", *arguments, environment=environment)
+                yield {
+                    "contestant": name.replace("orm", "orm-loop"),
+                    "what": f"{threads} threads",
+                    "acks_per_second": answer["per_second"],
+                }
+
+
+SCENARIOS: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "room": room,
+    "storm": storm,
+    "rooms": rooms,
+    "connect": connect,
+    "writes": writes,
+    "big": big,
+}
