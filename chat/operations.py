@@ -4,11 +4,15 @@ from typing import Any
 from uuid import UUID
 
 from chat.posting import Post
+from chat.reading import kept_for, note
 from chat.selectors import chat_page
 from chat.serializers import MessagePost, MessageRef, PageOfMessages, ReadPosition
-from chat.services import message_remove, read_mark
+from chat.services import message_remove
 from chat.writer import post_soon
+from livestream.actors import require_signed_in
+from livestream.realtime import runtime
 from livestream.realtime.consumer import Operation
+from livestream.realtime.groups import room_group
 from streams.room import Place
 
 
@@ -24,9 +28,15 @@ def do_delete(place: Place, *, id: UUID) -> dict[str, Any]:
     return {"id": str(removed.pk)}
 
 
-def do_read(place: Place, *, seq: int) -> dict[str, Any]:
-    """Note up to where the reader is."""
-    return {"seq": read_mark(session_id=place.session_id, actor=place.actor, seq=seq)}
+async def do_read(place: Place, *, seq: int) -> dict[str, Any]:
+    """Note up to where the reader is; written a moment later, with everybody else's."""
+    user_id = require_signed_in(place.actor)
+    running = runtime.current()
+    seq = min(seq, running.hub.log_of(room_group(place.session_id)).last or 0)
+    kept = kept_for(running.last_count(place.session_id))
+    if kept:
+        seq = note(session_id=place.session_id, user_id=user_id, seq=seq)
+    return {"seq": seq, "kept": kept}
 
 
 def do_history(place: Place, **page: Any) -> dict[str, Any]:
@@ -37,6 +47,6 @@ def do_history(place: Place, **page: Any) -> dict[str, Any]:
 OPERATIONS: dict[str, Operation[Place]] = {
     "chat.send": Operation(run_async=do_send, takes=MessagePost),
     "chat.delete": Operation(do_delete, MessageRef),
-    "chat.read": Operation(do_read, ReadPosition),
+    "chat.read": Operation(run_async=do_read, takes=ReadPosition),
     "chat.history": Operation(do_history, PageOfMessages),
 }

@@ -7,6 +7,7 @@ from django.urls import path
 
 from accounts.socket_auth import SocketAuthentication
 from chat import operations as chat_operations
+from chat.reading import read_writer, reading_of
 from chat.selectors import chat_page, message_documents
 from chat.writer import chat_writer
 from livestream.realtime import runtime
@@ -22,6 +23,7 @@ from streams.shared_rooms import SharedRooms
 PARTS = RoomParts(
     sections={"messages": lambda session_id, head: chat_page(session_id=session_id, before=head + 1)},
     sources=(message_documents,),
+    personal={"read": reading_of},
 )
 
 
@@ -38,7 +40,10 @@ class LiveConsumer(RoomConsumer):
 
 runtime.configure(
     runtime.Hooks(
-        positions=positions, events=PARTS.events, viewers_changed=viewers_record, background=(janitor, chat_writer)
+        positions=positions,
+        events=PARTS.events,
+        viewers_changed=viewers_record,
+        background=(janitor, chat_writer, read_writer),
     )
 )
 

@@ -168,6 +168,8 @@ REALTIME_FAST_PATH = env.bool("REALTIME_FAST_PATH", default=True)
 REALTIME_MAX_FRAME_BYTES = 16 * 1024
 REALTIME_BEAT_SECONDS = 5.0
 REALTIME_CLOSE_AFTER_END_SECONDS = env.float("CLOSE_AFTER_END_SECONDS", default=60.0)
+# Above this audience nobody's position in the chat is kept.
+READ_MARKERS_MAX_AUDIENCE = env.int("READ_MARKERS_MAX_AUDIENCE", default=500)
 PRESENCE_LEASE_SECONDS = 30
 
 # ---- Accounts ----------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from livestream.realtime.hub import Member
 from livestream.realtime.protocol import CloseCode, encode
 from livestream.realtime.runtime import in_database
 from streams.permissions import NOBODY, ON_STAGE, Standing, require_view_as
-from streams.room import Place, SharedRoom, me_payload, room_admit
+from streams.room import Admission, Place, SharedRoom, me_payload, room_admit
 from streams.shared_rooms import SharedRooms
 from streams.state import OVER
 
@@ -72,7 +72,8 @@ class RoomConsumer(CommandConsumer):
         place: Place = self.context
         await self._join(room_group(place.session_id))
         room = await self.rooms.get(place.session_id)
-        standing = await self._admit(place, room)
+        admission = await admitted(self.rooms, place, room)
+        standing = admission.standing
         for group in self._audiences(place, standing):
             await self._join(group)
         over = room.session.state in OVER
@@ -84,7 +85,7 @@ class RoomConsumer(CommandConsumer):
                 counted=standing.role not in ON_STAGE,
             )
         viewers = await self._runtime.viewers(place.session_id)
-        await self._greet(room, standing, viewers)
+        await self._greet(room, admission, viewers)
         if over:
             self.close_later(
                 code=CloseCode.SESSION_ENDED,
@@ -97,13 +98,6 @@ class RoomConsumer(CommandConsumer):
         await self._runtime.hub.join(member=self.member, group=group)
 
     @staticmethod
-    async def _admit(place: Place, room: SharedRoom) -> Standing:
-        if place.actor.user_id is None:
-            require_view_as(standing=NOBODY, actor=place.actor, session=room.session)
-            return NOBODY
-        return await in_database(room_admit, place, room.session)
-
-    @staticmethod
     def _audiences(place: Place, standing: Standing) -> list[str]:
         groups = []
         if place.actor.user_id is not None:
@@ -112,24 +106,28 @@ class RoomConsumer(CommandConsumer):
             groups.append(desk_group(place.session_id))
         return groups
 
-    async def _greet(self, room: SharedRoom, standing: Standing, viewers: int) -> None:
+    async def _greet(self, room: SharedRoom, admission: Admission, viewers: int) -> None:
         position = self._position()
         missed = None
         if position is not None:
             missed = await self.rooms.missed(room, epoch=position[0], after=position[1])
+        log = self.rooms.log(room.session.pk)
         if missed is not None and position is not None:
+            self._runtime.hub.settle(room_group(room.session.pk))
+            missed = log.since(position[1]) or []
             head = encode({"recovered": True, "epoch": room.epoch, "seq": position[1] + len(missed)})
             events = ",".join(missed)
             self.member.write(f'{{"type":"resumed","data":{head[:-1]},"events":[{events}]}}}}')
             self.member.release([])
             return
         room = await self.rooms.get(room.session.pk)
-        text = snapshot_text(room, actor=self.context.actor, standing=standing, viewers=viewers)
+        text = snapshot_text(room, actor=self.context.actor, admission=admission, viewers=viewers)
         if position is not None:
             lost = {"recovered": False, "epoch": room.epoch, "seq": room.seq, "events": []}
             text = encode({"type": "resumed", "data": lost}) + "\n" + text
+        self._runtime.hub.settle(room_group(room.session.pk))
         self.member.write(text)
-        self.member.release(self.rooms.log(room.session.pk).since(room.seq) or [])
+        self.member.release(log.since(room.seq) or [])
 
     def _position(self) -> tuple[str, int] | None:
         """Where the client says it was; an impossible position stays one, and is answered with a snapshot."""
@@ -165,21 +163,28 @@ class RoomConsumer(CommandConsumer):
             await self._runtime.exit(session_id=self.context.session_id, connection=self.member.name)
 
 
-def snapshot_text(room: SharedRoom, *, actor: Actor, standing: Standing, viewers: int) -> str:
+async def admitted(rooms: SharedRooms, place: Place, room: SharedRoom) -> Admission:
+    """Let somebody into a room that was read already. Nobody in particular costs no query."""
+    if place.actor.user_id is not None:
+        return await in_database(room_admit, place, room.session, rooms.parts)
+    require_view_as(standing=NOBODY, actor=place.actor, session=room.session)
+    return Admission(NOBODY)
+
+
+def snapshot_text(room: SharedRoom, *, actor: Actor, admission: Admission, viewers: int) -> str:
     """The snapshot document: the shared part as it was encoded once, and what is the owner's own."""
-    me = encode(me_payload(actor=actor, standing=standing, session=room.session))
+    me = encode(me_payload(actor=actor, admission=admission, session=room.session))
     return f'{{"type":"snapshot","data":{{{room.inner},"me":{me},"viewers":{viewers}}}}}'
 
 
 async def do_sync(rooms: SharedRooms, place: Place, *, epoch: str, after: int) -> dict[str, Any]:
     """All that was missed since a position, or a fresh snapshot; never a part."""
     room = await rooms.get(place.session_id)
-    standing = await in_database(room_admit, place, room.session) if place.actor.user_id else NOBODY
-    require_view_as(standing=standing, actor=place.actor, session=room.session)
+    admission = await admitted(rooms, place, room)
     missed = await rooms.missed(room, epoch=epoch, after=after)
     if missed is not None:
         events = [json.loads(text) for text in missed]
         return {"recovered": True, "epoch": room.epoch, "seq": after + len(events), "events": events}
-    me = me_payload(actor=place.actor, standing=standing, session=room.session)
+    me = me_payload(actor=place.actor, admission=admission, session=room.session)
     snapshot = room.common | {"me": me, "viewers": await runtime.current().viewers(UUID(str(place.session_id)))}
     return {"recovered": False, "epoch": room.epoch, "seq": room.seq, "snapshot": snapshot}

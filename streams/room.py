@@ -29,10 +29,11 @@ Section = Callable[[UUID, int], Any]
 
 @dataclass(frozen=True)
 class RoomParts:
-    """What other apps add to a room: sections of the snapshot, and sources of durable events."""
+    """What other apps add to a room: sections of the snapshot, sources of durable events, and what `me` holds."""
 
     sections: dict[str, Section] = field(default_factory=dict)
     sources: tuple[EventSource, ...] = ()
+    personal: dict[str, Callable[[UUID, UUID], Any]] = field(default_factory=dict)
 
     def events(self, session_id: UUID, after: int, up_to: int) -> list[dict[str, Any]]:
         """All durable events of a stretch of the room's sequence, in order."""
@@ -77,8 +78,24 @@ def room_load(session_id: UUID, parts: RoomParts) -> SharedRoom:
     return SharedRoom(session=session, common=common, inner=encode(common)[1:-1])
 
 
-def room_admit(place: Place, session: StreamSession) -> Standing:
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Somebody was let in: as what, and what is theirs alone."""
+
+    standing: Standing
+    personal: dict[str, Any] = field(default_factory=dict)
+
+
+def room_admit(place: Place, session: StreamSession, parts: RoomParts) -> Admission:
     """Let somebody in, as a participant when signed in. Raises the domain's errors for who may not."""
+    standing = _standing(place, session)
+    if place.actor.user_id is None:
+        return Admission(standing)
+    user_id = place.actor.user_id
+    return Admission(standing, {name: read(session.pk, user_id) for name, read in parts.personal.items()})
+
+
+def _standing(place: Place, session: StreamSession) -> Standing:
     standing = standing_of(actor=place.actor, session_id=session.pk)
     require_view_as(standing=standing, actor=place.actor, session=session)
     newcomer = place.actor.user_id is not None and standing.status != ParticipantStatus.ACTIVE
@@ -94,8 +111,9 @@ def recent_events(session_id: UUID, parts: RoomParts) -> tuple[int, list[dict[st
     return head, parts.events(session_id, max(0, head - RESUME_LIMIT), head)
 
 
-def me_payload(*, actor: Actor, standing: Standing, session: StreamSession) -> dict[str, Any]:
+def me_payload(*, actor: Actor, admission: Admission, session: StreamSession) -> dict[str, Any]:
     """Who the socket's owner is in this room, and what they may do."""
+    standing = admission.standing
     signed_in = actor.user_id is not None
     open_ = session.state not in OVER
     chat_on = session.settings.enable_chat or standing.can_moderate
@@ -110,4 +128,5 @@ def me_payload(*, actor: Actor, standing: Standing, session: StreamSession) -> d
             "control": signed_in and standing.is_host,
             "publish": signed_in and open_ and standing.can_publish,
         },
+        **admission.personal,
     }

@@ -38,7 +38,7 @@ class SharedRooms:
     """The rooms of one process. Used from its event loop, by sockets that have joined the room's group before."""
 
     def __init__(self, parts: RoomParts) -> None:
-        self._parts = parts
+        self.parts = parts
         self._rooms: dict[UUID, Loaded] = {}
         self._running: dict[tuple[str, UUID], asyncio.Future[Any]] = {}
 
@@ -67,7 +67,7 @@ class SharedRooms:
     async def _load(self, session_id: UUID) -> SharedRoom:
         log = self.log(session_id)
         announced = log.announced
-        room = await runtime.in_database(room_load, session_id, self._parts)
+        room = await runtime.in_database(room_load, session_id, self.parts)
         log.start(room.seq)
         if len(self._rooms) > FORGET_ABOVE:
             self._rooms.clear()
@@ -86,7 +86,7 @@ class SharedRooms:
         return texts if texts is not None and len(texts) <= RESUME_LIMIT else None
 
     async def _prime(self, session_id: UUID) -> None:
-        head, documents = await runtime.in_database(recent_events, session_id, self._parts)
+        head, documents = await runtime.in_database(recent_events, session_id, self.parts)
         encoded = [(document["seq"], encode(document)) for document in documents]
         self.log(session_id).prime(encoded, head)
 

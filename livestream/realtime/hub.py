@@ -258,6 +258,12 @@ class Hub:
         if entry is not None:
             self._add(group, entry, [(None, text)])
 
+    def settle(self, group: str) -> None:
+        """Write now what waits for the next tick, so that the log and the sockets stand at the same event."""
+        entry = self._groups.get(group)
+        if entry is not None and entry.pending:
+            self._flush(entry)
+
     def log_of(self, group: str) -> RoomLog:
         """The group's log; of a group without sockets, an empty one."""
         entry = self._groups.get(group)

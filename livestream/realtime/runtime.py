@@ -135,6 +135,11 @@ class Runtime:
         """How many different people watch, in all processes."""
         return len(await self.presence.people(room=session_id.hex))
 
+    def last_count(self, session_id: UUID) -> int:
+        """How many watched at the last tick, as far as this process knows."""
+        room = self._rooms.get(session_id)
+        return (room.told or 0) if room is not None else 0
+
     def enter_for(self, *, session_id: UUID, person: str, seconds: float) -> None:
         """Somebody watches without a socket: count them for a while."""
         room = self._rooms.setdefault(session_id, Presences())

@@ -46,6 +46,7 @@ async def test_a_signed_in_viewer_is_greeted_with_the_whole_room(live):
         "display_name": "Ben",
         "role": "viewer",
         "can": {"chat": True, "moderate": False, "control": False, "publish": False},
+        "read": {"seq": 0, "unread": 0},
     }
     assert [(row["user"]["id"], row["role"]) for row in snapshot["participants"]] == [(ada.id, "host")]
 
@@ -256,11 +257,23 @@ async def test_a_history_page_is_asked_for_by_number(live):
     assert refused == ["invalid"] * 3
 
 
-async def test_a_read_position_is_kept(live):
+async def test_a_read_position_never_goes_back_nor_past_the_end(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
     async with live.watching(show, ben) as socket:
         assert [(await socket.command("chat.read", seq=seq)).data["seq"] for seq in (1, 0, 999)] == [1, 1, 1]
+
+
+async def test_who_comes_back_is_told_how_much_is_unread(live):
+    ada, ben = live.person("ada"), live.person("ben")
+    show = live.show(ada)
+    numbers = [ada.post(f"sessions/{show}/messages/", {"text": "x", "client_id": f"{n}"}).data["seq"] for n in range(3)]
+    async with live.watching(show, ben) as socket:
+        assert socket.snapshot["me"]["read"] == {"seq": 0, "unread": 3}
+        await socket.command("chat.read", seq=numbers[1])
+
+    async with live.watching(show, ben) as socket:
+        assert socket.snapshot["me"]["read"] == {"seq": numbers[1], "unread": 1}
 
 
 # ---- Resuming ----------------------------------------------------------------------------------------------------
