@@ -1,0 +1,87 @@
+"""Up to where everybody has read: noted in memory, written together every few seconds, off in very large rooms."""
+
+import asyncio
+import logging
+from uuid import UUID
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from chat.models import ChatMessage, ReadMarker
+from livestream.realtime import runtime
+from streams.models import StreamSession
+
+FLUSH_SECONDS = 2.0
+UNREAD_LIMIT = 100
+
+logger = logging.getLogger(__name__)
+Marks = dict[tuple[UUID, UUID], int]
+
+_noted: Marks = {}
+
+
+def note(*, session_id: UUID, user_id: UUID, seq: int) -> int:
+    """Remember a position until the next flush; it never goes back. From the event loop. The position that holds."""
+    key = session_id, user_id
+    _noted[key] = max(seq, _noted.get(key, 0))
+    return _noted[key]
+
+
+def kept_for(audience: int) -> bool:
+    """Whether positions are kept in a room of this size. In a crowd nobody reads everything, and all of them write."""
+    return audience <= settings.READ_MARKERS_MAX_AUDIENCE
+
+
+async def read_writer() -> None:
+    """Write what was noted, until cancelled; what could not be written is tried again."""
+    try:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await _flush()
+    finally:
+        await asyncio.shield(_flush())
+
+
+async def _flush() -> None:
+    if not _noted:
+        return
+    marks = dict(_noted)
+    _noted.clear()
+    try:
+        await runtime.in_database(reads_write, marks)
+    except DatabaseError as error:
+        logger.warning("read positions not written count=%d error=%s", len(marks), type(error).__name__)
+        for (session_id, user_id), seq in marks.items():
+            note(session_id=session_id, user_id=user_id, seq=seq)
+
+
+def reads_write(marks: Marks) -> None:
+    """Write many positions in one statement; none goes back, or past its room's last number."""
+    heads = dict(
+        StreamSession.objects.filter(pk__in={session_id for session_id, _ in marks}).values_list("pk", "head_seq")
+    )
+    convert = ReadMarker._meta.get_field("user").target_field.get_db_prep_value
+    rows = [
+        [convert(session_id, connection), convert(user_id, connection), min(seq, heads[session_id])]
+        for (session_id, user_id), seq in sorted(marks.items())
+        if session_id in heads
+    ]
+    if not rows:
+        return
+    values = ", ".join(["(%s, %s, %s)"] * len(rows))
+    statement = (
+        f"INSERT INTO chat_readmarker (session_id, user_id, seq) VALUES {values}"  # noqa: S608 - placeholders only
+        " ON CONFLICT (session_id, user_id) DO UPDATE SET seq = excluded.seq"
+        " WHERE excluded.seq > chat_readmarker.seq"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [value for row in rows for value in row])
+
+
+def reading_of(session_id: UUID, user_id: UUID) -> dict[str, int]:
+    """Up to where a person has read, and how many messages came after that (at most UNREAD_LIMIT are counted)."""
+    stored = ReadMarker.objects.filter(session_id=session_id, user_id=user_id).values_list("seq", flat=True).first()
+    seq = max(stored or 0, _noted.get((session_id, user_id), 0))
+    newer = ChatMessage.objects.filter(session_id=session_id, seq__gt=seq, removed_at__isnull=True)
+    return {"seq": seq, "unread": newer.exclude(user_id=user_id)[:UNREAD_LIMIT].count()}
