@@ -1,0 +1,143 @@
+"""A room as a client keeps it, a plain model of a session's life, and ways to make history."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from chat.models import ChatMessage
+from chat.posting import message_post
+from chat.selectors import chat_page, message_documents
+from chat.services import message_remove
+from livestream.actors import actor_of
+from livestream.errors import DomainError
+from streams.room import RoomParts, room_load
+from streams.selectors import session_get
+from streams.services.sessions import session_pause, session_resume, session_start, session_update
+from tests.cast import make_show, make_user
+
+PARTS = RoomParts(
+    sections={"messages": lambda session_id, head: chat_page(session_id=session_id, before=head + 1)},
+    sources=(message_documents,),
+)
+# What no event tells: these are told on a tick, or by the clock.
+VOLATILE = {"viewer_count", "peak_viewers", "total_viewers", "duration_seconds", "host_present"}
+
+NEXT = {
+    "initializing": {"start": "active", "end": "ended"},
+    "active": {"pause": "paused", "end": "ended"},
+    "paused": {"resume": "active", "end": "ended"},
+    "error": {"end": "ended"},
+    "ended": {},
+}
+HOLDS = {"start": "active", "resume": "active", "pause": "paused", "end": "ended"}
+
+
+@dataclass
+class LifeModel:
+    """What a session's state must be, said as plainly as possible."""
+
+    state: str = "initializing"
+    moves: list[tuple[str, str]] = field(default_factory=list)
+
+    def take(self, step: str) -> str:
+        """'moved', 'held' or 'refused'."""
+        if HOLDS[step] == self.state:
+            return "held"
+        after = NEXT[self.state].get(step)
+        if after is None:
+            return "refused"
+        self.moves.append((self.state, after))
+        self.state = after
+        return "moved"
+
+
+@dataclass
+class ClientRoom:
+    """What a client that follows the rules of the protocol knows of a room."""
+
+    epoch: str
+    seq: int
+    session: dict[str, Any]
+    messages: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, snapshot: dict[str, Any]) -> "ClientRoom":
+        """The room as a snapshot has it."""
+        return cls(
+            snapshot["epoch"], snapshot["seq"], dict(snapshot["session"]), [dict(m) for m in snapshot["messages"]]
+        )
+
+    def apply(self, event: dict[str, Any]) -> None:
+        """One durable event; the next one, or a mistake."""
+        assert event["seq"] == self.seq + 1, f"{event['seq']} after {self.seq}"
+        self.seq = event["seq"]
+        match event["type"]:
+            case "chat.message":
+                self.messages.append(dict(event["data"]))
+            case "chat.removed":
+                for message in self.messages:
+                    if message["id"] == event["data"]["id"]:
+                        message |= {"content": "", "removed": True}
+            case "session.changed" | "settings.changed":
+                self.session = dict(event["data"]["session"])
+            case other:
+                raise AssertionError(f"an event of an unknown type: {other}")
+
+    def shown(self) -> tuple[Any, ...]:
+        """All that the client shows and that events tell."""
+        session = {name: value for name, value in self.session.items() if name not in VOLATILE}
+        return self.epoch, self.seq, session, self.messages
+
+
+class History:
+    """A session in which things happen. Keeps a snapshot of every moment."""
+
+    def __init__(self, *, snapshots: bool = True) -> None:
+        self.host = make_user()
+        self.people = [self.host, make_user(), make_user()]
+        self.session = make_show(self.host, state="initializing")
+        self._with_snapshots = snapshots
+        self.snapshots: list[dict[str, Any]] = []
+        self._numbers = iter(range(10_000))
+        self.look()
+
+    def look(self) -> dict[str, Any]:
+        """The snapshot of now."""
+        snapshot = room_load(self.session.pk, PARTS).common
+        if self._with_snapshots:
+            self.snapshots.append(snapshot)
+        return snapshot
+
+    def events(self, after: int = 0) -> list[dict[str, Any]]:
+        """The durable events after a number."""
+        return PARTS.events(self.session.pk, after, session_get(self.session.pk).head_seq)
+
+    def happen(self, what: str, which: int) -> None:
+        """Something happens, or is refused."""
+        host, pk = actor_of(self.host), self.session.pk
+        try:
+            match what:
+                case "say":
+                    person = actor_of(self.people[which % 3])
+                    text, name = f"text {which}", f"c{next(self._numbers)}"
+                    message_post(session_id=pk, actor=person, text=text, client_id=name)
+                case "remove":
+                    messages = list(ChatMessage.objects.filter(session=pk).order_by("seq"))
+                    if messages:
+                        message_remove(message_id=messages[which % len(messages)].pk, actor=host, session_id=pk)
+                case "start":
+                    session_start(session_id=pk, actor=host)
+                case "pause":
+                    session_pause(session_id=pk, actor=host)
+                case "resume":
+                    session_resume(session_id=pk, actor=host)
+                case "title":
+                    session_update(session_id=pk, actor=host, changes={"title": f"title {which}"})
+                case "slow":
+                    session_update(session_id=pk, actor=host, changes={}, settings_changes={"max_guests": which % 21})
+        except DomainError:
+            pass
+        if self._with_snapshots:
+            self.look()
+
+
+HAPPENINGS = ("say", "say", "say", "remove", "start", "pause", "resume", "title", "slow")
