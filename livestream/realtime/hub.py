@@ -163,7 +163,7 @@ class Hub:
                     for name in list(self._groups):
                         await layer.group_add(name, self._channel)
                     self._subscribed.set()
-                self.deliver(await layer.receive(self._channel))
+                self._take(await layer.receive(self._channel))
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # supervised loop
@@ -237,6 +237,14 @@ class Hub:
         except Exception as error:  # as above
             LAYER_FAILURES.labels("unsubscribe").inc()
             logger.warning("layer kept a subscription group=%s error=%r", group, error)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        """Deliver what the layer brought. What another release has shaped otherwise must not end the subscription."""
+        try:
+            self.deliver(message)
+        except (KeyError, TypeError, ValueError) as error:
+            LAYER_FAILURES.labels("shape").inc()
+            logger.warning("layer brought something else group=%r error=%r", message.get("group"), error)
 
     def deliver(self, message: dict[str, Any]) -> None:
         """Give one layer message to the local sockets. Kinds that this release does not know are ignored."""

@@ -1,0 +1,305 @@
+"""The hub, the sender and the layer in one process: what reaches sockets, and what cannot hurt them."""
+
+import asyncio
+import json
+from uuid import uuid4
+
+import pytest
+from channels.layers import channel_layers, get_channel_layer
+
+from livestream.realtime import fanout
+from livestream.realtime.groups import room_group
+from livestream.realtime.hub import BACKLOG_FRAMES, Hub, Member
+from livestream.realtime.protocol import CloseCode
+
+LAYERS = ("memory", "redis")
+
+
+class Wire:
+    """The server's side of a socket: takes what is sent, unless it is told to make the sender wait."""
+
+    def __init__(self):
+        self.sent = []
+        self.free = asyncio.Event()
+        self.free.set()
+        self.gone = False
+
+    async def send(self, event):
+        if self.gone:
+            raise OSError("gone")
+        await self.free.wait()
+        self.sent.append(event)
+
+    @property
+    def documents(self):
+        lines = [line for event in self.sent if event["type"] == "websocket.send" for line in event["text"].split("\n")]
+        return [json.loads(line) for line in lines]
+
+    @property
+    def closed(self):
+        return [(event["code"], event["reason"]) for event in self.sent if event["type"] == "websocket.close"]
+
+
+class Room:
+    """A hub with a running sender, and the stored events that it may read."""
+
+    def __init__(self):
+        self.session_id = uuid4()
+        self.group = room_group(self.session_id)
+        self.stored = []
+        self.reads = []
+        self.hub = Hub(self.read)
+        self.sender = fanout.Sender(self.hub)
+        fanout.bind(self.sender)
+        self.tasks = [asyncio.create_task(self.hub.run()), asyncio.create_task(self.sender.run())]
+
+    async def read(self, group, first, last):
+        self.reads.append((first, last))
+        return [(seq, json.dumps(self.event(seq))) for seq in self.stored if first <= seq <= last]
+
+    @staticmethod
+    def event(seq):
+        return {"type": "chat.message", "seq": seq, "data": {}}
+
+    async def enter(self):
+        wire = Wire()
+        member = Member(name=uuid4().hex, send=wire.send)
+        await self.hub.join(member=member, group=self.group)
+        return member, wire
+
+    def publish(self, seq, group=None):
+        if seq is not None:
+            self.stored.append(seq)
+        document = self.event(seq) if seq is not None else {"type": "host.back", "data": {}}
+        fanout.send_event(self.session_id, document, group)
+
+    async def stop(self):
+        fanout.bind(None)
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+async def until(holds, seconds=5):
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
+def seqs(wire):
+    return [document.get("seq") for document in wire.documents]
+
+
+@pytest.fixture(params=LAYERS)
+async def room(request, settings):
+    if request.param == "redis":
+        url = request.getfixturevalue("redis_server").url
+        backend = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [url]}}
+    else:
+        backend = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    settings.CHANNEL_LAYERS = {"default": backend}
+    channel_layers.backends.clear()
+    running = Room()
+    yield running
+    await running.stop()
+    layer = get_channel_layer()
+    if hasattr(layer, "flush"):
+        await layer.flush()
+    channel_layers.backends.clear()
+
+
+async def test_everybody_in_a_room_gets_the_same_documents_in_order(room):
+    wires = [(await room.enter())[1] for _ in range(3)]
+
+    for seq in range(1, 101):
+        room.publish(seq)
+    await until(lambda: all(len(wire.documents) == 100 for wire in wires))
+
+    assert [seqs(wire) for wire in wires] == [list(range(1, 101))] * 3
+
+
+async def test_what_comes_within_a_tick_travels_in_one_frame(room):
+    _, wire = await room.enter()
+
+    for seq in range(1, 201):
+        room.publish(seq)
+    await until(lambda: len(wire.documents) == 200)
+
+    assert len(wire.sent) < 50
+
+
+async def test_another_room_hears_nothing(room):
+    _, wire = await room.enter()
+
+    fanout.send_event(uuid4(), room.event(1))
+    room.publish(1)
+    await until(lambda: wire.documents)
+
+    assert seqs(wire) == [1]
+
+
+async def test_who_has_left_hears_nothing_and_who_comes_back_hears_again(room):
+    member, wire = await room.enter()
+    other, other_wire = await room.enter()
+    room.hub.leave(member=member, group=room.group)
+    room.publish(1)
+    await until(lambda: other_wire.documents)
+    room.hub.leave(member=other, group=room.group)
+    _, third = await room.enter()
+    room.publish(2)
+    await until(lambda: third.documents)
+
+    assert (seqs(wire), seqs(other_wire), seqs(third)) == ([], [1], [2])
+
+
+async def test_while_a_socket_waits_for_its_snapshot_nothing_is_written(room):
+    member, wire = await room.enter()
+    member.held = []
+    _, other = await room.enter()
+    room.publish(1)
+    room.publish(None)
+    await until(lambda: len(other.documents) == 2)
+
+    assert wire.sent == []
+    member.release([json.dumps(room.event(1))])
+    assert [document["type"] for document in wire.documents] == ["chat.message", "host.back"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "from.the.future", "x": 1},
+        {"type": "websocket.disconnect"},
+        {"type": "hub.frames"},
+        {"type": "hub.frames", "frames": [[1]]},
+        {"type": "hub.frames", "frames": "x"},
+        {"type": "hub.close"},
+        {},
+    ],
+    ids=str,
+)
+async def test_a_message_that_this_release_does_not_know_is_ignored_and_nothing_is_lost(room, message):
+    _, wire = await room.enter()
+
+    await get_channel_layer().group_send(room.group, {"group": room.group, **message})
+    room.publish(1)
+    await until(lambda: wire.documents, seconds=0.8)
+
+    assert (seqs(wire), wire.closed) == ([1], [])
+
+
+async def test_events_that_the_layer_lost_are_read_from_the_database(room):
+    _, wire = await room.enter()
+    room.publish(1)
+    await until(lambda: seqs(wire) == [1])
+    room.stored += [2, 3]
+
+    room.publish(4)
+    await until(lambda: len(wire.documents) == 4)
+
+    assert seqs(wire) == [1, 2, 3, 4]
+    assert room.reads == [(2, 3)]
+
+
+async def test_the_last_event_that_the_layer_lost_is_read_when_somebody_says_where_the_room_is(room):
+    _, wire = await room.enter()
+    room.publish(1)
+    await until(lambda: seqs(wire) == [1])
+    room.stored += [2, 3]
+
+    room.hub.heal(group=room.group, up_to=3)
+    await until(lambda: len(wire.documents) == 3)
+
+    assert seqs(wire) == [1, 2, 3]
+
+
+async def test_an_event_that_comes_twice_is_written_once(room):
+    _, wire = await room.enter()
+    for seq in (1, 1, 2, 1, 2, 3):
+        fanout.send_event(room.session_id, room.event(seq))
+    await until(lambda: 3 in seqs(wire))
+
+    assert seqs(wire) == [1, 2, 3]
+
+
+async def test_a_room_is_closed_after_what_was_said_in_it(room):
+    _, wire = await room.enter()
+    room.publish(1)
+    fanout.send_room_close(room.session_id, CloseCode.SESSION_ENDED, "session ended", 0)
+    await until(lambda: wire.closed)
+
+    assert (seqs(wire), wire.closed) == ([1], [(4410, "session ended")])
+
+
+async def test_a_close_is_written_once_and_nothing_after_it(room):
+    member, wire = await room.enter()
+    member.close(CloseCode.FLOODING, "flooding")
+    member.close(CloseCode.SESSION_ENDED, "session ended")
+    member.write("{}")
+
+    assert [event["type"] for event in wire.sent] == ["websocket.close"]
+    assert wire.closed == [(4429, "flooding")]
+
+
+async def test_a_socket_that_makes_us_wait_gets_everything_once_it_reads(room):
+    _, wire = await room.enter()
+    wire.free.clear()
+    for seq in range(1, 51):
+        room.publish(seq)
+        await asyncio.sleep(0)
+    _, other = await room.enter()
+    room.publish(51)
+    await until(lambda: 51 in seqs(other))
+
+    wire.free.set()
+    await until(lambda: len(wire.documents) == 51)
+
+    assert seqs(wire) == list(range(1, 52))
+
+
+async def test_a_socket_that_never_reads_is_closed_and_keeps_no_one_waiting(room):
+    member, wire = await room.enter()
+    wire.free.clear()
+    for _ in range(BACKLOG_FRAMES + 2):
+        member.write("{}")
+
+    assert member.closing
+    _, other = await room.enter()
+    room.publish(1)
+    await until(lambda: seqs(other) == [1])
+    wire.free.set()
+    await until(lambda: wire.closed)
+    assert wire.closed == [(4001, "too slow")]
+
+
+async def test_a_socket_that_is_gone_disturbs_nobody(room):
+    member, wire = await room.enter()
+    wire.gone = True
+    _, other = await room.enter()
+    room.publish(1)
+    room.publish(2)
+    await until(lambda: len(other.documents) == 2)
+
+    assert member.closing
+
+
+async def test_a_layer_that_refuses_still_lets_this_process_hear(room, settings):
+    _, wire = await room.enter()
+
+    class Broken:
+        async def group_send(self, group, message):
+            raise OSError("away")
+
+    channel_layers.set("default", Broken())
+    room.publish(1)
+    await until(lambda: wire.documents)
+
+    assert seqs(wire) == [1]
+
+
+async def test_every_socket_is_told_to_come_back_when_the_process_goes(room):
+    wires = [(await room.enter())[1] for _ in range(3)]
+
+    room.hub.close_all(CloseCode.RESTARTING, "restarting")
+
+    assert [wire.closed for wire in wires] == [[(4000, "restarting")]] * 3
