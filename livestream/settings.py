@@ -170,7 +170,8 @@ REALTIME_BEAT_SECONDS = 5.0
 REALTIME_CLOSE_AFTER_END_SECONDS = env.float("CLOSE_AFTER_END_SECONDS", default=60.0)
 # Above this audience nobody's position in the chat is kept.
 READ_MARKERS_MAX_AUDIENCE = env.int("READ_MARKERS_MAX_AUDIENCE", default=500)
-PRESENCE_LEASE_SECONDS = 30
+# A socket that stops refreshing its lease, because its process died, is no longer counted after this.
+PRESENCE_LEASE_SECONDS = env.int("PRESENCE_LEASE_SECONDS", default=30)
 
 # ---- Accounts ----------------------------------------------------------------------------------------------------
 
@@ -274,6 +275,8 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = DATA_DIR / "files"
 MEDIA_URL = "/files/"
 # A production image runs collectstatic; a checkout serves straight from the source folders.
+# WhiteNoise streams small files from sync iterators; Django reads them whole for it, and says so each time.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 if not STATIC_ROOT.exists():
     warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 COLLECTED = (STATIC_ROOT / "staticfiles.json").exists() and not DEMO and not DEBUG

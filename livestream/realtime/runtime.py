@@ -26,7 +26,7 @@ from livestream.realtime.protocol import CloseCode, encode
 
 DATABASE_THREADS = 8
 PRESENCE_TICK_SECONDS = 1.0
-LEASE_REFRESH_SECONDS = 10.0
+REFRESHES_PER_LEASE = 3
 VISIT_SECONDS = 90.0
 RESTART_SECONDS = 1.0
 
@@ -185,7 +185,7 @@ class Runtime:
 
     async def _refresh(self) -> None:
         while True:
-            await asyncio.sleep(LEASE_REFRESH_SECONDS)
+            await asyncio.sleep(settings.PRESENCE_LEASE_SECONDS / REFRESHES_PER_LEASE)
             for session_id, room in list(self._rooms.items()):
                 if room.leases:
                     await self.presence.touch(room=session_id.hex, leases=dict(room.leases))

@@ -1,0 +1,73 @@
+"""The cluster that the fault tests share, and the table of what they measured."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import servers
+from tests.faults.cluster import Cluster, cluster_start, cluster_stop
+from tests.faults.storm import FULL
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TABLE = ROOT / "test-artifacts" / "faults.json"
+LEASE_SECONDS = 30 if FULL else 9
+
+_rows: list[dict[str, Any]] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "faults: processes are killed and networks cut; STORM=full runs the full size")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fault rows bear the mark, and have the time that their size needs."""
+    for item in items:
+        if "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.faults)
+            item.add_marker(pytest.mark.timeout(1200 if FULL else 120))
+
+
+@pytest.fixture(scope="session")
+def _cluster() -> Iterator[Cluster]:
+    with tempfile.TemporaryDirectory(prefix="livestream-faults-") as folder:
+        try:
+            running = cluster_start(folder=Path(folder), lease_seconds=LEASE_SECONDS)
+        except servers.NotInstalled as error:
+            pytest.skip(str(error))
+        yield running
+        cluster_stop(running)
+
+
+@pytest.fixture
+def cluster(_cluster: Cluster) -> Iterator[Cluster]:
+    """Two workers on PostgreSQL and Redis, all of them well; mended when the test is over."""
+    yield _cluster
+    _cluster.mend()
+
+
+@pytest.fixture
+def row(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """`row("what happened", key=value, ...)` notes what a row measured."""
+
+    def note(name: str, **measured: Any) -> None:
+        text = " ".join(f"{key}={value}" for key, value in measured.items())
+        print(f"fault row: {name}: {text}")  # noqa: T201 - the row's result
+        _rows.append({"row": name, "test": request.node.name, "size": "full" if FULL else "ci", **measured})
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of the measured rows."""
+    if not _rows:
+        return
+    terminalreporter.section("fault rows")
+    for one in _rows:
+        measured = " ".join(f"{key}={value}" for key, value in one.items() if key not in ("row", "test", "size"))
+        terminalreporter.write_line(f"fault row: {one['row']}: {measured}")
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text(json.dumps(_rows, indent=1) + "\n", encoding="utf-8")
