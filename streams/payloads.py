@@ -1,6 +1,6 @@
 """Sessions and people as primitives, the same over HTTP and over the socket."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from accounts.models import User
@@ -59,6 +59,13 @@ def host_present(session: StreamSession) -> bool:
     return open_ and session.host_lease_at is not None and session.host_lost_at is None
 
 
+def host_lost_until(session: StreamSession) -> datetime | None:
+    """When a live session ends whose host's media is away; None while nothing is amiss."""
+    if session.state != SessionState.ACTIVE or session.host_lost_at is None:
+        return None
+    return session.host_lost_at + timedelta(seconds=session.settings.grace_seconds)
+
+
 def session_payload(session: StreamSession, *, now: datetime) -> dict[str, Any]:
     """A session as everybody sees it who may see it at all. Needs `host` and `settings` loaded."""
     return {
@@ -85,6 +92,7 @@ def session_payload(session: StreamSession, *, now: datetime) -> dict[str, Any]:
         "duration_seconds": duration_seconds(session, now=now),
         "poster_url": poster_url(session),
         "host_present": host_present(session),
+        "host_lost_until": instant(host_lost_until(session)),
         "settings": settings_payload(session.settings),
         "url": f"/live/{session.pk}/",
     }

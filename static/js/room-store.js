@@ -48,7 +48,7 @@ export class RoomStore extends EventTarget {
     this.viewers = data.viewers ?? this.viewers;
     this.participants = data.participants || [];
     this.session = { ...this.session, ...data.session };
-    this.hostLostUntil = data.host_lost_until || null;
+    this.hostLostUntil = data.session.host_lost_until || null;
     for (const what of ["me", "session", "viewers", "host"]) this.#tell(what);
   }
 

@@ -76,6 +76,7 @@ class Session(serializers.Serializer[Any]):
     duration_seconds = serializers.IntegerField()
     poster_url = serializers.CharField(allow_null=True)
     host_present = serializers.BooleanField()
+    host_lost_until = serializers.DateTimeField(allow_null=True)
     settings = Settings()
     url = serializers.CharField()
 

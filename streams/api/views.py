@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
@@ -262,14 +262,15 @@ class PosterView(APIView):
         return [AllowAny() if self.request.method == "GET" else IsAuthenticated()]
 
     @extend_schema(operation_id="session_poster", responses={(200, "image/jpeg"): OpenApiTypes.BINARY, 404: ErrorOut})
-    def get(self, request: Request, session_id: UUID) -> FileResponse:
+    def get(self, request: Request, session_id: UUID) -> HttpResponse:
         """The poster."""
         session = session_get(session_id)
         require_view(actor=actor_of(request.user), session=session)
         if not session.poster:
             raise Missing("poster.missing", "This show has no poster.")
         try:
-            response = FileResponse(session.poster.open("rb"), content_type="image/jpeg")
+            with session.poster.open("rb") as file:
+                response = HttpResponse(file.read(), content_type="image/jpeg")
         except FileNotFoundError:
             raise Missing("poster.missing", "This show has no poster.") from None
         response["Cache-Control"] = "private, max-age=86400"

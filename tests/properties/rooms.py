@@ -19,7 +19,7 @@ PARTS = RoomParts(
     sources=(message_documents,),
 )
 # What no event tells: these are told on a tick, or by the clock.
-VOLATILE = {"viewer_count", "peak_viewers", "total_viewers", "duration_seconds", "host_present"}
+VOLATILE = {"viewer_count", "peak_viewers", "total_viewers", "duration_seconds", "host_present", "host_lost_until"}
 
 NEXT = {
     "initializing": {"start": "active", "end": "ended"},

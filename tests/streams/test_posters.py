@@ -35,7 +35,7 @@ def test_a_picture_is_kept_small_and_given_back_as_jpeg(api, ada, show, kind, mi
     assert answer.status_code == 200
     got = api().get(answer.json()["poster_url"])
     assert (got.status_code, got["Content-Type"]) == (200, "image/jpeg")
-    kept = Image.open(io.BytesIO(b"".join(got.streaming_content)))
+    kept = Image.open(io.BytesIO(got.content))
     assert (kept.format, kept.size) == ("JPEG", (640, 320))
 
 

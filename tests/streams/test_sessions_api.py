@@ -65,6 +65,7 @@ def test_a_title_is_enough_for_a_session(api, ada):
         "duration_seconds": 0,
         "poster_url": None,
         "host_present": False,
+        "host_lost_until": None,
         "settings": DEFAULTS,
         "url": f"/live/{session.pk}/",
     }
