@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from bench.realtime.client import Unavailable, load_client
+from bench.realtime.client_check import check_client
 from bench.realtime.contestants import node_versions
 from bench.realtime.plot import plot
 from bench.realtime.results import floors, print_floors, print_summary, summary
@@ -31,6 +32,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupted)
     try:
         load_client()
+        check_client()
     except Unavailable as error:
         print(f"The realtime benchmark cannot run: {error}")
         return 1
@@ -43,10 +45,12 @@ def main() -> int:
         print_floors(report["floors"])
     for contestant, reason in report["skipped"].items():
         print(f"\nskipped: {contestant}: {reason}")
+    for failure in report["failed"]:
+        print(f"\nFAILED: {failure}")
     path = write_json(report, name=name)
     pictured = plot(report, path=path.with_suffix(".png"))
     print(f"\nwritten: {path.relative_to(ROOT)}" + (f" and {path.with_suffix('.png').name}" if pictured else ""))
-    return 0
+    return 1 if report["failed"] else 0
 
 
 def _options() -> argparse.Namespace:
@@ -89,6 +93,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         "rounds": rounds,
         "quick": options.quick,
         "skipped": bench.skipped,
+        "failed": bench.failed,
         "median": summary(rows),
         "floors": floors(rows),
         "rows": rows,

@@ -417,16 +417,23 @@ static void read_from(struct connection *connection) {
 
 /* ---- The loop ---- */
 
+/* To the nanosecond where the C library and the kernel (5.11) can; else whole milliseconds, and spinning. */
+static int wait_for_events(struct epoll_event *events, int size, int64_t wait_ns) {
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 35)
+    static int coarse;
+    struct timespec wait = {.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000};
+    if (!coarse) {
+        int count = epoll_pwait2(poll_fd, events, size, &wait, NULL);
+        if (count >= 0 || errno != ENOSYS) return count;
+        coarse = 1;
+    }
+#endif
+    return epoll_wait(poll_fd, events, size, (int)(wait_ns / 1000000));
+}
+
 static void poll_once(int64_t wait_ns) {
     struct epoll_event events[512];
-    if (wait_ns < 0) wait_ns = 0;
-    struct timespec wait = {.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000};
-    static int coarse;
-    int count = coarse ? -1 : epoll_pwait2(poll_fd, events, 512, &wait, NULL);
-    if (count < 0 && (coarse || errno == ENOSYS)) { /* before Linux 5.11: whole milliseconds, then spin */
-        coarse = 1;
-        count = epoll_wait(poll_fd, events, 512, (int)(wait_ns / 1000000));
-    }
+    int count = wait_for_events(events, 512, wait_ns > 0 ? wait_ns : 0);
     for (int i = 0; i < count; i++) {
         struct connection *connection = events[i].data.ptr;
         if (connection->state == GONE) continue;
@@ -623,6 +630,15 @@ static void commands(void) {
     }
 }
 
+static void leave(void) {
+    static const uint8_t normal[2] = {1000 >> 8, 1000 & 255};
+    for (int c = 0; c < connection_count; c++) {
+        if (connections[c].state != READY) continue;
+        write_frame(&connections[c], OP_CLOSE, normal, sizeof normal);
+        flush(&connections[c]);
+    }
+}
+
 /* ---- The plan ---- */
 
 static void plan_read(void) {
@@ -707,5 +723,6 @@ int main(int argc, char **argv) {
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
     connect_all();
     commands();
+    leave();
     return 0;
 }

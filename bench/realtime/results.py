@@ -94,8 +94,8 @@ FLOORS = (
     Floor("5,000 viewers: messages lost (full product)", "big", "lost", ("product", "10 a second"), None, 0, False),
     Floor(
         "chat writes on PostgreSQL ÷ an insert each, same sockets",
-        "writes", "acks_per_second", ("writes-postgres", "1 rooms of 16 senders"),
-        ("orm-postgres", "1 rooms of 16 senders"), 5,
+        "writes", "acks_per_second", ("writes-postgres", "1 room of 128 senders"),
+        ("orm-postgres", "1 room of 128 senders"), 5,
     ),
     Floor(
         "chat writes on PostgreSQL ÷ an insert each in a loop",
