@@ -1,17 +1,21 @@
 """Where the apps meet on the socket side: which operations, sections and background jobs a room has."""
 
+import json
 from functools import partial
+from typing import Any
 
 from channels.routing import URLRouter
-from django.urls import path
+from django.urls import path, re_path
 
 from accounts.socket_auth import SocketAuthentication
 from chat import operations as chat_operations
 from chat.reading import read_writer, reading_of
 from chat.selectors import chat_page, message_documents
 from chat.writer import chat_writer
+from livestream.errors import Missing
 from livestream.realtime import runtime
 from livestream.realtime.consumer import Operation
+from livestream.realtime.protocol import CloseCode
 from streams import operations as stream_operations
 from streams.consumers import RoomConsumer, do_sync
 from streams.janitor import janitor
@@ -47,4 +51,22 @@ runtime.configure(
     )
 )
 
-websocket_application = SocketAuthentication(URLRouter([path("ws/live/<uuid:session_id>/", LiveConsumer.as_asgi())]))
+
+async def no_room(scope: Any, receive: Any, send: Any) -> None:
+    """An address without a room: 404 to the handshake, or a close where the server cannot answer one."""
+    if (await receive())["type"] != "websocket.connect":
+        return
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": int(CloseCode.NO_SUCH_SESSION)})
+        return
+    body = json.dumps({"error": Missing().as_dict()}).encode()
+    headers = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
+    await send({"type": "websocket.http.response.start", "status": Missing.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+NO_ROOM: Any = no_room  # an ASGI application, which URLRouter takes and Django's types do not know
+
+websocket_application = SocketAuthentication(
+    URLRouter([path("ws/live/<uuid:session_id>/", LiveConsumer.as_asgi()), re_path(r"", NO_ROOM)])
+)
