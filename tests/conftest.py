@@ -25,7 +25,7 @@ VARIANTS = ("sqlite-memory", "postgres-redis")
 
 settings.register_profile(
     "livestream",
-    max_examples=100,
+    max_examples=int(os.environ.get("TEST_EXAMPLES", "100")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

@@ -52,6 +52,7 @@ WHITENOISE_AUTOREFRESH = True
 STATIC_ROOT = Path(_data) / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
 REALTIME_BEAT_SECONDS = float(os.environ.get("TEST_BEAT_SECONDS", "5"))
+PRESENCE_LEASE_SECONDS = int(os.environ.get("TEST_PRESENCE_LEASE_SECONDS", "30"))
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, as in production: an in-memory database locks whole tables, and several threads would meet that.

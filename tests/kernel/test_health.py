@@ -4,6 +4,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from django.db import connection, transaction
 
 
 class Node(BaseHTTPRequestHandler):
@@ -65,16 +66,11 @@ def test_a_redis_that_is_down_is_named(client, db, node, settings):
 
 
 def test_a_database_without_its_tables_is_named_without_its_secrets(client, db, node):
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE django_migrations RENAME TO elsewhere")
-    try:
-        answer = client.get("/health/ready")
-    finally:
-        connection.set_rollback(False)
+    with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE elsewhere RENAME TO django_migrations")
+            cursor.execute("ALTER TABLE django_migrations RENAME TO elsewhere")
+        answer = client.get("/health/ready")
+        transaction.set_rollback(True)
 
     assert (answer.status_code, answer.json()["down"]) == (503, ["database"])
     assert "django_migrations" not in answer.content.decode()
