@@ -178,11 +178,11 @@ class Storm:
         """Double until it fails, then halve the gap; the figures of a longer run at what was found."""
         low, high = 0, min(STORM_FROM[self.contestant.name], self.bench.size.storm_ceiling)
         try:
-            while low < self.bench.size.storm_ceiling and self._attempt(high):
+            while low < self.bench.size.storm_ceiling and self._holds(high):
                 low, high = high, min(high * 2, self.bench.size.storm_ceiling)
             while high > 4 and (low == 0 or high / low > 1.12):
                 middle = high // 2 if low == 0 else round((low * high) ** 0.5)
-                low, high = (middle, high) if self._attempt(middle) else (low, middle)
+                low, high = (middle, high) if self._holds(middle) else (low, middle)
             while low > 1:
                 found = self._attempt(low, seconds=self.bench.size.seconds)
                 if found is not None:
@@ -191,6 +191,10 @@ class Storm:
             return None
         finally:
             self._open.close()
+
+    def _holds(self, rate: int) -> bool:
+        """Whether a rate holds at the first or the second try: a neighbour's hiccup is not the contestant's limit."""
+        return any(self._attempt(rate) for _ in range(2))
 
     def _attempt(self, rate: int, *, seconds: float | None = None) -> Row | None:
         """The figures at a rate when they hold; else None, and a fresh start for the next."""
