@@ -3,15 +3,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PORT ?= 8000
-HOST ?= 127.0.0.1
-HTTPS ?= 0
+# PORT, HOST, HTTPS and DEMO count when they are given; else .env, else the defaults in .env.example.
+DEMO ?= $(if $(shell grep -s "^DEMO=" .env),,1)
+GIVEN = $(foreach name,PORT HOST HTTPS DEMO,$(if $($(name)),$(name)=$($(name))))
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench format clean
 
 help:
-	@echo "make run     start everything on http://localhost:$(PORT)  (PORT=, HOST=0.0.0.0 HTTPS=1 for phones)"
+	@echo "make run     start everything on http://localhost:8000  (PORT=, HOST=0.0.0.0 HTTPS=1 for phones)"
 	@echo "make test    run all tests"
 	@echo "make check   lint, types, deploy checks"
 	@echo "make bench   benchmarks"
@@ -30,7 +30,7 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt | $(BIN)/python
 	@touch $@ $(VENV)/.run
 
 run: $(VENV)/.run
-	@DEMO=$${DEMO:-1} HTTPS=$(HTTPS) PORT=$(PORT) HOST=$(HOST) $(BIN)/python manage.py runall
+	@$(GIVEN) $(BIN)/python manage.py runall
 
 test: $(VENV)/.dev
 	@sh deploy/test-packages.sh

@@ -1,6 +1,10 @@
 """People: accounts, sign-in, tickets for sockets."""
 
-from django.apps import AppConfig
+from contextlib import suppress
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
 
 
 class AccountsConfig(AppConfig):
@@ -9,4 +13,14 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
+        post_migrate.connect(_moderators_after_the_last_app)
         from accounts import sign_out  # noqa: F401, PLC0415 - registers itself; needs the app registry
+
+
+def _moderators_after_the_last_app(sender: AppConfig, **_: Any) -> None:
+    """The moderators' group, once every app has made its permissions."""
+    if sender is list(apps.get_app_configs())[-1]:
+        from accounts.people import moderators_group_ensure  # noqa: PLC0415 - needs the app registry
+
+        with suppress(RuntimeError):  # a migration of some apps alone leaves permissions out
+            moderators_group_ensure()

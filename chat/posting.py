@@ -4,6 +4,7 @@ Every check runs once for the whole batch, so a message costs a fraction of what
 batch of one; the writer (`chat.writer`) collects what arrives within a few milliseconds.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 from chat.events import ChatMessagePosted
 from chat.models import ChatMessage, MessageType, Sanction, SanctionKind
@@ -27,6 +29,8 @@ from streams.permissions import NOBODY, Standing, require_view_as, standings_of
 from streams.selectors import sessions
 from streams.services.sequence import seqs_take_while_open
 from streams.state import OVER
+
+logger = logging.getLogger(__name__)
 
 WRITABLE = (MessageType.USER, MessageType.SYSTEM, MessageType.AUCTION)
 
@@ -241,5 +245,11 @@ def _slow_down(*, session: StreamSession, standing: Standing, user_id: UUID, cli
         return
     # The wait belongs to one message: the same one again, sent because no answer came, is no second one.
     name = f"slow:{session.pk.hex}:{user_id.hex}"
-    if not cache.add(name, client_id, timeout=seconds) and cache.get(name) != client_id:
+    try:
+        too_soon = not cache.add(name, client_id, timeout=seconds) and cache.get(name) != client_id
+    except (RedisError, OSError) as error:
+        # Without Redis people may write faster than they should; that is better than not at all.
+        logger.warning("slow mode off, the cache does not answer error=%s", type(error).__name__)
+        return
+    if too_soon:
         raise TooMany("chat.slow_mode", f"Slow mode: one message every {seconds} seconds.", retry_after=seconds)

@@ -5,6 +5,7 @@ import logging
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import Error as DatabaseError
 from django.db import connection
 
@@ -62,10 +63,11 @@ def reads_write(marks: Marks) -> None:
         StreamSession.objects.filter(pk__in={session_id for session_id, _ in marks}).values_list("pk", "head_seq")
     )
     convert = ReadMarker._meta.get_field("user").target_field.get_db_prep_value
+    people = set(get_user_model().objects.filter(pk__in={user_id for _, user_id in marks}).values_list("pk", flat=True))
     rows = [
         [convert(session_id, connection), convert(user_id, connection), min(seq, heads[session_id])]
         for (session_id, user_id), seq in sorted(marks.items())
-        if session_id in heads
+        if session_id in heads and user_id in people
     ]
     if not rows:
         return

@@ -37,7 +37,9 @@ def derived_secret(purpose: str) -> str:
 
 # ---- Web ---------------------------------------------------------------------------------------------------------
 
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+# The media node and health checks call over loopback, whatever names the product has outside.
+ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", default=[]), *LOOPBACK_HOSTS]
 TRUSTED_ORIGINS = env.list("TRUSTED_ORIGINS", default=[])
 CSRF_TRUSTED_ORIGINS = TRUSTED_ORIGINS
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
@@ -152,7 +154,12 @@ else:
 
 # Tickets, rate limits and other things that may be forgotten. One process needs no server for them.
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        # Nothing in there is worth waiting for.
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
     if REDIS_URL
     else {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
@@ -243,6 +250,7 @@ MEDIA_NODE = env.str("MEDIA_NODE", default="local")
 MEDIA_UDP_PORT = env.int("MEDIA_UDP_PORT", default=8189)
 MEDIA_HTTP_PORT = env.int("MEDIA_HTTP_PORT", default=8190)
 MEDIA_HTTP_HOST = env.str("MEDIA_HTTP_HOST", default="127.0.0.1")
+MEDIA_TRUSTED_PROXIES = env.list("MEDIA_TRUSTED_PROXIES", default=[])
 MEDIA_PUBLIC_ADDRESSES = env.list("MEDIA_PUBLIC_ADDRESSES", default=[])
 MEDIA_URL_INTERNAL = env.str("MEDIA_URL_INTERNAL", default=f"http://127.0.0.1:{MEDIA_HTTP_PORT}").rstrip("/")
 MEDIA_WEBHOOK_URL = env.str(
@@ -300,6 +308,8 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
+# Callers on this machine speak plain HTTP; what they send is signed, or says nothing.
+SECURE_REDIRECT_EXEMPT = [r"^webhooks/", r"^health", r"^metrics$"]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_SUBDOMAINS", default=False)
 if env.bool("BEHIND_TLS_PROXY", default=False):

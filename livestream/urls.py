@@ -31,3 +31,8 @@ urlpatterns = [
     path("accounts/", include("accounts.page_urls")),
     path("", include("streams.page_urls")),
 ]
+
+handler400 = "livestream.error_pages.bad_request"
+handler403 = "livestream.error_pages.permission_denied"
+handler404 = "livestream.error_pages.page_not_found"
+handler500 = "livestream.error_pages.server_error"

@@ -73,7 +73,7 @@ def privileges_of(descriptor: JoinDescriptor) -> dict[str, bool]:
     }
 
 
-def session_tokens_revoke(*, session_id: UUID, now: datetime) -> int:
+def session_tokens_revoke(session_id: UUID, now: datetime) -> int:
     """Mark every token of a session that is still good as revoked; how many. The provider refuses them by itself."""
     good = IssuedToken.objects.filter(session_id=session_id, revoked_at__isnull=True, expires_at__gt=now)
     return good.update(revoked_at=now)

@@ -148,6 +148,7 @@ class Hub:
         self._groups: dict[str, Group] = {}
         self._channel = ""
         self._subscribed = asyncio.Event()
+        self._layer_answers = True
         self._tick = settings.REALTIME_TICK_SECONDS
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -196,8 +197,11 @@ class Hub:
         self._spawn(self._unsubscribe(group))
 
     async def _subscribe(self, group: str) -> None:
-        """Subscribe, or keep trying behind the socket's back: the room also works from the database."""
-        if not await self._add_to_layer(group):
+        """Subscribe, or keep trying behind the socket's back: the room also works from the database.
+
+        While the layer is known not to answer, a socket does not wait for it.
+        """
+        if not (self._layer_answers and await self._add_to_layer(group)):
             self._spawn(self._subscribe_later(group))
 
     async def _subscribe_later(self, group: str) -> None:
@@ -217,8 +221,10 @@ class Hub:
         except Exception as error:
             LAYER_FAILURES.labels("subscribe").inc()
             logger.warning("layer refused a subscription group=%s error=%r", group, error)
-            return False
-        return True
+            self._layer_answers = False
+        else:
+            self._layer_answers = True
+        return self._layer_answers
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

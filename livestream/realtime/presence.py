@@ -1,17 +1,32 @@
 """Who is in a room: leases that sockets refresh and that run out by themselves. Counts are derived, never kept."""
 
+import asyncio
+import logging
 import time
 from collections import defaultdict
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from django.conf import settings
 from redis import asyncio as redis
+from redis.exceptions import RedisError
 
 KEY_SECONDS = 24 * 3600
+ANSWER_SECONDS = 1.0
+AWAY_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class PresenceAway(Exception):
+    """The store does not answer at the moment; nobody needs to wait for it to find out."""
 
 
 class PresenceStore(Protocol):
-    """Leases of connections, by room."""
+    """Leases of connections, by room. Every method may raise PresenceAway."""
 
     async def touch(self, *, room: str, leases: dict[str, str]) -> None:
         """Take or refresh leases: connection name -> person."""
@@ -58,14 +73,36 @@ class MemoryPresence:
         return True
 
 
+def _bounded(
+    method: Callable[Concatenate["RedisPresence", P], Awaitable[R]],
+) -> Callable[Concatenate["RedisPresence", P], Coroutine[Any, Any, R]]:
+    """Ask Redis for a second at most; after a failure, not at all for a second: sockets open and close meanwhile."""
+
+    @wraps(method)
+    async def asked(self: "RedisPresence", *args: P.args, **kwargs: P.kwargs) -> R:
+        if time.monotonic() < self.away_until:
+            raise PresenceAway
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await method(self, *args, **kwargs)
+        except (RedisError, OSError, TimeoutError) as error:
+            self.away_until = time.monotonic() + AWAY_SECONDS
+            logger.warning("presence does not answer error=%r", error)
+            raise PresenceAway from error
+
+    return asked
+
+
 class RedisPresence:
     """Presence that several processes share: one sorted set a room, scored by when the lease runs out."""
 
     def __init__(self, url: str) -> None:
+        self.away_until = 0.0
         self._redis: redis.Redis = redis.Redis.from_url(
             url, socket_timeout=2, socket_connect_timeout=2, health_check_interval=10
         )
 
+    @_bounded
     async def touch(self, *, room: str, leases: dict[str, str]) -> None:
         until = time.time() + settings.PRESENCE_LEASE_SECONDS
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -75,6 +112,7 @@ class RedisPresence:
             pipe.expire(self._names(room), KEY_SECONDS)
             await pipe.execute()
 
+    @_bounded
     async def drop(self, *, room: str, connection: str) -> None:
         person = await self._redis.hget(self._names(room), connection)
         if person is not None:
@@ -83,6 +121,7 @@ class RedisPresence:
                 pipe.hdel(self._names(room), connection)
                 await pipe.execute()
 
+    @_bounded
     async def people(self, *, room: str) -> set[str]:
         now = time.time()
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -91,6 +130,7 @@ class RedisPresence:
             _, members = await pipe.execute()
         return {_text(member).partition("|")[2] for member in members}
 
+    @_bounded
     async def first_visit(self, *, room: str, person: str) -> bool:
         key = f"presence:{room}:seen"
         added = await self._redis.sadd(key, person)

@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +22,7 @@ from livestream.identifiers import process_name
 from livestream.realtime import fanout
 from livestream.realtime.groups import room_group, session_of
 from livestream.realtime.hub import Hub
-from livestream.realtime.presence import presence_store
+from livestream.realtime.presence import PresenceAway, presence_store
 from livestream.realtime.protocol import CloseCode, encode
 
 DATABASE_THREADS = 8
@@ -56,11 +57,12 @@ class Hooks:
 
 @dataclass
 class Presences:
-    """The local sockets of one room and what was last told about it."""
+    """The local sockets of one room and what was last told about it. Whether the `unknown` are new is not known yet."""
 
     leases: dict[str, str] = field(default_factory=dict)
     visits: dict[str, float] = field(default_factory=dict)
     newcomers: int = 0
+    unknown: set[str] = field(default_factory=set)
     told: int | None = None
 
 
@@ -84,6 +86,7 @@ class Runtime:
         self.presence = presence_store()
         self.draining = False
         self._rooms: dict[UUID, Presences] = {}
+        self._unannounced = False
         self._short_tasks: set[asyncio.Task[None]] = set()
         self._sender = fanout.Sender(self.hub)
         fanout.bind(self._sender)
@@ -121,19 +124,28 @@ class Runtime:
         if not counted:
             return
         room.leases[connection] = person
-        await self.presence.touch(room=session_id.hex, leases={connection: person})
-        if await self.presence.first_visit(room=session_id.hex, person=person):
-            room.newcomers += 1
+        try:
+            await self.presence.touch(room=session_id.hex, leases={connection: person})
+            if await self.presence.first_visit(room=session_id.hex, person=person):
+                room.newcomers += 1
+        except PresenceAway:  # nobody is kept out for that; the tick makes it good
+            room.unknown.add(person)
+            self._unannounced = True
 
     async def exit(self, *, session_id: UUID, connection: str) -> None:
         """A socket has left a room."""
         room = self._rooms.get(session_id)
         if room is not None and room.leases.pop(connection, None) is not None:
-            await self.presence.drop(room=session_id.hex, connection=connection)
+            with suppress(PresenceAway):  # the lease runs out by itself
+                await self.presence.drop(room=session_id.hex, connection=connection)
 
     async def viewers(self, session_id: UUID) -> int:
-        """How many different people watch, in all processes."""
-        return len(await self.presence.people(room=session_id.hex))
+        """How many different people watch, in all processes; while nobody can tell, as many as were told last."""
+        try:
+            return len(await self.presence.people(room=session_id.hex))
+        except PresenceAway:
+            room = self._rooms.get(session_id, Presences())
+            return room.told or len(set(room.leases.values()))
 
     def last_count(self, session_id: UUID) -> int:
         """How many watched at the last tick, as far as this process knows."""
@@ -168,12 +180,20 @@ class Runtime:
         while True:
             await asyncio.sleep(PRESENCE_TICK_SECONDS)
             self.hub.count()
-            for session_id in list(self._rooms):
-                await self._end_visits(session_id, self._rooms[session_id])
-                await self._count(session_id, self._rooms[session_id])
+            try:
+                if self._unannounced:
+                    await self._announce()
+                for session_id in list(self._rooms):
+                    await self._end_visits(session_id, self._rooms[session_id])
+                    await self._count(session_id, self._rooms[session_id])
+            except PresenceAway:
+                self._unannounced = True  # it may come back empty
 
     async def _count(self, session_id: UUID, room: Presences) -> None:
-        count = await self.viewers(session_id)
+        for person in list(room.unknown):
+            room.newcomers += await self.presence.first_visit(room=session_id.hex, person=person)
+            room.unknown.discard(person)
+        count = len(await self.presence.people(room=session_id.hex))
         if count != room.told or room.newcomers:
             newcomers, room.newcomers, room.told = room.newcomers, 0, count
             now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
@@ -186,9 +206,15 @@ class Runtime:
     async def _refresh(self) -> None:
         while True:
             await asyncio.sleep(settings.PRESENCE_LEASE_SECONDS / REFRESHES_PER_LEASE)
-            for session_id, room in list(self._rooms.items()):
-                if room.leases:
-                    await self.presence.touch(room=session_id.hex, leases=dict(room.leases))
+            with suppress(PresenceAway):  # the tick announces them as soon as it answers
+                await self._announce()
+
+    async def _announce(self) -> None:
+        """Take or renew the leases of all who are here."""
+        for session_id, room in list(self._rooms.items()):
+            if room.leases:
+                await self.presence.touch(room=session_id.hex, leases=dict(room.leases))
+        self._unannounced = False
 
     async def _beats(self) -> None:
         while True:

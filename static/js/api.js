@@ -60,6 +60,7 @@ export const session = {
   change: (id, fields) => patch(`sessions/${id}/`, fields),
   create: (fields) => post("sessions/", fields),
   list: (query = "") => get(`sessions/${query ? `?${query}` : ""}`),
+  invite: (id, username) => post(`sessions/${id}/participants/`, { username }),
   move: (id, verb) => post(`sessions/${id}/${verb}/`, {}),
   token: (id, role) => post(`sessions/${id}/token/`, { role }),
   messages: (id, query) => get(`sessions/${id}/messages/?${new URLSearchParams(query)}`),

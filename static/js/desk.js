@@ -9,6 +9,7 @@ import { Chat } from "./chat.js";
 import { banner } from "./desk-banner.js";
 import { details } from "./desk-details.js";
 import { encoder } from "./desk-encoder.js";
+import { invite } from "./desk-invite.js";
 import { keepPoster } from "./desk-poster.js";
 import { Source } from "./desk-source.js";
 import { showVitals } from "./desk-vitals.js";
@@ -37,6 +38,7 @@ showNumbers(store, document);
 showVitals(root, publisher);
 details(need("#details"), store);
 encoder(need("#encoder"), id);
+invite(/** @type {HTMLFormElement} */ (need("#invite")), store);
 
 source.addEventListener("tracks", ({ detail }) => {
   publisher.use({ audio: detail.audio, video: detail.video }, detail.content).catch(() => publisher.stop());

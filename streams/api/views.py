@@ -3,12 +3,13 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +17,7 @@ from rest_framework.views import APIView
 
 from livestream.actors import Actor, actor_of
 from livestream.api import CreatedCursorPagination, error_response, serializer_errors, validated
-from livestream.errors import DomainError, Missing
+from livestream.errors import DomainError, Invalid, Missing
 from livestream.ratelimit import require_allowed
 from livestream.realtime import runtime
 from livestream.schema import ErrorOut
@@ -256,7 +257,7 @@ class PictureParser(BaseParser):
 class PosterView(APIView):
     """The still picture of a session."""
 
-    parser_classes = [PictureParser]
+    parser_classes = [PictureParser, MultiPartParser]
 
     def get_permissions(self) -> list[Any]:
         return [AllowAny() if self.request.method == "GET" else IsAuthenticated()]
@@ -282,10 +283,14 @@ class PosterView(APIView):
         responses={200: Session, 400: ErrorOut},
     )
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Set the poster: a JPEG or PNG of at most 512 KiB as the body."""
+        """Set the poster: a JPEG or PNG of at most 512 KiB as the body, or as the form field `poster`."""
         actor = actor_of(request.user)
         require_allowed(scope="poster", key=str(actor.user_id), limit=20, seconds=60)
-        picture = request.data.get("picture", b"") if isinstance(request.data, dict) else b""
+        form: Any = request.data
+        sent = form.get("poster") or form.get("picture") or b""
+        picture = sent.read(settings.POSTER_MAX_BYTES + 1) if hasattr(sent, "read") else sent
+        if not isinstance(picture, bytes):
+            raise Invalid("poster.not_a_picture", "Send a JPEG or PNG picture.")
         session_poster_set(session_id=session_id, actor=actor, picture=picture)
         return answer(session_get(session_id))
 

@@ -42,6 +42,7 @@ class NodeConfig:
     http_host: str = "127.0.0.1"
     http_port: int = 8190
     public_addresses: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     webhook_url: str = ""
     webhook_certificate: str = ""
     turn_urls: tuple[str, ...] = ()
@@ -64,6 +65,14 @@ class NodeConfig:
         for port, name in ((self.udp_port, "MEDIA_UDP_PORT"), (self.http_port, "MEDIA_HTTP_PORT")):
             if not 0 <= port <= 65535:
                 raise ConfigInvalid(f"{name} must be a port number from 0 to 65535, not {port}.")
+        for network in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError:
+                raise ConfigInvalid(
+                    f"MEDIA_TRUSTED_PROXIES has {network!r}, which is not an address or network; write "
+                    "10.0.0.0/8 or 10.0.0.7, separated by commas."
+                ) from None
         for address in self.public_addresses:
             try:
                 ipaddress.ip_address(address)
@@ -72,6 +81,14 @@ class NodeConfig:
                     f"MEDIA_PUBLIC_ADDRESSES has {address!r}, which is not an IP address; give addresses "
                     "separated by commas."
                 ) from None
+
+    def trusts(self, address: str) -> bool:
+        """Whether X-Forwarded-For from this address is believed: this machine, and the proxies that were named."""
+        try:
+            caller = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            return False
+        return caller.is_loopback or any(caller in ipaddress.ip_network(network) for network in self.trusted_proxies)
 
 
 def config_from_environment(environ: Mapping[str, str]) -> NodeConfig:
@@ -83,6 +100,7 @@ def config_from_environment(environ: Mapping[str, str]) -> NodeConfig:
         http_host=environ.get("MEDIA_HTTP_HOST", "127.0.0.1"),
         http_port=_port(environ, "MEDIA_HTTP_PORT", 8190),
         public_addresses=_listed(environ, "MEDIA_PUBLIC_ADDRESSES"),
+        trusted_proxies=_listed(environ, "MEDIA_TRUSTED_PROXIES"),
         webhook_certificate=environ.get("MEDIA_WEBHOOK_CERTIFICATE", ""),
         webhook_url=environ.get("MEDIA_WEBHOOK_URL", "http://127.0.0.1:8000/webhooks/builtin/"),
         turn_urls=_listed(environ, "TURN_URLS"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 import time
 from typing import TYPE_CHECKING
@@ -25,7 +24,8 @@ from streams.media.ice_servers import ice_server_links
 from streams.media.peer import Peer
 
 if TYPE_CHECKING:
-    from streams.media.engine import Engine
+    from streams.media.config import NodeConfig
+from streams.media.engine import Engine
 
 OFFER_TYPE = "application/sdp"
 FRAGMENT_TYPE = "application/trickle-ice-sdpfrag"
@@ -71,7 +71,7 @@ class WhipEndpoints:
             raise UnsupportedMedia()
         sdp = await self._body(request)
         join = self._engine.publish if protocol == "whip" else self._engine.watch
-        peer, answer = join(grant=grant, token=token, sdp=sdp, caller=caller_of(request))
+        peer, answer = join(grant=grant, token=token, sdp=sdp, caller=caller_of(request, self._engine.config))
         response = web.Response(status=201, body=answer.encode(), content_type=OFFER_TYPE)
         response.headers["Location"] = f"/{protocol}/{session}/{peer.resource}"
         response.headers["ETag"] = peer.etag
@@ -185,15 +185,12 @@ def bearer_of(request: web.Request) -> str:
     return token.strip()
 
 
-def caller_of(request: web.Request) -> str | None:
-    """Whose address to count against. Behind a proxy on this machine that is what the proxy says; when
-    it says nothing there is no address to count, only users."""
+def caller_of(request: web.Request, config: NodeConfig) -> str | None:
+    """Whose address to count against. Behind a trusted proxy that is what the proxy says; when it says
+    nothing there is no address to count, only users."""
     remote = request.remote or ""
-    try:
-        if not ipaddress.ip_address(remote.partition("%")[0]).is_loopback:
-            return remote
-    except ValueError:
-        return None
+    if not config.trusts(remote):
+        return remote or None
     forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
     return forwarded[:64] or None
 

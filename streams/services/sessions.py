@@ -29,6 +29,7 @@ from streams.payloads import session_payload
 from streams.permissions import require_end, require_host
 from streams.providers.registry import provider_named
 from streams.selectors import session_get
+from streams.services.endings import endings_run
 from streams.services.media import media_close
 from streams.services.sequence import event_record
 from streams.state import OVER, EndReason, SessionState, can_move
@@ -216,6 +217,7 @@ def _record(
     seq = event_record(session_id=session.pk, wire_name=SessionChanged.wire_name, data=data, now=now)
     publish(SessionChanged(session_id=session.pk, at=now, seq=seq, data=data))
     if to in OVER:
+        endings_run(session_id=session.pk, now=now)
         Participant.objects.filter(session_id=session.pk, status=ParticipantStatus.ACTIVE).update(
             status=ParticipantStatus.LEFT, left_at=now
         )

@@ -52,7 +52,9 @@ def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participa
         raise Conflict("session.ended", "This show is over.")
     user = get_user_model().objects.filter(username__iexact=username, is_active=True).first()
     if user is None:
-        raise Invalid("invalid", "There is nobody of that name.", fields={"username": ["Nobody has this name."]})
+        raise Invalid(
+            "participant.unknown", "There is nobody of that name.", fields={"username": ["Nobody has this name."]}
+        )
     now = timezone.now()
     participant, made = Participant.objects.get_or_create(
         session_id=session_id,

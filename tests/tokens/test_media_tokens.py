@@ -223,5 +223,5 @@ def test_tokens_of_a_session_are_marked_as_revoked_once(ada, show):
     for role in MediaRole:
         media_token_issue(session_id=show.pk, actor=actor_of(ada), role=role)
 
-    assert session_tokens_revoke(session_id=show.pk, now=now) == 2
-    assert session_tokens_revoke(session_id=show.pk, now=now) == 0
+    assert session_tokens_revoke(show.pk, now) == 2
+    assert session_tokens_revoke(show.pk, now) == 0

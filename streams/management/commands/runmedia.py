@@ -25,6 +25,7 @@ class Command(BaseCommand):
                 http_port=settings.MEDIA_HTTP_PORT,
                 public_addresses=tuple(settings.MEDIA_PUBLIC_ADDRESSES),
                 webhook_url=settings.MEDIA_WEBHOOK_URL,
+                trusted_proxies=tuple(settings.MEDIA_TRUSTED_PROXIES),
                 webhook_certificate=settings.MEDIA_WEBHOOK_CERTIFICATE,
                 publisher_ceiling=settings.MEDIA_MAX_BITRATE,
                 limits=Limits(peers=settings.MEDIA_MAX_PEERS),

@@ -1,0 +1,148 @@
+"""Every page at a phone's and a desk's width, and what pages say when something is missing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import People
+from tests.e2e.product import Product
+from tests.e2e.test_show import live, show_made
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+Screenshot = Callable[[Page, str], None]
+
+NO_CAMERA = """
+navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("none", "NotFoundError"); };
+navigator.mediaDevices.enumerateDevices = async () => [];
+"""
+DENIED = """
+navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("no", "NotAllowedError"); };
+"""
+BUSY = """
+navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("busy", "NotReadableError"); };
+"""
+OLD_BROWSER = "delete window.RTCPeerConnection; window.RTCPeerConnection = undefined;"
+
+
+def fits(page: Page) -> None:
+    """Nothing sticks out sideways."""
+    width, content = page.evaluate("[document.documentElement.clientWidth, document.documentElement.scrollWidth]")
+    assert content <= width, f"{page.url} is {content} px wide in a window of {width} px"
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("home", "/"),
+        ("login", "/accounts/login/"),
+        ("signup", "/accounts/signup/"),
+        ("missing", "/live/00000000-0000-4000-8000-000000000000/"),
+        ("api-docs", "/api/docs/"),
+    ],
+)
+def test_pages_of_a_stranger_fit_every_screen(people: People, screenshot: Screenshot, name: str, path: str) -> None:
+    page = people.window()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.goto(path)
+        expect(page.locator("h1, h2").first).to_be_visible()
+        screenshot(page, f"{name}-{scheme}")
+    page.set_viewport_size({"width": 360, "height": 740})
+    if name != "api-docs":
+        fits(page)
+    assert people.complaints == []
+
+
+def test_pages_of_a_seller_fit_every_screen(people: People, screenshot: Screenshot) -> None:
+    seller = people.signed_in("seller")
+    show_made(seller, "A show with a rather long title that has to break somewhere sensible on a phone")
+    desk = seller.url
+    for name, address in (("studio", "/studio/"), ("desk", desk), ("profile", "/accounts/")):
+        seller.goto(address)
+        expect(seller.locator("h1").first).to_be_visible()
+        screenshot(seller, name)
+        seller.set_viewport_size({"width": 360, "height": 740})
+        fits(seller)
+        seller.set_viewport_size({"width": 1280, "height": 800})
+    assert people.complaints == []
+
+
+def test_the_admin_opens_for_a_moderator(people: People, screenshot: Screenshot) -> None:
+    moderator = people.signed_in("moderator")
+
+    moderator.goto("/admin/streams/streamsession/")
+
+    expect(moderator.locator("#changelist")).to_be_visible()
+    screenshot(moderator, "admin-sessions")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "script", "words"),
+    [
+        ("no-camera", NO_CAMERA, "camera"),
+        ("denied", DENIED, "allow"),
+        ("busy-camera", BUSY, "use"),
+    ],
+)
+def test_a_camera_that_cannot_be_had_is_explained(
+    people: People, screenshot: Screenshot, trouble: str, script: str, words: str
+) -> None:
+    seller = people.window()
+    seller.context.add_init_script(script)
+    sign_in(seller, "seller")
+    show_made(seller, "No picture")
+
+    expect(seller.locator("#main")).to_contain_text(words, ignore_case=True)
+    expect(seller.locator("[data-do=live]")).to_be_disabled()
+    screenshot(seller, f"desk-{trouble}")
+
+
+def test_an_old_browser_is_told_so(people: People, product: Product, screenshot: Screenshot) -> None:
+    seller, old = people.signed_in("seller"), people.window()
+    show = show_made(seller, "Too new for you")
+    live(seller)
+    old.context.add_init_script(OLD_BROWSER)
+
+    old.goto(f"/live/{show}/")
+
+    expect(old.locator("[data-player] [data-overlay]")).to_contain_text("browser", ignore_case=True)
+    screenshot(old, "room-old-browser")
+
+
+def sign_in(page: Page, username: str) -> None:
+    page.goto("/accounts/login/")
+    page.click(f"[data-demo-person={username}]")
+    page.wait_for_url(lambda url: "/accounts/login" not in url)
+
+
+def test_a_private_show_opens_for_whom_the_host_lets_in(people: People, screenshot: Screenshot) -> None:
+    seller, buyer = people.signed_in("seller"), people.signed_in("buyer")
+    show = show_made(seller, "For friends")
+    answer: Any = seller.evaluate(
+        """async (show) => {
+            const csrf = document.cookie.match(/csrftoken=([^;]+)/)?.[1];
+            const body = JSON.stringify({ visibility: "private" });
+            const headers = { "Content-Type": "application/json", "X-CSRFToken": csrf };
+            return (await fetch(`/api/v1/sessions/${show}/`, { method: "PATCH", headers, body })).status;
+        }""",
+        show,
+    )
+    assert answer == 200
+    refused = buyer.goto(f"/live/{show}/")
+    assert refused is not None
+    assert refused.status == 404
+
+    seller.fill("#invite-name", "nobody-of-that-name")
+    seller.click("#invite button")
+    expect(seller.locator("body")).to_contain_text("nobody of that name", ignore_case=True)
+    seller.fill("#invite-name", "buyer")
+    seller.click("#invite button")
+    expect(seller.locator("[data-invited]")).to_contain_text("Bea")
+    screenshot(seller, "desk-private")
+
+    welcome = buyer.goto(f"/live/{show}/")
+    assert welcome is not None
+    assert welcome.status == 200
