@@ -2,11 +2,11 @@
 
 Pure functions over logs, in linear time because ids are unique. All times are seconds of one clock.
 
-(a) what was acknowledged is stored, under the number that was told; (b) nothing is stored twice; (c) what was refused is
-not stored, what stayed unknown at most once; (d) numbers run from 1 without holes, by API and by SQL alike; (e) every
-viewer was shown exactly what is stored since joining, in that order, once; (f) what was acknowledged before something
-else was sent has the smaller number; (g) what was removed stands on nobody's screen; (h) how long everybody needed to be
-whole again after each fault.
+(a) what was acknowledged is stored, under the number that was told; (b) nothing is stored twice; (c) what was refused
+is not stored, what stayed unknown at most once; (d) numbers run from 1 without holes, by API and by SQL alike;
+(e) every viewer was shown exactly what is stored since joining, in that order, once; (f) what was acknowledged before
+something else was sent has the smaller number; (g) what was removed stands on nobody's screen; (h) how long everybody
+needed to be whole again after each fault.
 """
 
 from collections import Counter

@@ -7,7 +7,8 @@ clients -> fronts[0], fronts[1] -> workers[0], workers[1] -> redis_link -> Redis
 import contextlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,11 @@ class Cluster:
     workers: list[servers.Web] = field(default_factory=list)
     fronts: list[Proxy] = field(default_factory=list)
     crowd: list[Person] = field(default_factory=list)
+    # Processes end with the thread that started them, so one thread that stays starts them all.
+    _starter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+
+    def _start(self, start: Callable[..., Any], **options: Any) -> Any:
+        return self._starter.submit(start, **options).result()
 
     @property
     def addresses(self) -> list[str]:
@@ -52,6 +58,11 @@ class Cluster:
         """The API of the first worker, not by way of a proxy."""
         return Live(web=self.workers[0], staff=self.staff, variant="postgres-redis")
 
+    @property
+    def logs(self) -> str:
+        """The ends of the workers' logs."""
+        return "\n".join(self.log(index).read_text(errors="replace")[-4000:] for index in range(len(self.workers)))
+
     def log(self, index: int) -> Path:
         """Where a worker logs."""
         return self.folder / f"web-{index}.log"
@@ -61,7 +72,7 @@ class Cluster:
     def start_worker(self, index: int) -> None:
         """Start a worker on its port, and wait until it answers."""
         port = self.workers[index].port if index < len(self.workers) else None
-        web = servers.web_start(environment=self.environment, log=self.log(index), port=port)
+        web = self._start(servers.web_start, environment=self.environment, log=self.log(index), port=port)
         if index < len(self.workers):
             self.workers[index] = web
         else:
@@ -88,7 +99,7 @@ class Cluster:
     def extra_worker(self, **options: Any) -> Iterator[servers.Web]:
         """A third worker whose server has other options."""
         with mock.patch.dict(servers.UVICORN_OPTIONS, options):
-            web = servers.web_start(environment=self.environment, log=self.folder / "web-extra.log")
+            web = self._start(servers.web_start, environment=self.environment, log=self.folder / "web-extra.log")
         try:
             yield web
         finally:
@@ -103,7 +114,7 @@ class Cluster:
 
     def start_redis(self) -> None:
         """Start it, empty, where it was."""
-        self.redis = servers.redis_start(folder=self.folder, port=self.redis.port)
+        self.redis = self._start(servers.redis_start, folder=self.folder, port=self.redis.port)
 
     def redis_client(self) -> redis.Redis:
         """Straight to Redis."""
@@ -117,7 +128,8 @@ class Cluster:
         self.postgres.process.send_signal(signal.SIGQUIT)
         self.postgres.process.wait(20)
         log = self.postgres.folder / "server.log"
-        self.postgres.process = servers.start(command, log=log, cwd="/", **servers._unprivileged())
+        options = {"command": command, "log": log, "cwd": "/", **servers._unprivileged()}
+        self.postgres.process = self._start(servers.start, **options)
         servers.wait_until(self._postgres_answers, process=self.postgres.process, log=log)
         return time.monotonic()
 

@@ -49,6 +49,16 @@ def cluster(_cluster: Cluster) -> Iterator[Cluster]:
     _cluster.mend()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """A failed row shows what the workers logged."""
+    report = yield
+    running = getattr(item, "funcargs", {}).get("cluster")
+    if report.when == "call" and report.failed and running is not None:
+        report.sections.append(("logs of the workers", running.logs))
+    return report
+
+
 @pytest.fixture
 def row(request: pytest.FixtureRequest) -> Callable[..., None]:
     """`row("what happened", key=value, ...)` notes what a row measured."""

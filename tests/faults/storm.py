@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.checker import OK, UNKNOWN, Fault, Sent, Storm, Stored, Verdict, check, percentile
+from tests.faults.checker import OK, UNKNOWN, Fault, Sent, Stored, Storm, Verdict, check, percentile
 from tests.faults.client import RoomClient
 from tests.faults.cluster import Cluster
-from tests.live import Person
+from tests.live import Api, Person
 
 FULL = os.environ.get("STORM", "") == "full"
 QUIET_SECONDS = 20.0
@@ -114,9 +114,10 @@ class Room:
 
     def _by_api(self) -> list[Stored]:
         found: list[Stored] = []
+        reader = Api(self.host.url, self.host.access)  # the host's own connection may have died with a worker
         while True:
             after = found[-1].seq if found else 0
-            page = self.host.get(f"sessions/{self.session_id}/messages/?after={after}&limit={PAGE}")
+            page = reader.get(f"sessions/{self.session_id}/messages/?after={after}&limit={PAGE}")
             assert page.status == 200, page
             for message in page.data["results"]:
                 user = message["user"]["username"] if message["user"] else None

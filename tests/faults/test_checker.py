@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults.checker import FAIL, OK, UNKNOWN, Fault, Screen, Sent, Shown, Storm, Stored, Watched, check
+from tests.faults.checker import FAIL, OK, UNKNOWN, Fault, Screen, Sent, Shown, Stored, Storm, Watched, check
 
 COUNT = 30
 REMOVED = 7

@@ -1,0 +1,222 @@
+"""Delivery while Redis and PostgreSQL go away: Redis is never the truth, PostgreSQL always is."""
+
+import asyncio
+import contextlib
+import signal
+import time
+
+from tests.faults.checker import UNKNOWN, percentile
+from tests.faults.client import RoomClient
+from tests.faults.proxy import Ruling
+from tests.faults.storm import Outcome, Room, Size, sized, storm
+
+DOWN_SECONDS = sized(8, 60)
+FROZEN_SECONDS = sized(6, 20)
+CUTS = sized(20, 200)
+
+
+async def ask_steadily(clients: list[RoomClient], op: str, into: list[float]) -> None:
+    """Until cancelled, ask everybody in turn, and note how long each answer took; infinity for none."""
+    with contextlib.suppress(asyncio.CancelledError):
+        while True:
+            for client in clients:
+                began = time.monotonic()
+                reply = await client.command(op)
+                into.append(time.monotonic() - began if reply is not None else float("inf"))
+                await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def probes(room: Room, count: int = 2):
+    """Two clients who measure for the length of a block: (event loop answers, answers that need a thread)."""
+    loop_lag: list[float] = []
+    hops: list[float] = []
+    clients = [room.client(f"probe-{number}", turn=number) for number in range(2 * count)]
+    await asyncio.gather(*(client.greeted() for client in clients))
+    tasks = [
+        asyncio.create_task(ask_steadily(clients[:count], "no.such.operation", loop_lag)),
+        asyncio.create_task(ask_steadily(clients[count:], "ping", hops)),
+    ]
+    try:
+        yield loop_lag, hops
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks)
+
+
+def late_seconds(outcome: Outcome) -> list[float]:
+    """For each acknowledged message, how long after its acknowledgement the last viewer was shown it."""
+    acknowledged = {one.seq: one.done_at for one in outcome.sent if one.seq is not None and one.done_at is not None}
+    latest: dict[int, float] = {}
+    for watched in outcome.storm.watched:
+        for screen in watched.screens:
+            for shown in screen.shown:
+                latest[shown.seq] = max(latest.get(shown.seq, 0.0), shown.at)
+    return [max(0.0, latest[seq] - at) for seq, at in acknowledged.items() if seq in latest]
+
+
+async def test_redis_restarted_empty_loses_nothing(cluster, row):
+    async def script(room: Room) -> None:
+        async with room.fault("restart"):
+            cluster.kill_redis()
+            await asyncio.to_thread(cluster.start_redis)
+
+    outcome = await storm(cluster, script)
+
+    row("Redis killed and started empty", late_max_s=round(max(late_seconds(outcome)), 2), **outcome.summary())
+    assert outcome.verdict.findings == []
+    assert {one.outcome for one in outcome.sent} == {"ok"}
+    assert outcome.codes == {}
+    assert outcome.recovery() is not None and outcome.recovery() <= 5
+
+
+async def test_without_redis_sockets_stay_and_delivery_goes_on(cluster, row):
+    """New people come in, too, and history is read."""
+    joined: list[float] = []
+    history: list[int] = []
+
+    async def script(room: Room) -> None:
+        async with room.fault("down"):
+            cluster.kill_redis()
+            began = time.monotonic()
+            await asyncio.sleep(1)
+            for number in range(4):
+                before = time.monotonic()
+                late_comer = room.client(f"late-{number}", turn=number)
+                await late_comer.greeted()
+                joined.append(time.monotonic() - before)
+            answer = await asyncio.to_thread(room.host.get, f"sessions/{room.session_id}/messages/")
+            history.append(answer.status)
+            await asyncio.sleep(max(0.0, began + DOWN_SECONDS - time.monotonic()))
+            await asyncio.to_thread(cluster.start_redis)
+
+    outcome = await storm(cluster, script, size=Size(seconds=sized(9, 70)))
+
+    late = late_seconds(outcome)
+    row(
+        f"Redis down for {DOWN_SECONDS} s",
+        late_max_s=round(max(late), 2),
+        join_max_s=round(max(joined), 2),
+        history=history,
+        **outcome.summary(),
+    )
+    assert outcome.verdict.findings == []
+    assert {one.outcome for one in outcome.sent} == {"ok"}
+    assert outcome.codes == {}
+    assert history == [200]
+    assert max(late) <= 6
+    assert max(joined) <= 5
+    assert outcome.recovery() is not None and outcome.recovery() <= 5
+
+
+async def test_a_frozen_redis_blocks_nobody(cluster, row):
+    loop_lag: list[float] = []
+    hops: list[float] = []
+    joined: list[float] = []
+
+    async def script(room: Room) -> None:
+        async with probes(room) as measured:
+            async with room.fault("freeze"):
+                cluster.redis.process.send_signal(signal.SIGSTOP)
+                began = time.monotonic()
+                await asyncio.sleep(0.5)
+                for number in range(2):
+                    before = time.monotonic()
+                    await room.client(f"late-{number}", turn=number).greeted()
+                    joined.append(time.monotonic() - before)
+                await asyncio.sleep(max(0.0, began + FROZEN_SECONDS - time.monotonic()))
+                cluster.redis.process.send_signal(signal.SIGCONT)
+            loop_lag.extend(measured[0])
+            hops.extend(measured[1])
+
+    outcome = await storm(cluster, script, size=Size(seconds=sized(8, 30)))
+
+    row(
+        f"Redis SIGSTOP for {FROZEN_SECONDS} s",
+        loop_p99_ms=round(1000 * percentile(loop_lag, 0.99), 1),
+        loop_max_ms=round(1000 * max(loop_lag), 1),
+        handler_max_ms=round(1000 * max(hops), 1),
+        join_max_s=round(max(joined), 2),
+        late_max_s=round(max(late_seconds(outcome)), 2),
+        **outcome.summary(),
+    )
+    assert outcome.verdict.findings == []
+    assert {one.outcome for one in outcome.sent} == {"ok"}
+    assert outcome.codes == {}
+    assert max(hops) <= 2
+    assert outcome.worst_ack() <= 2
+    assert percentile(loop_lag, 0.99) <= 0.5
+    assert max(joined) <= 5
+    assert outcome.recovery() is not None and outcome.recovery() <= 5
+
+
+async def test_postgres_restarted_at_once_keeps_what_was_acknowledged(cluster, row):
+    accepting: list[float] = []
+    statuses: list[int] = []
+
+    async def script(room: Room) -> None:
+        async with room.fault("restart"):
+            accepting.append(await asyncio.to_thread(cluster.restart_postgres))
+        for _ in range(sized(20, 50)):
+            answer = await asyncio.to_thread(room.host.get, f"sessions/{room.session_id}/")
+            statuses.append(answer.status)
+
+    outcome = await storm(cluster, script)
+
+    first_ok = outcome.first_ok_after(accepting[0])
+    row(
+        "PostgreSQL immediate restart",
+        first_ok_s=None if first_ok is None else round(first_ok, 2),
+        requests_failed=sum(status != 200 for status in statuses),
+        **outcome.summary(),
+    )
+    assert outcome.verdict.findings == []
+    assert outcome.codes == {}
+    assert first_ok is not None and first_ok <= 5
+    assert sum(status != 200 for status in statuses) <= 1
+    assert outcome.recovery() is not None and outcome.recovery() <= 10
+
+
+async def test_a_connection_cut_during_commit_leaves_one_row_and_one_number(cluster, row):
+    """Every second cut comes once the server has COMMIT, the others before it has; the sender cannot tell."""
+    room = await Room.open(cluster)
+    cuts = {"forwarded": 0, "swallowed": 0}
+    armed = False
+
+    def intercept(data: bytes) -> Ruling:
+        nonlocal armed
+        if not armed or b"COMMIT\0" not in data:
+            return Ruling(data)
+        armed = False
+        kind = "forwarded" if cuts["forwarded"] <= cuts["swallowed"] else "swallowed"
+        cuts[kind] += 1
+        return Ruling(data if kind == "forwarded" else b"", cut=True)
+
+    try:
+        sender = room.client("", person=cluster.crowd[0])
+        viewer = room.client("viewer", turn=1)
+        await asyncio.gather(sender.greeted(), viewer.greeted())
+        repeats: list[tuple[object, object]] = []
+        for number in range(CUTS):
+            cluster.postgres_link.intercept = intercept
+            armed = True
+            first = await sender.say(f"cut {number}", client_id=f"cut-{number}")
+            again = await sender.command("chat.send", text=f"cut {number}", client_id=f"cut-{number}")
+            assert again is not None and again["ok"], again
+            repeats.append(((first.id, first.seq), (again["data"]["id"], again["data"]["seq"])))
+        cluster.postgres_link.heal()
+        await room.quiet()
+        logs = await room.logs()
+    finally:
+        await room.leave()
+
+    from tests.faults.checker import check
+
+    outcome = Outcome(check(logs), logs, room.clients)
+    row(f"connection cut during COMMIT, {CUTS} times", **cuts, **outcome.summary())
+    assert sum(cuts.values()) == CUTS
+    assert outcome.verdict.findings == []
+    assert [first for first, _ in repeats] == [again for _, again in repeats]
+    assert not [one for one in outcome.sent if one.outcome == UNKNOWN]
+    assert len([entry for entry in logs.by_sql if entry.client_id is not None]) == CUTS

@@ -1,0 +1,68 @@
+"""Delivery while web processes die, restart and freeze: acknowledged stays, nothing twice, one order for everybody."""
+
+import asyncio
+import signal
+
+from tests.faults.storm import Room, sized, storm
+
+KILLS = sized(2, 5)
+
+
+async def test_a_storm_without_faults_shows_everybody_everything_once(cluster, row):
+    outcome = await storm(cluster)
+
+    row("no fault", **outcome.summary())
+    assert outcome.verdict.findings == []
+    assert {one.outcome for one in outcome.sent} == {"ok"}
+    assert outcome.codes == {}
+
+
+async def test_workers_that_are_killed_lose_nothing_that_was_acknowledged(cluster, row):
+    async def script(room: Room) -> None:
+        for number in range(KILLS):
+            index = number % 2
+            async with room.fault(f"kill {number}"):
+                cluster.kill_worker(index)
+                await asyncio.to_thread(cluster.start_worker, index)
+            await asyncio.sleep(sized(0.5, 10))
+
+    outcome = await storm(cluster, script)
+
+    row(f"kill -9 of a worker, {KILLS} times", **outcome.summary())
+    assert outcome.verdict.findings == []
+    assert {one.outcome for one in outcome.sent} == {"ok"}
+    assert outcome.recovery() is not None and outcome.recovery() <= 10
+
+
+async def test_a_rolling_restart_tells_every_client_to_come_back(cluster, row):
+    left: list[float] = []
+
+    async def script(room: Room) -> None:
+        for index in range(2):
+            left.append(await asyncio.to_thread(cluster.end_worker, index))
+            await asyncio.to_thread(cluster.start_worker, index)
+            await asyncio.sleep(0.5)
+
+    outcome = await storm(cluster, script)
+
+    row("rolling restart by SIGTERM", worker_gone_s=round(max(left), 2), **outcome.summary())
+    assert outcome.verdict.findings == []
+    assert {one.outcome for one in outcome.sent} == {"ok"}
+    assert set(outcome.codes) == {4000}
+    assert max(outcome.downs) <= 5
+    assert max(left) <= 30
+
+
+async def test_a_frozen_worker_goes_on_where_it_was(cluster, row):
+    async def script(room: Room) -> None:
+        async with room.fault("freeze"):
+            cluster.signal_worker(0, signal.SIGSTOP)
+            await asyncio.sleep(sized(5, 20))
+            cluster.signal_worker(0, signal.SIGCONT)
+
+    outcome = await storm(cluster, script)
+
+    row(f"SIGSTOP of a worker for {sized(5, 20)} s", **outcome.summary())
+    assert outcome.verdict.findings == []
+    assert {one.outcome for one in outcome.sent} == {"ok"}
+    assert outcome.recovery() is not None and outcome.recovery() <= 35
