@@ -56,7 +56,7 @@ export class WhepConnection extends EventTarget {
 
   /** Connect anew at once, for instance because the picture stands still or the host is back. */
   restart() {
-    if (!this.wanted) return;
+    if (!this.wanted || !supported()) return;
     clearTimeout(this.timer);
     this.backoff.reset();
     this.#set(this.state === "receiving" ? "reconnecting" : this.state === "idle" ? "connecting" : this.state);
