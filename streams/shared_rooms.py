@@ -54,6 +54,8 @@ class SharedRooms:
             if loaded is not None and self._good(session_id, loaded):
                 return loaded.room
             room = await self._once("load", session_id, self._load)
+            # The layer is behind the database, by a moment or because it is away: nobody waits outside for it.
+            await runtime.current().hub.catch_up(group=room_group(session_id), up_to=room.seq)
             if self.log(session_id).since(room.seq) is not None:
                 return room
         raise Unavailable(retry_after=1)

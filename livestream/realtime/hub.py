@@ -136,7 +136,7 @@ class Group:
         self.timer: asyncio.TimerHandle | None = None
         self.ready: asyncio.Task[None] | None = None
         self.log = RoomLog()
-        self.healing = False
+        self.healing: asyncio.Task[None] | None = None
 
 
 class Hub:
@@ -283,29 +283,38 @@ class Hub:
         entry = self._groups.get(group)
         return entry.log if entry is not None else RoomLog()
 
-    def heal(self, *, group: str, up_to: int | None = None) -> None:
+    def heal(self, *, group: str, up_to: int = 0) -> None:
         """Read from the database what the layer did not bring: what early events wait for, or all up to a number."""
         entry = self._groups.get(group)
-        if entry is not None and not entry.healing:
-            entry.healing = True
-            self._spawn(self._heal(group, entry, up_to))
+        if entry is not None and entry.healing is None:
+            entry.healing = self._loop.create_task(self._heal(group, entry, up_to))
 
-    async def _heal(self, group: str, entry: Group, up_to: int | None) -> None:
+    async def catch_up(self, *, group: str, up_to: int) -> None:
+        """Have all events up to a number that the database has, from the layer or from there."""
+        entry = self._groups.get(group)
+        while entry is not None and entry.log.last is not None and entry.log.last < up_to:
+            before = entry.log.last
+            self.heal(group=group, up_to=up_to)
+            if entry.healing is not None:
+                await asyncio.shield(entry.healing)
+            if entry.log.last == before:
+                return
+
+    async def _heal(self, group: str, entry: Group, up_to: int) -> None:
         try:
             await asyncio.sleep(REORDER_SECONDS)
-            gap = entry.log.gap()
-            if gap is None and up_to is not None and entry.log.last is not None and entry.log.last < up_to:
-                gap = entry.log.last + 1, up_to
-            if gap is None:
-                return
-            GAP_FILLS.inc()
-            async with asyncio.timeout(HEAL_SECONDS):
-                missing = await self._read_events(group, *gap)
-            self._deliver(group, entry, entry.log.admit([(seq, text) for seq, text in missing]))
+            while (gap := entry.log.gap(up_to)) is not None:
+                GAP_FILLS.inc()
+                async with asyncio.timeout(HEAL_SECONDS):
+                    missing = await self._read_events(group, *gap)
+                passed = entry.log.admit([(seq, text) for seq, text in missing])
+                self._deliver(group, entry, passed)
+                if not passed:
+                    break
         except Exception as error:
             logger.warning("gap not filled group=%s error=%r", group, error)
         finally:
-            entry.healing = False
+            entry.healing = None
             if entry.log.gap() is not None:
                 self._deliver(group, entry, entry.log.give_up())
 

@@ -51,11 +51,13 @@ class RoomLog:
         self.next_seq = seq + 1
         passed.append((seq, text))
 
-    def gap(self) -> tuple[int, int] | None:
-        """The first and last number that is missing before the earliest early one; None when nothing waits."""
-        if not self.early or self.next_seq is None:
+    def gap(self, up_to: int = 0) -> tuple[int, int] | None:
+        """The first and last number that is missing before the earliest early one, or else up to a number that is known
+        to exist; None when nothing is."""
+        if self.next_seq is None:
             return None
-        return self.next_seq, min(self.early) - 1
+        last = min(self.early) - 1 if self.early else up_to
+        return (self.next_seq, last) if self.next_seq <= last else None
 
     def give_up(self) -> Documents:
         """Let the early ones pass although something is missing; their readers will notice and ask."""
