@@ -13,7 +13,9 @@ from livestream.actors import require_signed_in
 from livestream.realtime import runtime
 from livestream.realtime.consumer import Operation
 from livestream.realtime.groups import room_group
+from streams.permissions import require_view
 from streams.room import Place
+from streams.selectors import session_get
 
 
 async def do_send(place: Place, **message: Any) -> dict[str, Any]:
@@ -41,6 +43,7 @@ async def do_read(place: Place, *, seq: int) -> dict[str, Any]:
 
 def do_history(place: Place, **page: Any) -> dict[str, Any]:
     """A page of messages."""
+    require_view(actor=place.actor, session=session_get(place.session_id))
     return {"messages": chat_page(session_id=place.session_id, **page)}
 
 

@@ -22,6 +22,7 @@ from streams.janitor import janitor
 from streams.room import RoomParts
 from streams.selectors import positions
 from streams.services.media import viewers_record
+from streams.services.viewers import viewers_left
 from streams.shared_rooms import SharedRooms
 
 PARTS = RoomParts(
@@ -47,6 +48,7 @@ runtime.configure(
         positions=positions,
         events=PARTS.events,
         viewers_changed=viewers_record,
+        viewers_left=viewers_left,
         background=(janitor, chat_writer, read_writer),
     )
 )

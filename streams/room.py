@@ -11,7 +11,7 @@ from livestream.actors import Actor
 from livestream.realtime.protocol import encode
 from streams.models import ParticipantStatus, StreamSession
 from streams.payloads import session_payload
-from streams.permissions import Standing, require_view, require_view_as, standing_of
+from streams.permissions import Standing, require_view_as, standing_of
 from streams.selectors import (
     RESUME_LIMIT,
     EventSource,
@@ -20,7 +20,7 @@ from streams.selectors import (
     session_get,
     stage_of,
 )
-from streams.services.viewers import viewer_join
+from streams.services.viewers import viewer_enter
 from streams.state import OVER
 
 # A section of the snapshot for a session, as it was at a sequence number.
@@ -98,10 +98,9 @@ def room_admit(place: Place, session: StreamSession, parts: RoomParts) -> Admiss
 def _standing(place: Place, session: StreamSession) -> Standing:
     standing = standing_of(actor=place.actor, session_id=session.pk)
     require_view_as(standing=standing, actor=place.actor, session=session)
-    newcomer = place.actor.user_id is not None and standing.status != ParticipantStatus.ACTIVE
-    if newcomer and session.state not in OVER:
-        viewer_join(session_id=session.pk, actor=place.actor)
-        return require_view(actor=place.actor, session=session)
+    newcomer = standing.status != ParticipantStatus.ACTIVE and session.state not in OVER
+    if place.actor.user_id is not None and newcomer:
+        return viewer_enter(session_id=session.pk, user_id=place.actor.user_id, standing=standing)
     return standing
 
 

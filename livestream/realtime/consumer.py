@@ -6,10 +6,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
 from livestream.api import serializer_errors
@@ -45,6 +47,20 @@ class Operation(Generic[Context]):
     run: Callable[..., dict[str, Any]] | None = None
     takes: type[Serializer[Any]] | None = None
     run_async: Callable[..., Awaitable[dict[str, Any]]] | None = None
+
+    def validated(self, data: dict[str, Any]) -> dict[str, Any]:
+        """What the operation is given. Raises Invalid."""
+        try:
+            result: dict[str, Any] = self._serializer.run_validation(data)
+        except ValidationError as error:
+            raise serializer_errors(error.detail) from None
+        return result
+
+    @cached_property
+    def _serializer(self) -> Serializer[Any]:
+        """One for all commands: making the fields anew costs more than the rest of a command."""
+        assert self.takes is not None, "only operations that take something are asked"
+        return self.takes()
 
 
 class CommandConsumer(AsyncWebsocketConsumer):
@@ -155,10 +171,7 @@ class CommandConsumer(AsyncWebsocketConsumer):
             raise Invalid("op.unknown", "There is no such operation.")
         data: dict[str, Any] = {}
         if operation.takes is not None:
-            serializer = operation.takes(data=command.data)
-            if not serializer.is_valid():
-                raise serializer_errors(serializer.errors)
-            data = serializer.validated_data
+            data = operation.validated(command.data)
         if operation.run_async is not None:
             return await operation.run_async(self.context, **data)
         assert operation.run is not None, "an operation has a function"

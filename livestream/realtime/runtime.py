@@ -29,6 +29,8 @@ DATABASE_THREADS = 8
 PRESENCE_TICK_SECONDS = 1.0
 REFRESHES_PER_LEASE = 3
 VISIT_SECONDS = 90.0
+# A reloaded page, or one that changes networks, is back within this.
+RETURN_SECONDS = 10.0
 RESTART_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class Hooks:
     positions: Callable[[list[UUID]], dict[UUID, tuple[str, int]]] = lambda ids: {}
     events: Callable[[UUID, int, int], list[dict[str, Any]]] = lambda session_id, after, up_to: []
     viewers_changed: Callable[[UUID, int, int], None] = lambda session_id, count, newcomers: None
+    viewers_left: Callable[[UUID, list[UUID]], None] = lambda session_id, user_ids: None
     background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
 
 
@@ -61,6 +64,7 @@ class Presences:
 
     leases: dict[str, str] = field(default_factory=dict)
     visits: dict[str, float] = field(default_factory=dict)
+    gone: dict[str, float] = field(default_factory=dict)
     newcomers: int = 0
     unknown: set[str] = field(default_factory=set)
     told: int | None = None
@@ -135,7 +139,9 @@ class Runtime:
     async def exit(self, *, session_id: UUID, connection: str) -> None:
         """A socket has left a room."""
         room = self._rooms.get(session_id)
-        if room is not None and room.leases.pop(connection, None) is not None:
+        person = room.leases.pop(connection, None) if room is not None else None
+        if room is not None and person is not None:
+            room.gone[person] = self.loop.time()
             with suppress(PresenceAway):  # the lease runs out by itself
                 await self.presence.drop(room=session_id.hex, connection=connection)
 
@@ -200,8 +206,22 @@ class Runtime:
             document = encode({"type": "viewers", "ts": now, "data": {"count": count}})
             self.hub.send_local(group=room_group(session_id), text=document)
             await in_database(_hooks.viewers_changed, session_id, count, newcomers)
-        if not room.leases and session_id.hex not in self.hub.local_rooms():
+        await self._tell_who_left(session_id, room)
+        unused = not (room.leases or room.visits or room.gone)
+        if unused and session_id.hex not in self.hub.local_rooms():
             self._rooms.pop(session_id, None)
+
+    async def _tell_who_left(self, session_id: UUID, room: Presences) -> None:
+        """Signed-in people whose last socket closed a while ago, and who did not come back anywhere."""
+        due = [person for person, since in room.gone.items() if self.loop.time() - since > RETURN_SECONDS]
+        if not due:
+            return
+        here = await self.presence.people(room=session_id.hex)
+        left = [UUID(person) for person in due if person not in here and not person.startswith("anon:")]
+        if left:
+            await in_database(_hooks.viewers_left, session_id, left)
+        for person in due:
+            room.gone.pop(person, None)
 
     async def _refresh(self) -> None:
         while True:

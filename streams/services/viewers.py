@@ -9,7 +9,7 @@ from django.utils import timezone
 from livestream.actors import Actor, require_signed_in
 from livestream.errors import Conflict, Invalid
 from streams.models import AuditEntry, Participant, ParticipantStatus, Role, SessionSettings
-from streams.permissions import require_host, require_view
+from streams.permissions import Standing, require_host, require_view
 from streams.selectors import session_get
 from streams.state import OVER
 
@@ -21,27 +21,37 @@ def viewer_join(*, session_id: UUID, actor: Actor) -> Participant:
     """
     user_id = require_signed_in(actor)
     session = session_get(session_id)
-    require_view(actor=actor, session=session)
+    standing = require_view(actor=actor, session=session)
     if session.state in OVER:
         raise Conflict("session.ended", "This show is over.")
-    mine = Participant.objects.filter(session_id=session_id, user_id=user_id)
-    present = mine.select_related("user").filter(status=ParticipantStatus.ACTIVE).first()
-    if present is not None:
-        return present
+    if standing.status != ParticipantStatus.ACTIVE:
+        viewer_enter(session_id=session_id, user_id=user_id, standing=standing)
+    return Participant.objects.select_related("user").get(session_id=session_id, user_id=user_id)
+
+
+def viewer_enter(*, session_id: UUID, user_id: UUID, standing: Standing) -> Standing:
+    """Take a place for somebody whose standing allows it and who has none; their standing then."""
     now = timezone.now()
+    mine = Participant.objects.filter(session_id=session_id, user_id=user_id)
     with transaction.atomic():
         limits = SessionSettings.objects.select_for_update().get(pk=session_id)
         here = Participant.objects.filter(session_id=session_id, status=ParticipantStatus.ACTIVE).count()
-        if here >= limits.max_participants and not mine.filter(role=Role.HOST).exists():
+        if here >= limits.max_participants and standing.role != Role.HOST:
             raise Conflict("session.full", "This show is full.", retry_after=30)
-        _, made = Participant.objects.get_or_create(
-            session_id=session_id, user_id=user_id, defaults={"role": Role.VIEWER, "joined_at": now}
+        back = mine.exclude(status=ParticipantStatus.BANNED).update(
+            status=ParticipantStatus.ACTIVE, joined_at=now, left_at=None
         )
-        if not made:
-            mine.exclude(status=ParticipantStatus.BANNED).update(
-                status=ParticipantStatus.ACTIVE, joined_at=now, left_at=None
-            )
-    return mine.select_related("user").get()
+        if not back:
+            # Waiting for the settings' row above, a twin of this request may have been here first.
+            mine.get_or_create(session_id=session_id, user_id=user_id, defaults={"role": Role.VIEWER, "joined_at": now})
+    return Standing(role=standing.role or Role.VIEWER, status=ParticipantStatus.ACTIVE, moderates=standing.moderates)
+
+
+def viewers_left(session_id: UUID, user_ids: list[UUID]) -> None:
+    """People whose last socket is gone have left; who is on stage keeps the place."""
+    Participant.objects.filter(
+        session_id=session_id, user_id__in=user_ids, role=Role.VIEWER, status=ParticipantStatus.ACTIVE
+    ).update(status=ParticipantStatus.LEFT, left_at=timezone.now())
 
 
 def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participant:
