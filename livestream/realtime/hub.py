@@ -16,6 +16,9 @@ from livestream.realtime.protocol import CloseCode
 from livestream.realtime.room_log import Documents, RoomLog
 
 BACKLOG_FRAMES = 256
+BACKLOG_CHARACTERS = 1_000_000
+# A peer that reads at all finds the close code by then; one that never reads would hold its socket and its buffers.
+LAST_WORDS_SECONDS = 3.0
 HOLD_DOCUMENTS = 5_000
 LAYER_TIMEOUT_SECONDS = 2.0
 RETRY_SECONDS = 1.0
@@ -56,7 +59,7 @@ class Member:
     While `held` is a list, documents are kept there: the socket has subscribed, and waits for its snapshot.
     """
 
-    __slots__ = ("_backlog", "_draining", "_protocol", "_send", "closing", "held", "name")
+    __slots__ = ("_backlog", "_backlog_characters", "_draining", "_protocol", "_send", "closing", "held", "name")
 
     def __init__(self, *, name: str, send: Send) -> None:
         self.name = name
@@ -114,11 +117,21 @@ class Member:
         else:
             self._draining = asyncio.get_running_loop().create_task(self._drain(coroutine, yielded))
 
+    def _wait_in_line(self, event: dict[str, Any], *, force: bool) -> None:
+        size = self._backlog_characters + len(event.get("text", ""))
+        if not force and (len(self._backlog) >= BACKLOG_FRAMES or size > BACKLOG_CHARACTERS):
+            self._give_up()
+            return
+        self._backlog_characters = size
+        self._backlog.append(event)
+
     async def _drain(self, coroutine: Coroutine[Any, Any, None], yielded: Any) -> None:
         try:
             await _continue(coroutine, yielded)
             while self._backlog:
-                await self._send(self._backlog.popleft())
+                event = self._backlog.popleft()
+                self._backlog_characters -= len(event.get("text", ""))
+                await self._send(event)
         except Exception as error:  # as above
             logger.debug("socket %s is gone: %r", self.name, error)
             self.closing = True

@@ -15,8 +15,9 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
-from channels.db import database_sync_to_async
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import connections
 
 from livestream.identifiers import process_name
 from livestream.realtime import fanout
@@ -42,9 +43,20 @@ _executor = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
 
 async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a synchronous function that uses the database. The one place that chooses the threads for it."""
-    hop = database_sync_to_async(function, thread_sensitive=False, executor=_executor)
-    result: R = await hop(*args, **kwargs)
+    visit = partial(_visit, function, *args, **kwargs)
+    result: R = await sync_to_async(visit, thread_sensitive=False, executor=_executor)()
     return result
+
+
+def _visit(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Like Channels' `database_sync_to_async`, but a thread keeps its SQLite connection: opening the file anew costs
+    more than most visits. Connections of a pool go back to it, and one that failed is closed."""
+    try:
+        return function(*args, **kwargs)
+    finally:
+        for connection in connections.all(initialized_only=True):
+            if connection.vendor != "sqlite" or connection.errors_occurred:
+                connection.close_if_unusable_or_obsolete()
 
 
 @dataclass(frozen=True)
