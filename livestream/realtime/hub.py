@@ -11,11 +11,14 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 
 from livestream.metrics import DOCUMENTS, FRAMES, GAP_FILLS, LAYER_FAILURES, ROOMS, SLOW_CLOSED, SOCKETS
-from livestream.realtime.fastpath import recognised, text_frame, write_frame
+from livestream.realtime.fastpath import abort_connection, recognised, text_frame, write_frame
 from livestream.realtime.protocol import CloseCode
 from livestream.realtime.room_log import Documents, RoomLog
 
 BACKLOG_FRAMES = 256
+BACKLOG_CHARACTERS = 1_000_000
+# A peer that reads at all finds the close code by then; one that never reads would hold its socket and its buffers.
+LAST_WORDS_SECONDS = 3.0
 BACKLOG_CHARACTERS = 1_000_000
 # A peer that reads at all finds the close code by then; one that never reads would hold its socket and its buffers.
 LAST_WORDS_SECONDS = 3.0
@@ -68,6 +71,7 @@ class Member:
         self._send = send
         self._protocol = recognised(send)
         self._backlog: deque[dict[str, Any]] | None = None  # made for the few that need one
+        self._backlog_characters = 0
         self._draining: asyncio.Task[None] | None = None
 
     def write(self, text: str) -> None:
@@ -100,11 +104,7 @@ class Member:
         if self.closing and not force:
             return
         if self._draining is not None:
-            backlog = self._backlog = self._backlog if self._backlog is not None else deque()
-            if len(backlog) >= BACKLOG_FRAMES and not force:
-                self._give_up(backlog)
-            else:
-                backlog.append(event)
+            self._wait_in_line(event, force=force)
             return
         coroutine: Any = self._send(event)
         try:
@@ -118,12 +118,13 @@ class Member:
             self._draining = asyncio.get_running_loop().create_task(self._drain(coroutine, yielded))
 
     def _wait_in_line(self, event: dict[str, Any], *, force: bool) -> None:
-        size = self._backlog_characters + len(event.get("text", ""))
-        if not force and (len(self._backlog) >= BACKLOG_FRAMES or size > BACKLOG_CHARACTERS):
-            self._give_up()
+        backlog = self._backlog = self._backlog if self._backlog is not None else deque()
+        characters = self._backlog_characters + len(event.get("text", ""))
+        if not force and (len(backlog) >= BACKLOG_FRAMES or characters > BACKLOG_CHARACTERS):
+            self._give_up(backlog)
             return
-        self._backlog_characters = size
-        self._backlog.append(event)
+        self._backlog_characters = characters
+        backlog.append(event)
 
     async def _drain(self, coroutine: Coroutine[Any, Any, None], yielded: Any) -> None:
         try:
@@ -141,7 +142,13 @@ class Member:
     def _give_up(self, backlog: deque[dict[str, Any]]) -> None:
         SLOW_CLOSED.inc()
         backlog.clear()
+        self._backlog_characters = 0
         self.close(CloseCode.TOO_SLOW, "too slow")
+        asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self._hang_up)
+
+    def _hang_up(self) -> None:
+        if self._draining is not None:
+            abort_connection(self._send)
 
 
 class Group:
