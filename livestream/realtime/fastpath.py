@@ -5,7 +5,6 @@ stand between two of its own; what its transport still holds goes out first. Eve
 is not plainly open and writable, takes the ASGI path.
 """
 
-import asyncio
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -44,9 +43,9 @@ def recognised(send: Callable[..., Any]) -> Any:
 
 def abort_connection(send: Callable[..., Any]) -> None:
     """End a connection without waiting for what it has not taken; with a server that hides it, nothing happens."""
-    transport = getattr(getattr(send, "__self__", None), "transport", None)
-    if isinstance(transport, asyncio.WriteTransport):
-        transport.abort()
+    abort = getattr(getattr(getattr(send, "__self__", None), "transport", None), "abort", None)
+    if abort is not None:
+        abort()
 
 
 def write_frame(protocol: Any, frame: bytes) -> bool:
