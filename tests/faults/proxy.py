@@ -50,11 +50,11 @@ class ProxyThread:
 
 
 class Link:
-    """One connection through the proxy. `down_bytes` went to the client so far."""
+    """One connection through the proxy. After `left` more bytes to the client it is cut; never when that is None."""
 
     def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         self.client, self.server = client, server
-        self.down_bytes = 0
+        self.left: int | None = None
 
     def reset(self) -> None:
         """End both halves at once, with a reset to each side."""
@@ -75,7 +75,6 @@ class Proxy:
         self.delay_seconds = 0.0
         self.refusing = False
         self.intercept: Intercept | None = None
-        self.cut_after: int | None = None
         self._thread = thread
         self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -132,14 +131,14 @@ class Proxy:
     async def _down(self, reader: asyncio.StreamReader, link: Link) -> None:
         while data := await reader.read(CHUNK):
             await self._pause()
-            limit = self.cut_after
-            if limit is not None and link.down_bytes + len(data) >= limit:
-                link.client.write(data[: max(0, limit - link.down_bytes)])
+            if link.left is not None and len(data) >= link.left:
+                link.client.write(data[: link.left])
                 with contextlib.suppress(OSError):
                     await link.client.drain()
                 link.reset()
                 return
-            link.down_bytes += len(data)
+            if link.left is not None:
+                link.left -= len(data)
             link.client.write(data)
             await link.client.drain()
         with contextlib.suppress(OSError):
@@ -162,6 +161,11 @@ class Proxy:
         for link in list(self._links):
             link.reset()
 
+    def cut_after(self, count: int = 100) -> None:
+        """Let so many bytes more reach each client that is there, and then cut: mostly in the middle of a frame."""
+        for link in list(self._links):
+            link.left = count
+
     def half_close(self) -> None:
         """Tell every client that nothing more will come, while their own words still pass."""
         self._thread.loop.call_soon_threadsafe(self._half_close_all)
@@ -178,7 +182,7 @@ class Proxy:
 
     def heal(self) -> None:
         """Be a good network again."""
-        self.refusing, self.intercept, self.delay_seconds, self.cut_after = False, None, 0.0, None
+        self.refusing, self.intercept, self.delay_seconds = False, None, 0.0
         self._thread.loop.call_soon_threadsafe(self._open.set)
 
     def links(self) -> int:

@@ -54,6 +54,7 @@ class Room:
     session_id: str
     clients: list[RoomClient] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
 
     @classmethod
     async def open(cls, cluster: Cluster) -> "Room":
@@ -90,6 +91,15 @@ class Room:
             yield
         finally:
             self.faults.append(Fault(name, began, time.monotonic()))
+
+    async def post(self, client_id: str) -> None:
+        """The host says something over HTTP."""
+        began = time.monotonic()
+        body = {"text": f"by HTTP {client_id}", "client_id": client_id}
+        answer = await asyncio.to_thread(self.host.post, f"sessions/{self.session_id}/messages/", body)
+        assert answer.status == 201, answer
+        stored = (answer.data["id"], answer.data["seq"], time.monotonic())
+        self.sent.append(Sent(self.host.username, client_id, began, OK, *stored))
 
     async def head(self) -> int:
         """The room's last number, as PostgreSQL has it."""
@@ -130,7 +140,7 @@ class Room:
         """All logs, with what is stored read both ways."""
         by_sql = await asyncio.to_thread(self._stored, f"{MESSAGES} UNION ALL {EVENTS}")
         by_api = await asyncio.to_thread(self._by_api)
-        sent = [one for client in self.clients for one in client.sent]
+        sent = self.sent + [one for client in self.clients for one in client.sent]
         return Storm(sent, [client.watched for client in self.clients], by_api, by_sql, self.faults)
 
     async def leave(self) -> None:

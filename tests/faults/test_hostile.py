@@ -1,0 +1,231 @@
+"""Slow and hostile connections are ended, or held off, and nobody else notices."""
+
+import asyncio
+import json
+import os
+import re
+import time
+
+from channels_redis.pubsub import RedisPubSubChannelLayer
+
+from livestream.realtime.groups import room_group
+from tests.faults.checker import percentile
+from tests.faults.raw import frame, raw_connect
+from tests.faults.storm import Room, sized
+from tests.faults.test_frames import memory_bytes
+from tests.live import Api
+
+SLOW_READERS = 20
+BROADCAST_MB = sized(20, 50)
+DOCUMENT_KB = 64
+PER_SECOND = 100
+HALF_HANDSHAKES = sized(200, 500)
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def metric(url: str, name: str) -> float:
+    """A metric of one worker."""
+    text = Api(url).get("/metrics").data.decode()
+    found = re.search(rf"^{name} ([0-9.e+]+)$", text, re.MULTILINE)
+    assert found is not None, name
+    return float(found[1])
+
+
+def cpu_seconds(pid: int) -> float:
+    with open(f"/proc/{pid}/stat") as numbers:
+        fields = numbers.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+async def broadcast(cluster, room: Room, megabytes: int) -> list[float]:
+    """Send big documents to the room through the layer, as another process would; when each was sent."""
+    from uuid import UUID
+
+    layer = RedisPubSubChannelLayer(hosts=[f"redis://127.0.0.1:{cluster.redis.port}/0"], prefix="livestream")
+    group = room_group(UUID(room.session_id))
+    padding = "x" * (DOCUMENT_KB * 1024)
+    began, sent = time.monotonic(), []
+    for number in range(megabytes * 1024 // DOCUMENT_KB):
+        await asyncio.sleep(max(0.0, began + number / PER_SECOND - time.monotonic()))
+        document = json.dumps({"type": "padding", "number": number, "data": padding})
+        sent.append(time.monotonic())
+        await layer.group_send(group, {"type": "hub.frames", "group": group, "frames": [[None, document]]})
+    await layer.flush()
+    return sent
+
+
+async def read_padding(port: int, session_id: str, into: dict[int, float]) -> None:
+    """A viewer who notes when each big document came."""
+    raw = await raw_connect(port)
+    await raw.upgrade(session_id)
+    try:
+        while True:
+            _, payload = await raw.read_frame()
+            now = time.monotonic()
+            for line in payload.split(b"\n"):
+                if line.startswith(b'{"type": "padding"'):
+                    into[int(line[30:40].partition(b",")[0])] = now
+    finally:
+        raw.close()
+
+
+async def test_readers_who_never_read_are_closed_and_nobody_else_notices(cluster, row):
+    room = await Room.open(cluster)
+    worker = cluster.workers[0]
+    readers: list[dict[int, float]] = [{} for _ in range(4)]
+    reading = [asyncio.create_task(read_padding(worker.port, room.session_id, into)) for into in readers]
+    try:
+        await asyncio.sleep(0.5)
+        alone = await broadcast(cluster, room, BROADCAST_MB // 4)
+        await asyncio.sleep(0.5)
+        before_latency = [into[number] - at for into in readers for number, at in enumerate(alone) if number in into]
+        for into in readers:
+            into.clear()
+
+        slow = [await raw_connect(worker.port, receive_buffer=4096) for _ in range(SLOW_READERS)]
+        await asyncio.gather(*(one.upgrade(room.session_id) for one in slow))
+        for one in slow:
+            one.writer.transport.pause_reading()
+        await asyncio.sleep(1.2)
+        sockets = metric(worker.url, "livestream_sockets")
+        closed_before = metric(worker.url, "livestream_slow_sockets_closed_total")
+        memory, highest = memory_bytes(worker.process.pid), 0
+
+        began = time.monotonic()
+        sending = asyncio.create_task(broadcast(cluster, room, BROADCAST_MB))
+        gone_after = float("inf")
+        while time.monotonic() - began < 20 and not (sending.done() and gone_after < float("inf")):
+            await asyncio.sleep(0.1)
+            highest = max(highest, memory_bytes(worker.process.pid) - memory)
+            left = await asyncio.to_thread(metric, worker.url, "livestream_sockets")
+            if left <= sockets - SLOW_READERS and gone_after == float("inf"):
+                gone_after = time.monotonic() - began
+        sent = await sending
+        await asyncio.sleep(1)
+        closed = metric(worker.url, "livestream_slow_sockets_closed_total") - closed_before
+    finally:
+        for task in reading:
+            task.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
+        await room.leave()
+
+    missed = sum(number not in into for into in readers for number in range(len(sent)))
+    latency = [into[number] - at for into in readers for number, at in enumerate(sent) if number in into]
+    row(
+        f"{SLOW_READERS} readers who never read, {BROADCAST_MB} MB",
+        closed_slow=int(closed),
+        gone_s=round(gone_after, 2),
+        memory_mb=round(highest / 1e6, 1),
+        others_p99_alone_ms=round(1000 * percentile(before_latency, 0.99), 1),
+        others_p99_ms=round(1000 * percentile(latency, 0.99), 1),
+        others_missed=missed,
+    )
+    for one in slow:
+        one.close()
+    assert closed == SLOW_READERS
+    assert gone_after <= 10
+    assert highest <= 40_000_000
+    assert missed == 0
+
+
+async def test_a_reader_who_was_too_slow_is_told_so(cluster, row):
+    """Someone who does read, only later, finds the code that says: come back."""
+    room = await Room.open(cluster)
+    worker = cluster.workers[0]
+    try:
+        slow = await raw_connect(worker.port, receive_buffer=4096)
+        await slow.upgrade(room.session_id)
+        slow.writer.transport.pause_reading()
+        before = metric(worker.url, "livestream_slow_sockets_closed_total")
+        sending = asyncio.create_task(broadcast(cluster, room, 20))
+        while not sending.done():
+            await asyncio.sleep(0.05)
+            if await asyncio.to_thread(metric, worker.url, "livestream_slow_sockets_closed_total") > before:
+                break
+        slow.writer.transport.resume_reading()
+        code = await slow.close_code()
+        await sending
+    finally:
+        await room.leave()
+
+    row("a reader who was too slow", code=code)
+    assert code == 4001
+
+
+async def test_half_handshakes_keep_nobody_out(cluster, row):
+    room = await Room.open(cluster)
+    halves = [await raw_connect(cluster.workers[0].port) for _ in range(HALF_HANDSHAKES)]
+    try:
+        for one in halves:
+            one.send(f"GET /ws/live/{room.session_id}/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A".encode())
+        await asyncio.sleep(0.5)
+        began = time.monotonic()
+        client = room.client("somebody", turn=0)
+        await client.greeted()
+        connected = time.monotonic() - began
+    finally:
+        for one in halves:
+            one.close()
+        await room.leave()
+
+    row(f"{HALF_HANDSHAKES} half handshakes", new_user_connects_s=round(connected, 3))
+    assert connected <= 1
+
+
+async def test_whoever_never_answers_a_ping_is_closed(cluster, row):
+    room = await Room.open(cluster)
+    with cluster.extra_worker(**{"ws-ping-interval": 1, "ws-ping-timeout": 2}) as web:
+        raw = await raw_connect(web.port)
+        await raw.upgrade(room.session_id)
+        began = time.monotonic()
+        code = await raw.close_code(seconds=15)
+        seconds = time.monotonic() - began
+        raw.close()
+
+    row("never answers a ping (interval 1 s, patience 2 s)", code=code, closed_s=round(seconds, 2))
+    assert seconds <= 5
+
+
+async def test_a_flood_on_one_socket_is_limited_and_then_closed(cluster, row):
+    room = await Room.open(cluster)
+    worker = cluster.workers[0]
+    try:
+        observer = room.client("observer", turn=0)
+        flooder = room.client("", person=cluster.crowd[0], turn=0)
+        await asyncio.gather(observer.greeted(), flooder.greeted())
+        raw = await raw_connect(worker.port)
+        await raw.upgrade(room.session_id, headers=f"Authorization: Bearer {cluster.crowd[1].access}\r\n")
+        closing = asyncio.create_task(raw.close_code(seconds=20))
+        stored_before = await room.head()
+        cpu, began, sent = cpu_seconds(worker.process.pid), time.monotonic(), 0
+        latency: list[float] = []
+        while not closing.done() and time.monotonic() - began < 15:
+            for _ in range(20):
+                command = {"id": str(sent), "op": "chat.send", "data": {"text": "flood", "client_id": f"flood-{sent}"}}
+                raw.send(frame(1, json.dumps(command).encode()))
+                sent += 1
+            await asyncio.sleep(max(0.0, began + sent / 1000 - time.monotonic()))
+            asked = time.monotonic()
+            reply = await observer.command("no.such.operation") if sent % 100 == 0 else None
+            if reply is not None:
+                latency.append(time.monotonic() - asked)
+        seconds = time.monotonic() - began
+        busy = (cpu_seconds(worker.process.pid) - cpu) / seconds
+        code = await closing
+        stored = await room.head() - stored_before
+    finally:
+        await room.leave()
+
+    row(
+        "flood of 1,000 messages/s",
+        sent=sent,
+        stored=stored,
+        code=code,
+        closed_s=round(seconds, 2),
+        worker_cpu_percent=round(100 * busy, 1),
+        others_p99_ms=round(1000 * percentile(latency, 0.99), 1),
+    )
+    assert code == 4429
+    assert 5 <= seconds <= 8
+    assert stored <= 10 + 10 * (seconds + 1)
+    assert percentile(latency, 0.99) <= 0.1
