@@ -15,7 +15,7 @@ from livestream.errors import Conflict, DomainError
 from livestream.identifiers import connection_name
 from livestream.realtime import runtime
 from livestream.realtime.consumer import CommandConsumer
-from livestream.realtime.groups import desk_group, person_group, room_group, user_group
+from livestream.realtime.groups import desk_group, room_group, user_group
 from livestream.realtime.hub import Member
 from livestream.realtime.protocol import CloseCode, encode
 from livestream.realtime.runtime import in_database
@@ -101,7 +101,7 @@ class RoomConsumer(CommandConsumer):
     def _audiences(place: Place, standing: Standing) -> list[str]:
         groups = []
         if place.actor.user_id is not None:
-            groups += [user_group(place.actor.user_id), person_group(place.session_id, place.actor.user_id)]
+            groups.append(user_group(place.actor.user_id))
         if standing.can_moderate:
             groups.append(desk_group(place.session_id))
         return groups

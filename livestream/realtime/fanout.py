@@ -14,7 +14,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from livestream.metrics import LAYER_FAILURES
-from livestream.realtime.groups import room_group, user_group
+from livestream.realtime.groups import carrier_of, room_group, user_group
 from livestream.realtime.protocol import encode
 
 LAYER_TIMEOUT_SECONDS = 2.0
@@ -101,7 +101,7 @@ def bind(sender: Sender | None) -> None:
 async def _group_send(message: dict[str, Any]) -> None:
     layer = get_channel_layer()
     if layer is not None:
-        await layer.group_send(message["group"], message)
+        await layer.group_send(carrier_of(message["group"]), message)
 
 
 def _send(message: dict[str, Any]) -> None:

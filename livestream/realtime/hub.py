@@ -12,6 +12,7 @@ from django.conf import settings
 
 from livestream.metrics import DOCUMENTS, FRAMES, GAP_FILLS, LAYER_FAILURES, ROOMS, SLOW_CLOSED, SOCKETS
 from livestream.realtime.fastpath import abort_connection, recognised, text_frame, write_frame
+from livestream.realtime.groups import PEOPLE, carrier_of
 from livestream.realtime.protocol import CloseCode
 from livestream.realtime.room_log import Documents, RoomLog
 
@@ -187,7 +188,7 @@ class Hub:
             try:
                 if not self._channel:
                     self._channel = await layer.new_channel()
-                    for name in list(self._groups):
+                    for name in {PEOPLE, *map(carrier_of, self._groups)}:
                         await layer.group_add(name, self._channel)
                     self._subscribed.set()
                 self._take(await layer.receive(self._channel))
@@ -205,8 +206,9 @@ class Hub:
         entry = self._groups.get(group)
         if entry is None:
             entry = self._groups[group] = Group()
-            entry.ready = self._loop.create_task(self._subscribe(group))
-            ROOMS.set(sum(1 for name in self._groups if name.startswith("room.")))
+            if carrier_of(group) == group:
+                entry.ready = self._loop.create_task(self._subscribe(group))
+                ROOMS.inc()
         entry.members[member.name] = member
         if entry.ready is not None:
             await asyncio.shield(entry.ready)
@@ -219,8 +221,9 @@ class Hub:
         del self._groups[group]
         if entry.timer is not None:
             entry.timer.cancel()
-        ROOMS.set(sum(1 for name in self._groups if name.startswith("room.")))
-        self._spawn(self._unsubscribe(group))
+        if carrier_of(group) == group:
+            ROOMS.dec()
+            self._spawn(self._unsubscribe(group))
 
     async def _subscribe(self, group: str) -> None:
         """Subscribe, or keep trying behind the socket's back: the room also works from the database.

@@ -7,6 +7,7 @@ too early waits until what is missing has come, or was read from the database.
 from collections import deque
 
 KEPT = 400
+NOTHING: deque[tuple[int, str]] = deque(maxlen=KEPT)
 Documents = list[tuple[int | None, str]]
 
 
@@ -20,7 +21,7 @@ class RoomLog:
 
     def __init__(self) -> None:
         self.next_seq: int | None = None
-        self.kept: deque[tuple[int, str]] = deque(maxlen=KEPT)
+        self.kept = NOTHING
         self.early: dict[int, str] = {}
         self.announced = 0
 
@@ -47,6 +48,8 @@ class RoomLog:
         return passed
 
     def _pass(self, seq: int, text: str, passed: Documents) -> None:
+        if self.kept is NOTHING:  # most groups never hold an event with a number
+            self.kept = deque(maxlen=KEPT)
         self.kept.append((seq, text))
         self.next_seq = seq + 1
         passed.append((seq, text))
@@ -64,7 +67,7 @@ class RoomLog:
         if not self.early:
             return []
         self.next_seq = min(self.early)
-        self.kept.clear()
+        self.kept = NOTHING
         return self.admit([(seq, text) for seq, text in sorted(self.early.items())])
 
     def prime(self, documents: list[tuple[int, str]], head: int) -> None:

@@ -8,7 +8,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
 from accounts.models import User
-from livestream.realtime.groups import user_group
+from livestream.realtime.groups import carrier_of, user_group
 from tests.accounts.hashers import CountingHasher
 
 PASSWORD = "correct horse battery staple"
@@ -44,13 +44,14 @@ def told(settings: Any) -> Callable[[User], Callable[[], list[tuple[int, str]]]]
 
     def start(user: User) -> Callable[[], list[tuple[int, str]]]:
         channel = async_to_sync(layer.new_channel)()
-        async_to_sync(layer.group_add)(user_group(user.pk), channel)
+        async_to_sync(layer.group_add)(carrier_of(user_group(user.pk)), channel)
 
         def closes() -> list[tuple[int, str]]:
             queue, heard = layer.channels.get(channel), []
             while queue is not None and not queue.empty():
                 message = queue.get_nowait()[1]
-                heard.append((message["code"], message["reason"]))
+                if message["group"] == user_group(user.pk):
+                    heard.append((message["code"], message["reason"]))
             return heard
 
         return closes
