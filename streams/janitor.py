@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from django.conf import settings
 from django.utils import timezone
@@ -18,24 +19,39 @@ KEEP_DELIVERIES = timedelta(days=14)
 logger = logging.getLogger(__name__)
 
 
-async def janitor() -> None:
-    """Sweep and reconcile until cancelled; then let another process do it."""
+class Sweep(Protocol):
+    """Periodic work, given the time."""
+
+    __name__: str
+
+    def __call__(self, *, now: datetime) -> object: ...
+
+
+async def janitor(sweeps: tuple[Sweep, ...] = ()) -> None:
+    """Sweep and reconcile until cancelled; then let another process do it. `sweeps` are those of other apps."""
     holder = runtime.current().name
     try:
         while True:
             await asyncio.sleep(settings.JANITOR_SECONDS)
-            await runtime.in_database(janitor_tick, holder)
+            await runtime.in_database(janitor_tick, holder, sweeps)
     except asyncio.CancelledError:
         await asyncio.shield(runtime.in_database(lease_release, name=NAME, holder=holder))
         raise
 
 
-def janitor_tick(holder: str) -> bool:
-    """One round, if this process has the lease; whether it had."""
+def janitor_tick(holder: str, sweeps: tuple[Sweep, ...] = ()) -> bool:
+    """One round, if this process has the lease; whether it had. A sweep that fails keeps no other from its work."""
     now = timezone.now()
     if not lease_take(name=NAME, holder=holder, now=now):
         return False
-    media_reconcile(now=now)
-    sessions_expire(now=now)
-    deliveries_forget(received_before=now - KEEP_DELIVERIES)
+    own: tuple[Sweep, ...] = (media_reconcile, sessions_expire, _forget_deliveries)
+    for sweep in own + sweeps:
+        try:
+            sweep(now=now)
+        except Exception:
+            logger.exception("sweep failed, the next round tries again sweep=%s", sweep.__name__)
     return True
+
+
+def _forget_deliveries(*, now: datetime) -> None:
+    deliveries_forget(received_before=now - KEEP_DELIVERIES)

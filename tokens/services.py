@@ -1,7 +1,7 @@
 """Handing out media tokens: checked against the holder's standing, remembered by hash, revoked with the session."""
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.utils import timezone
@@ -16,6 +16,8 @@ from streams.selectors import session_get
 from streams.services.media import room_ref
 from streams.state import OVER
 from tokens.models import IssuedToken
+
+KEEP_EXPIRED = timedelta(days=1)
 
 
 def media_token_issue(*, session_id: UUID, actor: Actor, role: MediaRole) -> JoinDescriptor:
@@ -77,3 +79,9 @@ def session_tokens_revoke(session_id: UUID, now: datetime) -> int:
     """Mark every token of a session that is still good as revoked; how many. The provider refuses them by itself."""
     good = IssuedToken.objects.filter(session_id=session_id, revoked_at__isnull=True, expires_at__gt=now)
     return good.update(revoked_at=now)
+
+
+def tokens_forget(*, now: datetime) -> int:
+    """Delete tokens that ran out a while ago; how many. They prove nothing any more."""
+    deleted, _ = IssuedToken.objects.filter(expires_at__lt=now - KEEP_EXPIRED).delete()
+    return deleted

@@ -20,9 +20,6 @@ BACKLOG_FRAMES = 256
 BACKLOG_CHARACTERS = 1_000_000
 # A peer that reads at all finds the close code by then; one that never reads would hold its socket and its buffers.
 LAST_WORDS_SECONDS = 3.0
-BACKLOG_CHARACTERS = 1_000_000
-# A peer that reads at all finds the close code by then; one that never reads would hold its socket and its buffers.
-LAST_WORDS_SECONDS = 3.0
 HOLD_DOCUMENTS = 5_000
 LAYER_TIMEOUT_SECONDS = 2.0
 RETRY_SECONDS = 1.0

@@ -123,7 +123,9 @@ class Runtime:
                 await job()
                 return
             except Exception:
-                logger.exception("background job failed, starting it again job=%s", job.__qualname__)
+                logger.exception(
+                    "background job failed, starting it again job=%s", getattr(job, "__qualname__", repr(job))
+                )
                 await asyncio.sleep(RESTART_SECONDS)
 
     async def read_events(self, group: str, first: int, last: int) -> list[tuple[int, str]]:

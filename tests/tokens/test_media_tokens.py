@@ -15,7 +15,7 @@ from streams.providers.base import MediaRole
 from tests.bodies import BAD_BODIES, OVERSIZED, assert_error
 from tests.cast import let_in, make_show, make_user
 from tokens.models import IssuedToken
-from tokens.services import media_token_issue, session_tokens_revoke
+from tokens.services import media_token_issue, session_tokens_revoke, tokens_forget
 
 
 def url(session):
@@ -225,3 +225,12 @@ def test_tokens_of_a_session_are_marked_as_revoked_once(ada, show):
 
     assert session_tokens_revoke(show.pk, now) == 2
     assert session_tokens_revoke(show.pk, now) == 0
+
+
+def test_tokens_that_ran_out_long_ago_are_forgotten(show, ada):
+    media_token_issue(session_id=show.pk, actor=actor_of(ada), role=MediaRole.SUBSCRIBER)
+    now = timezone.now()
+
+    assert tokens_forget(now=now + timedelta(hours=20)) == 0
+    assert tokens_forget(now=now + timedelta(hours=25)) == 1
+    assert IssuedToken.objects.count() == 0
