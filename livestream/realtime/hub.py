@@ -152,7 +152,7 @@ class Member:
 class Group:
     """The sockets of one audience in this process, and what is to be written to them at the next tick."""
 
-    __slots__ = ("healing", "log", "members", "pending", "ready", "timer")
+    __slots__ = ("due", "healing", "log", "members", "pending", "ready", "timer")
 
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
@@ -161,6 +161,7 @@ class Group:
         self.ready: asyncio.Task[None] | None = None
         self.log = RoomLog()
         self.healing: asyncio.Task[None] | None = None
+        self.due = 0  # the highest number that is known to be in the database
 
 
 class Hub:
@@ -312,8 +313,10 @@ class Hub:
     def heal(self, *, group: str, up_to: int = 0) -> None:
         """Read from the database what the layer did not bring: what early events wait for, or all up to a number."""
         entry = self._groups.get(group)
-        if entry is not None and entry.healing is None:
-            entry.healing = self._loop.create_task(self._heal(group, entry, up_to))
+        if entry is not None:
+            entry.due = max(entry.due, up_to)
+            if entry.healing is None:
+                entry.healing = self._loop.create_task(self._heal(group, entry))
 
     async def catch_up(self, *, group: str, up_to: int) -> None:
         """Have all events up to a number that the database has, from the layer or from there."""
@@ -326,10 +329,10 @@ class Hub:
             if entry.log.last == before:
                 return
 
-    async def _heal(self, group: str, entry: Group, up_to: int) -> None:
+    async def _heal(self, group: str, entry: Group) -> None:
         try:
             await asyncio.sleep(REORDER_SECONDS)
-            while (gap := entry.log.gap(up_to)) is not None:
+            while (gap := entry.log.gap(entry.due)) is not None:
                 GAP_FILLS.inc()
                 async with asyncio.timeout(HEAL_SECONDS):
                     missing = await self._read_events(group, *gap)
