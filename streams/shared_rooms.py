@@ -81,6 +81,11 @@ class SharedRooms:
         session_id = room.session.pk
         if epoch != room.epoch or after < 0:
             return None
+        last = self.log(session_id).last
+        if last is not None and last < after:
+            # Somebody who was at another process a moment ago may know more than the layer has brought here.
+            room = await self._once("load", session_id, self._load)
+            await runtime.current().hub.catch_up(group=room_group(session_id), up_to=room.seq)
         texts = self.log(session_id).since(after)
         if texts is None and after < room.seq:
             await self._once("prime", session_id, self._prime)
