@@ -1,0 +1,144 @@
+"""Property 10 of the design, on the server's side: whoever comes back is given all that was missed, or a snapshot."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db.models import F
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat.models import ChatMessage
+from chat.posting import Post, messages_post
+from livestream.actors import actor_of
+from livestream.realtime import runtime
+from livestream.realtime.groups import room_group
+from livestream.realtime.hub import Member
+from livestream.realtime.room_log import KEPT
+from streams.models import StreamSession
+from streams.selectors import RESUME_LIMIT
+from streams.shared_rooms import SharedRooms
+from tests.cast import make_show, make_user
+from tests.properties.rooms import PARTS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("said"), st.integers(1, 30)),
+        st.tuples(st.just("lost"), st.sampled_from([1, 2, 20, 120, 300])),
+        st.tuples(st.just("comes back"), st.integers(0, RESUME_LIMIT)),
+        st.tuples(st.just("comes back"), st.integers(RESUME_LIMIT + 1, 2 * RESUME_LIMIT)),
+        st.tuples(st.just("is ahead"), st.integers(1, 50)),
+        st.tuples(st.just("another epoch"), st.integers(0, 50)),
+        st.tuples(st.just("forget"), st.just(0)),
+    ),
+    min_size=2,
+    max_size=8,
+)
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    """One event loop with the realtime half of a process on it, without the jobs that have nothing to do here."""
+    before = runtime._hooks
+    runtime.configure(runtime.Hooks(events=PARTS.events))
+    with asyncio.Runner() as running:
+        yield running
+        running.run(runtime.stop())
+    runtime.configure(before)
+
+
+class World:
+    """A room with somebody in it who keeps its log alive, and people who come back to it."""
+
+    def __init__(self, session: StreamSession, author: Any) -> None:
+        self.session, self.author = session, author
+        self.group = room_group(session.pk)
+        self.rooms = SharedRooms(PARTS)
+        self.count = 0
+        self.member = self.somebody()
+
+    @staticmethod
+    def somebody() -> Member:
+        async def send(event: dict[str, Any]) -> None:
+            pass
+
+        return Member(name="somebody", send=send)
+
+    async def enter(self) -> None:
+        await runtime.current().hub.join(member=self.member, group=self.group)
+        await self.rooms.get(self.session.pk)
+
+    def head(self) -> int:
+        return StreamSession.objects.values_list("head_seq", flat=True).get(pk=self.session.pk)
+
+    def say(self, number: int) -> None:
+        """Messages as they are always written; the layer brings them."""
+        names = range(self.count, self.count + number)
+        self.count += number
+        messages_post(posts=[Post(self.session.pk, actor_of(self.author), f"said {n}", f"c{n}") for n in names])
+
+    def lose(self, number: int) -> None:
+        """Messages that another process wrote, and of which the layer brought none."""
+        first, now = self.head() + 1, timezone.now()
+        names = range(self.count, self.count + number)
+        self.count += number
+        common = {"session": self.session, "user": self.author, "created_at": now, "content": "lost"}
+        rows = [ChatMessage(seq=first + index, client_id=f"c{n}", **common) for index, n in enumerate(names)]
+        ChatMessage.objects.bulk_create(rows)
+        StreamSession.objects.filter(pk=self.session.pk).update(head_seq=F("head_seq") + number)
+
+    async def step(self, kind: str, number: int) -> None:
+        if kind == "said":
+            await runtime.in_database(self.say, number)
+        elif kind == "lost":
+            await runtime.in_database(self.lose, number)
+        elif kind == "forget":  # everybody leaves, and somebody comes to an empty log
+            runtime.current().hub.leave(member=self.member, group=self.group)
+            self.member = self.somebody()
+            await self.enter()
+        else:
+            await self.come_back(kind, number)
+
+    async def come_back(self, kind: str, number: int) -> None:
+        head = await runtime.in_database(self.head)
+        after = head + number if kind == "is ahead" else max(0, head - number)
+        room = await self.rooms.get(self.session.pk)
+        epoch = "elsewhere" if kind == "another epoch" else room.epoch
+
+        missed = await self.rooms.missed(room, epoch=epoch, after=after)
+
+        if missed is None:
+            assert kind in ("is ahead", "another epoch") or head - after > RESUME_LIMIT
+            fresh = await self.rooms.get(self.session.pk)
+            assert fresh.seq >= min(after, head) or kind == "another epoch"
+            return
+        assert kind == "comes back"
+        assert len(missed) <= RESUME_LIMIT
+        # What the layer lost just now, the next beat brings.
+        known = after + len(missed)
+        await runtime.current().hub.catch_up(group=self.group, up_to=head)
+        rest = runtime.current().hub.log_of(self.group).since(known)
+        assert rest is not None or head - known > KEPT
+        stored = await runtime.in_database(PARTS.events, self.session.pk, after, head if rest is not None else known)
+        assert [json.loads(text) for text in missed + (rest or [])] == stored
+        assert known >= room.seq
+
+
+@given(STEPS)
+def test_property_10_whoever_comes_back_misses_nothing_or_starts_anew(runner, steps):
+    """Feature: streaming-realtime-fixes, Property 10: connection recovery."""
+    author = make_user()
+    world = World(make_show(author), author)
+
+    async def run() -> None:
+        await world.enter()
+        for kind, number in steps:
+            await world.step(kind, number)
+        runtime.current().hub.leave(member=world.member, group=world.group)
+
+    runner.run(run())
