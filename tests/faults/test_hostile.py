@@ -5,7 +5,9 @@ import json
 import os
 import re
 import time
+from uuid import UUID
 
+import pytest
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from livestream.realtime.groups import room_group
@@ -39,8 +41,6 @@ def cpu_seconds(pid: int) -> float:
 
 async def broadcast(cluster, room: Room, megabytes: int) -> list[float]:
     """Send big documents to the room through the layer, as another process would; when each was sent."""
-    from uuid import UUID
-
     layer = RedisPubSubChannelLayer(hosts=[f"redis://127.0.0.1:{cluster.redis.port}/0"], prefix="livestream")
     group = room_group(UUID(room.session_id))
     padding = "x" * (DOCUMENT_KB * 1024)
@@ -172,6 +172,22 @@ async def test_half_handshakes_keep_nobody_out(cluster, row):
     assert connected <= 1
 
 
+@pytest.mark.xfail(
+    strict=True, reason="uvicorn gives the head of a request all the time it takes; nginx in front gives it 10 s"
+)
+async def test_half_handshakes_are_closed_within_ten_seconds(cluster, row):
+    halves = [await raw_connect(cluster.workers[0].port) for _ in range(10)]
+    for one in halves:
+        one.send(b"GET /ws/live/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A")
+    await asyncio.sleep(10)
+    closed = sum(one.reader.at_eof() or one.writer.is_closing() for one in halves)
+    for one in halves:
+        one.close()
+
+    row("half handshakes, straight at the worker", opened=len(halves), closed_within_10_s=closed)
+    assert closed == len(halves)
+
+
 async def test_whoever_never_answers_a_ping_is_closed(cluster, row):
     room = await Room.open(cluster)
     with cluster.extra_worker(**{"ws-ping-interval": 1, "ws-ping-timeout": 2}) as web:
@@ -227,5 +243,6 @@ async def test_a_flood_on_one_socket_is_limited_and_then_closed(cluster, row):
     )
     assert code == 4429
     assert 5 <= seconds <= 8
+    assert busy < 0.3
     assert stored <= 10 + 10 * (seconds + 1)
     assert percentile(latency, 0.99) <= 0.1

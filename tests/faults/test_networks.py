@@ -239,7 +239,7 @@ async def test_what_is_removed_while_half_are_away_is_shown_by_nobody(cluster, r
             for client in room.clients:
                 for shown in client.watched.screens[-1].shown:
                     if shown.type == "chat.removed" and shown.id in removed_at:
-                        told.append(shown.at - removed_at[shown.id])
+                        told.append(max(0.0, shown.at - removed_at[shown.id]))
             cluster.fronts[1].heal()
 
     outcome = await storm(cluster, script)

@@ -5,7 +5,7 @@ import contextlib
 import signal
 import time
 
-from tests.faults.checker import UNKNOWN, percentile
+from tests.faults.checker import UNKNOWN, check, percentile
 from tests.faults.client import RoomClient
 from tests.faults.proxy import Ruling
 from tests.faults.storm import Outcome, Room, Size, sized, storm
@@ -105,7 +105,7 @@ async def test_without_redis_sockets_stay_and_delivery_goes_on(cluster, row):
     assert {one.outcome for one in outcome.sent} == {"ok"}
     assert outcome.codes == {}
     assert history == [200]
-    assert max(late) <= 6
+    assert max(late) <= 5.5
     assert max(joined) <= 5
     assert outcome.recovery() is not None and outcome.recovery() <= 5
 
@@ -146,9 +146,31 @@ async def test_a_frozen_redis_blocks_nobody(cluster, row):
     assert outcome.codes == {}
     assert max(hops) <= 2
     assert outcome.worst_ack() <= 2
-    assert percentile(loop_lag, 0.99) <= 0.5
+    assert percentile(loop_lag, 0.99) <= 0.2
     assert max(joined) <= 5
     assert outcome.recovery() is not None and outcome.recovery() <= 5
+
+
+async def test_slow_mode_lets_people_write_while_redis_is_frozen(cluster, row):
+    """Slow mode counts in Redis; without it people may write too fast rather than not at all."""
+    room = await Room.open(cluster)
+    try:
+        slow = await asyncio.to_thread(
+            room.host.patch, f"sessions/{room.session_id}/", {"settings": {"slow_mode_seconds": 5}}
+        )
+        assert slow.status == 200, slow
+        sender = room.client("", person=cluster.crowd[0])
+        await sender.greeted()
+        cluster.redis.process.send_signal(signal.SIGSTOP)
+        sent = await sender.say("hello", client_id="frozen")
+        cluster.redis.process.send_signal(signal.SIGCONT)
+    finally:
+        await room.leave()
+
+    seconds = (sent.done_at or float("inf")) - sent.invoked_at
+    row("slow mode while Redis is frozen", outcome=sent.outcome, ack_s=round(seconds, 2))
+    assert sent.outcome == "ok"
+    assert seconds <= 2
 
 
 async def test_postgres_restarted_at_once_keeps_what_was_acknowledged(cluster, row):
@@ -210,8 +232,6 @@ async def test_a_connection_cut_during_commit_leaves_one_row_and_one_number(clus
         logs = await room.logs()
     finally:
         await room.leave()
-
-    from tests.faults.checker import check
 
     outcome = Outcome(check(logs), logs, room.clients)
     row(f"connection cut during COMMIT, {CUTS} times", **cuts, **outcome.summary())
