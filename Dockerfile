@@ -28,5 +28,5 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD \
 
 CMD ["uvicorn", "livestream.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
      "--ws", "websockets-sansio", "--ws-max-size", "2097152", "--ws-per-message-deflate", "false", \
-     "--ws-ping-interval", "20", "--ws-ping-timeout", "20", "--lifespan", "on", \
+     "--ws-ping-interval", "20", "--ws-ping-timeout", "10", "--lifespan", "on", \
      "--timeout-graceful-shutdown", "5", "--no-server-header", "--no-access-log"]

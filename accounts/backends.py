@@ -3,6 +3,7 @@
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.db.models.functions import Lower
 from django.http import HttpRequest
@@ -37,6 +38,10 @@ class LimitedModelBackend(ModelBackend):
                 tries.give_back()
                 return user
         return None
+
+    def user_can_authenticate(self, user: Any) -> bool:
+        """Only who is active; the demonstration people only in the demonstration mode. Sessions end by this too."""
+        return super().user_can_authenticate(user) and (settings.DEMO or not user.is_demo)
 
     async def aauthenticate(self, request: HttpRequest | None, **kwargs: Any) -> User | None:  # type: ignore[override]
         """The same; Django's own would go around the limit."""

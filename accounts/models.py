@@ -25,6 +25,8 @@ class User(AbstractUser):
     )
     display_name = models.CharField(max_length=50, blank=True, validators=[MaxLengthValidator(50)])
 
+    is_demo = models.BooleanField(default=False, editable=False, help_text="Has a public password.")
+
     objects = UserManager()  # type: ignore[misc]
 
     class Meta(AbstractUser.Meta):

@@ -83,8 +83,14 @@ def demo_people_create() -> list[User]:
     if not settings.DEMO:
         raise RuntimeError("demo people exist only in the demonstration mode (DEMO=1): everybody knows their password")
     moderators = moderators_group_ensure()
+    User.objects.filter(is_demo=True, is_active=False).update(is_active=True)
     existing = {user.username: user for user in User.objects.filter(username__in=[p.username for p in DEMO_PEOPLE])}
     return [existing.get(person.username) or _demo_person_create(person, moderators) for person in DEMO_PEOPLE]
+
+
+def demo_people_close() -> int:
+    """Lock the demonstration people out, whose password everybody knows; how many still were in."""
+    return User.objects.filter(is_demo=True, is_active=True).update(is_active=False)
 
 
 def _demo_person_create(person: DemoPerson, moderators: Group) -> User:
@@ -96,6 +102,7 @@ def _demo_person_create(person: DemoPerson, moderators: Group) -> User:
                 "password": make_password(DEMO_PASSWORD),
                 "is_staff": person.is_staff,
                 "is_superuser": person.is_superuser,
+                "is_demo": True,
             },
         )
         if made and person.is_staff:

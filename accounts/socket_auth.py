@@ -5,6 +5,7 @@ own function. Whoever connects is signed in once, here, by the first of these th
 the session cookie.
 """
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -15,6 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, load_backend
+from django.db import Error as DatabaseError
 from django.http import parse_cookie
 from django.utils.crypto import constant_time_compare
 
@@ -23,9 +25,13 @@ from accounts.origins import header_values, origin_allowed
 from accounts.tickets import ticket_take
 from accounts.visitors import VISITOR_COOKIE, visitor_name, visitor_of
 from livestream.actors import ANONYMOUS, Actor, actor_of
-from livestream.errors import DomainError, NotAuthenticated
+from livestream.errors import DomainError, NotAuthenticated, Unavailable
 from livestream.realtime.protocol import CloseCode
 from livestream.realtime.runtime import in_database
+
+RETRY_SECONDS = 5
+
+logger = logging.getLogger(__name__)
 
 SESSION_KEY_FORM = re.compile(r"\A[a-z0-9]{8,64}\Z")
 SESSION_ID_IN_PATH = re.compile(r"/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?:/|\Z)")
@@ -51,7 +57,13 @@ class SocketAuthentication:
             return
         # Without an Origin this is no browser page, and a cookie is not a sign-in.
         cookies = _cookies(scope) if has_origin else {}
-        actor, error = await _authenticate(scope, cookies)
+        actor: Actor = ANONYMOUS
+        error: DomainError | None
+        try:
+            actor, error = await _authenticate(scope, cookies)
+        except DatabaseError as trouble:
+            logger.warning("nobody signed in, the database does not answer error=%s", type(trouble).__name__)
+            error = Unavailable(retry_after=RETRY_SECONDS)
         visitor = visitor_of(cookies.get(VISITOR_COOKIE)) or visitor_name()
         scope = dict(scope, actor=replace(actor, visitor=visitor), actor_error=error)
         await self.application(scope, receive, send)

@@ -15,3 +15,4 @@ class ChatMessageRemoved(Event):
     """A message was taken away. Durable."""
 
     wire_name: ClassVar[str] = "chat.removed"
+    takes_back: ClassVar[bool] = True

@@ -1,66 +1,23 @@
-"""What a chat text may be made of. Stored raw, cleaned of what deceives or breaks; rendered as text nodes only."""
-
-import unicodedata
+"""What a chat message may be made of."""
 
 from livestream.errors import Invalid
+from livestream.text import cleaned, shows
 
 MAX_CHARACTERS = 500
 MAX_BYTES = 2000
-MAX_COMBINING = 8
-# They show nothing, though Unicode does not count them as spaces: fillers, the empty Braille pattern, variations.
-_BLANK = frozenset([0x034F, 0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10)])
-# Bidirectional overrides and isolates, invisible fillers, byte order mark, tag characters.
-_DROPPED = frozenset(
-    [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0xE0000, 0xE0080)]
-)
 
 
 def text_clean(text: str) -> str:
-    """The text as it is stored: NFC, no controls, no invisible or reordering characters, few combining marks.
-
-    Raises Invalid for a text that is empty then, or too long.
-    """
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise Invalid("chat.bad_text", "The text holds characters that do not exist.") from None
+    """The text as it is stored. Raises Invalid for a text that is empty when it is clean, too long, or no text."""
     if len(text) > 4 * MAX_CHARACTERS:
         raise _too_long()
-    # Normalised after the invisible ones are gone: they may stand between a letter and its mark.
-    cleaned = _few_marks(unicodedata.normalize("NFC", _visible(text))).strip()
-    if not any(map(_shows, cleaned)):
+    result = cleaned(text)
+    if not shows(result):
         raise Invalid("chat.empty", "Write something first.")
-    if len(cleaned) > MAX_CHARACTERS or len(cleaned.encode()) > MAX_BYTES:
+    if len(result) > MAX_CHARACTERS or len(result.encode()) > MAX_BYTES:
         raise _too_long()
-    return cleaned
+    return result
 
 
 def _too_long() -> Invalid:
     return Invalid("chat.too_long", f"A message has at most {MAX_CHARACTERS} characters.")
-
-
-def _visible(text: str) -> str:
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    return "".join(
-        character
-        for character in text
-        if character == "\n" or (unicodedata.category(character) != "Cc" and ord(character) not in _DROPPED)
-    )
-
-
-def _shows(character: str) -> bool:
-    return unicodedata.category(character)[0] not in "CZ" and ord(character) not in _BLANK
-
-
-def _few_marks(text: str) -> str:
-    kept: list[str] = []
-    marks = 0
-    for character in text:
-        category = unicodedata.category(character)
-        if category in ("Mn", "Me"):
-            marks += 1
-        elif category != "Cf":  # a joiner between two marks is no new letter
-            marks = 0
-        if marks <= MAX_COMBINING or category == "Cf":
-            kept.append(character)
-    return "".join(kept)

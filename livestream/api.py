@@ -2,6 +2,7 @@
 
 import json
 import logging
+from datetime import UTC
 from typing import Any
 
 from django.conf import settings
@@ -73,9 +74,12 @@ class CreatedCursorPagination(CursorPagination):
 def _is_moment(text: str) -> bool:
     try:
         moment = parse_datetime(text)
-    except ValueError:
+        if moment is None or moment.tzinfo is None:
+            return False
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return False
-    return moment is not None and moment.tzinfo is not None
+    return True
 
 
 def serializer_errors(errors: Any) -> Invalid:

@@ -20,6 +20,8 @@ class Event:
     """
 
     wire_name: ClassVar[str]
+    # It takes something back that earlier events told: those are not repeated from memory any more.
+    takes_back: ClassVar[bool] = False
 
     session_id: UUID
     at: datetime
@@ -39,7 +41,7 @@ def publish(event: Event, *, group: str | None = None) -> None:
 
     A rolled-back transaction publishes nothing. Outside a transaction it leaves at once.
     """
-    transaction.on_commit(partial(fanout.send_event, event.session_id, event.document(), group))
+    transaction.on_commit(partial(fanout.send_event, event.session_id, event.document(), group, event.takes_back))
 
 
 def close_room(*, session_id: UUID, code: int, reason: str, after_seconds: float) -> None:

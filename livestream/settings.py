@@ -238,6 +238,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1/",
 }
 API_MAX_BODY_BYTES = 256 * 1024
+REQUEST_MAX_BODY_BYTES = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 # ---- Media -------------------------------------------------------------------------------------------------------

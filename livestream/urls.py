@@ -10,6 +10,9 @@ from streams.api.views import not_found
 from streams.media_proxy import media_proxy
 from streams.webhooks import builtin
 
+# Nothing but these reaches the media node's HTTP side, where its control and metrics are.
+MEDIA_ADDRESS = r"^(?P<protocol>whip|whep)/(?P<session>[0-9A-Za-z-]{1,64})(?:/(?P<resource>[0-9A-Za-z_-]{1,64}))?$"
+
 api: list[URLPattern | URLResolver] = [
     path("auth/", include("accounts.api_urls")),
     path("sessions/", include("streams.api.urls")),
@@ -22,7 +25,7 @@ urlpatterns = [
     path("api/v1/", include(api)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
-    re_path(r"^(?:whip|whep)/.+$", media_proxy, name="media"),
+    re_path(MEDIA_ADDRESS, media_proxy, name="media"),
     path("webhooks/builtin/", builtin, name="webhook-builtin"),
     path("health", health, name="health"),
     path("health/ready", ready, name="ready"),

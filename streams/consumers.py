@@ -45,8 +45,8 @@ class RoomConsumer(CommandConsumer):
         actor: Actor = self.scope.get("actor", ANONYMOUS)
         self.context = Place(session_id=self.scope["url_route"]["kwargs"]["session_id"], actor=actor)
         await self.base_send({"type": "websocket.accept"})
-        if self.scope.get("actor_error"):
-            self.member.close(CloseCode.NOT_SIGNED_IN, "sign in again")
+        if error := self.scope.get("actor_error"):
+            self._turn_away(error)
             return False
         if self._runtime.draining:
             self.member.close(CloseCode.RESTARTING, "restarting")

@@ -65,7 +65,7 @@ async def close_clients() -> None:
 
 
 @csrf_exempt
-async def media_proxy(request: HttpRequest) -> HttpResponse:
+async def media_proxy(request: HttpRequest, protocol: str, session: str, resource: str | None = None) -> HttpResponse:
     """Hand a WHIP or WHEP request to the media node and its answer back. The node checks the bearer token."""
     body = request.read(MAX_BODY_BYTES + 1)
     if len(body) > MAX_BODY_BYTES:
@@ -75,7 +75,7 @@ async def media_proxy(request: HttpRequest) -> HttpResponse:
     try:
         async with _client().request(
             request.method or "GET",
-            settings.MEDIA_URL_INTERNAL + request.path,
+            settings.MEDIA_URL_INTERNAL + "/" + "/".join(part for part in (protocol, session, resource) if part),
             data=body or None,
             headers=headers,
             allow_redirects=False,

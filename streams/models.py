@@ -190,6 +190,7 @@ class Participant(models.Model):
     status = models.CharField(max_length=10, choices=ParticipantStatus, default=ParticipantStatus.ACTIVE)
     joined_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True, blank=True)
+    invited = models.BooleanField(default=False, help_text="Was let into a private session by name.")
     audio_muted = models.BooleanField(default=False)
     video_muted = models.BooleanField(default=False)
     screen_sharing = models.BooleanField(default=False)

@@ -17,6 +17,7 @@ class Standing:
     role: Role | None
     status: ParticipantStatus | None
     moderates: bool
+    invited: bool = False
 
     @property
     def is_host(self) -> bool:
@@ -25,6 +26,11 @@ class Standing:
     @property
     def is_banned(self) -> bool:
         return self.status == ParticipantStatus.BANNED
+
+    @property
+    def is_member(self) -> bool:
+        """Who belongs to a private session: the people on stage, those who were let in, and who moderates."""
+        return self.invited or self.moderates or self.role in ON_STAGE
 
     @property
     def can_moderate(self) -> bool:
@@ -44,11 +50,20 @@ def standing_of(*, actor: Actor, session_id: UUID) -> Standing:
     """The actor's standing, from the database."""
     if actor.user_id is None:
         return NOBODY
-    row = Participant.objects.filter(session_id=session_id, user_id=actor.user_id).values("role", "status").first()
+    row = (
+        Participant.objects.filter(session_id=session_id, user_id=actor.user_id)
+        .values("role", "status", "invited")
+        .first()
+    )
     moderates = actor.is_staff or SessionModerator.objects.filter(session_id=session_id, user_id=actor.user_id).exists()
     if row is None:
         return Standing(role=None, status=None, moderates=moderates)
-    return Standing(role=Role(row["role"]), status=ParticipantStatus(row["status"]), moderates=moderates)
+    return Standing(
+        role=Role(row["role"]),
+        status=ParticipantStatus(row["status"]),
+        moderates=moderates,
+        invited=row["invited"],
+    )
 
 
 def standings_of(*, actors: set[Actor], session_ids: set[UUID]) -> dict[tuple[UUID, UUID], Standing]:
@@ -57,17 +72,15 @@ def standings_of(*, actors: set[Actor], session_ids: set[UUID]) -> dict[tuple[UU
     if not people or not session_ids:
         return {}
     scope = {"session_id__in": session_ids, "user_id__in": set(people)}
-    rows = Participant.objects.filter(**scope).values_list("session_id", "user_id", "role", "status")
-    found = {
-        (session_id, user_id): (Role(role), ParticipantStatus(status)) for session_id, user_id, role, status in rows
-    }
+    rows = Participant.objects.filter(**scope).values_list("session_id", "user_id", "role", "status", "invited")
+    found = {(row[0], row[1]): (Role(row[2]), ParticipantStatus(row[3]), row[4]) for row in rows}
     moderators = set(SessionModerator.objects.filter(**scope).values_list("session_id", "user_id"))
     standings = {}
     for session_id in session_ids:
         for user_id, actor in people.items():
-            role, status = found.get((session_id, user_id), (None, None))
+            role, status, invited = found.get((session_id, user_id), (None, None, False))
             moderates = actor.is_staff or (session_id, user_id) in moderators
-            standings[session_id, user_id] = Standing(role=role, status=status, moderates=moderates)
+            standings[session_id, user_id] = Standing(role=role, status=status, moderates=moderates, invited=invited)
     return standings
 
 
@@ -82,7 +95,7 @@ def require_view_as(*, standing: Standing, actor: Actor, session: StreamSession)
     """The same for a standing that is known already."""
     if standing.is_banned and not actor.is_staff:
         raise Denied("session.banned", "You cannot come into this show any more.")
-    if session.visibility == Visibility.PRIVATE and standing.role is None and not standing.moderates:
+    if session.visibility == Visibility.PRIVATE and not standing.is_member:
         raise Missing("session.missing", "There is no such show.")
 
 

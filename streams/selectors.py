@@ -17,7 +17,7 @@ from streams.models import (
     Visibility,
 )
 from streams.payloads import instant, participant_payload
-from streams.permissions import ON_STAGE
+from streams.permissions import ON_STAGE, Standing
 from streams.state import LIVE, SessionState
 
 RESUME_LIMIT = 300
@@ -46,7 +46,9 @@ def sessions_visible_to(actor: Actor) -> QuerySet[StreamSession]:
         return sessions()
     if actor.user_id is None:
         return sessions().filter(visibility=Visibility.PUBLIC)
-    own = Participant.objects.filter(user_id=actor.user_id).exclude(status=ParticipantStatus.BANNED)
+    own = Participant.objects.filter(Q(invited=True) | Q(role__in=ON_STAGE), user_id=actor.user_id).exclude(
+        status=ParticipantStatus.BANNED
+    )
     return sessions().filter(
         Q(visibility=Visibility.PUBLIC)
         | Q(host_id=actor.user_id)
@@ -101,9 +103,14 @@ def stage_of(session_id: UUID) -> list[dict[str, Any]]:
     return [participant_payload(row) for row in rows]
 
 
-def participants_of(session_id: UUID) -> QuerySet[Participant]:
-    """Everybody who is or was in a session."""
-    return Participant.objects.filter(session_id=session_id).select_related("user").order_by("joined_at", "id")
+def participants_of(*, session_id: UUID, actor: Actor, standing: Standing) -> QuerySet[Participant]:
+    """The people in a session that the actor may know of: a moderator of it everybody who is or was there, a person
+    who is signed in those who are there, and anybody else those on stage. The rest of the audience is a count."""
+    rows = Participant.objects.filter(session_id=session_id).select_related("user").order_by("joined_at", "id")
+    if standing.can_moderate:
+        return rows
+    present = rows.filter(status=ParticipantStatus.ACTIVE)
+    return present if actor.user_id is not None else present.filter(role__in=ON_STAGE)
 
 
 def positions(session_ids: list[UUID]) -> dict[UUID, tuple[str, int]]:

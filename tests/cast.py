@@ -47,6 +47,13 @@ def let_in(
     """Make somebody a participant with a role and status; their actor."""
     viewer_join(session_id=session.pk, actor=actor_of(user)) if session.visibility != "private" else None
     Participant.objects.update_or_create(
-        session=session, user=user, defaults={"role": role, "status": status, "joined_at": session.created_at}
+        session=session,
+        user=user,
+        defaults={
+            "role": role,
+            "status": status,
+            "joined_at": session.created_at,
+            "invited": session.visibility == "private",
+        },
     )
     return actor_of(user)

@@ -284,7 +284,7 @@ UVICORN_OPTIONS = {
     "ws-max-size": 2 * 1024 * 1024,
     "ws-per-message-deflate": "false",
     "ws-ping-interval": 20,
-    "ws-ping-timeout": 20,
+    "ws-ping-timeout": 10,
     "lifespan": "on",
     "log-level": "warning",
     "timeout-graceful-shutdown": 5,

@@ -288,6 +288,8 @@ class Hub:
             documents = [(seq, text) for seq, text in message["frames"]]
             entry.log.announced += sum(seq is None for seq, _ in documents)
             self._add(message["group"], entry, documents)
+            if message.get("takes_back"):
+                entry.log.forget()
         elif message["type"] == "hub.close":
             self._loop.call_later(
                 message["after"], self.close_group, message["group"], message["code"], message["reason"]
@@ -338,6 +340,7 @@ class Hub:
                     missing = await self._read_events(group, *gap)
                 passed = entry.log.admit([(seq, text) for seq, text in missing])
                 self._deliver(group, entry, passed)
+                entry.log.forget()  # one of them may take back what earlier ones told
                 if not passed:
                     break
         except Exception as error:

@@ -13,6 +13,9 @@ from redis import asyncio as redis
 from redis.exceptions import RedisError
 
 KEY_SECONDS = 24 * 3600
+# What one process remembers of who was there before; past that a stranger could fill its memory with names.
+SEEN_ROOMS = 1_000
+SEEN_PEOPLE = 50_000
 ANSWER_SECONDS = 1.0
 AWAY_SECONDS = 1.0
 
@@ -46,7 +49,7 @@ class MemoryPresence:
 
     def __init__(self) -> None:
         self._rooms: dict[str, dict[str, tuple[str, float]]] = defaultdict(dict)
-        self._seen: dict[str, set[str]] = defaultdict(set)
+        self._seen: dict[str, set[str]] = {}
 
     async def touch(self, *, room: str, leases: dict[str, str]) -> None:
         until = time.monotonic() + settings.PRESENCE_LEASE_SECONDS
@@ -67,9 +70,13 @@ class MemoryPresence:
         return {person for person, _ in leases.values()}
 
     async def first_visit(self, *, room: str, person: str) -> bool:
-        if person in self._seen[room]:
+        seen = self._seen.pop(room, set())
+        self._seen[room] = seen  # the rooms that were quiet longest come first
+        if len(self._seen) > SEEN_ROOMS:
+            del self._seen[next(iter(self._seen))]
+        if person in seen or len(seen) >= SEEN_PEOPLE:
             return False
-        self._seen[room].add(person)
+        seen.add(person)
         return True
 
 

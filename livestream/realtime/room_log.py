@@ -70,6 +70,10 @@ class RoomLog:
         self.kept = NOTHING
         return self.admit([(seq, text) for seq, text in sorted(self.early.items())])
 
+    def forget(self) -> None:
+        """What was told is not true any more: the past is read from the database again when somebody asks."""
+        self.kept = NOTHING
+
     def prime(self, documents: list[tuple[int, str]], head: int) -> None:
         """Older events, read from the database up to `head` in order and without holes, put before what is kept."""
         first = self.kept[0][0] if self.kept else self.next_seq

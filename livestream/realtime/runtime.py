@@ -215,11 +215,13 @@ class Runtime:
             room.unknown.discard(person)
         count = len(await self.presence.people(room=session_id.hex))
         if count != room.told or room.newcomers:
-            newcomers, room.newcomers, room.told = room.newcomers, 0, count
+            newcomers = room.newcomers
             now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
             document = encode({"type": "viewers", "ts": now, "data": {"count": count}})
             self.hub.send_local(group=room_group(session_id), text=document)
             await in_database(_hooks.viewers_changed, session_id, count, newcomers)
+            room.told = count  # not before it is written: what fails is written again at the next tick
+            room.newcomers -= newcomers
         await self._tell_who_left(session_id, room)
         unused = not (room.leases or room.visits or room.gone)
         if unused and session_id.hex not in self.hub.local_rooms():

@@ -36,7 +36,7 @@ const WORDS = {
   "chat.too_long": "That message is too long.",
   "chat.empty": "Write something first.",
   "chat.slow_mode": "Slow mode is on.",
-  "chat.bad_text": "That message contains something that is no text.",
+  "text.invalid": "That message contains something that is no text.",
   "chat.unavailable": "The chat is busy. Try again in a moment; nothing is sent twice.",
   "chat.no_such_message": "That message is not there any more.",
   "chat.muted": "You are muted in this chat.",

@@ -239,9 +239,11 @@ class ParticipantsView(APIView):
     def get(self, request: Request, session_id: UUID) -> Response:
         """People with their roles and flags, first come first."""
         session = session_get(session_id)
-        require_view(actor=actor_of(request.user), session=session)
+        actor = actor_of(request.user)
+        standing = require_view(actor=actor, session=session)
+        rows = participants_of(session_id=session_id, actor=actor, standing=standing)
         pages = ParticipantPages()
-        page = pages.paginate_queryset(participants_of(session_id), request, view=self) or []
+        page = pages.paginate_queryset(rows, request, view=self) or []
         return pages.get_paginated_response([participant_payload(row) for row in page])
 
 

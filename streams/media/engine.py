@@ -267,7 +267,10 @@ class Engine:
         pending_of_caller = sum(1 for peer in self._handshaking if caller and peer.caller == caller)
         if not is_paced or pending_of_user >= limits.pending_per_user:
             raise TooMany(retry_after=2)
-        if pending_of_caller >= limits.pending_per_address or len(self._handshaking) >= limits.pending:
+        is_crowded = pending_of_caller >= limits.pending_per_address or len(self._handshaking) >= limits.pending
+        if is_crowded and grant.role != "publisher":
             raise TooMany(retry_after=2)
-        if self._peers_by_user[grant.sub] >= limits.peers_per_user or len(self.peers) >= limits.peers:
+        # A crowd must not keep the host out: publishers are few, named, and limited as persons.
+        is_full = len(self.peers) >= limits.peers and grant.role != "publisher"
+        if self._peers_by_user[grant.sub] >= limits.peers_per_user or is_full:
             raise TooMany(retry_after=10)

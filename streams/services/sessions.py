@@ -15,6 +15,7 @@ from livestream.errors import Conflict, Invalid
 from livestream.events import close_room, publish
 from livestream.metrics import TRANSITIONS
 from livestream.realtime.protocol import CloseCode
+from livestream.text import cleaned, shows
 from streams.events import SessionChanged, SettingsChanged
 from streams.models import (
     AuditEntry,
@@ -24,6 +25,7 @@ from streams.models import (
     SessionSettings,
     SessionTransition,
     StreamSession,
+    Visibility,
 )
 from streams.payloads import session_payload
 from streams.permissions import require_end, require_host
@@ -50,6 +52,8 @@ def session_create(
     provider = fields.pop("provider", None) or settings.MEDIA_PROVIDER
     provider_named(provider)
     _require_future(fields.get("scheduled_for"), now)
+    title = _clean_title(title)
+    fields["description"] = cleaned(fields.get("description", ""))
     with transaction.atomic():
         open_now = StreamSession.objects.filter(host_id=host_id).exclude(state__in=OVER).count()
         if open_now >= OPEN_SESSIONS_PER_HOST:
@@ -64,6 +68,13 @@ def session_create(
         )
     logger.info("session made id=%s provider=%s", session.pk, provider)
     return session_get(session.pk)
+
+
+def _clean_title(title: str) -> str:
+    result = " ".join(cleaned(title).split())
+    if not shows(result):
+        raise Invalid("invalid", "Give the show a title.", fields={"title": ["Give the show a title."]})
+    return result
 
 
 def _require_future(moment: datetime | None, now: datetime) -> None:
@@ -88,6 +99,10 @@ def session_update(
     if session.state in OVER and (settings_changes or set(changes) - {"title", "description"}):
         raise Conflict("session.ended", "This show is over; only its title and description can change.")
     now = timezone.now()
+    if "title" in changes:
+        changes = changes | {"title": _clean_title(changes["title"])}
+    if "description" in changes:
+        changes = changes | {"description": cleaned(changes["description"])}
     changed = {name: value for name, value in changes.items() if getattr(session, name) != value}
     if "scheduled_for" in changed:
         _require_future(changed["scheduled_for"], now)
@@ -105,6 +120,11 @@ def session_update(
         data = {"session": session_payload(session, now=now), "changed": sorted([*changed, *turned])}
         seq = event_record(session_id=session_id, wire_name=SettingsChanged.wire_name, data=data, now=now)
         publish(SettingsChanged(session_id=session_id, at=now, seq=seq, data=data))
+        if changed.get("visibility") == Visibility.PRIVATE:
+            # Everybody comes back through the door, and only who belongs is let in again.
+            close_room(session_id=session_id, code=CloseCode.POSITION_LOST, reason="private now", after_seconds=0)
+    if changed.get("visibility") == Visibility.PRIVATE:
+        media_close(session=session)
     return session
 
 

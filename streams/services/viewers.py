@@ -1,5 +1,6 @@
 """People come into a session and leave it."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -36,7 +37,7 @@ def viewer_enter(*, session_id: UUID, user_id: UUID, standing: Standing) -> Stan
     with transaction.atomic():
         limits = SessionSettings.objects.select_for_update().get(pk=session_id)
         here = Participant.objects.filter(session_id=session_id, status=ParticipantStatus.ACTIVE).count()
-        if here >= limits.max_participants and standing.role != Role.HOST:
+        if here >= limits.max_participants and not standing.can_moderate:
             raise Conflict("session.full", "This show is full.", retry_after=30)
         back = mine.exclude(status=ParticipantStatus.BANNED).update(
             status=ParticipantStatus.ACTIVE, joined_at=now, left_at=None
@@ -44,7 +45,7 @@ def viewer_enter(*, session_id: UUID, user_id: UUID, standing: Standing) -> Stan
         if not back:
             # Waiting for the settings' row above, a twin of this request may have been here first.
             mine.get_or_create(session_id=session_id, user_id=user_id, defaults={"role": Role.VIEWER, "joined_at": now})
-    return Standing(role=standing.role or Role.VIEWER, status=ParticipantStatus.ACTIVE, moderates=standing.moderates)
+    return replace(standing, role=standing.role or Role.VIEWER, status=ParticipantStatus.ACTIVE)
 
 
 def viewers_left(session_id: UUID, user_ids: list[UUID]) -> None:
@@ -69,9 +70,16 @@ def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participa
     participant, made = Participant.objects.get_or_create(
         session_id=session_id,
         user_id=user.pk,
-        defaults={"role": Role.VIEWER, "status": ParticipantStatus.LEFT, "joined_at": now, "left_at": now},
+        defaults={
+            "role": Role.VIEWER,
+            "status": ParticipantStatus.LEFT,
+            "joined_at": now,
+            "left_at": now,
+            "invited": True,
+        },
     )
-    if made:
+    if made or not participant.invited:
+        Participant.objects.filter(pk=participant.pk).update(invited=True)
         AuditEntry.objects.create(
             session_id=session_id,
             actor_id=actor.user_id,

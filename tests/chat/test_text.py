@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.text import MAX_BYTES, MAX_CHARACTERS, MAX_COMBINING, text_clean
+from chat.text import MAX_BYTES, MAX_CHARACTERS, text_clean
 from livestream.errors import Invalid
+from livestream.text import MAX_COMBINING
 
 ANYTHING = st.text(st.characters(), max_size=600)
 NASTY = st.text(
@@ -21,7 +22,7 @@ def test_a_text_is_cleaned_for_good_or_refused_with_a_name(text):
     try:
         cleaned = text_clean(text)
     except Invalid as error:
-        assert error.code in ("chat.empty", "chat.too_long", "chat.bad_text")
+        assert error.code in ("chat.empty", "chat.too_long", "text.invalid")
         return
     assert 0 < len(cleaned) <= MAX_CHARACTERS
     assert len(cleaned.encode()) <= MAX_BYTES
@@ -88,7 +89,7 @@ def test_what_shows_nothing_is_empty(text):
 
 
 def test_half_a_character_is_no_text():
-    with pytest.raises(Invalid, match=r"chat\.bad_text"):
+    with pytest.raises(Invalid, match=r"text\.invalid"):
         text_clean("\ud83d")
 
 

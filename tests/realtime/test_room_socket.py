@@ -279,6 +279,31 @@ async def test_who_comes_back_is_told_how_much_is_unread(live):
 # ---- Resuming ----------------------------------------------------------------------------------------------------
 
 
+async def test_what_was_removed_is_in_no_frame_of_whoever_comes_back(live):
+    ada, ben = live.person("ada"), live.person("ben")
+    show = live.show(ada)
+    async with live.watching(show, ben) as socket:
+        epoch, seq = socket.snapshot["epoch"], socket.snapshot["seq"]
+        said = ada.post(f"sessions/{show}/messages/", {"text": "a-secret", "client_id": "1"}).data
+        ada.delete(f"sessions/{show}/messages/{said['id']}/")
+        await socket.next("chat.removed")
+
+        async with live.watching(show, query=f"?epoch={epoch}&after={seq}", greeting="resumed") as back:
+            assert [event["type"] for event in back.snapshot["events"]] == ["chat.message", "chat.removed"]
+            assert "a-secret" not in "".join(back.frames)
+
+
+async def test_a_show_that_turns_private_puts_strangers_out(live):
+    ada, ben = live.person("ada"), live.person("ben")
+    show = live.show(ada)
+    async with live.watching(show, ben) as viewer, live.watching(show) as visitor:
+        ada.patch(f"sessions/{show}/", {"visibility": "private"})
+
+        assert (await viewer.close_code(), await visitor.close_code()) == (4002, 4002)
+    async with live.watching(show, ben, greeting=None) as again:
+        assert await again.close_code() == 4404
+
+
 async def test_a_socket_that_comes_back_gets_all_that_it_missed_in_order(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)

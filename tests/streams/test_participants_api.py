@@ -3,7 +3,7 @@
 import pytest
 
 from livestream.actors import actor_of
-from streams.models import Participant, StreamSession
+from streams.models import Participant, SessionSettings, StreamSession
 from streams.payloads import instant
 from streams.services.viewers import viewer_join
 from tests.bodies import assert_error
@@ -133,7 +133,7 @@ def test_participants_are_listed_first_come_first_with_their_flags(api, show, ad
     let_in(show, cleo)
     Participant.objects.filter(session=show, user=ben).update(audio_muted=True)
 
-    rows = api().get(url(show, "participants")).json()["results"]
+    rows = api(ada).get(url(show, "participants")).json()["results"]
 
     assert [(row["user"]["username"], row["role"], row["audio_muted"]) for row in rows] == [
         ("ada", "host", False),
@@ -142,7 +142,7 @@ def test_participants_are_listed_first_come_first_with_their_flags(api, show, ad
     ]
 
 
-def test_pages_of_participants_hold_everybody_once(api, show):
+def test_pages_of_participants_hold_everybody_once(api, show, ada):
     names = ["ada"]
     for index in range(6):
         user = make_user(f"viewer-{index}")
@@ -151,7 +151,7 @@ def test_pages_of_participants_hold_everybody_once(api, show):
     Participant.objects.filter(session=show).update(joined_at=show.created_at)  # all at the same instant
     seen, address = [], url(show, "participants") + "?limit=3"
     while address:
-        page = api().get(address).json()
+        page = api(ada).get(address).json()
         seen += [row["user"]["username"] for row in page["results"]]
         address = page["next"]
 
@@ -159,9 +159,73 @@ def test_pages_of_participants_hold_everybody_once(api, show):
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_the_list_asks_the_database_as_often_for_many_as_for_one(api, show, number, django_assert_num_queries):
+def test_the_list_asks_the_database_as_often_for_many_as_for_one(api, show, ada, number, django_assert_num_queries):
     for _ in range(number - 1):
         let_in(show, make_user())
 
-    with django_assert_num_queries(2):
-        assert len(api().get(url(show, "participants")).json()["results"]) == number
+    with django_assert_num_queries(4):
+        assert len(api(ada).get(url(show, "participants")).json()["results"]) == number
+
+
+@pytest.mark.parametrize(
+    ("who", "seen"),
+    [
+        ("nobody", ["ada", "ben"]),
+        ("cleo", ["ada", "ben", "cleo"]),
+        ("ada", ["ada", "ben", "cleo", "gone", "banned"]),
+    ],
+)
+def test_the_audience_is_named_to_whom_it_concerns(api, show, ada, ben, cleo, who, seen):
+    let_in(show, ben, role="guest")
+    let_in(show, cleo)
+    let_in(show, make_user("gone"), status="left")
+    let_in(show, make_user("banned"), status="banned")
+
+    rows = api({"nobody": None, "cleo": cleo, "ada": ada}[who]).get(url(show, "participants")).json()["results"]
+
+    assert [row["user"]["username"] for row in rows] == seen
+
+
+def test_the_host_lets_somebody_into_a_private_show_by_name(api, ada, ben):
+    session = make_show(ada, visibility="private")
+    assert api(ben).get(f"/api/v1/sessions/{session.pk}/").status_code == 404
+
+    answer = api(ada).post(url(session, "participants"), {"username": "BEN"}, format="json")
+
+    assert (answer.status_code, answer.json()["user"]["username"]) == (201, "ben")
+    assert api(ben).get(f"/api/v1/sessions/{session.pk}/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("who", "name", "status", "code"),
+    [
+        ("nobody", "ben", 401, "not_authenticated"),
+        ("eve", "eve", 404, "session.missing"),
+        ("ada", "nobody-of-that-name", 400, "participant.unknown"),
+    ],
+)
+def test_who_lets_nobody_in(api, ada, ben, eve, who, name, status, code):
+    session = make_show(ada, visibility="private")
+
+    answer = api({"nobody": None, "eve": eve, "ada": ada}[who]).post(
+        url(session, "participants"), {"username": name}, format="json"
+    )
+
+    assert_error(answer, status, code)
+    assert status_of(session, eve) is None
+
+
+def test_who_only_watched_before_is_a_stranger_once_a_show_is_private(api, show, ada, ben):
+    let_in(show, ben)
+
+    assert api(ada).patch(f"/api/v1/sessions/{show.pk}/", {"visibility": "private"}, format="json").status_code == 200
+
+    assert_error(api(ben).get(f"/api/v1/sessions/{show.pk}/"), 404, "session.missing")
+
+
+def test_moderators_find_room_in_a_full_show(api, ada, mo, ben):
+    session = make_show(ada)
+    SessionSettings.objects.filter(pk=session.pk).update(max_participants=1)
+
+    assert_error(api(ben).post(url(session, "join")), 409, "session.full")
+    assert api(mo).post(url(session, "join")).status_code == 200

@@ -119,7 +119,7 @@ def _environment(host: str, port: int) -> dict[str, str]:
 def _web_command(host: str, port: int, environment: dict[str, str]) -> list[str]:
     command = [sys.executable, "-m", "uvicorn", "livestream.asgi:application", "--host", host, "--port", str(port)]
     command += ["--ws", "websockets-sansio", "--ws-max-size", "2097152", "--ws-per-message-deflate", "false"]
-    command += ["--ws-ping-interval", "20", "--ws-ping-timeout", "20", "--lifespan", "on"]
+    command += ["--ws-ping-interval", "20", "--ws-ping-timeout", "10", "--lifespan", "on"]
     command += ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5", "--no-server-header"]
     if settings.HTTPS:
         certificate, key = self_signed_certificate(Path(settings.DATA_DIR) / "tls", names=_names(host))
