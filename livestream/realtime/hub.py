@@ -338,9 +338,9 @@ class Hub:
                 GAP_FILLS.inc()
                 async with asyncio.timeout(HEAL_SECONDS):
                     missing = await self._read_events(group, *gap)
+                entry.log.forget()  # one of these may take back what earlier ones told
                 passed = entry.log.admit([(seq, text) for seq, text in missing])
                 self._deliver(group, entry, passed)
-                entry.log.forget()  # one of them may take back what earlier ones told
                 if not passed:
                     break
         except Exception as error:
