@@ -247,3 +247,9 @@ def published(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callabl
                 documents.append({"type": "close", "code": message["code"]})
 
     return listen
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browsers come last: Playwright keeps an event loop on the main thread, beside which no test can have another."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)

@@ -32,5 +32,17 @@ export function details(form, store) {
   // What another page of the host changed shows here too, unless somebody is typing.
   store.addEventListener("change", ({ detail }) => { if (!touched && detail.what !== "viewers") fillForm(form, store.session); });
   fillForm(form, store.session);
+  schedule(form, store);
   paint();
+}
+
+/** The planned time can change until the show starts, or until it has passed. */
+function schedule(form, store) {
+  const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("scheduled_for"));
+  const settle = () => {
+    const passed = Boolean(store.session.scheduled_for) && Date.parse(store.session.scheduled_for) <= Date.now();
+    field.disabled = store.session.state !== "initializing" || passed;
+  };
+  store.addEventListener("change", settle);
+  settle();
 }

@@ -70,11 +70,19 @@ export class Source extends EventTarget {
       return;
     }
     await this.#list();
-    if (this.session.session_type === "encoder") { this.#offer("broadcast", "Sent by an encoder", "Set up OBS or another encoder with the details below and start it, then press Go live.", [["camera", "Use this camera instead"]]); return; }
+    if (this.session.session_type === "encoder") { this.encoderOnAir(this.onAir ?? false); return; }
     const allowed = await permission();
     if (allowed === "denied") this.#trouble(Object.assign(new Error(), { name: "NotAllowedError" }));
     else if (allowed === "granted" && this.session.session_type === "camera") this.openCamera();
     else this.#ask();
+  }
+
+  /** The words over the preview of a show that an encoder sends. */
+  encoderOnAir(onAir) {
+    if (this.ready || this.closed || this.onAir === onAir) return;
+    this.onAir = onAir;
+    if (onAir) this.#offer("broadcast", "On the air from your encoder", "The picture does not pass through this page. Open the show as a viewer to see it.", [["camera", "Use this camera instead"]]);
+    else this.#offer("broadcast", "Sent by an encoder", "Set up OBS or another encoder with the details below and start it, then press Go live.", [["camera", "Use this camera instead"]]);
   }
 
   #ask() {

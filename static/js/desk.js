@@ -21,6 +21,7 @@ import { RoomSocket } from "./room-socket.js";
 import { RoomStore } from "./room-store.js";
 
 const PATIENCE_MS = 20000;
+const EARLY_MS = 15 * 60000;
 
 const root = need("#main");
 const store = new RoomStore(pageData("session-data"));
@@ -96,6 +97,10 @@ const verbs = {
     await move("resume");
     if (!encoderSends && publisher.state === "idle" && source.ready) await send();
   },
+  async cancel() {
+    await move("end");
+    toast("Cancelled. It is not announced any more.");
+  },
   async end() {
     await move("end");
     publisher.stop({ over: true });
@@ -108,6 +113,8 @@ for (const [name, run] of Object.entries(verbs)) {
 
 async function press(node, name, run) {
   if (name === "end" && !(await confirmed("end-dialog"))) return;
+  if (name === "cancel" && !(await confirmed("cancel-dialog"))) return;
+  if (name === "live" && isEarly() && !(await confirmed("early-dialog"))) return;
   await busy(node, async () => {
     try {
       await run();
@@ -118,6 +125,12 @@ async function press(node, name, run) {
     }
   });
   paint();
+}
+
+/** Whether the show was announced for a good while from now: then going live is more likely a slip than a wish. */
+function isEarly() {
+  const planned = store.session.scheduled_for;
+  return Boolean(planned) && Date.parse(planned) - Date.now() > EARLY_MS;
 }
 
 function confirmed(dialogId) {
@@ -136,11 +149,14 @@ function paint() {
   button("pause").hidden = state !== "active";
   button("resume").hidden = state !== "paused";
   button("end").hidden = !live;
+  button("cancel").hidden = state !== "initializing";
+  if (encoderSends) source.encoderOnAir(live && store.session.host_present && !store.hostLostUntil);
   need("[data-preview]", root).classList.toggle("sending", publisher.state === "sending" && state === "active");
   need("[data-on-air]", root).hidden = !live;
   root.classList.toggle("on-air", live);
   banner(need("#banner"), {
     live, state, publisher: publisher.state, ready: source.ready, encoder: encoderSends, hostPresent: store.session.host_present && !store.hostLostUntil,
+    endReason: store.session.end_reason, lostUntil: store.hostLostUntil,
     resend: (event) => press(event.currentTarget, "resend", verbs.resend),
   });
 }
