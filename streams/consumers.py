@@ -18,7 +18,7 @@ from livestream.realtime.consumer import CommandConsumer
 from livestream.realtime.groups import desk_group, room_group, user_group
 from livestream.realtime.hub import Member
 from livestream.realtime.protocol import CloseCode, encode
-from livestream.realtime.runtime import in_database
+from livestream.realtime.runtime import in_database, viewers_document
 from streams.permissions import NOBODY, ON_STAGE, Standing, require_view_as
 from streams.room import Admission, Place, SharedRoom, me_payload, room_admit
 from streams.shared_rooms import SharedRooms
@@ -117,7 +117,9 @@ class RoomConsumer(CommandConsumer):
             missed = log.since(position[1]) or []
             head = encode({"recovered": True, "epoch": room.epoch, "seq": position[1] + len(missed)})
             events = ",".join(missed)
-            self.member.write(f'{{"type":"resumed","data":{head[:-1]},"events":[{events}]}}}}')
+            # The count has no number, so it is in nothing that was missed.
+            text = f'{{"type":"resumed","data":{head[:-1]},"events":[{events}]}}}}' + "\n" + viewers_document(viewers)
+            self.member.write(text)
             self.member.release([])
             return
         room = await self.rooms.get(room.session.pk)

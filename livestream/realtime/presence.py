@@ -13,6 +13,7 @@ from redis import asyncio as redis
 from redis.exceptions import RedisError
 
 KEY_SECONDS = 24 * 3600
+CONNECTIONS = 32
 # What one process remembers of who was there before; past that a stranger could fill its memory with names.
 SEEN_ROOMS = 1_000
 SEEN_PEOPLE = 50_000
@@ -105,9 +106,16 @@ class RedisPresence:
 
     def __init__(self, url: str) -> None:
         self.away_until = 0.0
-        self._redis: redis.Redis = redis.Redis.from_url(
-            url, socket_timeout=2, socket_connect_timeout=2, health_check_interval=10
+        # A crowd that comes at once waits for a connection instead of being told that Redis is away.
+        pool = redis.BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=1,
+            socket_timeout=2,
+            socket_connect_timeout=2,
+            health_check_interval=10,
         )
+        self._redis: redis.Redis = redis.Redis(connection_pool=pool)
 
     @_bounded
     async def touch(self, *, room: str, leases: dict[str, str]) -> None:

@@ -92,6 +92,12 @@ def configure(hooks: Hooks) -> None:
     _hooks = hooks
 
 
+def viewers_document(count: int) -> str:
+    """What a room is told of its audience."""
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return encode({"type": "viewers", "ts": now, "data": {"count": count}})
+
+
 class Runtime:
     """The realtime half of one web process."""
 
@@ -216,9 +222,7 @@ class Runtime:
         count = len(await self.presence.people(room=session_id.hex))
         if count != room.told or room.newcomers:
             newcomers = room.newcomers
-            now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-            document = encode({"type": "viewers", "ts": now, "data": {"count": count}})
-            self.hub.send_local(group=room_group(session_id), text=document)
+            self.hub.send_local(group=room_group(session_id), text=viewers_document(count))
             await in_database(_hooks.viewers_changed, session_id, count, newcomers)
             room.told = count  # not before it is written: what fails is written again at the next tick
             room.newcomers -= newcomers
