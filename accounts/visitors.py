@@ -2,12 +2,11 @@
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils.decorators import sync_and_async_middleware
+
+from livestream.headers import on_response
 
 VISITOR_COOKIE = "visitor"
 VISITOR_SECONDS = 365 * 24 * 3600
@@ -24,7 +23,7 @@ def visitor_of(cookie: str | None) -> str | None:
     return cookie if cookie and VISITOR_FORM.match(cookie) else None
 
 
-def _apply(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+def _give_cookie(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     is_page = response.headers.get("Content-Type", "").startswith("text/html")
     if is_page and visitor_of(request.COOKIES.get(VISITOR_COOKIE)) is None:
         response.set_cookie(
@@ -38,19 +37,5 @@ def _apply(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     return response
 
 
-@sync_and_async_middleware
-def visitor_cookie(
-    get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]],
-) -> Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]:
-    """Middleware: every browser that opens a page gets a visitor cookie."""
-    if iscoroutinefunction(get_response):
-
-        async def async_middleware(request: HttpRequest) -> HttpResponse:
-            return _apply(request, await get_response(request))
-
-        return markcoroutinefunction(async_middleware)
-
-    def middleware(request: HttpRequest) -> HttpResponse:
-        return _apply(request, get_response(request))  # type: ignore[arg-type]
-
-    return middleware
+# Middleware: every browser that opens a page gets a visitor cookie.
+visitor_cookie = on_response(_give_cookie)

@@ -7,10 +7,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 
+Handler = Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
+
 CAMERA_PATHS = ("/studio/", "/live/")
 
 
-def _apply(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+def _camera_where_needed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Camera and microphone only where somebody may go on air."""
     allowed = "(self)" if request.path.startswith(CAMERA_PATHS) else "()"
     response.headers.setdefault(
@@ -20,22 +22,27 @@ def _apply(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     return response
 
 
-@sync_and_async_middleware
-def permissions_policy(
-    get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]],
-) -> Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]:
-    """Middleware: the Permissions-Policy header on every answer."""
-    if iscoroutinefunction(get_response):
+def on_response(apply: Callable[[HttpRequest, HttpResponse], HttpResponse]) -> Callable[[Handler], Handler]:
+    """Middleware that does something to every answer, in a sync and an async chain alike."""
 
-        async def async_middleware(request: HttpRequest) -> HttpResponse:
-            return _apply(request, await get_response(request))
+    @sync_and_async_middleware
+    def factory(get_response: Handler) -> Handler:
+        if iscoroutinefunction(get_response):
 
-        return markcoroutinefunction(async_middleware)
+            async def async_middleware(request: HttpRequest) -> HttpResponse:
+                return apply(request, await get_response(request))
 
-    def middleware(request: HttpRequest) -> HttpResponse:
-        return _apply(request, get_response(request))  # type: ignore[arg-type]
+            return markcoroutinefunction(async_middleware)
 
-    return middleware
+        def middleware(request: HttpRequest) -> HttpResponse:
+            return apply(request, get_response(request))  # type: ignore[arg-type]
+
+        return middleware
+
+    return factory
+
+
+permissions_policy = on_response(_camera_where_needed)
 
 
 def page_context(request: HttpRequest) -> dict[str, object]:
