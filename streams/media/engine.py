@@ -65,7 +65,9 @@ class Engine:
         self._require_room_for_one(grant, caller=caller)
         offer = sdp_parse(sdp)
         remote = remote_transport(offer)
-        tracks, answers = plan_publication(offer, start_bits_per_second=self.config.publisher_start)
+        tracks, answers = plan_publication(
+            offer, start_bits_per_second=self.config.publisher_start, sources=grant.sources
+        )
         room = self.rooms.get(grant.session) or Room(engine=self, session=grant.session)
         publisher = Publisher(
             room=room, tracks=tracks, engine=self, grant=grant, token=token, remote=remote, caller=caller

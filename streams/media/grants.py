@@ -13,7 +13,13 @@ from typing import Any, Literal, cast
 import jwt
 
 Role = Literal["publisher", "subscriber"]
+# Who the holder was in the session when the grant was issued; empty for everybody not on stage, and in
+# grants that do not say.
+Stage = Literal["host", "cohost", "guest", ""]
+Source = Literal["audio", "camera", "screen"]
 
+STAGES: tuple[Stage, ...] = ("host", "cohost", "guest", "")
+SOURCES: tuple[Source, ...] = ("audio", "camera", "screen")
 ISSUER = "livestream"
 AUDIENCE = "media"
 CONTROL_AUDIENCE = "media-control"
@@ -36,7 +42,7 @@ class GrantInvalid(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """What a media token says. Times are Unix seconds; fractions are kept, so that a revocation in the
-    same second as a new grant tells them apart."""
+    same second as a new grant tells them apart. `sources` is what a publisher may send."""
 
     sub: str
     jti: str
@@ -46,6 +52,8 @@ class Grant:
     node: str
     iat: float
     exp: float
+    stage: Stage = ""
+    sources: tuple[Source, ...] = SOURCES
 
 
 def grant_sign(*, grant: Grant, secret: str) -> str:
@@ -59,6 +67,8 @@ def grant_sign(*, grant: Grant, secret: str) -> str:
         "role": grant.role,
         "name": grant.name,
         "node": grant.node,
+        "stage": grant.stage,
+        "sources": list(grant.sources),
         "iat": grant.iat,
         "exp": grant.exp,
     }
@@ -119,6 +129,8 @@ def _grant_of(claims: dict[str, Any]) -> Grant:
         node=_text(claims, "node", empty=True),
         iat=_time(claims, "iat"),
         exp=_time(claims, "exp"),
+        stage=_stage(claims),
+        sources=_sources(claims),
     )
 
 
@@ -127,6 +139,20 @@ def _text(claims: dict[str, Any], key: str, *, empty: bool = False) -> str:
     if not isinstance(value, str) or len(value) > 255 or not (value or empty):
         raise GrantInvalid(key)
     return value
+
+
+def _stage(claims: dict[str, Any]) -> Stage:
+    value = claims.get("stage", "")
+    if value not in STAGES:
+        raise GrantInvalid("stage")
+    return cast(Stage, value)
+
+
+def _sources(claims: dict[str, Any]) -> tuple[Source, ...]:
+    value = claims.get("sources", list(SOURCES))
+    if not isinstance(value, list) or not all(source in SOURCES for source in value):
+        raise GrantInvalid("sources")
+    return tuple(source for source in SOURCES if source in value)
 
 
 def _time(claims: dict[str, Any], key: str) -> float:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pylibsrtp import Error as SrtpError
 
 from streams.media.answer import SectionAnswer
-from streams.media.errors import OfferInvalid
+from streams.media.errors import OfferInvalid, WrongRole
+from streams.media.grants import SOURCES, Source
 from streams.media.nack import GAP_LIMIT, due_sequences
 from streams.media.negotiation import choose_audio, choose_published_video, is_media
 from streams.media.peer import CloseReason, Peer
@@ -32,6 +33,7 @@ _UNCARRIED = {
     "audio": "The offer's audio must include Opus.",
     "video": "The offer's video must include VP8, or H.264 with packetization-mode=1.",
 }
+_SOURCE_OF: dict[str, Source] = {"audio": "audio", "video": "camera"}
 _NTP_EPOCH_SECONDS = 2_208_988_800
 # What one publisher may make the node do in a second: several times 1080p at 60 pictures a second.
 PACKET_BUDGET = 3000
@@ -217,12 +219,14 @@ class Publisher(Peer):
 
 
 def plan_publication(
-    offer: SessionDescription, *, start_bits_per_second: int
+    offer: SessionDescription, *, start_bits_per_second: int, sources: tuple[Source, ...] = SOURCES
 ) -> tuple[list[PublishedTrack], list[SectionAnswer]]:
     """The tracks that an offer publishes and the answers to its sections: the first audio and the first
     video that can be carried are taken. Raises OfferInvalid when a kind is offered in codecs that cannot be
-    carried, since half a show on the air would be the worse surprise."""
+    carried, since half a show on the air would be the worse surprise; WrongRole when the grant allows
+    none of it. A section that the grant does not allow is kept inactive."""
     tracks: dict[str, PublishedTrack] = {}
+    allowed: list[PublishedTrack] = []
     answers: list[SectionAnswer] = []
     for section in offer.media:
         is_sent = is_media(section) and section.direction in ("sendonly", "sendrecv")
@@ -233,12 +237,18 @@ def plan_publication(
         if track is None:
             raise OfferInvalid(_UNCARRIED[section.kind])
         tracks[section.kind] = track
+        if _SOURCE_OF[section.kind] not in sources:
+            answers.append(SectionAnswer(section=section, choice=track.choice))
+            continue
+        allowed.append(track)
         # Chromium starts at 300 kbit/s and climbs for many seconds unless told that more is welcome.
         hint = f"x-google-start-bitrate={start_bits_per_second // 1000}" if section.kind == "video" else ""
         answers.append(SectionAnswer(section=section, choice=track.choice, direction="recvonly", extra_parameters=hint))
     if not tracks:
         raise OfferInvalid("The offer publishes neither audio nor video.")
-    return list(tracks.values()), answers
+    if not allowed:
+        raise WrongRole("The media token does not allow to send any of this.")
+    return allowed, answers
 
 
 def _track(section: MediaSection) -> PublishedTrack | None:

@@ -18,7 +18,7 @@ from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
 
 from bench.media.client import MediaClient
 from streams.media.config import Limits, NodeConfig
-from streams.media.grants import Grant, Role, control_sign, grant_sign
+from streams.media.grants import SOURCES, Grant, Role, Source, Stage, control_sign, grant_sign
 from streams.media.node import Node
 
 SECRET = "a secret of the tests, long enough for anybody"
@@ -97,6 +97,8 @@ class Show:
         age: float = 0.0,
         lifetime: float = 600.0,
         secret: str = SECRET,
+        stage: Stage = "",
+        sources: tuple[Source, ...] = SOURCES,
     ) -> str:
         issued = time.time() - age
         return grant_sign(
@@ -110,6 +112,8 @@ class Show:
                 node=node,
                 iat=issued,
                 exp=issued + lifetime,
+                stage=stage,
+                sources=sources,
             ),
         )
 

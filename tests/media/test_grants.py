@@ -32,6 +32,20 @@ def test_a_grant_reads_back_as_it_was_signed():
     assert grant_verify(token=grant_sign(grant=GRANT, secret=SECRET), secret=SECRET, now=NOW) == GRANT
 
 
+@pytest.mark.parametrize("stage", ["host", "cohost", "guest", ""])
+@pytest.mark.parametrize("sources", [(), ("audio",), ("audio", "camera"), ("audio", "camera", "screen")])
+def test_a_grant_says_who_the_holder_is_on_stage_and_what_he_may_send(stage, sources):
+    grant = dataclasses.replace(GRANT, stage=stage, sources=sources)
+
+    assert grant_verify(token=grant_sign(grant=grant, secret=SECRET), secret=SECRET, now=NOW) == grant
+
+
+def test_a_grant_that_does_not_say_is_for_nobody_on_stage_and_for_every_source():
+    grant = grant_verify(token=signed(stage=None, sources=None), secret=SECRET, now=NOW)
+
+    assert (grant.stage, grant.sources) == ("", ("audio", "camera", "screen"))
+
+
 @pytest.mark.parametrize(("after_expiry", "is_valid"), [(-1, True), (59, True), (60, True), (61, False)])
 def test_a_grant_is_good_for_a_minute_past_its_expiry_and_no_longer(after_expiry, is_valid):
     token = grant_sign(grant=GRANT, secret=SECRET)
@@ -79,6 +93,12 @@ def unsigned():
         signed(exp=NOW + 90_000),
         signed(iat=NOW + 120),
         signed(exp=float("inf")),
+        signed(stage="owner"),
+        signed(stage=["host"]),
+        signed(sources="audio"),
+        signed(sources=["audio", "smell"]),
+        signed(sources=[["audio"]]),
+        signed(sources={"audio": 1}),
         control_sign(secret=SECRET, node="local", now=NOW),
     ],
 )

@@ -111,6 +111,28 @@ async def test_a_refusal_has_its_code_and_leaves_nothing(show, offer, change, ex
     assert show.engine.peers == show.engine.rooms == {}
 
 
+@pytest.mark.parametrize(
+    ("sources", "directions"),
+    [
+        (("audio", "camera", "screen"), ["recvonly", "recvonly"]),
+        (("camera",), ["inactive", "recvonly"]),
+        (("audio", "screen"), ["recvonly", "inactive"]),
+    ],
+)
+async def test_a_publisher_may_send_what_his_grant_names_and_nothing_else(show, offer, sources, directions):
+    _, _, answer = await show.offer("whip", offer, token=show.token(sources=sources))
+
+    assert [line[2:] for line in answer.split("\r\n") if line in ("a=recvonly", "a=inactive")] == directions
+    assert len(next(iter(show.engine.peers.values())).tracks) == directions.count("recvonly")
+
+
+async def test_a_grant_that_allows_nothing_of_the_offer_is_refused(show, offer):
+    status, _, body = await show.offer("whip", offer, token=show.token(sources=("screen",)))
+
+    assert (status, body["error"]["code"]) == (403, "media.wrong_role")
+    assert show.engine.peers == {}
+
+
 async def test_every_bad_token_gets_the_same_answer(show, offer):
     tokens = ["x", show.token(age=700), show.token(node="other"), show.token(secret="z" * 40), "a.b.c" * 400]
 
