@@ -73,7 +73,9 @@ class ChatWriter:
 
 
 def _unavailable() -> Unavailable:
-    return Unavailable("chat.unavailable", "The chat is busy. Your message was not sent; try again.", retry_after=1)
+    """True also when the answer to COMMIT was lost: the message may be stored, and is not stored twice."""
+    text = "The chat is busy and could not confirm your message. Send it again; it will not appear twice."
+    return Unavailable("chat.unavailable", text, retry_after=1)
 
 
 _writer: ChatWriter | None = None

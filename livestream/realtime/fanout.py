@@ -1,8 +1,8 @@
 """The only module that sends to the channel layer.
 
 Services call it from their database threads, through `livestream.events`. It hands the message to the event loop and
-returns: a slow or dead layer slows nobody. What the layer cannot take still reaches the sockets of this process, and
-everybody else makes it good from the database.
+returns: a slow or dead layer slows nobody. The sockets of this process are served at once, past the layer; the
+hub knows the copy that comes back by its own name. What the layer loses, the others make good from the database.
 """
 
 import asyncio
@@ -25,7 +25,9 @@ logger = logging.getLogger(__name__)
 
 
 class LocalDelivery(Protocol):
-    """The room hub of this process."""
+    """The room hub of this process. Messages that bear its name were delivered before they went to the layer."""
+
+    name: str
 
     def deliver(self, message: dict[str, Any]) -> None:
         """Give one layer message to the local sockets."""
@@ -44,11 +46,13 @@ class Sender:
         self.loop.call_soon_threadsafe(self._enqueue, message)
 
     def _enqueue(self, message: dict[str, Any]) -> None:
+        self._local.deliver(message)
+        if isinstance(get_channel_layer(), InMemoryChannelLayer):
+            return  # such a layer reaches this process alone, and would only bring it back
         try:
-            self._queue.put_nowait(message)
+            self._queue.put_nowait({**message, "origin": self._local.name})
         except asyncio.QueueFull:
             LAYER_FAILURES.labels("queue_full").inc()
-            self._local.deliver(message)
 
     async def run(self) -> None:
         """Send until cancelled: one layer message for all that waits for the same group."""
@@ -60,16 +64,12 @@ class Sender:
                 await self._send(message)
 
     async def _send(self, message: dict[str, Any]) -> None:
-        if isinstance(get_channel_layer(), InMemoryChannelLayer):
-            self._local.deliver(message)  # such a layer reaches this process alone, and would only bring it back
-            return
         try:
             async with asyncio.timeout(LAYER_TIMEOUT_SECONDS):
                 await _group_send(message)
         except Exception as error:
             LAYER_FAILURES.labels("send").inc()
             logger.warning("layer refused a message group=%s error=%r", message["group"], error)
-            self._local.deliver(message)
 
 
 def joined(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.conf import settings
 
+from livestream.identifiers import process_name
 from livestream.metrics import DOCUMENTS, FRAMES, GAP_FILLS, LAYER_FAILURES, ROOMS, SLOW_CLOSED, SOCKETS
 from livestream.realtime.fastpath import abort_connection, recognised, text_frame, write_frame
 from livestream.realtime.groups import PEOPLE, carrier_of
@@ -168,6 +169,7 @@ class Hub:
     """All sockets of this process, by audience."""
 
     def __init__(self, read_events: ReadEvents) -> None:
+        self.name = process_name()
         self._loop = asyncio.get_running_loop()
         self._read_events = read_events
         self._groups: dict[str, Group] = {}
@@ -272,9 +274,13 @@ class Hub:
             logger.warning("layer kept a subscription group=%s error=%r", group, error)
 
     def _take(self, message: dict[str, Any]) -> None:
-        """Deliver what the layer brought. What another release has shaped otherwise must not end the subscription."""
+        """Deliver what the layer brought from other processes; what came from here was delivered then.
+
+        What another release has shaped otherwise must not end the subscription.
+        """
         try:
-            self.deliver(message)
+            if message.get("origin") != self.name:
+                self.deliver(message)
         except (KeyError, TypeError, ValueError) as error:
             LAYER_FAILURES.labels("shape").inc()
             logger.warning("layer brought something else group=%r error=%r", message.get("group"), error)
@@ -326,15 +332,20 @@ class Hub:
         while entry is not None and entry.log.last is not None and entry.log.last < up_to:
             before = entry.log.last
             self.heal(group=group, up_to=up_to)
-            if entry.healing is not None:
-                await asyncio.shield(entry.healing)
-            if entry.log.last == before:
+            healing = entry.healing
+            if healing is not None:
+                await asyncio.wait([healing], timeout=REORDER_SECONDS)
+            if entry.log.last == before and (healing is None or healing.done()):
                 return
 
     async def _heal(self, group: str, entry: Group) -> None:
+        waited_for = None
         try:
-            await asyncio.sleep(REORDER_SECONDS)
             while (gap := entry.log.gap(entry.due)) is not None:
+                if gap[0] != waited_for:  # more often it is on its way from another process than lost
+                    waited_for = gap[0]
+                    await asyncio.sleep(REORDER_SECONDS)
+                    continue
                 GAP_FILLS.inc()
                 async with asyncio.timeout(HEAL_SECONDS):
                     missing = await self._read_events(group, *gap)

@@ -19,7 +19,6 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connections
 
-from livestream.identifiers import process_name
 from livestream.realtime import fanout
 from livestream.realtime.groups import room_group, session_of
 from livestream.realtime.hub import Hub
@@ -102,9 +101,9 @@ class Runtime:
     """The realtime half of one web process."""
 
     def __init__(self) -> None:
-        self.name = process_name()
         self.loop = asyncio.get_running_loop()
         self.hub = Hub(self.read_events)
+        self.name = self.hub.name
         self.presence = presence_store()
         self.draining = False
         self._rooms: dict[UUID, Presences] = {}

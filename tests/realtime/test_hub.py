@@ -5,7 +5,7 @@ import json
 from uuid import uuid4
 
 import pytest
-from channels.layers import channel_layers, get_channel_layer
+from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
 
 from livestream.realtime import fanout
 from livestream.realtime.groups import room_group
@@ -295,6 +295,48 @@ async def test_a_layer_that_refuses_still_lets_this_process_hear(room, settings)
     await until(lambda: wire.documents)
 
     assert seqs(wire) == [1]
+
+
+async def test_a_layer_that_hangs_keeps_nobody_of_this_process_waiting(room):
+    _, wire = await room.enter()
+
+    class Hanging:
+        async def group_send(self, group, message):
+            await asyncio.Event().wait()
+
+    channel_layers.set("default", Hanging())
+    began = asyncio.get_running_loop().time()
+    for seq in (1, None, 2):
+        room.publish(seq)
+    await until(lambda: len(wire.documents) == 3)
+
+    assert seqs(wire) == [1, None, 2]
+    assert asyncio.get_running_loop().time() - began < fanout.LAYER_TIMEOUT_SECONDS / 2
+
+
+async def test_an_event_without_a_number_is_not_shown_again_when_the_layer_brings_it_back(room):
+    _, wire = await room.enter()
+
+    room.publish(None)
+    room.publish(1)
+    await asyncio.sleep(0.3)
+
+    assert seqs(wire) == [None, 1]
+
+
+async def test_an_event_without_a_number_of_another_process_is_shown(room):
+    if isinstance(get_channel_layer(), InMemoryChannelLayer):
+        pytest.skip("the layer in memory reaches one process")
+    _, wire = await room.enter()
+    other = Hub(room.read)
+    elsewhere = fanout.Sender(other)
+    sending = asyncio.create_task(elsewhere.run())
+
+    elsewhere.submit({"type": "hub.frames", "group": room.group, "frames": [[None, "{}"]], "takes_back": False})
+    await until(lambda: wire.documents)
+    sending.cancel()
+
+    assert wire.documents == [{}]
 
 
 async def test_every_socket_is_told_to_come_back_when_the_process_goes(room):
