@@ -78,7 +78,8 @@ class StreamSession(models.Model):
     viewer_count = models.PositiveIntegerField(default=0)
     peak_viewers = models.PositiveIntegerField(default=0)
     total_viewers = models.PositiveIntegerField(default=0)
-    guest_count = models.PositiveIntegerField(default=0)
+    guest_count = models.PositiveIntegerField(default=0, help_text="Who is on stage beside the host.")
+    stage_slots = models.JSONField(default=dict, blank=True, help_text="Which received track is whom, as last told.")
     poster = models.ImageField(upload_to="posters/", blank=True)
     metadata = models.JSONField(default=dict, blank=True)
 
@@ -106,6 +107,7 @@ class StreamSession(models.Model):
                 condition=~Q(state="ended") | Q(ended_at__isnull=False), name="session_ended_has_end"
             ),
             models.CheckConstraint(condition=Q(peak_viewers__gte=F("viewer_count")), name="session_peak_covers_count"),
+            models.CheckConstraint(condition=Q(guest_count__lte=20), name="session_guest_count"),
         ]
 
     def __str__(self) -> str:
@@ -181,8 +183,20 @@ class SessionEvent(models.Model):
         return f"{self.type} {self.seq}"
 
 
+class MutedBy(models.TextChoices):
+    """Who turned a person's microphone or camera off."""
+
+    SELF = "self", "The person"
+    HOST = "host", "Host or moderator"
+
+
 class Participant(models.Model):
-    """A signed-in person in one session: role, whereabouts and flags."""
+    """A signed-in person in one session: role, whereabouts and flags.
+
+    The media fields are about people on stage. `media_due_at` stands while the provider has still to be told of the
+    person's role, mutes or removal; it is set in the transaction that changed them and cleared when the provider
+    has taken it.
+    """
 
     session = models.ForeignKey(StreamSession, models.CASCADE, related_name="participants")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="participations")
@@ -193,7 +207,14 @@ class Participant(models.Model):
     invited = models.BooleanField(default=False, help_text="Was let into a private session by name.")
     audio_muted = models.BooleanField(default=False)
     video_muted = models.BooleanField(default=False)
+    audio_muted_by = models.CharField(max_length=4, choices=MutedBy, blank=True)
+    video_muted_by = models.CharField(max_length=4, choices=MutedBy, blank=True)
     screen_sharing = models.BooleanField(default=False)
+    screen_stopped = models.BooleanField(default=False, help_text="The host stopped it; until the person shares anew.")
+    staged_at = models.DateTimeField(null=True, blank=True, help_text="When the person came on stage.")
+    media_seen_at = models.DateTimeField(null=True, blank=True, help_text="When the guest's media was last seen.")
+    media_lost_at = models.DateTimeField(null=True, blank=True, help_text="Since when the guest's media is away.")
+    media_due_at = models.DateTimeField(null=True, blank=True, help_text="The provider has still to be told.")
 
     class Meta:
         ordering = ["joined_at", "id"]
@@ -206,6 +227,14 @@ class Participant(models.Model):
         indexes = [
             models.Index(fields=["session", "status", "role"], name="participant_listing"),
             models.Index(fields=["user", "-joined_at"], name="participant_by_user"),
+            models.Index(
+                fields=["media_due_at"], condition=Q(media_due_at__isnull=False), name="participant_media_due"
+            ),
+            models.Index(
+                fields=["staged_at"],
+                condition=Q(status="active", role__in=["cohost", "guest"]),
+                name="participant_stage_sweep",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -237,7 +266,7 @@ class GuestRequestStatus(models.TextChoices):
 
 
 class GuestRequest(models.Model):
-    """A viewer asks to come on stage."""
+    """A viewer asks to come on stage, or was asked to (`invited_by`). Pending until answered, or `expires_at`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     session = models.ForeignKey(StreamSession, models.CASCADE, related_name="guest_requests")
@@ -248,7 +277,11 @@ class GuestRequest(models.Model):
     responder = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="answered_requests"
     )
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="stage_invitations"
+    )
     created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -259,7 +292,11 @@ class GuestRequest(models.Model):
             ),
             models.CheckConstraint(condition=Q(status__in=GuestRequestStatus.values), name="request_status_known"),
         ]
-        indexes = [models.Index(fields=["session", "status", "created_at"], name="request_queue")]
+        indexes = [
+            models.Index(fields=["session", "status", "created_at"], name="request_queue"),
+            models.Index(fields=["session", "user", "-created_at"], name="request_by_person"),
+            models.Index(fields=["expires_at"], condition=Q(status="pending"), name="request_sweep"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.status}"

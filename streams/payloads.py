@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from accounts.models import User
-from streams.models import Participant, SessionSettings, StreamSession
+from streams.models import GuestRequest, GuestRequestStatus, Participant, SessionSettings, StreamSession
 from streams.state import OVER, SessionState
 
 SETTINGS_FIELDS = (
@@ -108,5 +108,30 @@ def participant_payload(participant: Participant) -> dict[str, Any]:
         "left_at": instant(participant.left_at),
         "audio_muted": participant.audio_muted,
         "video_muted": participant.video_muted,
+        "audio_muted_by": participant.audio_muted_by or None,
+        "video_muted_by": participant.video_muted_by or None,
         "screen_sharing": participant.screen_sharing,
+    }
+
+
+def request_payload(
+    request: GuestRequest, *, position: int | None = None, retry_after: float | None = None
+) -> dict[str, Any]:
+    """A wish to come on stage, or an invitation. Needs `user`, `responder` and `invited_by` loaded.
+
+    `position` is the place in the queue, from 1; `retry_after` the seconds until the person may ask again.
+    """
+    return {
+        "id": str(request.pk),
+        "user": person_payload(request.user),
+        "message": request.message,
+        "status": request.status,
+        "reason": request.reason,
+        "created_at": instant(request.created_at),
+        "expires_at": instant(request.expires_at),
+        "answered_at": instant(request.answered_at),
+        "position": position if request.status == GuestRequestStatus.PENDING else None,
+        "responder": person_payload(request.responder) if request.responder else None,
+        "invited_by": person_payload(request.invited_by) if request.invited_by else None,
+        "retry_after": retry_after,
     }

@@ -6,6 +6,7 @@ from uuid import UUID
 from livestream.actors import Actor
 from livestream.errors import Denied, Missing, NotAuthenticated
 from streams.models import Participant, ParticipantStatus, Role, SessionModerator, StreamSession, Visibility
+from streams.state import LIVE
 
 ON_STAGE = frozenset({Role.HOST, Role.COHOST, Role.GUEST})
 
@@ -97,6 +98,12 @@ def require_view_as(*, standing: Standing, actor: Actor, session: StreamSession)
         raise Denied("session.banned", "You cannot come into this show any more.")
     if session.visibility == Visibility.PRIVATE and not standing.is_member:
         raise Missing("session.missing", "There is no such show.")
+
+
+def can_ask_stage(*, standing: Standing, session: StreamSession) -> bool:
+    """Whether somebody who may watch may also ask to come on stage now."""
+    takes_guests = session.state in LIVE and session.settings.allow_guests and session.settings.max_guests > 0
+    return takes_guests and not standing.can_publish
 
 
 def require_host(*, actor: Actor, session: StreamSession) -> None:

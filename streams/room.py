@@ -11,11 +11,13 @@ from livestream.actors import Actor
 from livestream.realtime.protocol import encode
 from streams.models import ParticipantStatus, StreamSession
 from streams.payloads import session_payload
-from streams.permissions import Standing, require_view_as, standing_of
+from streams.permissions import Standing, can_ask_stage, require_view_as, standing_of
 from streams.selectors import (
     RESUME_LIMIT,
     EventSource,
     merged_events,
+    queue_of,
+    request_of,
     session_event_documents,
     session_get,
     stage_of,
@@ -73,6 +75,7 @@ def room_load(session_id: UUID, parts: RoomParts) -> SharedRoom:
         "seq": session.head_seq,
         "session": session_payload(session, now=timezone.now()),
         "participants": stage_of(session.pk),
+        "slots": session.stage_slots,
     }
     common |= {name: section(session.pk, session.head_seq) for name, section in parts.sections.items()}
     return SharedRoom(session=session, common=common, inner=encode(common)[1:-1])
@@ -92,7 +95,11 @@ def room_admit(place: Place, session: StreamSession, parts: RoomParts) -> Admiss
     if place.actor.user_id is None:
         return Admission(standing)
     user_id = place.actor.user_id
-    return Admission(standing, {name: read(session.pk, user_id) for name, read in parts.personal.items()})
+    personal = {name: read(session.pk, user_id) for name, read in parts.personal.items()}
+    personal["request"] = request_of(session_id=session.pk, user_id=user_id, now=timezone.now())
+    if standing.can_moderate:
+        personal["queue"] = queue_of(session.pk)
+    return Admission(standing, personal)
 
 
 def _standing(place: Place, session: StreamSession) -> Standing:
@@ -126,6 +133,7 @@ def me_payload(*, actor: Actor, admission: Admission, session: StreamSession) ->
             "moderate": signed_in and standing.can_moderate,
             "control": signed_in and standing.is_host,
             "publish": signed_in and open_ and standing.can_publish,
+            "ask_stage": signed_in and can_ask_stage(standing=standing, session=session),
         },
         **admission.personal,
     }

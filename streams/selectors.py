@@ -5,23 +5,29 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from livestream.actors import Actor
 from livestream.errors import Missing
 from streams.models import (
+    GuestRequest,
+    GuestRequestStatus,
     Participant,
     ParticipantStatus,
+    Role,
     SessionEvent,
     StreamSession,
     Visibility,
 )
-from streams.payloads import instant, participant_payload
+from streams.payloads import instant, participant_payload, request_payload
 from streams.permissions import ON_STAGE, Standing
 from streams.state import LIVE, SessionState
 
 RESUME_LIMIT = 300
 RECENT_REPLAYS = timedelta(days=90)
+QUEUE_SHOWN = 50
+STAGE_ORDER = (Role.HOST, Role.COHOST, Role.GUEST)
 
 # What other apps add to a room: events by (session, after, up to), as documents.
 EventSource = Callable[[UUID, int, int], list[dict[str, Any]]]
@@ -93,14 +99,58 @@ def hosted_sessions(*, user_id: UUID) -> QuerySet[StreamSession]:
     return sessions().filter(host_id=user_id).order_by("-created_at")
 
 
+def people_on_stage(session_id: UUID) -> list[Participant]:
+    """The people on stage: the host, then cohosts, then guests, each first come first."""
+    rows = Participant.objects.filter(session_id=session_id, status=ParticipantStatus.ACTIVE, role__in=ON_STAGE)
+    return sorted(
+        rows.select_related("user"), key=lambda row: (STAGE_ORDER.index(Role(row.role)), row.joined_at, row.pk)
+    )
+
+
 def stage_of(session_id: UUID) -> list[dict[str, Any]]:
     """The people on stage; what every viewer is told. The audience is a count."""
-    rows = (
-        Participant.objects.filter(session_id=session_id, status=ParticipantStatus.ACTIVE, role__in=ON_STAGE)
-        .select_related("user")
-        .order_by("joined_at", "id")
-    )
-    return [participant_payload(row) for row in rows]
+    return [participant_payload(row) for row in people_on_stage(session_id)]
+
+
+def guest_requests() -> QuerySet[GuestRequest]:
+    """Wishes to come on stage, and invitations, with what their payload needs."""
+    return GuestRequest.objects.select_related("user", "responder", "invited_by")
+
+
+def queue_rows(session_id: UUID) -> QuerySet[GuestRequest]:
+    """Who waits to come on stage, first come first. Who was invited waits for nobody."""
+    waiting = guest_requests().filter(session_id=session_id, status=GuestRequestStatus.PENDING, invited_by=None)
+    return waiting.order_by("created_at", "id")
+
+
+def queue_position(request: GuestRequest) -> int:
+    """The place of a waiting person in the queue, from 1."""
+    earlier = Q(created_at__lt=request.created_at) | Q(created_at=request.created_at, pk__lt=request.pk)
+    return queue_rows(request.session_id).filter(earlier).count() + 1
+
+
+def queue_of(session_id: UUID) -> list[dict[str, Any]]:
+    """The head of the queue, as the host's desk shows it."""
+    rows = queue_rows(session_id)[:QUEUE_SHOWN]
+    return [request_payload(row, position=place) for place, row in enumerate(rows, start=1)]
+
+
+def request_of(*, session_id: UUID, user_id: UUID, now: datetime) -> dict[str, Any] | None:
+    """A person's latest wish or invitation to come on stage; None for who never had one."""
+    row = guest_requests().filter(session_id=session_id, user_id=user_id).order_by("-created_at").first()
+    if row is None:
+        return None
+    waits = row.status == GuestRequestStatus.PENDING and row.invited_by_id is None
+    return request_payload(row, position=queue_position(row) if waits else None, retry_after=cooldown_of(row, now=now))
+
+
+def cooldown_of(request: GuestRequest, *, now: datetime) -> float | None:
+    """The seconds until somebody who was declined may ask again; None when they may."""
+    declined = request.status == GuestRequestStatus.REJECTED and request.invited_by_id is None
+    if not declined or request.answered_at is None:
+        return None
+    left = (request.answered_at - now).total_seconds() + settings.GUEST_COOLDOWN_SECONDS
+    return round(left, 1) if left > 0 else None
 
 
 def participants_of(*, session_id: UUID, actor: Actor, standing: Standing) -> QuerySet[Participant]:

@@ -25,16 +25,17 @@ def media_token_issue(*, session_id: UUID, actor: Actor, role: MediaRole) -> Joi
 
     Raises Denied for a role the actor does not hold, Conflict once the session is over.
     """
+    now = timezone.now()  # before the standing is read: who is put out meanwhile has a token from before that
     session = session_get(session_id)
     standing = require_view(actor=actor, session=session)
     if session.state in OVER:  # first: everybody has left the stage of a show that is over, its host too
         raise Conflict("session.ended", "This show is over.")
     if role == MediaRole.PUBLISHER:
         _require_publisher(actor, standing)
-    now = timezone.now()
     person = PersonRef(
         uid=str(actor.user_id) if actor.user_id else f"anon:{connection_name()}",
         name=actor.display_name or "Guest",
+        stage=str(standing.role) if standing.can_publish else "",
     )
     descriptor = provider_named(session.provider).join(
         room=room_ref(session), person=person, role=role, is_admin=standing.is_host, now=now

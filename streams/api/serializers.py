@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from streams.models import ParticipantStatus, Role, SessionType, Visibility
+from streams.models import MutedBy, ParticipantStatus, Role, SessionType, Visibility
 from streams.state import EndReason, SessionState
 
 
@@ -91,6 +91,8 @@ class ParticipantOut(serializers.Serializer[Any]):
     left_at = serializers.DateTimeField(allow_null=True)
     audio_muted = serializers.BooleanField()
     video_muted = serializers.BooleanField()
+    audio_muted_by = serializers.ChoiceField(choices=MutedBy.choices, allow_null=True)
+    video_muted_by = serializers.ChoiceField(choices=MutedBy.choices, allow_null=True)
     screen_sharing = serializers.BooleanField()
 
 

@@ -1,4 +1,4 @@
-"""What a media provider is to the product: five verbs, value objects in and out, no models."""
+"""What a media provider is to the product: a few verbs, value objects in and out, no models."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,10 +33,12 @@ class RoomRef:
 
 @dataclass(frozen=True, slots=True)
 class PersonRef:
-    """Somebody who joins. `uid` is stable for a person in a session."""
+    """Somebody who joins. `uid` is stable for a person in a session; `stage` is host, cohost, guest, or empty for who
+    is not on stage."""
 
     uid: str
     name: str
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,13 @@ class Provider(Protocol):
         """A credential for one person, room and role. Makes no network call where the provider allows it."""
 
     def mute(self, *, room: RoomRef, uid: str, kind: str, muted: bool) -> None:
-        """Stop or resume forwarding one person's audio or video, whatever their client does."""
+        """Stop or resume forwarding one person's audio, video or screen, whatever their client does."""
+
+    def set_stage(self, *, room: RoomRef, uid: str, stage: str) -> None:
+        """The person is on stage as this from now on, without joining anew; empty for a viewer."""
+
+    def unpublish(self, *, room: RoomRef, uid: str) -> None:
+        """Cut what one person sends, and refuse the publishing credentials they hold. They go on watching."""
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
         """Cut one person's media, and refuse the credentials they hold."""

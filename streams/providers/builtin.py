@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import urllib3
@@ -13,7 +13,7 @@ from django.conf import settings
 
 from livestream.errors import ProviderRejected, ProviderUnreachable
 from livestream.identifiers import secret_token
-from streams.media.grants import Grant, control_sign, grant_sign
+from streams.media.grants import Grant, Stage, control_sign, grant_sign
 from streams.providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
 
 TIMEOUT = urllib3.Timeout(connect=1.0, read=2.0)
@@ -39,6 +39,7 @@ class BuiltinProvider:
             role=role.value,
             name=person.name,
             node=room.node,
+            stage=cast(Stage, person.stage),
             iat=now.timestamp(),
             exp=expires_at.timestamp(),
         )
@@ -60,6 +61,13 @@ class BuiltinProvider:
     def mute(self, *, room: RoomRef, uid: str, kind: str, muted: bool) -> None:
         path = f"/rooms/{room.session_id}/participants/{quote(uid, safe='')}/mute"
         self._call("POST", path, {"kind": kind, "muted": muted})
+
+    def set_stage(self, *, room: RoomRef, uid: str, stage: str) -> None:
+        path = f"/rooms/{room.session_id}/participants/{quote(uid, safe='')}/stage"
+        self._call("POST", path, {"stage": stage})
+
+    def unpublish(self, *, room: RoomRef, uid: str) -> None:
+        self._call("DELETE", f"/rooms/{room.session_id}/participants/{quote(uid, safe='')}/publications")
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
         self._call("DELETE", f"/rooms/{room.session_id}/participants/{quote(uid, safe='')}")

@@ -57,7 +57,13 @@ def _session_rows(session: streams.StreamSession, host: User, viewer: User, numb
     streams.Participant.objects.create(session=session, user=viewer, joined_at=NOW)
     streams.SessionModerator.objects.create(session=session, user=viewer, created_at=NOW)
     streams.GuestRequest.objects.create(
-        session=session, user=viewer, status="rejected", responder=host, message="May I?", created_at=NOW
+        session=session,
+        user=viewer,
+        status="rejected",
+        responder=host,
+        message="May I?",
+        created_at=NOW,
+        expires_at=NOW,
     )
     streams.AuditEntry.objects.create(
         session=session, actor=host, target_user=viewer, action="stage.kick", created_at=NOW

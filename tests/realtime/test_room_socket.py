@@ -31,7 +31,7 @@ async def test_a_signed_in_viewer_is_greeted_with_the_whole_room(live):
         snapshot = socket.snapshot
         session = ben.get(f"sessions/{show}/").data
 
-    assert set(snapshot) == {"epoch", "seq", "session", "me", "participants", "viewers", "messages"}
+    assert set(snapshot) == {"epoch", "seq", "session", "me", "participants", "slots", "viewers", "messages"}
     assert {**snapshot["session"], "viewer_count": 0, "peak_viewers": 0, "total_viewers": 0, "duration_seconds": 0} == {
         **session,
         "viewer_count": 0,
@@ -45,8 +45,9 @@ async def test_a_signed_in_viewer_is_greeted_with_the_whole_room(live):
         "username": ben.username,
         "display_name": "Ben",
         "role": "viewer",
-        "can": {"chat": True, "moderate": False, "control": False, "publish": False},
+        "can": {"chat": True, "moderate": False, "control": False, "publish": False, "ask_stage": True},
         "read": {"seq": 0, "unread": 0},
+        "request": None,
     }
     assert [(row["user"]["id"], row["role"]) for row in snapshot["participants"]] == [(ada.id, "host")]
 
@@ -54,9 +55,13 @@ async def test_a_signed_in_viewer_is_greeted_with_the_whole_room(live):
 @pytest.mark.parametrize(
     ("who", "role", "can"),
     [
-        ("ada", "host", {"chat": True, "moderate": True, "control": True, "publish": True}),
-        ("mo", "viewer", {"chat": True, "moderate": True, "control": False, "publish": False}),
-        ("nobody", "viewer", {"chat": False, "moderate": False, "control": False, "publish": False}),
+        ("ada", "host", {"chat": True, "moderate": True, "control": True, "publish": True, "ask_stage": False}),
+        ("mo", "viewer", {"chat": True, "moderate": True, "control": False, "publish": False, "ask_stage": True}),
+        (
+            "nobody",
+            "viewer",
+            {"chat": False, "moderate": False, "control": False, "publish": False, "ask_stage": False},
+        ),
     ],
 )
 async def test_everybody_is_told_what_they_may_do(live, who, role, can):
