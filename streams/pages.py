@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -22,6 +23,7 @@ from streams.models import StreamSession
 from streams.payloads import session_payload
 from streams.permissions import require_host, require_view
 from streams.selectors import hosted_sessions, live_sessions, past_sessions, session_get, upcoming_sessions
+from streams.state import OVER
 
 LISTED = 24
 OWN_LISTED = 60
@@ -44,6 +46,7 @@ ROOM_MODULES = tuple(
         "chat-message",
         "dom",
         "format",
+        "links",
         "player",
         "player-overlay",
         "room-numbers",
@@ -124,6 +127,26 @@ def studio(request: HttpRequest) -> HttpResponse:
     return render(request, "streams/studio.html", {"shows": _payloads(rows)})
 
 
+def _clock(seconds: int) -> str:
+    """4:05 or 1:02:09, as the pages' own clock has it."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _summary(session: StreamSession, payload: dict[str, Any]) -> dict[str, Any] | None:
+    """What a show came to; None while it is not over, and when it never began."""
+    if session.state not in OVER or session.started_at is None:
+        return None
+    said = Count("messages", filter=Q(messages__removed_at=None))
+    return {
+        "duration": _clock(payload["duration_seconds"]),
+        "total_viewers": payload["total_viewers"],
+        "peak_viewers": payload["peak_viewers"],
+        "messages": StreamSession.objects.filter(pk=session.pk).aggregate(said=said)["said"],
+    }
+
+
 @require_safe
 @never_cache
 @login_required
@@ -137,5 +160,10 @@ def desk(request: HttpRequest, session_id: UUID) -> HttpResponse:
     except Denied:
         return redirect("room", session_id=session_id)
     room_path = reverse("room", args=[session_id])
-    context = {"session": _payloads([session])[0], "share_url": _absolute(request, room_path)}
+    payload = _payloads([session])[0]
+    context = {
+        "session": payload,
+        "share_url": _absolute(request, room_path),
+        "summary": _summary(session, payload),
+    }
     return render(request, "streams/desk.html", context)

@@ -3,14 +3,14 @@
  * Dispatches `send` {text, replyTo} and `cancel-reply`.
  * @module chat-composer
  */
-import { bdi, need } from "./dom.js";
+import { bdi, draft, need } from "./dom.js";
 
 export const MAX_CHARS = 500;
 const COUNT_FROM = 400;
 
 export class Composer extends EventTarget {
-  /** @param {HTMLElement} root the chat panel */
-  constructor(root) {
+  /** @param {HTMLElement} root the chat panel @param {string} room whose unsent words are kept over a reload */
+  constructor(root, room) {
     super();
     this.form = /** @type {HTMLFormElement} */ (need("[data-composer]", root));
     this.field = /** @type {HTMLTextAreaElement} */ (need("textarea", this.form));
@@ -21,9 +21,10 @@ export class Composer extends EventTarget {
     this.gate = need("[data-gate]", root);
     this.replyTo = null;
     this.openAt = 0;
-    this.closedBecause = "";
+    this.kept = `draft.${room}`;
+    this.field.value ||= draft.get(this.kept);
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.#submit(); });
-    this.field.addEventListener("input", () => this.#paint());
+    this.field.addEventListener("input", () => { draft.set(this.kept, this.field.value); this.#paint(); });
     this.field.addEventListener("keydown", (event) => this.#key(event));
     need("[data-cancel-reply]", this.form).addEventListener("click", () => this.answer(null));
     this.#paint();
@@ -60,7 +61,10 @@ export class Composer extends EventTarget {
 
   /** Put words back, if the person has not begun new ones. */
   restore(text) {
-    if (!this.field.value) { this.field.value = text; this.#paint(); }
+    if (this.field.value) return;
+    this.field.value = text;
+    draft.set(this.kept, text);
+    this.#paint();
   }
 
   #tick() {
@@ -82,6 +86,7 @@ export class Composer extends EventTarget {
     if (!text || [...text].length > MAX_CHARS || this.openAt > Date.now()) { this.#paint(); return; }
     const replyTo = this.replyTo;
     this.field.value = "";
+    draft.set(this.kept, "");
     this.answer(null);
     this.dispatchEvent(new CustomEvent("send", { detail: { text, replyTo } }));
     if (this.slowSeconds) this.holdFor(this.slowSeconds);

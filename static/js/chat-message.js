@@ -5,6 +5,7 @@
 import { words } from "./errors.js";
 import { avatar, bdi, el, icon } from "./dom.js";
 import { dateTime, timeOfDay } from "./format.js";
+import { linked } from "./links.js";
 
 const ROLES = { host: "Host", cohost: "Co-host", guest: "Guest", moderator: "Mod", staff: "Staff" };
 
@@ -22,14 +23,19 @@ export function messageElement(entry, context) {
     avatar(message.user || { username: "gone", display_name: "?" }, "small"),
     el("div", {}, name(message), role(message), message.created_at && time(message.created_at)),
     context.quoted && quote(context.quoted),
-    message.removed ? el("span", { class: "text" }, "Message removed") : el("span", { class: "text" }, bdi(message.content)),
+    written(message),
     fate(entry));
   if (entry.fate === "stored" && !message.removed && (context.canDelete || context.canReply)) item.append(tools(message, context));
   return item;
 }
 
 function speciallyDrawn({ key, seq, message }, kind) {
-  return el("li", { class: `msg ${kind}`, data: { key, id: message.id || "", seq: seq ?? "" } }, el("span", { class: "text" }, message.removed ? "Message removed" : bdi(message.content)));
+  return el("li", { class: `msg ${kind}`, data: { key, id: message.id || "", seq: seq ?? "" } }, written(message));
+}
+
+/** dir=auto sets the words to the side their own script begins at. */
+function written(message) {
+  return message.removed ? el("span", { class: "text" }, "Message removed") : el("span", { class: "text", dir: "auto" }, ...linked(message.content));
 }
 
 function name(message) {

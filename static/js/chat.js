@@ -35,7 +35,7 @@ export class Chat {
     this.pill = need("[data-new]", root);
     this.older = need("[data-older]", root);
     this.start = need("[data-start]", root);
-    this.composer = new Composer(root);
+    this.composer = new Composer(root, store.session.id);
     this.dirty = new Set();
     this.unseen = 0;
     this.atEnd = true;

@@ -114,14 +114,14 @@ export class Source extends EventTarget {
       this.camera = video;
       this.microphone = audio;
       for (const kind of ["camera", "microphone"]) this[kind]?.addEventListener("ended", () => this.#gone(kind));
-      if (lacks.length && this.ready) toast(`No ${lacks.join(" and no ")} found. You can go live without.`, { bad: true, ms: 7000 });
+      if (lacks.length && this.ready) toast(`No ${lacks.join(" and no ")} found. You can go live without.`, { bad: true, stay: true });
       await this.#list();
       this.#show();
       if (!this.ready) this.#trouble(Object.assign(new Error(), { name: "NotFoundError" }));
     } catch (error) {
       this.#show();
       if (!this.screen) this.#trouble(error);
-      else toast(deviceWords(error).title, { bad: true, ms: 7000 });
+      else toast(deviceWords(error).title, { bad: true, stay: true });
     }
   }
 
@@ -129,7 +129,7 @@ export class Source extends EventTarget {
     this[kind] = null;
     this.#show();
     if (kind === "camera" && !this.screen) this.#trouble(Object.assign(new Error(), { name: "AbortError" }));
-    else toast(`The ${kind} was disconnected.`, { bad: true, ms: 7000 });
+    else toast(`The ${kind} was disconnected.`, { bad: true, stay: true });
   }
 
   async toggleScreen() {
@@ -142,7 +142,7 @@ export class Source extends EventTarget {
     try {
       this.screen = await openScreen(this.wish.quality);
     } catch (error) {
-      if (error.name !== "NotAllowedError") toast(deviceWords(error).text, { bad: true, ms: 7000 });
+      if (error.name !== "NotAllowedError") toast(deviceWords(error).text, { bad: true, stay: true });
       return; // the picker was closed: nothing changes
     }
     this.screen.addEventListener("ended", () => { this.screen = null; this.#show(); if (!this.ready) this.#ask(); });
@@ -155,7 +155,7 @@ export class Source extends EventTarget {
       this.microphone = (await openDevices({ ...this.wish, camera: "none" })).audio;
       await this.#list();
       this.#show();
-    } catch { toast("No microphone: your screen goes out without sound.", { bad: true, ms: 7000 }); }
+    } catch { toast("No microphone: your screen goes out without sound.", { bad: true, stay: true }); }
   }
 
   #stop(...kinds) {

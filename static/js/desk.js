@@ -12,6 +12,7 @@ import { encoder } from "./desk-encoder.js";
 import { invite } from "./desk-invite.js";
 import { keepPoster } from "./desk-poster.js";
 import { Source } from "./desk-source.js";
+import { summary } from "./desk-summary.js";
 import { showVitals } from "./desk-vitals.js";
 import { busy, need, pageData, toast } from "./dom.js";
 import { ApiError, words } from "./errors.js";
@@ -39,6 +40,7 @@ showNumbers(store, document);
 showVitals(root, publisher);
 details(need("#details"), store);
 encoder(need("#encoder"), id);
+summary(store);
 invite(/** @type {HTMLFormElement} */ (need("#invite")), store);
 
 source.addEventListener("tracks", ({ detail }) => {
@@ -120,7 +122,7 @@ async function press(node, name, run) {
       await run();
     } catch (error) {
       if (name === "live" && store.session.state === "initializing") publisher.stop();
-      toast(words(error), { bad: true, ms: 9000 });
+      toast(words(error), { bad: true, stay: true });
       if (error.code === "session.illegal_transition") store.setSession(await sessions.get(id));
     }
   });

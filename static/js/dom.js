@@ -73,12 +73,20 @@ export function avatar(person, size = "") {
     initials(person?.display_name || person?.username));
 }
 
-/** A short notice at the foot of the page, read out politely. */
-export function toast(text, { bad = false, ms = 4200 } = {}) {
+/**
+ * A short notice at the foot of the page, read out politely. `stay`: until it is dismissed, for what must not be missed.
+ * @returns {() => void} takes it away
+ */
+export function toast(text, { bad = false, ms = 4200, stay = false, action = null } = {}) {
   const box = need("#toasts");
-  const note = el("div", { class: bad ? "toast bad" : "toast", role: bad ? "alert" : "status" }, icon(bad ? "warning" : "check"), text);
+  const note = el("div", { class: bad ? "toast bad" : "toast", role: bad ? "alert" : "status" }, icon(bad ? "warning" : "check"), el("span", { class: "grow" }, text));
+  const gone = () => note.remove();
+  if (action) note.append(el("button", { class: "btn primary small", type: "button", on: { click: () => { gone(); action.run(); } } }, action.label));
+  if (stay) note.append(el("button", { class: "icon-btn small", type: "button", "aria-label": "Dismiss", on: { click: gone } }, icon("close")));
+  else setTimeout(gone, ms);
+  for (const same of box.children) if (same.textContent === note.textContent) same.remove();
   box.append(note);
-  setTimeout(() => note.remove(), ms);
+  return gone;
 }
 
 /** Mark a button as working while `task` runs. A second press meanwhile does nothing. */
@@ -100,6 +108,19 @@ export function pageData(id) {
   const node = document.getElementById(id);
   return node ? JSON.parse(node.textContent || "null") : null;
 }
+
+/** What should outlive a reload but not the tab. Never throws. */
+export const draft = {
+  get(key) {
+    try { return sessionStorage.getItem(`livestream.${key}`) || ""; } catch { return ""; }
+  },
+  set(key, value) {
+    try {
+      if (value) sessionStorage.setItem(`livestream.${key}`, value);
+      else sessionStorage.removeItem(`livestream.${key}`);
+    } catch { /* keeping it is a courtesy */ }
+  },
+};
 
 /** localStorage that never throws (private windows, full disks). */
 export const memory = {

@@ -4,6 +4,7 @@
  * @module room-numbers
  */
 import { count, duration, secondsLive } from "./format.js";
+import { linked } from "./links.js";
 
 const BADGES = { active: ["LIVE", ""], paused: ["PAUSED", "paused"], initializing: ["SOON", "off"], ended: ["ENDED", "off"], error: ["ENDED", "off"] };
 const SAID = { active: "The show is live.", paused: "The show is paused.", ended: "The show has ended.", error: "The show was cut short." };
@@ -14,6 +15,8 @@ export function showNumbers(store, root = document) {
   let host = store.hostLostUntil;
   const all = (fact) => root.querySelectorAll(`[data-fact="${fact}"]`);
   const write = (fact, text) => { for (const node of all(fact)) if (node.textContent !== text) node.textContent = text; };
+
+  const describe = (text) => { for (const node of all("description")) if (node.textContent !== text || !node.dataset.linked) { node.replaceChildren(...linked(text)); node.dataset.linked = "yes"; } };
 
   const clock = () => write("duration", duration(secondsLive(store.session)));
   const paint = () => {
@@ -26,7 +29,7 @@ export function showNumbers(store, root = document) {
     write("viewers", count(store.viewers));
     write("viewers-word", store.viewers === 1 ? "viewer" : "viewers");
     write("title", session.title);
-    write("description", session.description || "");
+    describe(session.description || "");
     for (const node of root.querySelectorAll("[data-show-in]")) node.hidden = !node.dataset.showIn.split(" ").includes(session.state);
     clock();
     // In the room the overlay over the picture is a status of its own; saying it twice would be noise.
