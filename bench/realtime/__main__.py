@@ -2,6 +2,9 @@
 
 Each contestant is started as its users would start it, its processes on one core and the load client on the other.
 Rounds are interleaved: in each one everybody has a turn. Medians are shown, and ratios within rounds.
+
+Scenarios that are measured replace what bench/results/realtime.json has of them (--more: are added to it); the tables,
+the floors and the picture are of all that the file then holds.
 """
 
 import argparse
@@ -9,6 +12,7 @@ import signal
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -16,10 +20,11 @@ from bench.realtime.client import Unavailable, load_client
 from bench.realtime.client_check import check_client
 from bench.realtime.contestants import node_versions
 from bench.realtime.plot import plot
-from bench.realtime.results import floors, print_floors, print_summary, summary
+from bench.realtime.record import kept, with_rounds
+from bench.realtime.results import print_floors, print_summary
 from bench.realtime.scenarios import QUICK, SCENARIOS, Bench, Size
 from bench.realtime.servers import Services, cores
-from bench.report import ROOT, machine, write_json
+from bench.report import RESULTS, ROOT, machine, write_json
 
 PACKAGES = (
     "Django", "channels", "channels-redis", "redis", "hiredis", "daphne", "uvicorn", "uvloop", "httptools",
@@ -36,21 +41,17 @@ def main() -> int:
     except Unavailable as error:
         print(f"The realtime benchmark cannot run: {error}")
         return 1
-    report = _run(options)
     name = "realtime-quick" if options.quick else "realtime"
-    if options.only:
-        name = f"{name}-{'-'.join(options.only)}"
+    report, failed = _run(options, path=RESULTS / f"{name}.json")
     print_summary(report["median"])
     if not options.quick:
         print_floors(report["floors"])
-    for contestant, reason in report["skipped"].items():
-        print(f"\nskipped: {contestant}: {reason}")
-    for failure in report["failed"]:
+    for failure in failed:
         print(f"\nFAILED: {failure}")
     path = write_json(report, name=name)
     pictured = plot(report, path=path.with_suffix(".png"))
     print(f"\nwritten: {path.relative_to(ROOT)}" + (f" and {path.with_suffix('.png').name}" if pictured else ""))
-    return 1 if report["failed"] else 0
+    return 1 if failed else 0
 
 
 def _options() -> argparse.Namespace:
@@ -59,6 +60,7 @@ def _options() -> argparse.Namespace:
     arguments.add_argument("--only", nargs="+", choices=sorted(SCENARIOS), metavar="NAME", help=", ".join(SCENARIOS))
     arguments.add_argument("--without", nargs="+", default=[], metavar="CONTESTANT", help="leave somebody out")
     arguments.add_argument("--rounds", type=int)
+    arguments.add_argument("--more", action="store_true", help="add rounds to those that were measured before")
     arguments.add_argument("--seconds", type=float, help="length of a window")
     arguments.add_argument("--viewers", type=int, help="in one room")
     return arguments.parse_args()
@@ -73,7 +75,8 @@ def _size(options: argparse.Namespace) -> Size:
     return size
 
 
-def _run(options: argparse.Namespace) -> dict[str, Any]:
+def _run(options: argparse.Namespace, *, path: Path) -> tuple[dict[str, Any], list[str]]:
+    """The report with what was measured now, and who broke down. Whoever cannot take part is named on the way."""
     size = _size(options)
     rounds = options.rounds or (1 if options.quick else 3)
     before = machine(PACKAGES)
@@ -87,17 +90,16 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
                 _scenario(bench, name, number, rows)
     finally:
         services.close()
-    return {
+    for contestant, reason in bench.skipped.items():
+        print(f"\nskipped: {contestant}: {reason}")
+    run = {
         "machine": before | {"node": node_versions(), "pinned": cores()},
         "size": {name: getattr(size, name) for name in size.__slots__},
-        "rounds": rounds,
         "quick": options.quick,
         "skipped": bench.skipped,
         "failed": bench.failed,
-        "median": summary(rows),
-        "floors": floors(rows),
-        "rows": rows,
     }
+    return with_rounds(kept(path), rows, run=run, more=options.more), bench.failed
 
 
 def _scenario(bench: Bench, name: str, number: int, rows: list[dict[str, Any]]) -> None:
