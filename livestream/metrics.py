@@ -7,6 +7,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, ge
 
 SOCKETS = Gauge("livestream_sockets", "Room sockets open in this process.")
 ROOMS = Gauge("livestream_rooms", "Rooms with sockets in this process.")
+VIEWERS = Gauge("livestream_viewers", "Different people in each room that has sockets in this process, added up.")
+VIEWER_CONNECTIONS = Gauge("livestream_viewer_connections", "The connections that those people have.")
+SOCKETS_REFUSED = Counter(
+    "livestream_sockets_refused_total", "Sockets refused before they were open, by reason.", ["why"]
+)
 DOCUMENTS = Counter("livestream_documents_total", "Documents delivered to rooms of this process.")
 FRAMES = Counter("livestream_frames_total", "Frames written to sockets.")
 GAP_FILLS = Counter("livestream_gap_fills_total", "Times that events were read again because the layer lost some.")

@@ -1,6 +1,5 @@
 """Where the apps meet on the socket side: which operations, sections and background jobs a room has."""
 
-import json
 from functools import partial
 from typing import Any
 
@@ -15,6 +14,7 @@ from chat.writer import chat_writer
 from livestream.errors import Missing
 from livestream.realtime import runtime
 from livestream.realtime.consumer import Operation
+from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.protocol import CloseCode
 from streams import operations as stream_operations
 from streams.consumers import RoomConsumer, do_sync
@@ -59,13 +59,8 @@ async def no_room(scope: Any, receive: Any, send: Any) -> None:
     """An address without a room: 404 to the handshake, or a close where the server cannot answer one."""
     if (await receive())["type"] != "websocket.connect":
         return
-    if "websocket.http.response" not in (scope.get("extensions") or {}):
+    if not await refuse_handshake(scope, send, Missing()):
         await send({"type": "websocket.close", "code": int(CloseCode.NO_SUCH_SESSION)})
-        return
-    body = json.dumps({"error": Missing().as_dict()}).encode()
-    headers = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
-    await send({"type": "websocket.http.response.start", "status": Missing.status, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": body})
 
 
 NO_ROOM: Any = no_room  # an ASGI application, which URLRouter takes and Django's types do not know

@@ -177,6 +177,11 @@ REALTIME_BEAT_SECONDS = 5.0
 REALTIME_CLOSE_AFTER_END_SECONDS = env.float("CLOSE_AFTER_END_SECONDS", default=60.0)
 # Above this audience nobody's position in the chat is kept.
 READ_MARKERS_MAX_AUDIENCE = env.int("READ_MARKERS_MAX_AUDIENCE", default=500)
+# Sockets open at once: of one person, and of one address (IPv6: a /64) for callers without an account. 0 is no limit.
+SOCKETS_PER_PERSON = env.int("SOCKETS_PER_PERSON", default=20)
+SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", default=200)
+# Of a process that is told to stop, so many seconds at most until its last socket is sent away.
+DRAIN_SECONDS = env.float("DRAIN_SECONDS", default=3.0)
 # A socket that stops refreshing its lease, because its process died, is no longer counted after this.
 PRESENCE_LEASE_SECONDS = env.int("PRESENCE_LEASE_SECONDS", default=30)
 

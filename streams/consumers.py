@@ -1,8 +1,10 @@
 """The room socket: lets people in, greets them with a snapshot or what they missed, and sees them off."""
 
+import ipaddress
 import json
 import logging
 import random
+from contextlib import suppress
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -10,15 +12,19 @@ from uuid import UUID
 from django.conf import settings
 from django.db import Error as DatabaseError
 
+from accounts.sign_in import network_of
 from livestream.actors import ANONYMOUS, Actor
-from livestream.errors import Conflict, DomainError
+from livestream.errors import Conflict, DomainError, TooMany, Unavailable
 from livestream.identifiers import connection_name
+from livestream.metrics import SOCKETS_REFUSED
 from livestream.realtime import runtime
 from livestream.realtime.consumer import CommandConsumer
 from livestream.realtime.groups import desk_group, room_group, user_group
+from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.hub import Member
 from livestream.realtime.protocol import CloseCode, encode
-from livestream.realtime.runtime import in_database, viewers_document
+from livestream.realtime.runtime import Counts, in_database, viewers_document
+from livestream.realtime.socket_limits import Holder
 from streams.permissions import NOBODY, ON_STAGE, Standing, require_view_as
 from streams.room import Admission, Place, SharedRoom, me_payload, room_admit
 from streams.shared_rooms import SharedRooms
@@ -26,6 +32,11 @@ from streams.state import OVER
 
 RETRY_SECONDS = 5
 ENTERING_LIMIT = 400
+TOO_MANY_SECONDS = 30
+TOO_MANY = {
+    "person": "You have this open in too many places. Close some of them and try again.",
+    "address": "Too many people without an account watch from your network. Sign in, or try again later.",
+}
 CODES = {401: CloseCode.NOT_SIGNED_IN, 403: CloseCode.NOT_ALLOWED, 404: CloseCode.NO_SUCH_SESSION}
 
 logger = logging.getLogger(__name__)
@@ -44,12 +55,17 @@ class RoomConsumer(CommandConsumer):
         self.member.held = []
         actor: Actor = self.scope.get("actor", ANONYMOUS)
         self.context = Place(session_id=self.scope["url_route"]["kwargs"]["session_id"], actor=actor)
+        self._holder = holder_of(actor, self.scope)
+        if self._runtime.draining:
+            await self._refuse("draining", Unavailable(retry_after=1), CloseCode.RESTARTING, "restarting")
+            return False
+        if not await self._runtime.limits.take(holder=self._holder, connection=self.member.name):
+            refusal = TooMany(message=TOO_MANY[self._holder.kind], retry_after=TOO_MANY_SECONDS)
+            await self._refuse(self._holder.kind, refusal, CloseCode.OVERLOADED, str(TOO_MANY_SECONDS))
+            return False
         await self.base_send({"type": "websocket.accept"})
         if error := self.scope.get("actor_error"):
             self._turn_away(error)
-            return False
-        if self._runtime.draining:
-            self.member.close(CloseCode.RESTARTING, "restarting")
             return False
         if RoomConsumer.entering >= ENTERING_LIMIT:
             self._overloaded()
@@ -67,6 +83,14 @@ class RoomConsumer(CommandConsumer):
         finally:
             RoomConsumer.entering -= 1
         return True
+
+    async def _refuse(self, why: str, error: DomainError, code: CloseCode, reason: str) -> None:
+        """Say no to the handshake; a server that cannot do that opens the socket and closes it."""
+        SOCKETS_REFUSED.labels(why).inc()
+        logger.info("socket refused why=%s", why)
+        if not await refuse_handshake(self.scope, self.base_send, error):
+            await self.base_send({"type": "websocket.accept"})
+            self.member.close(code, reason)
 
     async def _enter(self) -> None:
         place: Place = self.context
@@ -106,7 +130,7 @@ class RoomConsumer(CommandConsumer):
             groups.append(desk_group(place.session_id))
         return groups
 
-    async def _greet(self, room: SharedRoom, admission: Admission, viewers: int) -> None:
+    async def _greet(self, room: SharedRoom, admission: Admission, viewers: Counts) -> None:
         position = self._position()
         missed = None
         if position is not None:
@@ -123,7 +147,7 @@ class RoomConsumer(CommandConsumer):
             self.member.release([])
             return
         room = await self.rooms.get(room.session.pk)
-        text = snapshot_text(room, actor=self.context.actor, admission=admission, viewers=viewers)
+        text = snapshot_text(room, actor=self.context.actor, admission=admission, viewers=viewers.people)
         if position is not None:
             lost = {"recovered": False, "epoch": room.epoch, "seq": room.seq, "events": []}
             text = encode({"type": "resumed", "data": lost}) + "\n" + text
@@ -161,8 +185,23 @@ class RoomConsumer(CommandConsumer):
     async def closed(self) -> None:
         for group in self._groups:
             self._runtime.hub.leave(member=self.member, group=group)
+        await self._runtime.limits.give_back(holder=self._holder, connection=self.member.name)
         if self._groups:
             await self._runtime.exit(session_id=self.context.session_id, connection=self.member.name)
+
+
+def holder_of(actor: Actor, scope: Any) -> Holder:
+    """Who answers for a socket: the person; for somebody without an account, the address.
+
+    This machine itself is not limited: behind a proxy that does not say who calls, everybody would be one.
+    """
+    if actor.user_id is not None:
+        return Holder("person", actor.user_id.hex, settings.SOCKETS_PER_PERSON)
+    address, _ = scope.get("client") or ("", 0)
+    with suppress(ValueError):
+        if ipaddress.ip_address(address).is_loopback:
+            return Holder("address", address, 0)
+    return Holder("address", network_of(address), settings.SOCKETS_PER_ADDRESS if address else 0)
 
 
 async def admitted(rooms: SharedRooms, place: Place, room: SharedRoom) -> Admission:
@@ -188,5 +227,6 @@ async def do_sync(rooms: SharedRooms, place: Place, *, epoch: str, after: int) -
         events = [json.loads(text) for text in missed]
         return {"recovered": True, "epoch": room.epoch, "seq": after + len(events), "events": events}
     me = me_payload(actor=place.actor, admission=admission, session=room.session)
-    snapshot = room.common | {"me": me, "viewers": await runtime.current().viewers(UUID(str(place.session_id)))}
+    viewers = await runtime.current().viewers(UUID(str(place.session_id)))
+    snapshot = room.common | {"me": me, "viewers": viewers.people}
     return {"recovered": False, "epoch": room.epoch, "seq": room.seq, "snapshot": snapshot}

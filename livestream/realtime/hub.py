@@ -414,12 +414,17 @@ class Hub:
         for group in list(self._groups):
             self.close_group(group, code, reason)
 
+    def members(self) -> list[Member]:
+        """The sockets of this process."""
+        rooms = [entry for name, entry in self._groups.items() if name.startswith("room.")]
+        return [member for entry in rooms for member in entry.members.values()]
+
     def local_rooms(self) -> list[str]:
         """The hexadecimal session ids of the rooms that have sockets here."""
         return [name.removeprefix("room.") for name in self._groups if name.startswith("room.")]
 
     def count(self) -> int:
         """Open sockets in this process."""
-        total = sum(len(entry.members) for name, entry in self._groups.items() if name.startswith("room."))
+        total = len(self.members())
         SOCKETS.set(total)
         return total

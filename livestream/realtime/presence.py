@@ -1,48 +1,55 @@
 """Who is in a room: leases that sockets refresh and that run out by themselves. Counts are derived, never kept."""
 
-import asyncio
-import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from django.conf import settings
-from redis import asyncio as redis
-from redis.exceptions import RedisError
 
-KEY_SECONDS = 24 * 3600
-CONNECTIONS = 32
+from livestream.realtime.shared_leases import SharedLeases
+
+SEEN_SECONDS = 24 * 3600
 # What one process remembers of who was there before; past that a stranger could fill its memory with names.
 SEEN_ROOMS = 1_000
 SEEN_PEOPLE = 50_000
-ANSWER_SECONDS = 1.0
-AWAY_SECONDS = 1.0
-
-logger = logging.getLogger(__name__)
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
-class PresenceAway(Exception):
-    """The store does not answer at the moment; nobody needs to wait for it to find out."""
+@dataclass(frozen=True)
+class Audience:
+    """Who watches a room: different people, and the connections that they have together."""
+
+    people: frozenset[str] = frozenset()
+    connections: int = 0
+
+    @classmethod
+    def of(cls, persons: Iterable[str]) -> "Audience":
+        """The audience of which every connection's person is given."""
+        listed = list(persons)
+        return cls(frozenset(listed), len(listed))
 
 
 class PresenceStore(Protocol):
-    """Leases of connections, by room. Every method may raise PresenceAway."""
+    """Leases of connections, by room. Every method may raise LeasesAway."""
 
-    async def touch(self, *, room: str, leases: dict[str, str]) -> None:
-        """Take or refresh leases: connection name -> person."""
+    async def arrive(self, *, room: str, connection: str, person: str) -> bool:
+        """Take a lease; whether the person is there for the first time."""
 
-    async def drop(self, *, room: str, connection: str) -> None:
+    async def touch(self, *, rooms: dict[str, dict[str, str]]) -> None:
+        """Take or refresh leases: room -> connection name -> person."""
+
+    async def drop(self, *, room: str, connection: str, person: str) -> None:
         """Give a lease up. Dropping an unknown one changes nothing."""
 
-    async def people(self, *, room: str) -> set[str]:
-        """The persons with at least one lease in force."""
+    async def audiences(self, rooms: list[str]) -> dict[str, Audience]:
+        """Whoever has a lease in force, for each of the rooms."""
 
     async def first_visit(self, *, room: str, person: str) -> bool:
         """Note a person; whether it is for the first time."""
+
+    def forget(self, room: str) -> None:
+        """Nobody of this process is in the room any more."""
 
 
 class MemoryPresence:
@@ -52,23 +59,31 @@ class MemoryPresence:
         self._rooms: dict[str, dict[str, tuple[str, float]]] = defaultdict(dict)
         self._seen: dict[str, set[str]] = {}
 
-    async def touch(self, *, room: str, leases: dict[str, str]) -> None:
-        until = time.monotonic() + settings.PRESENCE_LEASE_SECONDS
-        self._rooms[room].update({name: (person, until) for name, person in leases.items()})
+    async def arrive(self, *, room: str, connection: str, person: str) -> bool:
+        await self.touch(rooms={room: {connection: person}})
+        return await self.first_visit(room=room, person=person)
 
-    async def drop(self, *, room: str, connection: str) -> None:
+    async def touch(self, *, rooms: dict[str, dict[str, str]]) -> None:
+        until = time.monotonic() + settings.PRESENCE_LEASE_SECONDS
+        for room, leases in rooms.items():
+            self._rooms[room].update({name: (person, until) for name, person in leases.items()})
+
+    async def drop(self, *, room: str, connection: str, person: str) -> None:
         leases = self._rooms.get(room)
         if leases is not None:
             leases.pop(connection, None)
             if not leases:
                 del self._rooms[room]
 
-    async def people(self, *, room: str) -> set[str]:
+    async def audiences(self, rooms: list[str]) -> dict[str, Audience]:
+        return {room: self._audience(room) for room in rooms}
+
+    def _audience(self, room: str) -> Audience:
         now = time.monotonic()
         leases = self._rooms.get(room, {})
         for name in [name for name, (_, until) in leases.items() if until < now]:
             del leases[name]
-        return {person for person, _ in leases.values()}
+        return Audience.of(person for person, _ in leases.values())
 
     async def first_visit(self, *, room: str, person: str) -> bool:
         seen = self._seen.pop(room, set())
@@ -80,91 +95,94 @@ class MemoryPresence:
         seen.add(person)
         return True
 
-
-def _bounded(
-    method: Callable[Concatenate["RedisPresence", P], Awaitable[R]],
-) -> Callable[Concatenate["RedisPresence", P], Coroutine[Any, Any, R]]:
-    """Ask Redis for a second at most; after a failure, not at all for a second: sockets open and close meanwhile."""
-
-    @wraps(method)
-    async def asked(self: "RedisPresence", *args: P.args, **kwargs: P.kwargs) -> R:
-        if time.monotonic() < self.away_until:
-            raise PresenceAway
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await method(self, *args, **kwargs)
-        except (RedisError, OSError, TimeoutError) as error:
-            self.away_until = time.monotonic() + AWAY_SECONDS
-            logger.warning("presence does not answer error=%r", error)
-            raise PresenceAway from error
-
-    return asked
+    def forget(self, room: str) -> None:
+        pass
 
 
 class RedisPresence:
-    """Presence that several processes share: one sorted set a room, scored by when the lease runs out."""
+    """Presence that several processes share: one sorted set a room, scored by when the lease runs out.
 
-    def __init__(self, url: str) -> None:
-        self.away_until = 0.0
-        # A crowd that comes at once waits for a connection instead of being told that Redis is away.
-        pool = redis.BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS,
-            timeout=1,
-            socket_timeout=2,
-            socket_connect_timeout=2,
-            health_check_interval=10,
-        )
-        self._redis: redis.Redis = redis.Redis(connection_pool=pool)
+    Beside it stands a number that grows with every arrival, departure and renewal, so that a room where nothing
+    happened is not read again each second. All of a room but who was ever there is gone soon after its last lease.
+    """
 
-    @_bounded
-    async def touch(self, *, room: str, leases: dict[str, str]) -> None:
-        until = time.time() + settings.PRESENCE_LEASE_SECONDS
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.zadd(self._leases(room), {f"{name}|{person}": until for name, person in leases.items()})
-            pipe.hset(self._names(room), mapping=leases)  # type: ignore[arg-type]
-            pipe.expire(self._leases(room), KEY_SECONDS)
-            pipe.expire(self._names(room), KEY_SECONDS)
-            await pipe.execute()
+    def __init__(self, shared: SharedLeases) -> None:
+        self._shared = shared
+        self._known: dict[str, tuple[tuple[Any, Any], Audience]] = {}
 
-    @_bounded
-    async def drop(self, *, room: str, connection: str) -> None:
-        person = await self._redis.hget(self._names(room), connection)
-        if person is not None:
-            async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.zrem(self._leases(room), f"{connection}|{_text(person)}")
-                pipe.hdel(self._names(room), connection)
-                await pipe.execute()
+    async def arrive(self, *, room: str, connection: str, person: str) -> bool:
+        def commands(pipe: Any) -> None:
+            self._take(pipe, room, {connection: person})
+            pipe.sadd(_seen(room), person)
+            pipe.expire(_seen(room), SEEN_SECONDS)
 
-    @_bounded
-    async def people(self, *, room: str) -> set[str]:
-        now = time.time()
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.zremrangebyscore(self._leases(room), "-inf", now)
-            pipe.zrange(self._leases(room), 0, -1)
-            _, members = await pipe.execute()
-        return {_text(member).partition("|")[2] for member in members}
+        return bool((await self._shared.ask(commands))[-2])
 
-    @_bounded
+    async def touch(self, *, rooms: dict[str, dict[str, str]]) -> None:
+        def commands(pipe: Any) -> None:
+            for room, leases in rooms.items():
+                self._take(pipe, room, leases)
+
+        await self._shared.ask(commands)
+
+    @staticmethod
+    def _take(pipe: Any, room: str, leases: dict[str, str]) -> None:
+        seconds = settings.PRESENCE_LEASE_SECONDS
+        until = time.time() + seconds
+        pipe.zadd(_leases(room), {f"{name}|{person}": until for name, person in leases.items()})
+        pipe.expire(_leases(room), 2 * seconds)
+        pipe.incr(_changes(room))
+        pipe.expire(_changes(room), 2 * seconds)
+
+    async def drop(self, *, room: str, connection: str, person: str) -> None:
+        def commands(pipe: Any) -> None:
+            pipe.zrem(_leases(room), f"{connection}|{person}")
+            pipe.incr(_changes(room))
+            pipe.expire(_changes(room), 2 * settings.PRESENCE_LEASE_SECONDS)
+
+        await self._shared.ask(commands)
+
+    async def audiences(self, rooms: list[str]) -> dict[str, Audience]:
+        def states(pipe: Any) -> None:
+            for room in rooms:
+                pipe.zremrangebyscore(_leases(room), "-inf", time.time())
+                pipe.zcard(_leases(room))
+                pipe.get(_changes(room))
+
+        if not rooms:
+            return {}
+        answers = await self._shared.ask(states)
+        now = {room: (answers[3 * place + 1], answers[3 * place + 2]) for place, room in enumerate(rooms)}
+        changed = [room for room in rooms if room not in self._known or self._known[room][0] != now[room]]
+        if changed:
+            members = await self._shared.ask(lambda pipe: [pipe.zrange(_leases(room), 0, -1) for room in changed])
+            for room, leases in zip(changed, members, strict=True):
+                people = (_text(lease).partition("|")[2] for lease in leases)
+                self._known[room] = (now[room], Audience.of(people))
+        return {room: self._known[room][1] for room in rooms}
+
+    def forget(self, room: str) -> None:
+        self._known.pop(room, None)
+
     async def first_visit(self, *, room: str, person: str) -> bool:
-        key = f"presence:{room}:seen"
-        added = await self._redis.sadd(key, person)
-        await self._redis.expire(key, KEY_SECONDS)
-        return bool(added)
+        def commands(pipe: Any) -> None:
+            pipe.sadd(_seen(room), person)
+            pipe.expire(_seen(room), SEEN_SECONDS)
 
-    @staticmethod
-    def _leases(room: str) -> str:
-        return f"presence:{room}:leases"
+        return bool((await self._shared.ask(commands))[0])
 
-    @staticmethod
-    def _names(room: str) -> str:
-        return f"presence:{room}:names"
+
+def _leases(room: str) -> str:
+    return f"presence:{room}:leases"
+
+
+def _changes(room: str) -> str:
+    return f"presence:{room}:changes"
+
+
+def _seen(room: str) -> str:
+    return f"presence:{room}:seen"
 
 
 def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
-
-
-def presence_store() -> PresenceStore:
-    """The store that the settings ask for."""
-    return RedisPresence(settings.REDIS_URL) if settings.REDIS_URL else MemoryPresence()

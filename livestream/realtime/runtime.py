@@ -12,18 +12,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connections
 
+from livestream.metrics import VIEWER_CONNECTIONS, VIEWERS
 from livestream.realtime import fanout
 from livestream.realtime.groups import room_group, session_of
 from livestream.realtime.hub import Hub
-from livestream.realtime.presence import PresenceAway, presence_store
+from livestream.realtime.presence import Audience, MemoryPresence, PresenceStore, RedisPresence
 from livestream.realtime.protocol import CloseCode, encode
+from livestream.realtime.shared_leases import LeasesAway, SharedLeases
+from livestream.realtime.socket_limits import SocketLimits
 
 DATABASE_THREADS = 8
 PRESENCE_TICK_SECONDS = 1.0
@@ -32,6 +35,7 @@ VISIT_SECONDS = 90.0
 # A reloaded page, or one that changes networks, is back within this.
 RETURN_SECONDS = 10.0
 RESTART_SECONDS = 1.0
+DRAINED_PER_SECOND = 200
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -69,16 +73,42 @@ class Hooks:
     background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
 
 
+class Counts(NamedTuple):
+    """How many different people watch, and how many connections they have."""
+
+    people: int
+    connections: int
+
+
 @dataclass
 class Presences:
-    """The local sockets of one room and what was last told about it. Whether the `unknown` are new is not known yet."""
+    """The local sockets of one room and what was last told about it. Whether the `unknown` are new is not known yet.
+
+    `audience` is everybody, in all processes, at the last tick; `came` and `connected` are who came in here since.
+    `unsettled` says that somebody was told another count than the room.
+    """
 
     leases: dict[str, str] = field(default_factory=dict)
     visits: dict[str, float] = field(default_factory=dict)
     gone: dict[str, float] = field(default_factory=dict)
     newcomers: int = 0
     unknown: set[str] = field(default_factory=set)
-    told: int | None = None
+    told: Counts | None = None
+    audience: Audience | None = None
+    came: set[str] = field(default_factory=set)
+    connected: int = 0
+    unsettled: bool = False
+
+    def note(self, person: str) -> None:
+        """Somebody has come in through this process."""
+        self.connected += 1
+        if self.audience is None or person not in self.audience.people:
+            self.came.add(person)
+
+    def counts(self) -> Counts:
+        """As far as this process knows by now."""
+        here = self.audience or Audience()
+        return Counts(len(here.people) + len(self.came), here.connections + self.connected)
 
 
 _hooks = Hooks()
@@ -91,10 +121,10 @@ def configure(hooks: Hooks) -> None:
     _hooks = hooks
 
 
-def viewers_document(count: int) -> str:
+def viewers_document(counts: Counts) -> str:
     """What a room is told of its audience."""
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    return encode({"type": "viewers", "ts": now, "data": {"count": count}})
+    return encode({"type": "viewers", "ts": now, "data": {"count": counts.people, "connections": counts.connections}})
 
 
 class Runtime:
@@ -104,7 +134,9 @@ class Runtime:
         self.loop = asyncio.get_running_loop()
         self.hub = Hub(self.read_events)
         self.name = self.hub.name
-        self.presence = presence_store()
+        shared = SharedLeases(settings.REDIS_URL) if settings.REDIS_URL else None
+        self.presence: PresenceStore = RedisPresence(shared) if shared is not None else MemoryPresence()
+        self.limits = SocketLimits(shared)
         self.draining = False
         self._rooms: dict[UUID, Presences] = {}
         self._unannounced = False
@@ -147,11 +179,11 @@ class Runtime:
         if not counted:
             return
         room.leases[connection] = person
+        room.note(person)
         try:
-            await self.presence.touch(room=session_id.hex, leases={connection: person})
-            if await self.presence.first_visit(room=session_id.hex, person=person):
+            if await self.presence.arrive(room=session_id.hex, connection=connection, person=person):
                 room.newcomers += 1
-        except PresenceAway:  # nobody is kept out for that; the tick makes it good
+        except LeasesAway:  # nobody is kept out for that; the tick makes it good
             room.unknown.add(person)
             self._unannounced = True
 
@@ -161,21 +193,38 @@ class Runtime:
         person = room.leases.pop(connection, None) if room is not None else None
         if room is not None and person is not None:
             room.gone[person] = self.loop.time()
-            with suppress(PresenceAway):  # the lease runs out by itself
-                await self.presence.drop(room=session_id.hex, connection=connection)
+            with suppress(LeasesAway):  # the lease runs out by itself
+                await self.presence.drop(room=session_id.hex, connection=connection, person=person)
 
-    async def viewers(self, session_id: UUID) -> int:
-        """How many different people watch, in all processes; while nobody can tell, as many as were told last."""
+    async def viewers(self, session_id: UUID) -> Counts:
+        """Who watches, in all processes: read for the first who asks, then as of the last tick, with who came since."""
+        room = self._rooms.get(session_id) or Presences()
+        if room.audience is None:
+            with suppress(LeasesAway):
+                await self._read_audiences({session_id: room})
+        counts = room.counts()
+        room.unsettled = room.unsettled or counts != room.told
+        return counts
+
+    async def _read_audiences(self, rooms: dict[UUID, Presences]) -> None:
+        before = {session_id: (room.came, room.connected) for session_id, room in rooms.items()}
+        for room in rooms.values():
+            room.came, room.connected = set(), 0
         try:
-            return len(await self.presence.people(room=session_id.hex))
-        except PresenceAway:
-            room = self._rooms.get(session_id, Presences())
-            return room.told or len(set(room.leases.values()))
+            audiences = await self.presence.audiences([session_id.hex for session_id in rooms])
+        except LeasesAway:
+            for session_id, (came, connected) in before.items():
+                rooms[session_id].came |= came
+                rooms[session_id].connected += connected
+            raise
+        for session_id, room in rooms.items():
+            room.audience = audiences[session_id.hex]
+            room.came -= room.audience.people
 
     def last_count(self, session_id: UUID) -> int:
         """How many watched at the last tick, as far as this process knows."""
         room = self._rooms.get(session_id)
-        return (room.told or 0) if room is not None else 0
+        return room.told.people if room is not None and room.told is not None else 0
 
     def enter_for(self, *, session_id: UUID, person: str, seconds: float) -> None:
         """Somebody watches without a socket: count them for a while."""
@@ -208,34 +257,44 @@ class Runtime:
             try:
                 if self._unannounced:
                     await self._announce()
-                for session_id in list(self._rooms):
-                    await self._end_visits(session_id, self._rooms[session_id])
-                    await self._count(session_id, self._rooms[session_id])
-            except PresenceAway:
+                await self._count_rooms(dict(self._rooms))
+            except LeasesAway:
                 self._unannounced = True  # it may come back empty
+
+    async def _count_rooms(self, rooms: dict[UUID, Presences]) -> None:
+        for session_id, room in rooms.items():
+            await self._end_visits(session_id, room)
+        await self._read_audiences(rooms)
+        VIEWERS.set(sum(room.counts().people for room in rooms.values()))
+        VIEWER_CONNECTIONS.set(sum(room.counts().connections for room in rooms.values()))
+        for session_id, room in rooms.items():
+            await self._count(session_id, room)
 
     async def _count(self, session_id: UUID, room: Presences) -> None:
         for person in list(room.unknown):
             room.newcomers += await self.presence.first_visit(room=session_id.hex, person=person)
             room.unknown.discard(person)
-        count = len(await self.presence.people(room=session_id.hex))
-        if count != room.told or room.newcomers:
+        counts = room.counts()
+        if counts != room.told or room.unsettled:
+            room.unsettled = False
+            self.hub.send_local(group=room_group(session_id), text=viewers_document(counts))
+        if room.told is None or counts.people != room.told.people or room.newcomers:
             newcomers = room.newcomers
-            self.hub.send_local(group=room_group(session_id), text=viewers_document(count))
-            await in_database(_hooks.viewers_changed, session_id, count, newcomers)
-            room.told = count  # not before it is written: what fails is written again at the next tick
+            await in_database(_hooks.viewers_changed, session_id, counts.people, newcomers)
             room.newcomers -= newcomers
+        room.told = counts  # not before it is written: what fails is written again at the next tick
         await self._tell_who_left(session_id, room)
         unused = not (room.leases or room.visits or room.gone)
         if unused and session_id.hex not in self.hub.local_rooms():
             self._rooms.pop(session_id, None)
+            self.presence.forget(session_id.hex)
 
     async def _tell_who_left(self, session_id: UUID, room: Presences) -> None:
         """Signed-in people whose last socket closed a while ago, and who did not come back anywhere."""
         due = [person for person, since in room.gone.items() if self.loop.time() - since > RETURN_SECONDS]
         if not due:
             return
-        here = await self.presence.people(room=session_id.hex)
+        here = room.audience.people if room.audience is not None else frozenset()
         left = [UUID(person) for person in due if person not in here and not person.startswith("anon:")]
         if left:
             await in_database(_hooks.viewers_left, session_id, left)
@@ -245,14 +304,15 @@ class Runtime:
     async def _refresh(self) -> None:
         while True:
             await asyncio.sleep(settings.PRESENCE_LEASE_SECONDS / REFRESHES_PER_LEASE)
-            with suppress(PresenceAway):  # the tick announces them as soon as it answers
+            with suppress(LeasesAway):  # the tick announces them as soon as it answers
                 await self._announce()
 
     async def _announce(self) -> None:
         """Take or renew the leases of all who are here."""
-        for session_id, room in list(self._rooms.items()):
-            if room.leases:
-                await self.presence.touch(room=session_id.hex, leases=dict(room.leases))
+        leases = {session_id.hex: dict(room.leases) for session_id, room in self._rooms.items() if room.leases}
+        if leases:
+            await self.presence.touch(rooms=leases)
+        await self.limits.renew()
         self._unannounced = False
 
     async def _beats(self) -> None:
@@ -268,6 +328,19 @@ class Runtime:
                     self.hub.heal(group=group, up_to=seq)
                 text = encode({"type": "beat", "data": {"epoch": epoch, "seq": seq}})
                 self.hub.send_local(group=group, text=text)
+
+    def drain(self) -> float:
+        """Let nobody in any more and send the sockets away, so spread that the other processes can take them in.
+
+        How many seconds that takes. Few sockets go at once.
+        """
+        self.draining = True
+        members = self.hub.members()
+        random.shuffle(members)
+        seconds: float = min(settings.DRAIN_SECONDS, len(members) / DRAINED_PER_SECOND)
+        for place, member in enumerate(members):
+            self.loop.call_later(seconds * place / len(members), member.close, CloseCode.RESTARTING, "restarting")
+        return seconds
 
     async def stop(self) -> None:
         """Tell every socket to come back elsewhere, then end the tasks."""

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import time
+from collections import Counter
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,8 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from livestream.realtime.groups import room_group
 from tests.faults.checker import percentile
-from tests.faults.raw import frame, raw_connect
+from tests.faults.conftest import LEASE_SECONDS
+from tests.faults.raw import RawSocket, frame, raw_connect
 from tests.faults.storm import Room, sized
 from tests.faults.test_frames import memory_bytes
 from tests.live import Api
@@ -150,6 +152,57 @@ async def test_a_reader_who_was_too_slow_is_told_so(cluster, row):
 
     row("a reader who was too slow", code=code)
     assert code == 4001
+
+
+async def open_sockets(cluster, session_id: str, count: int, headers: str) -> list[RawSocket]:
+    """So many sockets, by turns at both workers; some may be refused."""
+    made = [await raw_connect(cluster.workers[number % 2].port) for number in range(count)]
+    for one in made:
+        await one.upgrade(session_id, headers=headers)
+    return made
+
+
+def statuses(sockets: list[RawSocket]) -> dict[str, int]:
+    return dict(Counter(one.response.split()[1] for one in sockets))
+
+
+async def test_one_address_and_one_person_hold_so_many_sockets_and_others_do_not_notice(cluster, row):
+    """A socket is for one room, so the row of a hundred rooms on one socket has nothing to try."""
+    room = await Room.open(cluster)
+    office, home = ("X-Forwarded-For: 203.0.113.7\r\n", "X-Forwarded-For: 203.0.113.8\r\n")
+    person = f"{office}Authorization: Bearer {cluster.crowd[0].access}\r\n"
+    try:
+        bystander = room.client("bystander")
+        await bystander.greeted()
+        crowd = await open_sockets(cluster, room.session_id, 210, office)
+        of_one_person = await open_sockets(cluster, room.session_id, 22, person)
+        elsewhere = await open_sockets(cluster, room.session_id, 2, home)
+        refused = next(one for one in crowd if " 429 " in one.response)
+        cluster.kill_worker(1)
+        for one in crowd[:4]:
+            one.close()
+        await asyncio.sleep(LEASE_SECONDS + 1)
+        later = await raw_connect(cluster.workers[0].port)
+        await later.upgrade(room.session_id, headers=office)
+        reply = await bystander.command("ping") or await bystander.command("ping")
+        for one in [*crowd, *of_one_person, *elsewhere, later]:
+            one.close()
+    finally:
+        await room.leave()
+
+    row(
+        "200 sockets from one address, 20 of one person",
+        address=statuses(crowd),
+        person=statuses(of_one_person),
+        another_address=statuses(elsewhere),
+        after_kill_9_and_its_leases=later.response.split()[1],
+    )
+    assert statuses(crowd) == {"101": 200, "429": 10}
+    assert statuses(of_one_person) == {"101": 20, "429": 2}
+    assert statuses(elsewhere) == {"101": 2}
+    assert "retry-after: 30" in refused.response.lower()
+    assert later.response.split()[1] == "101"
+    assert reply is not None and reply["ok"]
 
 
 async def test_half_handshakes_keep_nobody_out(cluster, row):

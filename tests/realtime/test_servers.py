@@ -1,6 +1,7 @@
 """How the room socket behaves with the process around it: stopping, several processes, daphne, no Redis."""
 
 import asyncio
+import contextlib
 import signal
 import socket
 
@@ -145,6 +146,21 @@ async def test_daphne_refuses_foreign_pages_and_bad_sign_ins(live_daphne):
     assert refused.value.response.status_code == 403
     async with live_daphne.watching(show, query="?ticket=nonsense", greeting=None) as socket:
         assert await socket.close_code() == 4401
+
+
+async def test_daphne_opens_one_socket_too_many_and_closes_it(live_daphne):
+    """It cannot answer a handshake with a status, nor give a close the reason that says how long to wait."""
+    ben = live_daphne.person("ben")
+    show = live_daphne.show(live_daphne.person("ada"))
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(20):
+            await stack.enter_async_context(live_daphne.watching(show, ben))
+        async with live_daphne.watching(show, ben, greeting=None) as one_too_many:
+            code = await one_too_many.close_code()
+    async with live_daphne.watching(show, ben) as again:
+        assert (await again.command("ping")).ok
+
+    assert code == 4100
 
 
 async def test_daphne_comes_back_where_it_was(live_daphne):

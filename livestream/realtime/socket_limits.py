@@ -1,0 +1,104 @@
+"""How many sockets one holder may have open at once: a person, or an address whose callers are not signed in.
+
+Each process counts its own. With Redis the processes count together, by leases as for presence: what a killed process
+held is free again when its leases have run out. While Redis is away each process counts alone.
+"""
+
+import hashlib
+import time
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+
+from livestream.realtime.shared_leases import LeasesAway, SharedLeases
+
+RENEWED_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds sockets, and how many at most; 0 is no limit. Only a hash of the name is stored."""
+
+    kind: str
+    name: str
+    limit: int
+
+    @property
+    def key(self) -> str:
+        digest = hashlib.sha256(self.name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return f"sockets:{self.kind}:{digest}"
+
+
+class SocketLimits:
+    """The sockets of this process by holder, and those of all processes where they share a Redis."""
+
+    def __init__(self, shared: SharedLeases | None) -> None:
+        self._shared = shared
+        self._held: dict[str, set[str]] = defaultdict(set)
+
+    async def take(self, *, holder: Holder, connection: str) -> bool:
+        """Count one more socket; False when that is one too many, and then it is not counted."""
+        if holder.limit < 1:
+            return True
+        here = self._held[holder.key]
+        if len(here) >= holder.limit:
+            return False
+        here.add(connection)
+        if self._shared is not None:
+            with suppress(LeasesAway):
+                if not await self._take_shared(self._shared, holder, connection):
+                    self._forget(holder.key, connection)
+                    return False
+        return True
+
+    @staticmethod
+    async def _take_shared(shared: SharedLeases, holder: Holder, connection: str) -> bool:
+        def commands(pipe: Any) -> None:
+            now = time.time()
+            pipe.zremrangebyscore(holder.key, "-inf", now)
+            pipe.zadd(holder.key, {connection: now + settings.PRESENCE_LEASE_SECONDS})
+            pipe.expire(holder.key, 2 * settings.PRESENCE_LEASE_SECONDS)
+            pipe.zcard(holder.key)
+
+        count: int = (await shared.ask(commands, together=True))[-1]
+        if count > holder.limit:
+            await shared.ask(lambda pipe: pipe.zrem(holder.key, connection))
+        return count <= holder.limit
+
+    async def give_back(self, *, holder: Holder, connection: str) -> None:
+        """A socket is closed. Giving back what was not taken changes nothing."""
+        if self._forget(holder.key, connection) and self._shared is not None:
+            with suppress(LeasesAway):  # the lease runs out by itself
+                await self._shared.ask(lambda pipe: pipe.zrem(holder.key, connection))
+
+    def _forget(self, key: str, connection: str) -> bool:
+        held = self._held.get(key)
+        if held is None or connection not in held:
+            return False
+        held.discard(connection)
+        if not held:
+            del self._held[key]
+        return True
+
+    async def renew(self) -> None:
+        """Renew the leases of all sockets of this process. Raises LeasesAway."""
+        if self._shared is None:
+            return
+        keys = list(self._held)
+        for first in range(0, len(keys), RENEWED_AT_ONCE):
+            await self._shared.ask(partial(self._renew, keys[first : first + RENEWED_AT_ONCE]))
+
+    def _renew(self, keys: list[str], pipe: Any) -> None:
+        until = time.time() + settings.PRESENCE_LEASE_SECONDS
+        for key in keys:
+            if held := self._held.get(key):
+                pipe.zadd(key, dict.fromkeys(held, until))
+                pipe.expire(key, 2 * settings.PRESENCE_LEASE_SECONDS)
+
+    def count(self) -> int:
+        """Sockets of this process that are counted."""
+        return sum(map(len, self._held.values()))
