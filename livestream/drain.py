@@ -1,12 +1,13 @@
-"""A graceful end: sockets are told to come back elsewhere before the server closes them its own way (1012)."""
+"""A graceful end: the process stops listening, and its sockets are told to come back elsewhere, one after the other,
+before the server closes what is left its own way (1012)."""
 
 import asyncio
 import signal
 import threading
 from types import FrameType
+from typing import Any
 
 from livestream.realtime import runtime
-from livestream.realtime.protocol import CloseCode
 
 LEAD_SECONDS = 0.5
 
@@ -26,13 +27,14 @@ def _put_before(number: signal.Signals, loop: asyncio.AbstractEventLoop) -> None
 
     def handler(received: int, frame: FrameType | None) -> None:
         signal.signal(number, server_handler)
-        loop.call_soon_threadsafe(_drain)
-        loop.call_soon_threadsafe(loop.call_later, LEAD_SECONDS, server_handler, received, frame)
+        loop.call_soon_threadsafe(_drain, server_handler, received, frame)
 
     signal.signal(number, handler)
 
 
-def _drain() -> None:
+def _drain(server_handler: Any, received: int, frame: FrameType | None) -> None:
+    # The handler is a method of uvicorn's server. Whoever comes back meanwhile must not find this process again.
+    for listener in getattr(getattr(server_handler, "__self__", None), "servers", ()):
+        listener.close()
     running = runtime.current()
-    running.draining = True
-    running.hub.close_all(CloseCode.RESTARTING, "restarting")
+    running.loop.call_later(running.drain() + LEAD_SECONDS, server_handler, received, frame)

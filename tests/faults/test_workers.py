@@ -3,7 +3,7 @@
 import asyncio
 import signal
 
-from tests.faults.storm import Room, sized, storm
+from tests.faults.storm import SIZE, Room, Size, sized, storm
 
 KILLS = sized(2, 5)
 
@@ -43,9 +43,18 @@ async def test_a_rolling_restart_tells_every_client_to_come_back(cluster, row):
             await asyncio.to_thread(cluster.start_worker, index)
             await asyncio.sleep(0.5)
 
-    outcome = await storm(cluster, script)
+    outcome = await storm(cluster, script, size=sized(Size(viewers=100), SIZE))
 
-    row("rolling restart by SIGTERM", worker_gone_s=round(max(left), 2), **outcome.summary())
+    closes = sorted(close.at for client in outcome.clients for close in client.closes)
+    starts = [place for place, at in enumerate(closes) if place == 0 or at - closes[place - 1] > 1]
+    waves = [closes[first:last] for first, last in zip(starts, [*starts[1:], len(closes)], strict=True)]
+    spread = [wave[-1] - wave[0] for wave in waves]
+    row(
+        "rolling restart by SIGTERM",
+        worker_gone_s=round(max(left), 2),
+        spread_s=[round(one, 2) for one in spread],
+        **outcome.summary(),
+    )
     assert outcome.verdict.findings == []
     assert {one.outcome for one in outcome.sent} == {"ok"}
     assert set(outcome.codes) == {4000}
