@@ -1,0 +1,72 @@
+"""The packing that Agora's tokens share: little-endian integers, and strings behind their 16-bit length."""
+
+import struct
+from dataclasses import dataclass
+
+
+class TokenMalformed(ValueError):
+    """Bytes that are no token."""
+
+
+def uint16(value: int) -> bytes:
+    """Two bytes. Raises TokenMalformed out of range."""
+    return _packed("<H", value)
+
+
+def uint32(value: int) -> bytes:
+    """Four bytes. Raises TokenMalformed out of range."""
+    return _packed("<I", value)
+
+
+def _packed(form: str, value: int) -> bytes:
+    try:
+        return struct.pack(form, value)
+    except struct.error as error:
+        raise TokenMalformed(str(error)) from None
+
+
+def string(value: bytes) -> bytes:
+    """The length, then the bytes."""
+    return uint16(len(value)) + value
+
+
+def privilege_map(privileges: dict[int, int]) -> bytes:
+    """How many, then number and expiry of each, the smallest number first."""
+    pairs = b"".join(uint16(number) + uint32(expiry) for number, expiry in sorted(privileges.items()))
+    return uint16(len(privileges)) + pairs
+
+
+@dataclass(slots=True)
+class Reader:
+    """Takes the same apart again. Raises TokenMalformed where bytes are missing."""
+
+    data: bytes
+    position: int = 0
+
+    def take(self, size: int) -> bytes:
+        """The next bytes."""
+        end = self.position + size
+        if end > len(self.data):
+            raise TokenMalformed("it ends too early")
+        taken, self.position = self.data[self.position : end], end
+        return taken
+
+    def uint16(self) -> int:
+        """The next two bytes."""
+        return int.from_bytes(self.take(2), "little")
+
+    def uint32(self) -> int:
+        """The next four bytes."""
+        return int.from_bytes(self.take(4), "little")
+
+    def string(self) -> bytes:
+        """The next string."""
+        return self.take(self.uint16())
+
+    def privilege_map(self) -> dict[int, int]:
+        """The next map of privileges."""
+        return {self.uint16(): self.uint32() for _ in range(self.uint16())}
+
+    def rest(self) -> bytes:
+        """What has not been taken."""
+        return self.data[self.position :]
