@@ -10,15 +10,18 @@ DomainError            code, status, retry_after, fields
 ├── TooMany            429  carries retry_after
 └── Unavailable        503  temporary
 
-ProviderError          provider, permanent; internal, never rendered:
+ProviderError          provider, permanent, category; internal, never rendered:
 ├── ProviderRejected       services turn these three into
-├── ProviderUnreachable    Conflict, Unavailable
+├── ProviderUnreachable    Conflict, Unavailable (retry_after)
 └── ProviderUnsupported    or Invalid
 
+What to do about an error of some category is in `livestream.recovery`.
 Codes are stable, dotted and lower-case; docs/protocol.md lists them. Nobody branches on a message.
 """
 
 from typing import Any
+
+from livestream.recovery import Category, category_of
 
 
 class DomainError(Exception):
@@ -42,9 +45,14 @@ class DomainError(Exception):
         self.fields = fields
         super().__init__(f"{self.code}: {self.message}")
 
+    @property
+    def category(self) -> Category:
+        """What kind of trouble this is; `livestream.recovery` says what to do about it."""
+        return category_of(self.code)
+
     def as_dict(self) -> dict[str, Any]:
         """The `error` object of the contract."""
-        body: dict[str, Any] = {"code": self.code, "message": self.message}
+        body: dict[str, Any] = {"code": self.code, "message": self.message, "category": str(self.category)}
         if self.retry_after is not None:
             body["retry_after"] = self.retry_after
         if self.fields:
@@ -104,6 +112,7 @@ class ProviderError(Exception):
     """A media provider failed. `permanent` says whether trying again can help."""
 
     permanent = False
+    category = Category.STREAM
 
     def __init__(self, provider: str, message: str) -> None:
         self.provider = provider
@@ -111,13 +120,26 @@ class ProviderError(Exception):
 
 
 class ProviderRejected(ProviderError):
-    """The provider understood and refused."""
+    """The provider understood and refused; `status` is its HTTP status."""
 
     permanent = True
+    category = Category.PERMISSION
+
+    def __init__(self, provider: str, message: str, *, status: int = 0) -> None:
+        super().__init__(provider, message)
+        self.status = status
+        if status == 401:
+            self.category = Category.AUTHENTICATION
 
 
 class ProviderUnreachable(ProviderError):
-    """No answer, or an answer that says to come back later."""
+    """No answer, or an answer that says to come back later: after `retry_after` seconds."""
+
+    category = Category.NETWORK
+
+    def __init__(self, provider: str, message: str, *, retry_after: float = 2) -> None:
+        super().__init__(provider, message)
+        self.retry_after = retry_after
 
 
 class ProviderUnsupported(ProviderError):

@@ -4,12 +4,15 @@ from typing import Any
 
 from rest_framework import serializers
 
+from livestream.recovery import Category
+
 
 class ErrorBody(serializers.Serializer[Any]):
     """What went wrong."""
 
     code = serializers.CharField()
     message = serializers.CharField()
+    category = serializers.ChoiceField(choices=[category.value for category in Category])
     retry_after = serializers.FloatField(required=False)
     fields = serializers.DictField(  # type: ignore[assignment]
         child=serializers.ListField(child=serializers.CharField()), required=False

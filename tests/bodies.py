@@ -2,6 +2,8 @@
 
 import json
 
+from livestream.recovery import category_of
+
 LONE_SURROGATE = b'{"title": "\\ud800", "text": "\\ud800", "client_id": "\\udfff", "role": "\\ud800", "seq": 1}'
 NUL = b'{"title": "a\\u0000b", "text": "a\\u0000b", "client_id": "a\\u0000b", "role": "\\u0000", "seq": "\\u0000"}'
 
@@ -35,6 +37,7 @@ def assert_error(answer, status, code):
     assert set(answer.json()) == {"error"}
     assert error["code"] == code, error
     assert isinstance(error["message"], str) and error["message"]
-    assert set(error) <= {"code", "message", "retry_after", "fields"}
+    assert set(error) <= {"code", "message", "category", "retry_after", "fields"}
+    assert error["category"] == category_of(code)
     if "retry_after" in error:
         assert int(answer["Retry-After"]) >= 1

@@ -35,7 +35,14 @@ def test_a_name_is_taken_in_whatever_case(client, ben):
 
     message = "That name is taken. Choose another."
     assert answer.status_code == 409
-    assert answer.json() == {"error": {"code": "name.taken", "message": message, "fields": {"username": [message]}}}
+    assert answer.json() == {
+        "error": {
+            "code": "name.taken",
+            "message": message,
+            "category": "permission",
+            "fields": {"username": [message]},
+        }
+    }
     assert User.objects.count() == 1
 
 

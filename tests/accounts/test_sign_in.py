@@ -42,7 +42,9 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(client, userna
     answer = token(client, username=username)
 
     assert answer.status_code == 401
-    assert answer.json() == {"error": {"code": "sign_in.wrong", "message": "Wrong name or password."}}
+    assert answer.json() == {
+        "error": {"code": "sign_in.wrong", "message": "Wrong name or password.", "category": "permission"}
+    }
     assert CountingHasher.calls == 1
 
 

@@ -54,7 +54,12 @@ def test_one_too_many_is_an_error_that_says_when(clock):
     with pytest.raises(TooMany) as raised:
         require_allowed(scope="s", key="ben", limit=1, seconds=10, message="Slowly.")
 
-    assert raised.value.as_dict() == {"code": "too_many", "message": "Slowly.", "retry_after": 10.0}
+    assert raised.value.as_dict() == {
+        "code": "too_many",
+        "message": "Slowly.",
+        "category": "system",
+        "retry_after": 10.0,
+    }
 
 
 def test_many_at_the_same_moment_get_no_more_than_the_limit(db):

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from livestream.events import Event
 from livestream.realtime.consumer import Operation
 from livestream.realtime.protocol import MAX_REF_LENGTH, CloseCode
+from livestream.recovery import Category
 from livestream.routing import LiveConsumer
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -96,10 +97,11 @@ def _error() -> dict[str, Any]:
         "properties": {
             "code": {"type": "string"},
             "message": {"type": "string"},
+            "category": {"enum": [str(category) for category in Category]},
             "retry_after": {"type": "number"},
             "fields": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
         },
-        "required": ["code", "message"],
+        "required": ["code", "message", "category"],
     }
 
 
