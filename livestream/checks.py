@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as CheckWarning
+from django.utils.module_loading import import_string
 
 
 @register()
@@ -37,6 +38,46 @@ def provider_exists(**_: Any) -> list[CheckMessage]:
             hint=f"Choose one of: {known}.",
             id="livestream.E002",
         )
+    ]
+
+
+@register()
+def providers_are_whole(**_: Any) -> list[CheckMessage]:
+    """Every provider that is on has all that it needs."""
+    found: list[CheckMessage] = []
+    for name, path in settings.PROVIDERS.items():
+        try:
+            problems = import_string(path).settings_problems()
+        except (ImportError, AttributeError) as error:
+            hint = "Name a class as the dotted path of its module and its name."
+            found.append(Error(f"PROVIDERS: {name}: {path} is no provider ({error}).", hint=hint, id="livestream.E004"))
+            continue
+        found += [
+            Error(f"{one.setting} {one.problem}.", hint=one.hint or None, obj=name, id="livestream.E005")
+            for one in problems
+            if one.fatal
+        ]
+    return found
+
+
+@register(deploy=True)
+def providers_are_safe(**_: Any) -> list[CheckMessage]:
+    """What a provider can do without, and should not in production."""
+    return [
+        CheckWarning(f"{one.setting} {one.problem}.", hint=one.hint or None, obj=name, id="livestream.W002")
+        for name, path in settings.PROVIDERS.items()
+        for one in import_string(path).settings_problems()
+        if not one.fatal
+    ]
+
+
+@register()
+def fallbacks_exist(**_: Any) -> list[CheckMessage]:
+    """MEDIA_FALLBACK names providers that are on."""
+    return [
+        Error(f"MEDIA_FALLBACK: there is no provider named {name!r}.", id="livestream.E006")
+        for name in settings.MEDIA_FALLBACK
+        if name not in settings.PROVIDERS
     ]
 
 

@@ -25,6 +25,10 @@ CHAT_BATCH = Histogram(
 )
 CHAT_WAITING = Gauge("livestream_chat_waiting", "Messages waiting for the writer.")
 WEBHOOKS = Counter("livestream_webhooks_total", "Webhooks received by provider and outcome.", ["provider", "outcome"])
+PROVIDER_CALLS = Counter("livestream_provider_calls_total", "Calls to media providers.", ["provider", "outcome"])
+PROVIDER_SECONDS = Histogram("livestream_provider_call_seconds", "Time that a media provider took.", ["provider"])
+PROVIDER_CIRCUIT = Gauge("livestream_provider_circuit", "0 closed, 1 half open, 2 open.", ["provider"])
+TOKENS = Counter("livestream_media_tokens_total", "Media tokens by provider and what became.", ["provider", "outcome"])
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

@@ -249,7 +249,53 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # ---- Media -------------------------------------------------------------------------------------------------------
 
 MEDIA_PROVIDER = env.str("MEDIA_PROVIDER", default="builtin")
+# A provider is on as soon as one of its settings is set; one that is not whole keeps the product from starting.
 PROVIDERS = {"builtin": "streams.providers.builtin.BuiltinProvider"}
+# Seconds; every media token but an encoder's key runs out after this.
+MEDIA_TOKEN_SECONDS = 600
+# Where a host is sent whose provider does not answer, in this order. Empty: nowhere.
+MEDIA_FALLBACK = env.list("MEDIA_FALLBACK", default=[])
+
+AGORA_APP_ID = env.str("AGORA_APP_ID", default="")
+AGORA_APP_CERTIFICATE = env.str("AGORA_APP_CERTIFICATE", default="")
+AGORA_TOKEN_VERSION = env.str("AGORA_TOKEN_VERSION", default="007")
+AGORA_CUSTOMER_ID = env.str("AGORA_CUSTOMER_ID", default="")
+AGORA_CUSTOMER_SECRET = env.str("AGORA_CUSTOMER_SECRET", default="")
+AGORA_COHOST_AUTHENTICATION = env.bool("AGORA_COHOST_AUTHENTICATION", default=False)
+AGORA_WEBHOOK_SECRET = env.list("AGORA_WEBHOOK_SECRET", default=[])
+AGORA_API_URL = env.str("AGORA_API_URL", default="https://api.agora.io").rstrip("/")
+if AGORA_APP_ID or AGORA_APP_CERTIFICATE:
+    PROVIDERS["agora"] = "streams.providers.agora.AgoraProvider"
+
+LIVEKIT_URL = env.str("LIVEKIT_URL", default="")
+LIVEKIT_API_KEY = env.str("LIVEKIT_API_KEY", default="")
+LIVEKIT_API_SECRET = env.str("LIVEKIT_API_SECRET", default="")
+if LIVEKIT_URL or LIVEKIT_API_KEY or LIVEKIT_API_SECRET:
+    PROVIDERS["livekit"] = "streams.providers.livekit.LiveKitProvider"
+
+DAILY_API_KEY = env.str("DAILY_API_KEY", default="")
+DAILY_WEBHOOK_SECRET = env.list("DAILY_WEBHOOK_SECRET", default=[])
+DAILY_API_URL = env.str("DAILY_API_URL", default="https://api.daily.co/v1").rstrip("/")
+if DAILY_API_KEY:
+    PROVIDERS["daily"] = "streams.providers.daily.DailyProvider"
+
+MUX_TOKEN_ID = env.str("MUX_TOKEN_ID", default="")
+MUX_TOKEN_SECRET = env.str("MUX_TOKEN_SECRET", default="")
+MUX_WEBHOOK_SIGNING_SECRET = env.list("MUX_WEBHOOK_SIGNING_SECRET", default=[])
+MUX_SIGNING_KEY_ID = env.str("MUX_SIGNING_KEY_ID", default="")
+MUX_SIGNING_PRIVATE_KEY = env.str("MUX_SIGNING_PRIVATE_KEY", default="")
+MUX_API_URL = env.str("MUX_API_URL", default="https://api.mux.com").rstrip("/")
+MUX_INGEST_URL = env.str("MUX_INGEST_URL", default="rtmps://global-live.mux.com:443/app")
+MUX_PLAYBACK_URL = env.str("MUX_PLAYBACK_URL", default="https://stream.mux.com").rstrip("/")
+if MUX_TOKEN_ID or MUX_TOKEN_SECRET:
+    PROVIDERS["mux"] = "streams.providers.mux.MuxProvider"
+
+WHIP_PUBLISH_URL = env.str("WHIP_PUBLISH_URL", default="")
+WHIP_WATCH_URL = env.str("WHIP_WATCH_URL", default="")
+WHIP_TOKEN_SECRET = env.str("WHIP_TOKEN_SECRET", default="")
+WHIP_TOKEN = env.str("WHIP_TOKEN", default="")
+if WHIP_PUBLISH_URL or WHIP_WATCH_URL or WHIP_TOKEN_SECRET or WHIP_TOKEN:
+    PROVIDERS["whip"] = "streams.providers.whip.WhipProvider"
 
 MEDIA_SECRET = env.str("MEDIA_SECRET", default="") or derived_secret("media")
 MEDIA_NODE = env.str("MEDIA_NODE", default="local")
@@ -263,7 +309,6 @@ MEDIA_WEBHOOK_URL = env.str(
     "MEDIA_WEBHOOK_URL", default=f"http://127.0.0.1:{env.int('PORT', default=8000)}/webhooks/builtin/"
 )
 MEDIA_WEBHOOK_CERTIFICATE = env.str("MEDIA_WEBHOOK_CERTIFICATE", default="")
-MEDIA_TOKEN_SECONDS = 600
 MEDIA_MAX_PEERS = env.int("MEDIA_MAX_PEERS", default=1000)
 MEDIA_MAX_BITRATE = env.int("MEDIA_MAX_BITRATE", default=2_500_000)
 TURN_URLS = env.list("TURN_URLS", default=[])

@@ -77,5 +77,3 @@ def token_verified(*, token: str, certificate: str, channel: str, uid: str, now:
     if now >= contents.expires_at:
         raise TokenMalformed("not valid any more")
     return contents
-
-

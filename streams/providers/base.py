@@ -1,5 +1,6 @@
 """What a media provider is to the product: a few verbs, value objects in and out, no models."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -8,11 +9,30 @@ from uuid import UUID
 
 
 class Capability(StrEnum):
-    """What a provider can do beyond joining."""
+    """What a provider can do beyond joining. docs/providers.md has the table."""
 
+    # Stop one person's audio or video whatever their client does; and let it flow again.
     MUTE_AT_SERVER = "mute_at_server"
+    UNMUTE_AT_SERVER = "unmute_at_server"
+    # Who is removed cannot come back with what they hold, by the provider's own doing.
     KICK_HOLDS = "kick_holds"
+    # Who leaves the stage is cut off there, and cannot publish again with what they hold.
+    DEMOTE_HOLDS = "demote_holds"
+    # A new role counts without another token.
+    LIVE_ROLES = "live_roles"
+    # Several people can send, and a viewer receives them all.
+    STAGE = "stage"
+    # A browser can send; else only an encoder can.
+    BROWSER_PUBLISHES = "browser_publishes"
+    # Who may watch can be limited to some people.
+    PRIVATE_SHOWS = "private_shows"
+    # The provider can be asked who sends, and tells by itself.
     HOST_PRESENCE = "host_presence"
+    WEBHOOKS = "webhooks"
+    # Something has to be made at the provider before anybody can join.
+    NEEDS_ROOM = "needs_room"
+    # People are numbers there (1 to 2**32 - 1), not names.
+    NUMERIC_UIDS = "numeric_uids"
 
 
 class MediaRole(StrEnum):
@@ -24,11 +44,12 @@ class MediaRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RoomRef:
-    """A session as a provider knows it."""
+    """A session as a provider knows it. `external` is what the provider's `prepare` gave back for it."""
 
     session_id: UUID
     channel_id: str
     node: str = ""
+    external: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +77,37 @@ class JoinDescriptor:
     can_admin: bool
     expires_at: datetime
     ice_servers: list[dict[str, Any]] = field(default_factory=list)
+    # What else this provider's player needs; nothing of it is secret.
+    details: dict[str, str] = field(default_factory=dict)
+    # The token is the same for everybody, so it says nothing about who holds it.
+    shared_token: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SettingProblem:
+    """Why a provider cannot work as it is set up; `setting` is the one to look at."""
+
+    setting: str
+    problem: str
+    hint: str = ""
+    fatal: bool = True
 
 
 class Provider(Protocol):
-    """A media engine. Calls raise ProviderError; none of them is made inside a transaction."""
+    """A media engine. Calls raise ProviderError; none of them is made inside a transaction.
+
+    A `uid` is what the provider knows somebody by: `streams.services.uids.provider_uid`.
+    """
 
     name: str
     capabilities: frozenset[Capability]
+
+    @classmethod
+    def settings_problems(cls) -> list[SettingProblem]:
+        """What is wrong with this provider's settings; nothing when it can work."""
+
+    def prepare(self, *, room: RoomRef) -> dict[str, str]:
+        """Make what must be there before anybody joins; what it gives back is kept, and is no secret."""
 
     def join(
         self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime
@@ -84,5 +129,5 @@ class Provider(Protocol):
     def close(self, *, room: RoomRef) -> None:
         """Cut everybody's media. Closing a room that is not there changes nothing."""
 
-    def publishers(self) -> dict[str, set[str]]:
-        """Who sends media now: session id -> uids. Also names rooms nobody sends to."""
+    def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
+        """Who sends media now: session id -> uids. A provider that knows all its rooms names them all."""

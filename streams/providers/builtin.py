@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 from urllib.parse import quote
@@ -14,16 +15,30 @@ from django.conf import settings
 from livestream.errors import ProviderRejected, ProviderUnreachable
 from livestream.identifiers import secret_token
 from streams.media.grants import Grant, Stage, control_sign, grant_sign
+from streams.providers.adapter import Adapter
 from streams.providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
 
 TIMEOUT = urllib3.Timeout(connect=1.0, read=2.0)
 
 
-class BuiltinProvider:
+class BuiltinProvider(Adapter):
     """Talks to `manage.py runmedia`. WHIP and WHEP are reached through the web process's own origin."""
 
     name = "builtin"
-    capabilities = frozenset({Capability.MUTE_AT_SERVER, Capability.KICK_HOLDS, Capability.HOST_PRESENCE})
+    capabilities = frozenset(
+        {
+            Capability.MUTE_AT_SERVER,
+            Capability.UNMUTE_AT_SERVER,
+            Capability.KICK_HOLDS,
+            Capability.DEMOTE_HOLDS,
+            Capability.LIVE_ROLES,
+            Capability.STAGE,
+            Capability.BROWSER_PUBLISHES,
+            Capability.PRIVATE_SHOWS,
+            Capability.HOST_PRESENCE,
+            Capability.WEBHOOKS,
+        }
+    )
 
     def __init__(self) -> None:
         self._http = urllib3.PoolManager(maxsize=4, retries=False, timeout=TIMEOUT)
@@ -75,7 +90,7 @@ class BuiltinProvider:
     def close(self, *, room: RoomRef) -> None:
         self._call("DELETE", f"/rooms/{room.session_id}")
 
-    def publishers(self) -> dict[str, set[str]]:
+    def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
         answer = self._call("GET", "/rooms")
         try:
             return {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.providers import agora_006, agora_007
+from streams.providers import agora_006
 from streams.providers.agora_007 import AccessToken2, RtcService, RtmService, token_inflated, token_read, token_verified
 from streams.providers.agora_bytes import TokenMalformed
 

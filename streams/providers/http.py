@@ -1,0 +1,145 @@
+"""Calls to a provider's HTTP API: bounded, repeated with jitter where that is safe, and given up while it is away.
+
+What comes back is JSON or an error of ours. Nothing of a call is logged but the provider, the outcome and how long
+it took: addresses and headers hold credentials.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import urllib3
+
+from livestream.circuit import Circuit, CircuitOpen, circuit_named
+from livestream.errors import ProviderRejected, ProviderUnreachable
+from livestream.metrics import PROVIDER_CALLS, PROVIDER_SECONDS
+from livestream.recovery import TABLE, delays
+
+CALLS = TABLE["provider_calls"]
+ANSWER_LIMIT_BYTES = 1024 * 1024
+BUSY = frozenset({429, 500, 502, 503, 504})
+
+
+class ProviderHttp:
+    """The calls of one adapter. `timeout` in seconds for connecting and for reading."""
+
+    def __init__(
+        self,
+        provider: str,
+        *,
+        connect: float = 2.0,
+        read: float = 5.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.provider = provider
+        timeout = urllib3.Timeout(connect=connect, read=read)
+        self._pool = urllib3.PoolManager(maxsize=8, retries=False, timeout=timeout)
+        self._sleep = sleep
+
+    @property
+    def circuit(self) -> Circuit:
+        """This process's breaker in front of the provider."""
+        return circuit_named(self.provider)
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        repeatable: bool = True,
+        absent: bool = False,
+    ) -> dict[str, Any]:
+        """The answer's JSON object. Raises ProviderUnreachable, or ProviderRejected with the status.
+
+        `repeatable` False: tried again only when nothing can have arrived. `absent`: 404 is an empty answer.
+        """
+        waits = delays(
+            attempts=CALLS["attempts"], first=CALLS["first_delay_seconds"], longest=CALLS["longest_delay_seconds"]
+        )
+        while True:
+            try:
+                answer = self._once(method, url, headers, body)
+            except ProviderUnreachable as error:
+                wait = next(waits, None)
+                if wait is None or not (repeatable or isinstance(error, NothingSent)) or isinstance(error, LeftAlone):
+                    raise
+                self._sleep(wait)
+                continue
+            return self._understood(answer, absent=absent)
+
+    def _once(
+        self, method: str, url: str, headers: Mapping[str, str], body: Mapping[str, Any] | None
+    ) -> urllib3.BaseHTTPResponse:
+        try:
+            self.circuit.enter()
+        except CircuitOpen as error:
+            PROVIDER_CALLS.labels(self.provider, "circuit_open").inc()
+            raise LeftAlone(self.provider, "left alone for now", retry_after=error.retry_after) from None
+        started = time.monotonic()
+        try:
+            answer = self._pool.request(
+                method,
+                url,
+                body=json.dumps(body).encode() if body is not None else None,
+                headers={"Accept": "application/json", "Content-Type": "application/json", **headers},
+                redirect=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            name = type(error).__name__
+            self._failed(name)
+            never_sent = isinstance(
+                error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError
+            )
+            raise (NothingSent if never_sent else ProviderUnreachable)(self.provider, name) from None
+        PROVIDER_SECONDS.labels(self.provider).observe(time.monotonic() - started)
+        if answer.status in BUSY:
+            wait = _seconds(answer.headers.get("Retry-After"))
+            if answer.status == 429:  # it is there, and we are too fast
+                self.circuit.succeeded()
+                PROVIDER_CALLS.labels(self.provider, "429").inc()
+            else:
+                self._failed(str(answer.status))
+            raise ProviderUnreachable(self.provider, f"answered {answer.status}", retry_after=wait)
+        self.circuit.succeeded()
+        PROVIDER_CALLS.labels(self.provider, str(answer.status)).inc()
+        return answer
+
+    def _failed(self, reason: str) -> None:
+        PROVIDER_CALLS.labels(self.provider, reason).inc()
+        self.circuit.failed(reason)
+
+    def _understood(self, answer: urllib3.BaseHTTPResponse, *, absent: bool) -> dict[str, Any]:
+        if answer.status == 404 and absent:
+            return {}
+        if not 200 <= answer.status < 300:
+            raise ProviderRejected(self.provider, f"answered {answer.status}", status=answer.status)
+        if not answer.data:
+            return {}
+        try:
+            document = json.loads(answer.data[:ANSWER_LIMIT_BYTES])
+        except (ValueError, RecursionError):
+            raise ProviderUnreachable(self.provider, "answered something else than JSON") from None
+        return document if isinstance(document, dict) else {"items": document}
+
+
+class NothingSent(ProviderUnreachable):
+    """No connection came about, so nothing can have happened there."""
+
+
+class LeftAlone(ProviderUnreachable):
+    """The circuit is open; nothing was tried."""
+
+
+def _seconds(text: str | None) -> float:
+    return float(text) if text is not None and text.isdigit() and len(text) < 5 else 2.0
+
+
+def text_at(document: Mapping[str, Any], name: str, provider: str) -> str:
+    """A text that the answer must have. Raises ProviderUnreachable: whoever answers otherwise is not the provider."""
+    value = document.get(name)
+    if not isinstance(value, str) or not value:
+        raise ProviderUnreachable(provider, f"answered without {name}")
+    return value

@@ -1,0 +1,352 @@
+"""The contract, for every adapter, and what is particular to each."""
+
+import base64
+import dataclasses
+import time
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.conf import settings as django_settings
+
+from livestream.errors import ProviderError, ProviderRejected, ProviderUnsupported
+from streams.providers.agora import AgoraProvider
+from streams.providers.agora_007 import token_verified
+from streams.providers.base import Capability, MediaRole
+from streams.providers.builtin import BuiltinProvider
+from streams.providers.daily import DailyProvider
+from streams.providers.livekit import LiveKitProvider
+from streams.providers.mux import MuxProvider
+from streams.providers.whip import WhipProvider
+from tests.providers.contract import ADA, BEN, ProviderContract
+from tests.providers.stand_ins import (
+    AgoraStandIn,
+    DailyStandIn,
+    LiveKitStandIn,
+    MuxStandIn,
+    NodeStandIn,
+    running,
+)
+
+APP_ID, CERTIFICATE = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
+LONG = "a secret that is long enough for anybody who asks"
+
+
+def signing_key():
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.public_key(), base64.b64encode(pem).decode()
+
+
+PUBLIC_KEY, PRIVATE_KEY = signing_key()
+
+
+class TestBuiltin(ProviderContract):
+    adapter = BuiltinProvider
+    secrets = (django_settings.MEDIA_SECRET,)
+
+    @pytest.fixture
+    def stand_in(self):
+        with running(NodeStandIn, secret=django_settings.MEDIA_SECRET, node="local") as server:
+            yield server
+
+    def addresses(self, stand_in):
+        return {"MEDIA_URL_INTERNAL": stand_in.url}
+
+    def name_of(self, room):
+        return str(room.session_id)
+
+
+class TestWhip(ProviderContract):
+    adapter = WhipProvider
+    settings = {
+        "WHIP_PUBLISH_URL": "https://media.example/{channel}/whip",
+        "WHIP_WATCH_URL": "https://media.example/{channel}/whep",
+        "WHIP_TOKEN_SECRET": LONG,
+        "WHIP_TOKEN": "",
+    }
+    secrets = (LONG,)
+
+    def test_each_role_has_an_address_of_its_own_for_the_channel(self, provider, room):
+        made = [self.joined(provider, room, ADA, role) for role in MediaRole]
+
+        assert [(one.protocol, one.url) for one in made] == [
+            ("whip", f"https://media.example/{room.channel_id}/whip"),
+            ("whep", f"https://media.example/{room.channel_id}/whep"),
+        ]
+
+    def test_the_token_names_person_channel_and_role_and_ends(self, provider, room):
+        made = self.joined(provider, room, BEN, MediaRole.SUBSCRIBER)
+
+        claims = jwt.decode(made.token, LONG, algorithms=["HS256"])
+        assert (claims["sub"], claims["channel"], claims["role"]) == (self.uids[BEN], room.channel_id, "subscriber")
+        assert claims["exp"] - claims["iat"] == 600
+
+    def test_one_fixed_token_is_given_as_it_is_and_warned_of(self, provider, room, settings):
+        settings.WHIP_TOKEN_SECRET, settings.WHIP_TOKEN = "", "fixed"
+
+        made = self.joined(provider, room, ADA, MediaRole.PUBLISHER)
+
+        assert (made.token, made.shared_token) == ("fixed", True)
+        assert [(one.setting, one.fatal) for one in provider.settings_problems()] == [("WHIP_TOKEN", False)]
+
+    @pytest.mark.parametrize(
+        ("changes", "named"),
+        [
+            ({"WHIP_TOKEN_SECRET": ""}, "WHIP_TOKEN_SECRET"),
+            ({"WHIP_TOKEN": "both"}, "WHIP_TOKEN_SECRET"),
+            ({"WHIP_TOKEN_SECRET": "short"}, "WHIP_TOKEN_SECRET"),
+            ({"WHIP_WATCH_URL": "https://media.example/whep"}, "WHIP_WATCH_URL"),
+            ({"WHIP_PUBLISH_URL": "media.example/{channel}"}, "WHIP_PUBLISH_URL"),
+        ],
+    )
+    def test_a_half_configuration_is_named(self, provider, settings, changes, named):
+        for name, value in changes.items():
+            setattr(settings, name, value)
+
+        assert named in {one.setting for one in provider.settings_problems() if one.fatal}
+
+
+class TestAgora(ProviderContract):
+    adapter = AgoraProvider
+    settings = {
+        "AGORA_APP_ID": APP_ID,
+        "AGORA_APP_CERTIFICATE": CERTIFICATE,
+        "AGORA_CUSTOMER_ID": "customer",
+        "AGORA_CUSTOMER_SECRET": "rest secret",
+        "AGORA_WEBHOOK_SECRET": ["hook secret"],
+    }
+    secrets = (CERTIFICATE, "rest secret", "hook secret")
+    uids = {ADA: "101", BEN: "4294967295"}
+
+    @pytest.fixture
+    def stand_in(self):
+        with running(AgoraStandIn, app_id=APP_ID, customer="customer", secret="rest secret") as server:
+            yield server
+
+    def addresses(self, stand_in):
+        return {"AGORA_API_URL": stand_in.url}
+
+    def test_the_token_is_for_this_channel_and_uid_and_role(self, provider, room):
+        made = self.joined(provider, room, BEN, MediaRole.SUBSCRIBER)
+
+        contents = token_verified(token=made.token, certificate=CERTIFICATE, now=int(time.time()))
+        (service,) = contents.services
+        assert (service.channel, service.uid, service.privileges) == (room.channel_id, "4294967295", {1: 600})
+        assert contents.issued_at + contents.lifetime == made.expires_at.timestamp()
+        assert made.details == {"app_id": APP_ID, "client_role": "audience"}
+
+    def test_a_rule_outlives_what_the_person_holds_and_names_channel_and_uid(self, provider, room, stand_in):
+        provider.remove(room=room, uid="7")
+        provider.unpublish(room=room, uid="7")
+
+        common = {"appid": APP_ID, "time": 12, "cname": room.channel_id, "uid": 7}
+        assert stand_in.rules == [
+            common | {"privileges": ["join_channel"]},
+            common | {"privileges": ["publish_audio", "publish_video"]},
+        ]
+
+    @pytest.mark.parametrize("uid", ["", "0", "-1", "4294967296", "1.5", "ada", " 7", "٣"])
+    def test_no_rule_is_made_for_a_uid_that_is_none(self, provider, room, stand_in, uid):
+        for call in (provider.remove, provider.unpublish):
+            with pytest.raises(ProviderRejected):
+                call(room=room, uid=uid)
+
+        assert stand_in.requests == []
+
+    @pytest.mark.parametrize("channel", ["", " /", "*", "x" * 64])
+    def test_no_rule_is_made_for_a_channel_that_is_none(self, provider, room, stand_in, channel):
+        odd = dataclasses.replace(room, channel_id=channel)
+
+        for call in (lambda: provider.remove(room=odd, uid="7"), lambda: provider.close(room=odd)):
+            with pytest.raises(ProviderError):
+                call()
+
+        assert stand_in.requests == []
+
+    def test_without_rest_keys_nobody_can_be_cut_off_and_that_is_said(self, provider, room, settings):
+        settings.AGORA_CUSTOMER_ID = settings.AGORA_CUSTOMER_SECRET = ""
+
+        assert not provider.capabilities & {Capability.KICK_HOLDS, Capability.DEMOTE_HOLDS, Capability.MUTE_AT_SERVER}
+        with pytest.raises(ProviderUnsupported):
+            provider.remove(room=room, uid="7")
+
+    def test_what_production_should_have_is_a_warning(self, provider):
+        problems = {one.setting: one.fatal for one in provider.settings_problems()}
+
+        assert problems == {"AGORA_COHOST_AUTHENTICATION": False}
+
+    @pytest.mark.parametrize(
+        ("changes", "named"),
+        [
+            ({"AGORA_APP_ID": "short"}, "AGORA_APP_ID"),
+            ({"AGORA_APP_CERTIFICATE": "z" * 32}, "AGORA_APP_CERTIFICATE"),
+            ({"AGORA_TOKEN_VERSION": "005"}, "AGORA_TOKEN_VERSION"),
+            ({"AGORA_CUSTOMER_SECRET": ""}, "AGORA_CUSTOMER_SECRET"),
+            ({"AGORA_CUSTOMER_ID": ""}, "AGORA_CUSTOMER_ID"),
+        ],
+    )
+    def test_a_half_configuration_is_named(self, provider, settings, changes, named):
+        for name, value in changes.items():
+            setattr(settings, name, value)
+
+        assert named in {one.setting for one in provider.settings_problems() if one.fatal}
+
+
+class TestLiveKit(ProviderContract):
+    adapter = LiveKitProvider
+    settings = {"LIVEKIT_API_KEY": "APIkey", "LIVEKIT_API_SECRET": LONG}
+    secrets = (LONG,)
+
+    @pytest.fixture
+    def stand_in(self):
+        with running(LiveKitStandIn, key="APIkey", secret=LONG) as server:
+            yield server
+
+    def addresses(self, stand_in):
+        return {"LIVEKIT_URL": stand_in.url.replace("http", "ws")}
+
+    @pytest.mark.parametrize("role", list(MediaRole))
+    def test_the_grants_are_the_least_that_the_role_needs(self, provider, room, role):
+        made = self.joined(provider, room, BEN, role, admin=True)
+
+        claims = jwt.decode(made.token, LONG, algorithms=["HS256"], issuer="APIkey")
+        publishes = role == MediaRole.PUBLISHER
+        expected = {
+            "roomJoin": True,
+            "room": room.channel_id,
+            "canSubscribe": True,
+            "canPublish": publishes,
+            "canPublishData": False,
+            "canUpdateOwnMetadata": False,
+        }
+        if publishes:
+            expected["canPublishSources"] = ["camera", "microphone", "screen_share", "screen_share_audio"]
+        assert claims["video"] == expected
+        assert (claims["sub"], claims["name"]) == (self.uids[BEN], "Ben")
+        assert claims["exp"] - claims["nbf"] == 600
+        assert made.url.startswith("ws://")
+
+    @pytest.mark.parametrize(
+        ("changes", "named"),
+        [({"LIVEKIT_URL": "media.example"}, "LIVEKIT_URL"), ({"LIVEKIT_API_SECRET": "short"}, "LIVEKIT_API_SECRET")],
+    )
+    def test_a_half_configuration_is_named(self, provider, settings, changes, named):
+        for name, value in changes.items():
+            setattr(settings, name, value)
+
+        assert {one.setting for one in provider.settings_problems()} == {named}
+
+
+class TestDaily(ProviderContract):
+    adapter = DailyProvider
+    settings = {"DAILY_API_KEY": "daily key"}
+    secrets = ("daily key",)
+
+    @pytest.fixture
+    def stand_in(self):
+        with running(DailyStandIn, key="daily key") as server:
+            yield server
+
+    def addresses(self, stand_in):
+        return {"DAILY_API_URL": stand_in.url}
+
+    def test_a_room_that_is_there_already_is_found(self, provider, room, stand_in):
+        assert provider.prepare(room=room) == room.external
+        assert len(stand_in.made) == 1
+
+    def test_a_viewers_token_allows_to_receive_and_nothing_else(self, provider, room, stand_in):
+        self.joined(provider, room, BEN, MediaRole.SUBSCRIBER)
+
+        asked = stand_in.tokens[-1]
+        assert asked["permissions"] == {"hasPresence": False, "canSend": False, "canAdmin": False}
+        assert (asked["room_name"], asked["user_id"]) == (room.channel_id, self.uids[BEN])
+        assert asked["enable_screenshare"] is False
+
+    def test_no_token_is_asked_for_without_a_room(self, provider, room, stand_in):
+        asked = len(stand_in.requests)
+
+        with pytest.raises(ProviderRejected):
+            self.joined(provider, dataclasses.replace(room, channel_id=""), BEN, MediaRole.SUBSCRIBER)
+
+        assert len(stand_in.requests) == asked
+
+
+class TestMux(ProviderContract):
+    adapter = MuxProvider
+    settings = {
+        "MUX_TOKEN_ID": "mux id",
+        "MUX_TOKEN_SECRET": "mux secret",
+        "MUX_SIGNING_KEY_ID": "key-1",
+        "MUX_SIGNING_PRIVATE_KEY": PRIVATE_KEY,
+        "MUX_WEBHOOK_SIGNING_SECRET": ["hook secret"],
+    }
+    secrets = ("mux secret", PRIVATE_KEY, "hook secret")
+
+    @pytest.fixture
+    def stand_in(self):
+        with running(MuxStandIn, token_id="mux id", secret="mux secret") as server:
+            yield server
+
+    def addresses(self, stand_in):
+        return {"MUX_API_URL": stand_in.url}
+
+    def senders_told(self):
+        return {"host"}
+
+    def test_what_is_kept_of_a_stream_holds_no_key(self, provider, room):
+        assert room.external == {"live_stream_id": "ls-1", "playback_id": "pb-1", "policy": "signed"}
+
+    def test_the_host_gets_the_stream_key_and_nobody_else(self, provider, room):
+        host = self.joined(provider, room, ADA, MediaRole.PUBLISHER)
+        viewer = self.joined(provider, room, BEN, MediaRole.SUBSCRIBER)
+
+        assert (host.protocol, host.token) == ("rtmps", "key-1-secret")
+        assert "key-1-secret" not in str(viewer)
+
+    def test_a_viewers_address_is_signed_for_this_stream_and_ends(self, provider, room):
+        made = self.joined(provider, room, BEN, MediaRole.SUBSCRIBER)
+
+        claims = jwt.decode(made.token, PUBLIC_KEY, algorithms=["RS256"], audience="v")
+        assert jwt.get_unverified_header(made.token)["kid"] == "key-1"
+        assert (claims["sub"], claims["exp"]) == ("pb-1", int(made.expires_at.timestamp()))
+        assert made.url == "https://stream.mux.com/pb-1.m3u8"
+        assert made.protocol == "hls"
+
+    def test_taking_the_right_to_send_makes_another_key(self, provider, room):
+        provider.unpublish(room=room, uid=self.uids[ADA])
+
+        assert self.joined(provider, room, ADA, MediaRole.PUBLISHER).token != "key-1-secret"
+
+    def test_making_a_stream_is_not_repeated_when_the_answer_is_lost(self, provider, room, stand_in):
+        stand_in.broken = [502]
+
+        with pytest.raises(ProviderError):
+            provider.prepare(room=room)
+
+        assert len(stand_in.streams) == 1
+
+    def test_without_a_signing_key_the_address_is_everybodys(self, provider, room, settings, stand_in):
+        settings.MUX_SIGNING_KEY_ID = settings.MUX_SIGNING_PRIVATE_KEY = ""
+        public = dataclasses.replace(room, external=provider.prepare(room=room))
+
+        made = self.joined(provider, public, BEN, MediaRole.SUBSCRIBER)
+
+        assert (made.token, made.shared_token) == ("", True)
+        assert Capability.PRIVATE_SHOWS not in provider.capabilities
+        assert {one.setting: one.fatal for one in provider.settings_problems()} == {"MUX_SIGNING_KEY_ID": False}
+
+    @pytest.mark.parametrize(
+        ("changes", "named"),
+        [
+            ({"MUX_SIGNING_KEY_ID": ""}, "MUX_SIGNING_KEY_ID"),
+            ({"MUX_SIGNING_PRIVATE_KEY": ""}, "MUX_SIGNING_PRIVATE_KEY"),
+            ({"MUX_SIGNING_PRIVATE_KEY": "bm8ga2V5"}, "MUX_SIGNING_PRIVATE_KEY"),
+        ],
+    )
+    def test_a_half_configuration_is_named(self, provider, settings, changes, named):
+        for name, value in changes.items():
+            setattr(settings, name, value)
+
+        assert {one.setting for one in provider.settings_problems() if one.fatal} == {named}
