@@ -1,5 +1,6 @@
 """The ASGI application: HTTP, room sockets and the lifespan."""
 
+import asyncio
 import gc
 import logging
 import os
@@ -17,6 +18,7 @@ http_application = get_asgi_application()
 from accounts.people import demo_people_close  # noqa: E402
 from livestream.body_limit import limited  # noqa: E402
 from livestream.drain import drain_on_signals  # noqa: E402
+from livestream.half_requests import close_half_requests, uvicorn_server  # noqa: E402
 from livestream.log_filters import hide_queries  # noqa: E402
 from livestream.realtime import runtime  # noqa: E402
 from livestream.routing import websocket_application  # noqa: E402
@@ -48,16 +50,21 @@ async def _lock_demo_people_out() -> None:
 
 async def _lifespan(receive: Any, send: Any) -> None:
     """Start the realtime half with the server, and drain it before the server goes."""
+    sweeper: asyncio.Task[None] | None = None
     while True:
         event = await receive()
         if event["type"] == "lifespan.startup":
             runtime.current()
             await _lock_demo_people_out()
+            if server := uvicorn_server():
+                sweeper = asyncio.create_task(close_half_requests(server))
             drain_on_signals()
             hide_queries()
             gc.freeze()  # what is loaded now stays; collections need not walk it
             await send({"type": "lifespan.startup.complete"})
         elif event["type"] == "lifespan.shutdown":
+            if sweeper is not None:
+                sweeper.cancel()
             await runtime.stop()
             await close_clients()
             await send({"type": "lifespan.shutdown.complete"})
