@@ -11,7 +11,9 @@ from streams.media_proxy import media_proxy
 from streams.webhooks import builtin
 
 # Nothing but these reaches the media node's HTTP side, where its control and metrics are.
-MEDIA_ADDRESS = r"^(?P<protocol>whip|whep)/(?P<session>[0-9A-Za-z-]{1,64})(?:/(?P<resource>[0-9A-Za-z_-]{1,64}))?$"
+MEDIA_ADDRESS = (
+    r"^(?P<protocol>whip|whep)/(?P<session>[0-9A-Za-z-]{1,64})(?:/(?P<resource>[0-9A-Za-z_-]{1,64}(?:/layers)?))?$"
+)
 
 api: list[URLPattern | URLResolver] = [
     path("auth/", include("accounts.api_urls")),

@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from livestream.api import client_address, error_response
 from livestream.errors import BodyTooBig, Unavailable
 
-MAX_BODY_BYTES = 64 * 1024
+MAX_BODY_BYTES = 256 * 1024
 TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)
 FORWARDED = (
     "Authorization",
@@ -69,7 +69,7 @@ async def media_proxy(request: HttpRequest, protocol: str, session: str, resourc
     """Hand a WHIP or WHEP request to the media node and its answer back. The node checks the bearer token."""
     body = request.read(MAX_BODY_BYTES + 1)
     if len(body) > MAX_BODY_BYTES:
-        return error_response(BodyTooBig("media.too_large", "An offer is at most 64 KiB."))
+        return error_response(BodyTooBig("media.too_large", "An offer is at most 256 KiB."))
     headers = {name: request.headers[name] for name in FORWARDED if name in request.headers}
     headers["X-Forwarded-For"] = client_address(request)
     try:
