@@ -310,6 +310,7 @@ MEDIA_WEBHOOK_URL = env.str(
 )
 MEDIA_WEBHOOK_CERTIFICATE = env.str("MEDIA_WEBHOOK_CERTIFICATE", default="")
 MEDIA_MAX_PEERS = env.int("MEDIA_MAX_PEERS", default=1000)
+MEDIA_LAST_N = env.int("MEDIA_LAST_N", default=9)
 MEDIA_MAX_BITRATE = env.int("MEDIA_MAX_BITRATE", default=2_500_000)
 TURN_URLS = env.list("TURN_URLS", default=[])
 TURN_SECRET = env.str("TURN_SECRET", default="")

@@ -25,7 +25,8 @@ class LocalTransport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SectionAnswer:
-    """How one section of the offer is answered; without a choice it is rejected."""
+    """How one section of the offer is answered; without a choice it is rejected. `also` are further codecs
+    that may come, `extensions` URIs of the offer, `rids` the layers we receive, in the offer's order."""
 
     section: MediaSection
     choice: Choice | None = None
@@ -34,6 +35,9 @@ class SectionAnswer:
     retransmission_ssrc: int | None = None
     stream: str = ""
     extra_parameters: str = ""
+    also: tuple[Choice, ...] = ()
+    extensions: tuple[str, ...] = ()
+    rids: tuple[str, ...] = ()
 
 
 def answer_write(*, sections: list[SectionAnswer], transport: LocalTransport) -> str:
@@ -66,9 +70,8 @@ def _rejected(section: MediaSection) -> list[str]:
 
 
 def _accepted(answer: SectionAnswer, *, choice: Choice, transport: LocalTransport) -> list[str]:
-    section, number = answer.section, choice.payload_type
-    repair = choice.retransmission_type
-    formats = f"{number} {repair}" if repair is not None else f"{number}"
+    section, choices = answer.section, (choice, *answer.also)
+    formats = " ".join(str(number) for each in choices for number in _numbers(each))
     lines = [
         f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}",
         "c=IN IP4 0.0.0.0",
@@ -78,18 +81,33 @@ def _accepted(answer: SectionAnswer, *, choice: Choice, transport: LocalTranspor
         f"a=fingerprint:sha-256 {transport.fingerprint}",
         f"a=setup:{transport.setup}",
         *([f"a=mid:{section.mid}"] if section.mid else []),
+        *(f"a=extmap:{section.extensions[uri]} {uri}" for uri in answer.extensions if uri in section.extensions),
         f"a={answer.direction}",
         "a=rtcp-mux",
         "a=rtcp-rsize",
-        f"a=rtpmap:{number} {choice.codec}",
     ]
+    for each in choices:
+        lines += _codec(each, extra_parameters=answer.extra_parameters)
+    if answer.rids:
+        lines += [*(f"a=rid:{rid} recv" for rid in answer.rids), f"a=simulcast:recv {';'.join(answer.rids)}"]
+    return lines + _sources(answer, repair=choice.retransmission_type)
+
+
+def _numbers(choice: Choice) -> list[int]:
+    repair = choice.retransmission_type
+    return [choice.payload_type] if repair is None else [choice.payload_type, repair]
+
+
+def _codec(choice: Choice, *, extra_parameters: str) -> list[str]:
+    number, repair = choice.payload_type, choice.retransmission_type
+    lines = [f"a=rtpmap:{number} {choice.codec}"]
     lines += [f"a=rtcp-fb:{number} {kind}" for kind in _FEEDBACK if kind in choice.feedback]
-    parameters = ";".join(part for part in (choice.parameters, answer.extra_parameters) if part)
+    parameters = ";".join(part for part in (choice.parameters, extra_parameters) if part)
     if parameters:
         lines.append(f"a=fmtp:{number} {parameters}")
     if repair is not None:
         lines += [f"a=rtpmap:{repair} rtx/{choice.codec.clock_rate}", f"a=fmtp:{repair} apt={number}"]
-    return lines + _sources(answer, repair=repair)
+    return lines
 
 
 def _sources(answer: SectionAnswer, *, repair: int | None) -> list[str]:

@@ -18,7 +18,8 @@ class ConfigInvalid(ValueError):
 class Limits:
     """What strangers, and honest crowds, may use. Rates are per second."""
 
-    offer_bytes: int = 64 * 1024
+    # A browser that receives 24 pictures and 24 sounds offers 140 KiB.
+    offer_bytes: int = 256 * 1024
     peers: int = 2000
     peers_per_user: int = 16
     pending: int = 512
@@ -54,6 +55,8 @@ class NodeConfig:
     silence_seconds: float = 4.0
     # Longer than the longest grace of a session, after which web ends it and closes the room itself.
     hold_seconds: float = 1860.0
+    # How many pictures viewers get: the host, a screen, and who spoke last.
+    last_n: int = 9
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
@@ -65,6 +68,8 @@ class NodeConfig:
         for port, name in ((self.udp_port, "MEDIA_UDP_PORT"), (self.http_port, "MEDIA_HTTP_PORT")):
             if not 0 <= port <= 65535:
                 raise ConfigInvalid(f"{name} must be a port number from 0 to 65535, not {port}.")
+        if not 1 <= self.last_n <= 24:
+            raise ConfigInvalid(f"MEDIA_LAST_N must be a number from 1 to 24, not {self.last_n}.")
         for network in self.trusted_proxies:
             try:
                 ipaddress.ip_network(network)
@@ -103,6 +108,7 @@ def config_from_environment(environ: Mapping[str, str]) -> NodeConfig:
         trusted_proxies=_listed(environ, "MEDIA_TRUSTED_PROXIES"),
         webhook_certificate=environ.get("MEDIA_WEBHOOK_CERTIFICATE", ""),
         webhook_url=environ.get("MEDIA_WEBHOOK_URL", "http://127.0.0.1:8000/webhooks/builtin/"),
+        last_n=_whole(environ, "MEDIA_LAST_N", 9),
         turn_urls=_listed(environ, "TURN_URLS"),
         turn_secret=_secret(environ, "TURN_SECRET"),
     )
@@ -112,6 +118,13 @@ def _port(environ: Mapping[str, str], name: str, default: int) -> int:
     text = environ.get(name, "") or str(default)
     if not text.isascii() or not text.isdigit():
         raise ConfigInvalid(f"{name} must be a port number from 0 to 65535, not {text!r}.")
+    return int(text)
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, "") or str(default)
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise ConfigInvalid(f"{name} must be a whole number, not {text!r}.")
     return int(text)
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from streams.media.errors import MediaRefused, TokenInvalid, Unknown
-from streams.media.grants import GrantInvalid, control_verify
+from streams.media.grants import STAGES, GrantInvalid, control_verify
+from streams.media.stage import MUTE_KINDS
 from streams.media.stats import metrics_text
-from streams.media.whip import BODY_SECONDS, bearer_of
+from streams.media.whip import bearer_of, body_text, json_object
 
 if TYPE_CHECKING:
     from streams.media.engine import Engine
 
-_BODY_LIMIT_BYTES = 1024
+_BODY_LIMIT_BYTES = 16 * 1024
 
 
 class ControlEndpoints:
@@ -36,7 +35,9 @@ class ControlEndpoints:
             web.get(room, self.room),
             web.delete(room, self.close_room),
             web.delete(user, self.close_user),
+            web.delete(user + "/publications", self.close_publications),
             web.post(user + "/mute", self.mute),
+            web.post(user + "/stage", self.set_stage),
         ]
 
     async def health(self, request: web.Request) -> web.Response:
@@ -86,14 +87,31 @@ class ControlEndpoints:
         return web.Response(status=204)
 
     async def mute(self, request: web.Request) -> web.Response:
-        """Stop or start forwarding a user's audio or video."""
+        """Stop or start forwarding a user's audio, video or screen."""
         self._require_control(request)
         body = await _json(request)
-        kind, is_muted = body.get("kind"), body.get("muted")
-        if kind not in ("audio", "video") or not isinstance(is_muted, bool):
-            raise MediaRefused('Send {"kind": "audio" or "video", "muted": true or false}.')
+        kind, is_muted = str(body.get("kind")), body.get("muted")
+        if kind not in MUTE_KINDS.values() or not isinstance(is_muted, bool):
+            raise MediaRefused('Send {"kind": "audio", "video" or "screen", "muted": true or false}.')
         change = self._engine.mute if is_muted else self._engine.unmute
         change(session=request.match_info["session"], user=request.match_info["user"], kind=kind)
+        return web.Response(status=204)
+
+    async def close_publications(self, request: web.Request) -> web.Response:
+        """Take a user off the stage; he goes on watching."""
+        self._require_control(request)
+        self._engine.close_publications(session=request.match_info["session"], user=request.match_info["user"])
+        return web.Response(status=204)
+
+    async def set_stage(self, request: web.Request) -> web.Response:
+        """Say who a user is on stage; what he watches follows at once."""
+        self._require_control(request)
+        value = (await _json(request)).get("stage")
+        stage = next((stage for stage in STAGES if stage == value), None)
+        if stage is None:
+            raise MediaRefused('Send {"stage": "host", "cohost", "guest" or ""}.')
+        session, user = request.match_info["session"], request.match_info["user"]
+        self._engine.set_stage(session=session, user=user, stage=stage)
         return web.Response(status=204)
 
     def _require_control(self, request: web.Request) -> None:
@@ -105,12 +123,4 @@ class ControlEndpoints:
 
 
 async def _json(request: web.Request) -> dict[str, Any]:
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            body = await request.content.read(_BODY_LIMIT_BYTES + 1)
-        value = json.loads(body[:_BODY_LIMIT_BYTES])
-    except (ValueError, TimeoutError, RecursionError):
-        raise MediaRefused("The body is not JSON.") from None
-    if not isinstance(value, dict):
-        raise MediaRefused("The body is not a JSON object.")
-    return value
+    return json_object(await body_text(request, limit=_BODY_LIMIT_BYTES))

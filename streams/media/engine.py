@@ -12,11 +12,12 @@ from streams.media.answer import answer_write
 from streams.media.config import NodeConfig
 from streams.media.dtls import DtlsIdentity, DtlsState
 from streams.media.errors import NotLive, TokenInvalid, TooMany
-from streams.media.grants import Grant
+from streams.media.grants import Grant, Stage
 from streams.media.limits import QuietLog, TokenBuckets
 from streams.media.negotiation import remote_transport
 from streams.media.peer import Peer
-from streams.media.publisher import Publisher, plan_publication
+from streams.media.publication import extension_numbers, plan_publication
+from streams.media.publisher import Publisher
 from streams.media.reports import Reporter
 from streams.media.revocations import Revocations
 from streams.media.room import Room
@@ -24,8 +25,9 @@ from streams.media.sdp import sdp_parse
 from streams.media.slot import Send
 from streams.media.stats import Gauge, Stats
 from streams.media.stun import Address
+from streams.media.subscription import is_for_stage
 from streams.media.udp import UdpPort
-from streams.media.viewer import Viewer, plan_viewer
+from streams.media.viewer import Viewer
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,9 @@ class Engine:
         self._publishers: set[Publisher] = set()
         self._peers_by_user: Counter[str] = Counter()
         self._mutes: dict[tuple[str, str], set[str]] = {}
+        # Set by web, with the time: grants issued later know better.
+        self._stages: dict[tuple[str, str], tuple[Stage, float]] = {}
+        self._version = 0
         self._addresses: Addresses | None = None
         limits = config.limits
         self._user_posts = TokenBuckets(rate=limits.posts_per_user, burst=limits.posts_per_user_burst)
@@ -66,11 +71,19 @@ class Engine:
         offer = sdp_parse(sdp)
         remote = remote_transport(offer)
         tracks, answers = plan_publication(
-            offer, start_bits_per_second=self.config.publisher_start, sources=grant.sources
+            offer, start_bits_per_second=self.config.publisher_start, sources=grant.sources, stats=self.stats
         )
         room = self.rooms.get(grant.session) or Room(engine=self, session=grant.session)
         publisher = Publisher(
-            room=room, tracks=tracks, engine=self, grant=grant, token=token, remote=remote, caller=caller
+            room=room,
+            tracks=tracks,
+            extensions=extension_numbers(offer),
+            stage=self._stage_of(grant),
+            engine=self,
+            grant=grant,
+            token=token,
+            remote=remote,
+            caller=caller,
         )
         self.rooms[grant.session] = room
         self._enter(publisher)
@@ -81,19 +94,36 @@ class Engine:
         return publisher, answer_write(sections=answers, transport=publisher.local_transport())
 
     def watch(self, *, grant: Grant, token: str, sdp: str, caller: str | None) -> tuple[Viewer, str]:
-        """A new viewer and the answer to its offer. Raises MediaRefused; NotLive while nobody publishes."""
+        """A new viewer and the answer to its offer. Raises MediaRefused; NotLive while nobody publishes what
+        he could watch. Who is on stage need not wait for anybody."""
         self._require_room_for_one(grant, caller=caller)
         offer = sdp_parse(sdp)
         remote = remote_transport(offer)
         room = self.rooms.get(grant.session)
-        if room is None or not room.is_live:
+        stage, is_staged = self._stage_of(grant), is_for_stage(offer)
+        if room is None and stage and is_staged:
+            room = Room(engine=self, session=grant.session)
+        if room is None or not (room.is_live or (is_staged and (stage or room.has_media))):
             raise NotLive(retry_after=1)
-        seats, answers = plan_viewer(offer, slots=room.slots, stream=f"host-{room.session}")
-        viewer = Viewer(room=room, seats=seats, engine=self, grant=grant, token=token, remote=remote, caller=caller)
+        plan = room.plan_viewer(offer, is_staged=is_staged)
+        viewer = Viewer(
+            room=room,
+            seats=plan.seats,
+            places=plan.places,
+            feeds=plan.feeds,
+            is_staged=is_staged,
+            stage=stage,
+            engine=self,
+            grant=grant,
+            token=token,
+            remote=remote,
+            caller=caller,
+        )
+        self.rooms[grant.session] = room
         self._enter(viewer)
         room.viewers.add(viewer)
         self.stats.viewers_accepted += 1
-        return viewer, answer_write(sections=answers, transport=viewer.local_transport())
+        return viewer, answer_write(sections=plan.answers, transport=viewer.local_transport())
 
     def require_not_revoked(self, grant: Grant) -> None:
         """Raises TokenInvalid for a grant taken back, or made for another node."""
@@ -105,8 +135,9 @@ class Engine:
     def close_room(self, session: str) -> None:
         """End a session's media for everybody, and refuse the grants issued so far."""
         self.revocations.revoke_session(session=session, now=time.time())
-        for key in [key for key in self._mutes if key[0] == session]:
-            del self._mutes[key]
+        for book in (self._mutes, self._stages):
+            for key in [key for key in book if key[0] == session]:
+                book.pop(key)
         room = self.rooms.get(session)
         if room is not None:
             room.close()
@@ -118,8 +149,24 @@ class Engine:
         if room is not None:
             room.close_user(user)
 
+    def close_publications(self, *, session: str, user: str) -> None:
+        """Take one user off the stage: he publishes nothing more, his publisher grants issued so far are
+        refused, and he watches as a viewer."""
+        self.revocations.revoke_role(session=session, user=user, role="publisher", now=time.time())
+        self.set_stage(session=session, user=user, stage="")
+        room = self.rooms.get(session)
+        if room is not None:
+            room.close_publications(user)
+
+    def set_stage(self, *, session: str, user: str, stage: Stage) -> None:
+        """Who this user is on stage from now on, whatever the grants issued so far say."""
+        self._stages[session, user] = (stage, time.time())
+        room = self.rooms.get(session)
+        if room is not None:
+            room.set_stage(user, stage)
+
     def mute(self, *, session: str, user: str, kind: str) -> None:
-        """Forward no more of this user's audio or video, until unmuted, also after a reconnect."""
+        """Forward no more of this user's audio, video or screen, until unmuted, also after a reconnect."""
         self._mutes.setdefault((session, user), set()).add(kind)
         self._apply_mutes(session=session, user=user)
 
@@ -134,6 +181,10 @@ class Engine:
     def mutes_of(self, *, session: str, user: str) -> frozenset[str]:
         """The kinds of this user's media that are muted."""
         return frozenset(self._mutes.get((session, user), ()))
+
+    def mutes_in(self, session: str) -> dict[str, list[str]]:
+        """Everybody's mutes in a session, by user."""
+        return {user: sorted(kinds) for (each, user), kinds in self._mutes.items() if each == session}
 
     # -- what peers and rooms ask of us
 
@@ -184,6 +235,15 @@ class Engine:
         data: dict[str, object] = {"reason": reason} if reason else {}
         self.reporter.tell(kind, session=publisher.session, user=publisher.user, resource=publisher.resource, data=data)
 
+    def tell_slots(self, room: Room, *, data: dict[str, object]) -> None:
+        """Report who is in which place of a room."""
+        self.reporter.tell("slots.changed", session=room.session, data=data, is_latest_enough=True)
+
+    def next_version(self) -> int:
+        """Numbers the states of all rooms, so that they grow in each."""
+        self._version += 1
+        return self._version
+
     # -- time
 
     def on_fast_tick(self, now: float) -> None:
@@ -196,6 +256,8 @@ class Engine:
                 peer.on_handshake_timer()
         for publisher in list(self._publishers):
             publisher.on_tick(now)
+        for room in list(self.rooms.values()):
+            room.stage.on_tick(now)
 
     def on_slow_tick(self, now: float) -> None:
         """Every second: reports to publishers, idle peers, rooms that stayed dark too long."""
@@ -256,9 +318,12 @@ class Engine:
 
     def _apply_mutes(self, *, session: str, user: str) -> None:
         room = self.rooms.get(session)
-        publisher = room.publishers.get(user) if room is not None else None
-        if room is not None and publisher is not None:
-            room.apply_mutes(publisher)
+        if room is not None and user in room.publishers:
+            room.stage.rewire()
+
+    def _stage_of(self, grant: Grant) -> Stage:
+        stage, at = self._stages.get((grant.session, grant.sub), (grant.stage, 0.0))
+        return stage if grant.iat <= at else grant.stage
 
     def _require_room_for_one(self, grant: Grant, *, caller: str | None) -> None:
         limits, now = self.config.limits, time.monotonic()

@@ -85,4 +85,4 @@ class UnsupportedMedia(MediaRefused):
 class TooMany(MediaRefused):
     code = "media.too_many"
     status = 429
-    message = "Too many connection attempts; wait a moment and try again."
+    message = "Too many attempts; wait a moment and try again."

@@ -13,13 +13,31 @@ _NAL_AGGREGATE = 24
 _NAL_FRAGMENT = 28
 
 
+def vp8_frame_at(payload: bytes) -> int:
+    """Where the VP8 frame begins behind its payload descriptor; 0 when cut short."""
+    if not payload:
+        return 0
+    if not payload[0] & 0x80:
+        return 1
+    if len(payload) < 2:
+        return 0
+    flags, at = payload[1], 2
+    if flags & 0x80:
+        if len(payload) <= at:
+            return 0
+        at += 2 if payload[at] & 0x80 else 1
+    if flags & 0x40:
+        at += 1
+    if flags & 0x30:
+        at += 1
+    return at
+
+
 def vp8_keyframe_start(payload: bytes) -> bool:
     """Whether this is the first packet of a VP8 key frame."""
     if not payload or payload[0] & 0x1F != 0x10:
         return False
-    at = 1
-    if payload[0] & 0x80:
-        at = _after_vp8_extension(payload)
+    at = vp8_frame_at(payload)
     return 0 < at < len(payload) and not payload[at] & 0x01
 
 
@@ -43,19 +61,3 @@ def any_packet(payload: bytes) -> bool:
 def keyframe_detector(codec: str) -> Callable[[bytes], bool]:
     """The detector for an upper-case codec name."""
     return {"VP8": vp8_keyframe_start, "H264": h264_keyframe_start}.get(codec, any_packet)
-
-
-def _after_vp8_extension(payload: bytes) -> int:
-    """Where the VP8 frame begins behind its extended descriptor; 0 when cut short."""
-    if len(payload) < 2:
-        return 0
-    flags, at = payload[1], 2
-    if flags & 0x80:
-        if len(payload) <= at:
-            return 0
-        at += 2 if payload[at] & 0x80 else 1
-    if flags & 0x40:
-        at += 1
-    if flags & 0x30:
-        at += 1
-    return at

@@ -68,6 +68,7 @@ class Peer:
         self.is_closed = False
         self._key = self.pwd.encode()
         self._token_digest = _digest(token)
+        self.source_limit = SOURCE_LIMIT
         self._sources: set[int] = set()
 
     @property
@@ -158,8 +159,8 @@ class Peer:
 
     def admits_source(self, ssrc: int) -> bool:
         """Whether packets of this source may be decrypted. Each source costs memory in libsrtp, so a
-        peer gets sixteen."""
-        return ssrc in self._sources or len(self._sources) < SOURCE_LIMIT
+        peer gets sixteen, and one more for each section that he watches."""
+        return ssrc in self._sources or len(self._sources) < self.source_limit
 
     def note_source(self, ssrc: int) -> None:
         """This source has proved itself."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from pylibsrtp import Error as SrtpError
 
-from streams.media.answer import SectionAnswer
-from streams.media.errors import OfferInvalid, WrongRole
-from streams.media.grants import SOURCES, Source
+from streams.media.encoding import Encoding
+from streams.media.extensions import AUDIO_LEVEL, MID, REPAIRED_RID, RID, extension_values
 from streams.media.nack import GAP_LIMIT, due_sequences
-from streams.media.negotiation import choose_audio, choose_published_video, is_media
 from streams.media.peer import CloseReason, Peer
 from streams.media.rtcp import (
     SenderReport,
@@ -23,20 +22,19 @@ from streams.media.rtcp import (
     rtcp_parse,
 )
 from streams.media.rtp import RtpInvalid, RtpPacket, rtp_parse, rtp_ssrc, rtx_unwrap
-from streams.media.sdp import MediaSection, SessionDescription
 from streams.media.track import PublishedTrack
 
 if TYPE_CHECKING:
+    from streams.media.grants import Stage
     from streams.media.room import Room
 
-_UNCARRIED = {
-    "audio": "The offer's audio must include Opus.",
-    "video": "The offer's video must include VP8, or H.264 with packetization-mode=1.",
-}
-_SOURCE_OF: dict[str, Source] = {"audio": "audio", "video": "camera"}
 _NTP_EPOCH_SECONDS = 2_208_988_800
 # What one publisher may make the node do in a second: several times 1080p at 60 pictures a second.
 PACKET_BUDGET = 3000
+# Beside the camera, a screen may take as much as a good picture of text needs.
+SCREEN_BITS_PER_SECOND = 1_500_000
+
+Stream = tuple[PublishedTrack, Encoding]
 
 
 class PublisherState(Enum):
@@ -52,23 +50,42 @@ class Publisher(Peer):
 
     role = "publisher"
 
-    def __init__(self, *, room: Room, tracks: list[PublishedTrack], **peer: Any) -> None:
+    def __init__(
+        self, *, room: Room, tracks: list[PublishedTrack], extensions: dict[str, int], stage: Stage, **peer: Any
+    ) -> None:
         super().__init__(**peer)
         self.room = room
         self.tracks = tracks
+        self.stage = stage
         self.state = PublisherState.WAITING
         self.live_since: float | None = None
+        self._extensions = {number: uri for uri, number in extensions.items()}
+        self._has_levels = AUDIO_LEVEL in extensions
         self._clock_shift: int | None = None
         self._packets_left = PACKET_BUDGET
-        self._by_ssrc: dict[int, PublishedTrack] = {}
-        for track in tracks:
-            for ssrc in (track.ssrc, track.repair_ssrc):
+        self._by_ssrc: dict[int, Stream] = {}
+        for track, encoding in self.streams():
+            for ssrc in (encoding.ssrc, encoding.repair_ssrc):
                 if ssrc is not None:
-                    self._by_ssrc[ssrc] = track
+                    self._by_ssrc[ssrc] = (track, encoding)
 
-    def track(self, kind: str) -> PublishedTrack | None:
-        """The published track of a kind."""
-        return next((track for track in self.tracks if track.kind == kind), None)
+    def track(self, source: str) -> PublishedTrack | None:
+        """The published track of a source."""
+        return next((track for track in self.tracks if track.source == source), None)
+
+    def streams(self) -> Iterator[Stream]:
+        """Every stream of every track."""
+        return ((track, encoding) for track in self.tracks for encoding in track.encodings)
+
+    def take_places_of(self, earlier: Publisher, *, now: float) -> None:
+        """What the same person sent until now counts as here, so that nobody's picture changes place while
+        the new packets are on their way."""
+        for track in self.tracks:
+            before = earlier.track(track.source)
+            if before is not None and before.is_present:
+                track.is_present = True
+                for encoding in track.encodings:
+                    encoding.heard_at = now
 
     def on_connected(self, now: float) -> None:
         self._send_estimate()
@@ -93,26 +110,26 @@ class Publisher(Peer):
         self.note_source(ssrc)
         self.heard_at = now
         self.engine.stats.packets_received += 1
-        track = self._by_ssrc.get(ssrc) or self._adopt(packet)
-        if track is None:
+        stream = self._by_ssrc.get(ssrc) or self._identify(packet)
+        if stream is None:
             return
         if self.state is not PublisherState.LIVE:
             self.state = PublisherState.LIVE
             self.live_since = time.time()
             self.room.publisher_live(self)
-        self._accept(track, packet, now=now)
+        self._accept(*stream, packet, now=now)
 
-    def _accept(self, track: PublishedTrack, packet: RtpPacket, *, now: float) -> None:
-        repair_type = track.choice.retransmission_type
-        is_repair = packet.payload_type == repair_type
+    def _accept(self, track: PublishedTrack, encoding: Encoding, packet: RtpPacket, *, now: float) -> None:
+        is_repair = packet.payload_type == track.choice.retransmission_type
+        extension = packet.extension
         if is_repair:
-            original = rtx_unwrap(packet, payload_type=track.choice.payload_type, ssrc=track.ssrc or 0)
-            if original is None or track.ssrc is None:
+            original = rtx_unwrap(packet, payload_type=track.choice.payload_type, ssrc=encoding.ssrc or 0)
+            if original is None or encoding.ssrc is None:
                 return
             packet = original
         elif packet.payload_type != track.choice.payload_type:
             return
-        reception = track.reception
+        reception = encoding.reception
         tracker = reception.tracker
         gaps_before = len(tracker.missing)
         number = tracker.place(sequence=packet.sequence, now=now)
@@ -123,12 +140,20 @@ class Publisher(Peer):
             self.engine.stats.retransmissions_received += 1
         else:
             reception.arrived(timestamp=packet.timestamp, now=now)
-        track.packets += 1
-        track.bytes += len(packet.payload)
-        if track.slot is not None:
-            track.slot.forward(track, packet, number=number, now=now)
+        if extension and self._has_levels and track.kind == "audio":
+            self._note_level(track, extension, now=now)
+        if not track.is_present:
+            track.is_present = True
+            encoding.heard_at = now
+            self.room.source_appeared(self)
+        encoding.take(packet, number=number, now=now)
         if len(tracker.missing) > gaps_before and track.kind == "video":
-            self._repair(track, now=now)
+            self._repair(track, encoding, now=now)
+
+    def _note_level(self, track: PublishedTrack, extension: bytes, *, now: float) -> None:
+        for number, value in extension_values(extension).items():
+            if self._extensions.get(number) == AUDIO_LEVEL and value:
+                track.loudness.note(value[0] & 0x7F, now=now)
 
     def receive_rtcp(self, datagram: bytes, *, now: float) -> None:
         srtp = self.srtp
@@ -147,14 +172,14 @@ class Publisher(Peer):
 
     def on_tick(self, now: float) -> None:
         """Every 50 ms: ask for lost packets again, and for a key frame when somebody waits for one."""
-        for track in self.tracks:
-            if track.kind != "video" or track.ssrc is None:
+        for track, encoding in self.streams():
+            if track.kind != "video" or encoding.ssrc is None:
                 continue
-            if track.reception.tracker.missing:
-                self._repair(track, now=now)
-            if track.take_keyframe_request(now=now):
+            if encoding.reception.tracker.missing:
+                self._repair(track, encoding, now=now)
+            if encoding.take_keyframe_request(now=now):
                 self.engine.stats.keyframe_requests_sent += 1
-                self.send_rtcp(picture_loss(ssrc=self.ssrc, media_ssrc=track.ssrc))
+                self.send_rtcp(picture_loss(ssrc=self.ssrc, media_ssrc=encoding.ssrc))
         if self.state is PublisherState.LIVE and now - self.heard_at > self.engine.config.silence_seconds:
             self.state = PublisherState.LOST
             self.room.publisher_lost(self, reason="silent")
@@ -162,100 +187,80 @@ class Publisher(Peer):
     def report(self, now: float) -> None:
         """Every second: how the streams arrive (RR), and how much we would take (REMB); a new budget."""
         self._packets_left = PACKET_BUDGET
-        blocks = [
-            block
-            for track in self.tracks
-            if track.ssrc is not None and (block := track.reception.block(ssrc=track.ssrc, now=now)) is not None
-        ]
+        blocks = []
+        for track in self.tracks:
+            track.sort_layers()
+        for _, encoding in self.streams():
+            encoding.measure(now)
+            if encoding.ssrc is not None:
+                block = encoding.reception.block(ssrc=encoding.ssrc, now=now)
+                blocks += [block] if block is not None else []
         self.send_rtcp(receiver_report(ssrc=self.ssrc, blocks=blocks) + self._estimate())
 
-    def _repair(self, track: PublishedTrack, *, now: float) -> None:
-        tracker = track.reception.tracker
+    def _repair(self, track: PublishedTrack, encoding: Encoding, *, now: float) -> None:
+        tracker = encoding.reception.tracker
         if len(tracker.missing) > GAP_LIMIT:
             tracker.missing.clear()
-            track.want_keyframe()
+            encoding.want_keyframe()
             return
         due = due_sequences(tracker, now=now)
-        if due and track.ssrc is not None and "nack" in track.choice.feedback:
+        if due and encoding.ssrc is not None and "nack" in track.choice.feedback:
             self.engine.stats.nacks_sent += len(due)
-            self.send_rtcp(nack(ssrc=self.ssrc, media_ssrc=track.ssrc, sequences=due))
+            self.send_rtcp(nack(ssrc=self.ssrc, media_ssrc=encoding.ssrc, sequences=due))
 
     def _sender_report(self, report: SenderReport, *, now: float) -> None:
-        track = self._by_ssrc.get(report.ssrc)
-        if track is None or track.ssrc != report.ssrc:
+        stream = self._by_ssrc.get(report.ssrc)
+        if stream is None or stream[1].ssrc != report.ssrc:
             return
-        track.reception.sender_reported(report, now=now)
+        encoding = stream[1]
+        encoding.reception.sender_reported(report, now=now)
         if self._clock_shift is None:
             # One shift for audio and video puts the publisher's clock on ours and keeps them in step.
             self._clock_shift = int((time.time() + _NTP_EPOCH_SECONDS) * 2**32) - report.ntp
-        if track.slot is not None:
-            track.slot.report(report, track=track, clock_shift=self._clock_shift)
+        for slot in encoding.slots:
+            slot.report(report, encoding=encoding, clock_shift=self._clock_shift)
+        encoding.fanout.tell_report(report, clock_shift=self._clock_shift)
 
     def _send_estimate(self) -> None:
         # Reduced-size RTCP (RFC 5506) is negotiated; the empty report keeps strict readers content.
         self.send_rtcp(receiver_report(ssrc=self.ssrc, blocks=[]) + self._estimate())
 
     def _estimate(self) -> bytes:
-        ssrcs = [track.ssrc for track in self.tracks if track.kind == "video" and track.ssrc is not None]
-        if not ssrcs:
+        """How much we would take. It holds for the whole link, also before the layers' sources are known."""
+        videos = [(track, encoding) for track, encoding in self.streams() if track.kind == "video"]
+        if not videos:
             return b""
-        return bitrate_estimate(ssrc=self.ssrc, bits_per_second=self.engine.config.publisher_ceiling, ssrcs=ssrcs)
+        rate = self.engine.config.publisher_ceiling
+        if any(track.source == "screen" and track.is_present for track in self.tracks):
+            rate += SCREEN_BITS_PER_SECOND
+        ssrcs = [encoding.ssrc for _, encoding in videos if encoding.ssrc is not None]
+        return bitrate_estimate(ssrc=self.ssrc, bits_per_second=rate, ssrcs=ssrcs)
 
-    def _adopt(self, packet: RtpPacket) -> PublishedTrack | None:
-        """The track for a source that the offer did not name, by its payload type."""
-        for track in self.tracks:
-            if packet.payload_type == track.choice.retransmission_type:
-                track.repair_ssrc = packet.ssrc
-                self._by_ssrc[packet.ssrc] = track
-                return track
-            if packet.payload_type == track.choice.payload_type and not track.declared:
-                if track.ssrc is not None:
-                    self._by_ssrc.pop(track.ssrc, None)
-                    track.adopt(packet.ssrc)
-                track.ssrc = packet.ssrc
-                self._by_ssrc[packet.ssrc] = track
-                return track
+    def _identify(self, packet: RtpPacket) -> Stream | None:
+        """The stream of a source that the offer did not name: by its extensions, else by its payload type."""
+        values = {self._extensions.get(n): value for n, value in extension_values(packet.extension).items()}
+        mid = values.get(MID)
+        rid, repaired = values.get(RID), values.get(REPAIRED_RID)
+        for track, encoding in self.streams():
+            if packet.payload_type not in (track.choice.payload_type, track.choice.retransmission_type):
+                continue
+            if mid is not None and mid != track.mid.encode():
+                continue
+            is_repair = packet.payload_type == track.choice.retransmission_type
+            name = repaired if is_repair else rid
+            is_named = encoding.rid != "" and name == encoding.rid.encode()
+            is_alone = encoding.rid == "" and (mid is not None or is_repair or not encoding.declared)
+            if is_named or is_alone:
+                return self._adopt(track, encoding, ssrc=packet.ssrc, is_repair=is_repair)
         return None
 
-
-def plan_publication(
-    offer: SessionDescription, *, start_bits_per_second: int, sources: tuple[Source, ...] = SOURCES
-) -> tuple[list[PublishedTrack], list[SectionAnswer]]:
-    """The tracks that an offer publishes and the answers to its sections: the first audio and the first
-    video that can be carried are taken. Raises OfferInvalid when a kind is offered in codecs that cannot be
-    carried, since half a show on the air would be the worse surprise; WrongRole when the grant allows
-    none of it. A section that the grant does not allow is kept inactive."""
-    tracks: dict[str, PublishedTrack] = {}
-    allowed: list[PublishedTrack] = []
-    answers: list[SectionAnswer] = []
-    for section in offer.media:
-        is_sent = is_media(section) and section.direction in ("sendonly", "sendrecv")
-        if not is_sent or section.kind in tracks:
-            answers.append(SectionAnswer(section=section))
-            continue
-        track = _track(section)
-        if track is None:
-            raise OfferInvalid(_UNCARRIED[section.kind])
-        tracks[section.kind] = track
-        if _SOURCE_OF[section.kind] not in sources:
-            answers.append(SectionAnswer(section=section, choice=track.choice))
-            continue
-        allowed.append(track)
-        # Chromium starts at 300 kbit/s and climbs for many seconds unless told that more is welcome.
-        hint = f"x-google-start-bitrate={start_bits_per_second // 1000}" if section.kind == "video" else ""
-        answers.append(SectionAnswer(section=section, choice=track.choice, direction="recvonly", extra_parameters=hint))
-    if not tracks:
-        raise OfferInvalid("The offer publishes neither audio nor video.")
-    if not allowed:
-        raise WrongRole("The media token does not allow to send any of this.")
-    return allowed, answers
-
-
-def _track(section: MediaSection) -> PublishedTrack | None:
-    choice = choose_audio(section) if section.kind == "audio" else choose_published_video(section)
-    if choice is None:
-        return None
-    repairs = set(section.retransmission_ssrcs.values())
-    ssrc = next((ssrc for ssrc in section.ssrcs if ssrc not in repairs), None)
-    repair = section.retransmission_ssrcs.get(ssrc) if ssrc is not None else None
-    return PublishedTrack(kind=section.kind, choice=choice, ssrc=ssrc, repair_ssrc=repair)
+    def _adopt(self, track: PublishedTrack, encoding: Encoding, *, ssrc: int, is_repair: bool) -> Stream:
+        before = encoding.repair_ssrc if is_repair else encoding.ssrc
+        if before is not None:
+            self._by_ssrc.pop(before, None)
+        if is_repair:
+            encoding.repair_ssrc = ssrc
+        else:
+            encoding.adopt(ssrc)
+        self._by_ssrc[ssrc] = (track, encoding)
+        return track, encoding

@@ -63,6 +63,7 @@ def _mac(*, body: bytes, secret: str, at: int) -> str:
 @dataclass(frozen=True, slots=True)
 class _Report:
     kind: str
+    session: str | None
     body: bytes
     queued_at: float
 
@@ -100,8 +101,10 @@ class Reporter:
         user: str | None = None,
         resource: str | None = None,
         data: dict[str, object] | None = None,
+        is_latest_enough: bool = False,
     ) -> None:
-        """Queue one report; never waits, never fails."""
+        """Queue one report; never waits, never fails. One of which the latest is enough takes the place of
+        those of its kind and session that web has not taken yet."""
         if not self._url:
             return
         at = datetime.datetime.now(tz=datetime.UTC).isoformat()
@@ -117,10 +120,14 @@ class Reporter:
                 "data": data or {},
             }
         ).encode()
+        if is_latest_enough:
+            stale = [report for report in self._queue if (report.kind, report.session) == (kind, session)]
+            for report in stale:
+                self._queue.remove(report)
         if len(self._queue) >= QUEUE_LIMIT:
             self._queue.popleft()
             self.dropped += 1
-        self._queue.append(_Report(kind, body, time.monotonic()))
+        self._queue.append(_Report(kind, session, body, time.monotonic()))
         self._idle.clear()
         self._wake.set()
 

@@ -6,7 +6,7 @@ It is forgotten once every grant it could concern has expired by itself.
 
 from __future__ import annotations
 
-from streams.media.grants import LEEWAY_SECONDS, LIFETIME_LIMIT_SECONDS, Grant
+from streams.media.grants import LEEWAY_SECONDS, LIFETIME_LIMIT_SECONDS, Grant, Role
 
 _REMEMBERED_SECONDS = LIFETIME_LIMIT_SECONDS + 2 * LEEWAY_SECONDS
 
@@ -15,23 +15,27 @@ class Revocations:
     """Remembers what was revoked when. Times are Unix seconds."""
 
     def __init__(self) -> None:
-        self._revoked_at: dict[tuple[str, str | None], float] = {}
+        self._revoked_at: dict[tuple[str, str | None, Role | None], float] = {}
 
     def __len__(self) -> int:
         return len(self._revoked_at)
 
     def revoke_session(self, *, session: str, now: float) -> None:
         """Every grant for the session issued up to now is void."""
-        self._revoked_at[session, None] = now
+        self._revoked_at[session, None, None] = now
 
     def revoke_user(self, *, session: str, user: str, now: float) -> None:
         """Every grant of this user for the session issued up to now is void."""
-        self._revoked_at[session, user] = now
+        self._revoked_at[session, user, None] = now
+
+    def revoke_role(self, *, session: str, user: str, role: Role, now: float) -> None:
+        """Every grant of this user for the session that allows this role and was issued up to now is void."""
+        self._revoked_at[session, user, role] = now
 
     def covers(self, grant: Grant) -> bool:
         """Whether the grant was issued before a revocation that concerns it."""
-        for user in (None, grant.sub):
-            revoked_at = self._revoked_at.get((grant.session, user))
+        for user, role in ((None, None), (grant.sub, None), (grant.sub, grant.role)):
+            revoked_at = self._revoked_at.get((grant.session, user, role))
             if revoked_at is not None and grant.iat <= revoked_at:
                 return True
         return False

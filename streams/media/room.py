@@ -10,10 +10,17 @@ from streams.media.negotiation import OPUS, h264_profile
 from streams.media.peer import CloseReason
 from streams.media.publisher import Publisher, PublisherState
 from streams.media.slot import Slot
+from streams.media.stage import RoomStage
+from streams.media.subscription import Subscription, plan_host, plan_stage
+from streams.media.tables import SourceName
 from streams.media.viewer import Viewer
 
 if TYPE_CHECKING:
+    from streams.media.encoding import Encoding
     from streams.media.engine import Engine
+    from streams.media.grants import Stage
+    from streams.media.sdp import SessionDescription
+    from streams.media.track import PublishedTrack
 
 LostReason = Literal["closed", "silent", "replaced"]
 _LOST_REASONS: dict[CloseReason, LostReason] = {"silent": "silent", "idle": "silent", "replaced": "replaced"}
@@ -22,8 +29,9 @@ _LOST_REASONS: dict[CloseReason, LostReason] = {"silent": "silent", "idle": "sil
 class Room:
     """The media of one session.
 
-    Several users may publish, each once. One of them is the host: the first who went live, and after
-    him whoever goes live while he is not publishing. The host's tracks feed the slots that viewers watch.
+    Several users may publish, each once. One of them is the host: who web says, else the first who went
+    live, and after him whoever goes live while he is not publishing. The host's tracks feed the slots that
+    viewers of the host alone share; everybody else is seated by the stage.
     """
 
     def __init__(self, *, engine: Engine, session: str) -> None:
@@ -34,6 +42,7 @@ class Room:
         self.waiting: dict[str, Publisher] = {}
         self.viewers: set[Viewer] = set()
         self.slots: dict[str, Slot] = {"audio": Slot(kind="audio", codec=OPUS, parameters="", stats=engine.stats)}
+        self.stage = RoomStage(self)
         self.dark_since: float | None = time.monotonic()
 
     @property
@@ -41,6 +50,11 @@ class Room:
         """Whether the host's media is arriving."""
         host = self._host()
         return host is not None and host.state is PublisherState.LIVE
+
+    @property
+    def has_media(self) -> bool:
+        """Whether anybody's media is arriving."""
+        return any(publisher.state is PublisherState.LIVE for publisher in self.publishers.values())
 
     @property
     def is_empty(self) -> bool:
@@ -63,13 +77,20 @@ class Room:
             del self.waiting[user]
         self.publishers[user] = publisher
         if earlier is not None and earlier is not publisher:
+            publisher.take_places_of(earlier, now=time.monotonic())
             earlier.close("replaced")
-        if self.host is None or self.host not in self.publishers:
-            self.host = user
+        self._choose_host(publisher)
         if user == self.host:
-            self._feed(publisher)
+            self._fit_video_slot(codec_of=publisher)
             self.dark_since = None
+        self.stage.update(time.monotonic())
+        self.stage.rewire()
         self.engine.tell("publisher.connected", publisher)
+
+    def source_appeared(self, publisher: Publisher) -> None:
+        """The first packet of a source, or the first after its silence."""
+        if self.publishers.get(publisher.user) is publisher:
+            self.stage.update(time.monotonic())
 
     def publisher_lost(self, publisher: Publisher, *, reason: LostReason) -> None:
         """No media for some seconds, or the end of a publication that was live."""
@@ -84,12 +105,12 @@ class Room:
         if self.publishers.get(publisher.user) is publisher:
             del self.publishers[publisher.user]
         for track in publisher.tracks:
-            if track.slot is not None:
-                track.slot.interrupt()
-                track.slot = None
+            for encoding in track.encodings:
+                _unplug(encoding)
         if publisher.state is PublisherState.LIVE:
             publisher.state = PublisherState.LOST
             self.publisher_lost(publisher, reason=_LOST_REASONS.get(reason, "closed"))
+        self.stage.update(time.monotonic())
         self.engine.room_changed(self)
 
     def viewer_closed(self, viewer: Viewer) -> None:
@@ -98,25 +119,66 @@ class Room:
         self.engine.room_changed(self)
 
     def want_keyframe(self) -> None:
-        """A viewer cannot go on, or has just come."""
+        """A viewer of the host cannot go on, or has just come."""
         host = self._host()
-        track = host.track("video") if host is not None else None
+        track = host.track("camera") if host is not None else None
         if track is not None:
             track.want_keyframe()
 
-    def apply_mutes(self, publisher: Publisher) -> None:
-        """Start or stop forwarding what a moderator has muted or unmuted."""
-        muted = self.engine.mutes_of(session=self.session, user=publisher.user)
-        is_host = publisher.user == self.host and self.publishers.get(publisher.user) is publisher
+    def wire(self, publisher: Publisher) -> None:
+        """Let each track of a publication feed the shared streams that it belongs to, and those alone; what
+        a moderator has muted feeds nothing."""
+        is_current = self.publishers.get(publisher.user) is publisher
         for track in publisher.tracks:
-            slot = self.slots.get(track.kind) if is_host and track.kind not in muted else None
-            if slot is track.slot:
-                continue
-            if track.slot is not None:
-                track.slot.interrupt()
-            track.slot = slot
-            if slot is not None:
-                track.want_keyframe()
+            slots = self._slots_of(publisher, track) if is_current else ()
+            for encoding in track.encodings:
+                if encoding.slots != slots:
+                    _unplug(encoding, but=slots)
+                    encoding.slots = slots
+                    if slots:
+                        encoding.want_keyframe()
+
+    def _slots_of(self, publisher: Publisher, track: PublishedTrack) -> tuple[Slot, ...]:
+        name = SourceName(publisher.user, track.source)
+        if self.stage.is_muted(name) or track.is_layered:
+            return ()
+        slots = []
+        if publisher.user == self.host and track.source != "screen" and track.kind in self.slots:
+            slots.append(self.slots[track.kind])
+        index = self.stage.audio.index_of(name)
+        if index is not None:
+            slots.append(self.stage.audio_slot(index))
+        return tuple(slots)
+
+    def plan_viewer(self, offer: SessionDescription, *, is_staged: bool) -> Subscription:
+        """What a new viewer gets. Raises OfferInvalid."""
+        host = self._host()
+        camera = host.track("camera") if host is not None else None
+        if not is_staged:
+            is_layered = camera is not None and camera.is_layered
+            return plan_host(offer, slots=self.slots, is_layered=is_layered, stream=f"host-{self.session}")
+        cameras = [publisher.track("camera") for publisher in self.publishers.values()]
+        profiles = [each.choice.parameters for each in [camera, *cameras] if each and each.choice.codec.name == "H264"]
+        return plan_stage(offer, audio_slot=self.stage.audio_slot, h264_parameters=next(iter(profiles), None))
+
+    def set_stage(self, user: str, stage: Stage) -> None:
+        """A user's place has changed: what he watches follows at once."""
+        publisher = self.publishers.get(user) or self.waiting.get(user)
+        if publisher is not None:
+            publisher.stage = stage
+            if self.publishers.get(user) is publisher:
+                self._choose_host(publisher)
+        for viewer in self.viewers:
+            if viewer.user == user:
+                viewer.stage = stage
+        self.stage.update(time.monotonic())
+        self.stage.rewire()
+
+    def close_publications(self, user: str) -> None:
+        """Take one user off the stage; he may go on watching."""
+        for peer in [*self.waiting.values(), *self.publishers.values()]:
+            if peer.user == user:
+                peer.close("closed")
 
     def close(self) -> None:
         """Everybody out."""
@@ -149,29 +211,48 @@ class Room:
                 for publisher in publishers
             ],
             "subscribers": len(self.viewers),
+            "mutes": self.engine.mutes_in(self.session),
+            "slots": self.stage.summary(),
         }
 
     def _host(self) -> Publisher | None:
         return self.publishers.get(self.host) if self.host is not None else None
 
-    def _feed(self, publisher: Publisher) -> None:
-        video = publisher.track("video")
-        if video is not None:
-            self._fit_video_slot(codec_of=publisher)
-        self.apply_mutes(publisher)
+    def _choose_host(self, publisher: Publisher) -> None:
+        """Whoever web calls the host; where grants do not say, whoever went live while nobody was host."""
+        before = self._host()
+        is_vacant = before is None and publisher.stage == ""
+        if publisher.stage != "host" and not is_vacant:
+            return
+        self.host = publisher.user
+        if before is not None and before is not publisher:
+            self.wire(before)
 
     def _fit_video_slot(self, *, codec_of: Publisher) -> None:
-        """Viewers negotiated one codec. Another one, or the first video of the room, needs them to join
-        again; the same one continues in the same slot."""
-        track = codec_of.track("video")
+        """The shared picture has one codec and one layer, as negotiated with its viewers. Another codec, or
+        the first video of the room, needs them to join again; the same one continues in the same slot."""
+        track = codec_of.track("camera")
         if track is None:
             return
         codec, parameters = track.choice.codec, track.choice.parameters
         slot = self.slots.get("video")
-        if slot is not None and slot.codec == codec and _same_profile(slot.parameters, parameters):
+        if track.is_layered:
+            self.slots.pop("video", None)
+        elif slot is None or slot.codec != codec or not _same_profile(slot.parameters, parameters):
+            self.slots["video"] = Slot(kind="video", codec=codec, parameters=parameters, stats=self.engine.stats)
+        else:
             return
-        self.slots["video"] = Slot(kind="video", codec=codec, parameters=parameters, stats=self.engine.stats)
-        self.close_viewers("codec")
+        for viewer in list(self.viewers):
+            is_served = viewer.is_staged or any(feed.can_show(track) for feed in viewer.feeds)
+            if not is_served:
+                viewer.close("codec")
+
+
+def _unplug(encoding: Encoding, *, but: tuple[Slot, ...] = ()) -> None:
+    for slot in encoding.slots:
+        if slot not in but:
+            slot.interrupt()
+    encoding.slots = ()
 
 
 def _same_profile(one: str, other: str) -> bool:

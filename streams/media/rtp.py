@@ -18,7 +18,7 @@ class RtpInvalid(ValueError):
 @dataclass(slots=True)
 class RtpPacket:
     """What forwarding needs of a packet. `payload` has no padding, header extension or CSRC list; it is
-    empty for a packet that was padding alone."""
+    empty for a packet that was padding alone. `extension` is the whole block (RFC 8285), empty without one."""
 
     marker: int
     payload_type: int
@@ -26,6 +26,7 @@ class RtpPacket:
     timestamp: int
     ssrc: int
     payload: bytes
+    extension: bytes = b""
 
 
 def rtp_parse(data: bytes) -> RtpPacket:
@@ -37,10 +38,13 @@ def rtp_parse(data: bytes) -> RtpPacket:
     if first & 0xC0 != 0x80:
         raise RtpInvalid("version")
     at = HEADER_BYTES + 4 * (first & 0x0F)
+    extension = b""
     if first & 0x10:
         if at + 4 > size:
             raise RtpInvalid("extension")
+        start = at
         at += 4 + 4 * ((data[at + 2] << 8) | data[at + 3])
+        extension = data[start:at]
     end = size
     if first & 0x20:
         padding = data[-1]
@@ -49,7 +53,7 @@ def rtp_parse(data: bytes) -> RtpPacket:
         end -= padding
     if at > end:
         raise RtpInvalid("length")
-    return RtpPacket(second & 0x80, second & 0x7F, sequence, timestamp, ssrc, data[at:end])
+    return RtpPacket(second & 0x80, second & 0x7F, sequence, timestamp, ssrc, data[at:end], extension)
 
 
 def rtp_ssrc(data: bytes) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylibsrtp import Error as SrtpError
 
@@ -21,7 +21,9 @@ from streams.media.sdp import Codec
 from streams.media.srtp import PLAINTEXT_LIMIT_BYTES
 from streams.media.stats import Stats
 from streams.media.stun import Address
-from streams.media.track import PublishedTrack
+
+if TYPE_CHECKING:
+    from streams.media.encoding import Encoding
 
 # A switch of source waits this long for a key frame, then goes on with whatever comes.
 KEYFRAME_PATIENCE_SECONDS = 3.0
@@ -89,7 +91,7 @@ class Slot:
         self._cache = PacketCache()
         self._sinks: list[Sink] = []
         self._groups: list[tuple[int, list[tuple[Protect, Send, Address]]]] = []
-        self._source: PublishedTrack | None = None
+        self._source: Encoding | None = None
         self._generation = 0
         self._switch_since: float | None = None
         self._report: bytes | None = None
@@ -104,6 +106,11 @@ class Slot:
 
     def __len__(self) -> int:
         return len(self._sinks)
+
+    @property
+    def has_source(self) -> bool:
+        """Whether somebody feeds this stream now."""
+        return self._source is not None
 
     def attach(self, sink: Sink) -> None:
         """Send to this viewer from now on."""
@@ -134,10 +141,10 @@ class Slot:
         self._switch_since = None
         self._report = None
 
-    def forward(self, track: PublishedTrack, packet: RtpPacket, *, number: int, now: float) -> None:
+    def forward(self, encoding: Encoding, packet: RtpPacket, *, number: int, now: float) -> None:
         """Send one packet of the source to every viewer. `number` is its extended sequence number."""
-        if (self._source is not track or self._generation != track.reception.tracker.generation) and not (
-            self._switch(track, packet, number=number, now=now)
+        if (self._source is not encoding or self._generation != encoding.reception.tracker.generation) and not (
+            self._switch(encoding, packet, number=number, now=now)
         ):
             return
         if number < self._floor:
@@ -168,9 +175,9 @@ class Slot:
         stats.bytes_sent += (sent - failed) * (len(payload) + 12)
         stats.packets_failed += failed
 
-    def report(self, report: SenderReport, *, track: PublishedTrack, clock_shift: int) -> None:
+    def report(self, report: SenderReport, *, encoding: Encoding, clock_shift: int) -> None:
         """Pass a sender report on in the slot's own numbering, so that lips stay in step with voices."""
-        if self._source is not track or self._generation != track.reception.tracker.generation:
+        if self._source is not encoding or self._generation != encoding.reception.tracker.generation:
             return
         data = sender_report(
             SenderReport(
@@ -185,11 +192,11 @@ class Slot:
         for sink in self._sinks:
             self._send_rtcp(sink, data)
 
-    def resend(self, sink: Sink, sequence: int) -> bool:
-        """Send one packet again to one viewer, as RTX where negotiated; False when it is gone."""
+    def resend(self, sink: Sink, sequence: int) -> int:
+        """Send one packet again to one viewer, as RTX where negotiated; its size, 0 when it is gone."""
         cached = self._cache.get(sequence)
         if cached is None or sink.protect is None or sink.send is None or sink.address is None:
-            return False
+            return 0
         _, marker, timestamp, payload = cached
         repair = sink.repair_type
         if repair is None:
@@ -214,16 +221,15 @@ class Slot:
             sink.send(sink.protect(data), sink.address)
         except (OSError, SrtpError):
             self._stats.packets_failed += 1
-            return False
-        self._stats.retransmissions_sent += 1
-        return True
+            return 0
+        return len(data)
 
-    def _switch(self, track: PublishedTrack, packet: RtpPacket, *, number: int, now: float) -> bool:
+    def _switch(self, encoding: Encoding, packet: RtpPacket, *, number: int, now: float) -> bool:
         """Continue the stream with this packet, if it is fit to start with; else ask for a key frame."""
         if self._switch_since is None:
             self._switch_since = now
         if not self._is_start(packet.payload) and now - self._switch_since < KEYFRAME_PATIENCE_SECONDS:
-            track.want_keyframe()
+            encoding.want_keyframe()
             return False
         next_sequence = (self._highest + self._shift + 1) & 0xFFFF
         elapsed = 0.0 if self._last_at is None else max(0.0, now - self._last_at)
@@ -231,7 +237,7 @@ class Slot:
         self._shift = (next_sequence - number) & 0xFFFF
         self._time_shift = (self._last_timestamp + step - packet.timestamp) & 0xFFFFFFFF
         self._floor, self._highest = number, number - 1
-        self._source, self._generation = track, track.reception.tracker.generation
+        self._source, self._generation = encoding, encoding.reception.tracker.generation
         self._switch_since = None
         self._report = None
         return True

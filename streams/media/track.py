@@ -1,66 +1,86 @@
-"""A published track: what one publisher sends of one kind, as it arrives."""
+"""A published track: one of a person's sources, in one stream or in several layers of quality."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Literal
 
+from streams.media.encoding import Encoding
+from streams.media.grants import Source
+from streams.media.loudness import Loudness
 from streams.media.negotiation import Choice
-from streams.media.reception import Reception
+from streams.media.stats import Stats
 
-if TYPE_CHECKING:
-    from streams.media.slot import Slot
+LayerName = Literal["low", "medium", "high"]
 
-KEYFRAME_INTERVAL_SECONDS = 0.5
+_NAMES: dict[int, tuple[LayerName, ...]] = {1: ("high",), 2: ("low", "high"), 3: ("low", "medium", "high")}
+# What people call their layers, lowest first. "h" is half in the first and high in the second.
+_CUSTOMS = (("q", "h", "f"), ("l", "m", "h"), ("lo", "mid", "hi"), ("low", "medium", "high"), ("0", "1", "2"))
+LAYER_LIMIT = 3
 
 
 class PublishedTrack:
-    """Audio or video of one publication. `slot` is where it is forwarded to, None while it is nowhere."""
+    """Microphone, camera or screen of one publication. `encodings` are ordered, the lowest first."""
 
-    __slots__ = (
-        "_keyframe_asked_at",
-        "_keyframe_due",
-        "bytes",
-        "choice",
-        "declared",
-        "kind",
-        "packets",
-        "reception",
-        "repair_ssrc",
-        "slot",
-        "ssrc",
-    )
+    __slots__ = ("choice", "encodings", "is_present", "kind", "loudness", "mid", "source")
 
-    def __init__(self, *, kind: str, choice: Choice, ssrc: int | None = None, repair_ssrc: int | None = None) -> None:
-        self.kind = kind
+    def __init__(
+        self, *, source: Source, choice: Choice, stats: Stats, mid: str = "", encodings: list[Encoding] | None = None
+    ) -> None:
+        self.source = source
+        self.kind = "audio" if source == "audio" else "video"
         self.choice = choice
-        self.ssrc = ssrc
-        self.repair_ssrc = repair_ssrc
-        self.declared = ssrc is not None
-        self.reception = Reception(clock_rate=choice.codec.clock_rate)
-        self.slot: Slot | None = None
-        self.packets = 0
-        self.bytes = 0
-        self._keyframe_asked_at = float("-inf")
-        self._keyframe_due = False
+        self.mid = mid
+        self.loudness = Loudness()
+        self.encodings = encodings or [Encoding(codec=choice.codec, is_video=self.kind == "video", stats=stats)]
+        self.is_present = False
+
+    @property
+    def is_layered(self) -> bool:
+        """Whether a viewer must be given one of several streams."""
+        return len(self.encodings) > 1
+
+    @property
+    def heard_at(self) -> float:
+        """When the last packet came."""
+        return max(encoding.heard_at for encoding in self.encodings)
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether a shared stream takes this track."""
+        return any(encoding.slots for encoding in self.encodings)
+
+    def layer_name(self, encoding: Encoding) -> LayerName:
+        """What viewers call a layer of this track."""
+        return _NAMES[len(self.encodings)][self.encodings.index(encoding)]
+
+    def sort_layers(self) -> None:
+        """Put the layers in order of what they show, once that is known of all of them."""
+        sizes = [encoding.dimensions for encoding in self.encodings]
+        if len(sizes) > 1 and all(sizes):
+            self.encodings.sort(key=lambda e: e.dimensions.width * e.dimensions.height if e.dimensions else 0)
 
     def want_keyframe(self) -> None:
-        """Somebody cannot go on without a key frame. Many wishes become one request."""
-        self._keyframe_due = self.kind == "video"
-
-    def take_keyframe_request(self, *, now: float) -> bool:
-        """Whether to ask the publisher now; at most every half second, and no wish is forgotten."""
-        if not self._keyframe_due or now - self._keyframe_asked_at < KEYFRAME_INTERVAL_SECONDS:
-            return False
-        self._keyframe_due, self._keyframe_asked_at = False, now
-        return True
-
-    def adopt(self, ssrc: int) -> None:
-        """Take a new stream of an undeclared sender for this track; its numbering starts anew."""
-        generation = self.reception.tracker.generation
-        self.reception = Reception(clock_rate=self.choice.codec.clock_rate)
-        self.reception.tracker.generation = generation + 1
-        self.ssrc = ssrc
+        """Ask for a key frame of every layer."""
+        for encoding in self.encodings:
+            encoding.want_keyframe()
 
     def summary(self) -> dict[str, object]:
         """For the control API."""
-        return {"kind": self.kind, "codec": str(self.choice.codec), "packets": self.packets, "bytes": self.bytes}
+        return {
+            "kind": self.kind,
+            "source": self.source,
+            "codec": str(self.choice.codec),
+            "packets": sum(encoding.packets for encoding in self.encodings),
+            "bytes": sum(encoding.bytes for encoding in self.encodings),
+            "layers": len(self.encodings),
+        }
+
+
+def rids_lowest_first(rids: list[str]) -> list[str]:
+    """Layers by the customs of naming them; in the offer's order when it follows none (a guess that
+    `sort_layers` corrects)."""
+    lowered = {rid.lower() for rid in rids}
+    for custom in _CUSTOMS:
+        if lowered <= set(custom):
+            return sorted(rids, key=lambda rid: custom.index(rid.lower()))
+    return rids

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -14,6 +15,7 @@ from streams.media.errors import (
     OfferInvalid,
     TokenInvalid,
     TooLarge,
+    TooMany,
     Unknown,
     UnsupportedMedia,
     WrongRole,
@@ -22,14 +24,16 @@ from streams.media.errors import (
 from streams.media.grants import Grant, GrantInvalid, Role, grant_verify
 from streams.media.ice_servers import ice_server_links
 from streams.media.peer import Peer
+from streams.media.viewer import Viewer
 
 if TYPE_CHECKING:
     from streams.media.config import NodeConfig
-from streams.media.engine import Engine
+    from streams.media.engine import Engine
 
 OFFER_TYPE = "application/sdp"
 FRAGMENT_TYPE = "application/trickle-ice-sdpfrag"
 BODY_SECONDS = 10.0
+FRAGMENT_LIMIT_BYTES, WISHES_LIMIT_BYTES = 64 * 1024, 16 * 1024
 _ROLES: dict[str, Role] = {"whip": "publisher", "whep": "subscriber"}
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -51,12 +55,16 @@ class WhipEndpoints:
     def routes(self) -> list[web.RouteDef]:
         """Endpoint and resource addresses for both protocols."""
         endpoint, resource = r"/{protocol:whip|whep}/{session}", r"/{protocol:whip|whep}/{session}/{resource}"
+        watched = r"/{protocol:whep}/{session}/{resource}"
         return [
             web.route("POST", endpoint, self.create),
             web.route("OPTIONS", endpoint, self.endpoint_options),
             web.route("DELETE", resource, self.delete),
             web.route("PATCH", resource, self.patch),
             web.route("OPTIONS", resource, self.resource_options),
+            web.route("GET", watched, self.received),
+            web.route("POST", watched + "/layers", self.wish),
+            web.route("OPTIONS", watched + "/layers", self.layers_options),
         ]
 
     async def create(self, request: web.Request) -> web.Response:
@@ -69,7 +77,7 @@ class WhipEndpoints:
             raise WrongRole()
         if request.content_type.lower() != OFFER_TYPE:
             raise UnsupportedMedia()
-        sdp = await self._body(request)
+        sdp = await body_text(request, limit=self._engine.config.limits.offer_bytes)
         join = self._engine.publish if protocol == "whip" else self._engine.watch
         peer, answer = join(grant=grant, token=token, sdp=sdp, caller=caller_of(request, self._engine.config))
         response = web.Response(status=201, body=answer.encode(), content_type=OFFER_TYPE)
@@ -91,7 +99,7 @@ class WhipEndpoints:
         peer = self._own_peer(request)
         if request.content_type.lower() != FRAGMENT_TYPE:
             raise UnsupportedMedia(f"Send the fragment as {FRAGMENT_TYPE}.")
-        fragment = await self._body(request)
+        fragment = await body_text(request, limit=FRAGMENT_LIMIT_BYTES)
         condition = request.headers.get("If-Match")
         if condition is None:
             return _refusal(428, "The request needs an If-Match header.")
@@ -105,6 +113,23 @@ class WhipEndpoints:
         if condition.strip() != peer.etag:
             return _refusal(412, "The ICE session has changed.")
         return web.Response(status=204)
+
+    async def received(self, request: web.Request) -> web.Response:
+        """GET what this very resource receives now: who is in which section, and in which layer."""
+        viewer = self._own_viewer(request)
+        return web.json_response(viewer.room.stage.summary_for(viewer))
+
+    async def wish(self, request: web.Request) -> web.Response:
+        """POST what the viewer asks for and shows."""
+        viewer = self._own_viewer(request)
+        if not viewer.may_wish(time.monotonic()):
+            raise TooMany(retry_after=1)
+        viewer.wish(json_object(await body_text(request, limit=WISHES_LIMIT_BYTES)))
+        return web.Response(status=204)
+
+    async def layers_options(self, request: web.Request) -> web.Response:
+        """CORS preflight for the layers of a resource."""
+        return web.Response(status=204, headers={**_PREFLIGHT, "Access-Control-Allow-Methods": "POST, OPTIONS"})
 
     async def endpoint_options(self, request: web.Request) -> web.Response:
         """CORS preflight, and what the endpoint accepts."""
@@ -123,7 +148,7 @@ class WhipEndpoints:
             status=204,
             headers={
                 **_PREFLIGHT,
-                "Access-Control-Allow-Methods": "DELETE, PATCH, OPTIONS",
+                "Access-Control-Allow-Methods": "DELETE, PATCH, GET, OPTIONS",
                 "Accept-Patch": FRAGMENT_TYPE,
             },
         )
@@ -154,27 +179,45 @@ class WhipEndpoints:
             raise Unknown()
         return peer
 
-    async def _body(self, request: web.Request) -> str:
-        limit = self._engine.config.limits.offer_bytes
-        if request.content_length is not None and request.content_length > limit:
-            raise TooLarge()
-        body = bytearray()
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                while chunk := await request.content.read(limit + 1 - len(body)):
-                    body += chunk
-                    if len(body) > limit:
-                        raise TooLarge()
-            return body.decode()
-        except UnicodeDecodeError:
-            raise OfferInvalid("The body is not UTF-8 text.") from None
-        except TimeoutError:
-            raise OfferInvalid("The body did not arrive in time.") from None
+    def _own_viewer(self, request: web.Request) -> Viewer:
+        peer = self._own_peer(request)
+        if not isinstance(peer, Viewer):
+            raise Unknown()
+        return peer
 
     def _add_links(self, response: web.Response, grant: Grant) -> None:
         config = self._engine.config
         for link in ice_server_links(urls=config.turn_urls, secret=config.turn_secret, user=grant.sub, now=time.time()):
             response.headers.add("Link", link)
+
+
+async def body_text(request: web.Request, *, limit: int) -> str:
+    """The body, up to a limit in bytes. Raises MediaRefused."""
+    if request.content_length is not None and request.content_length > limit:
+        raise TooLarge()
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while chunk := await request.content.read(limit + 1 - len(body)):
+                body += chunk
+                if len(body) > limit:
+                    raise TooLarge()
+        return body.decode()
+    except UnicodeDecodeError:
+        raise OfferInvalid("The body is not UTF-8 text.") from None
+    except TimeoutError:
+        raise OfferInvalid("The body did not arrive in time.") from None
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """A JSON object. Raises MediaRefused for any other text."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise MediaRefused("The body is not JSON.") from None
+    if not isinstance(value, dict):
+        raise MediaRefused("The body is not a JSON object.")
+    return value
 
 
 def bearer_of(request: web.Request) -> str:

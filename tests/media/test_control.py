@@ -24,14 +24,36 @@ async def test_rooms_are_listed_with_who_is_in_them():
         assert since.endswith("+00:00")
         assert room == {
             "subscribers": 1,
+            "mutes": {},
+            "slots": {
+                "v": show.engine.rooms[ROOM].stage.version,
+                "epoch": show.engine.epoch,
+                "stage": [{"index": 0, "user": "ada", "source": "camera"}],
+                "speakers": [{"index": 0, "user": "ada", "source": "camera"}],
+                "audio": [],
+            },
             "publishers": [
                 {
                     "user": "ada",
                     "resource": publisher.resource,
                     "connected": True,
                     "tracks": [
-                        {"kind": "audio", "codec": "opus/48000/2", "packets": 0, "bytes": 0},
-                        {"kind": "video", "codec": "VP8/90000", "packets": 1, "bytes": 3},
+                        {
+                            "kind": "audio",
+                            "source": "audio",
+                            "codec": "opus/48000/2",
+                            "packets": 0,
+                            "bytes": 0,
+                            "layers": 1,
+                        },
+                        {
+                            "kind": "video",
+                            "source": "camera",
+                            "codec": "VP8/90000",
+                            "packets": 1,
+                            "bytes": 3,
+                            "layers": 1,
+                        },
                     ],
                 }
             ],
@@ -124,7 +146,7 @@ async def test_a_mute_holds_when_the_publisher_comes_again():
         await send_key_frame(ada)
         await eventually(lambda: show.engine.rooms[ROOM].is_live)
 
-        assert [track.slot is None for track in show.publisher().tracks] == [False, True]
+        assert [track.is_forwarded for track in show.publisher().tracks] == [True, False]
 
 
 async def test_health_and_metrics_are_open():

@@ -15,7 +15,7 @@ from streams.media.grants import GrantInvalid, control_verify, grant_verify
 from streams.media.keyframes import h264_keyframe_start, vp8_keyframe_start
 from streams.media.nack import PacketCache, due_sequences
 from streams.media.negotiation import OPUS, h264_profile, remote_transport
-from streams.media.publisher import plan_publication
+from streams.media.publication import plan_publication
 from streams.media.reports import ReportInvalid, report_sign, report_verify
 from streams.media.rtcp import (
     BitrateEstimate,
@@ -40,7 +40,7 @@ from streams.media.stun import (
     xor_address,
     xor_address_parse,
 )
-from streams.media.viewer import plan_viewer
+from streams.media.subscription import plan_host
 
 unhurried = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -215,7 +215,7 @@ def test_offers_are_answered_or_refused(offer, insertions, removed):
     try:
         description = sdp_parse("\n".join(lines))
         remote = remote_transport(description)
-        _, sections = plan_publication(description, start_bits_per_second=1)
+        _, sections = plan_publication(description, start_bits_per_second=1, stats=Stats())
     except OfferInvalid:
         return
     answer = answer_write(
@@ -255,7 +255,8 @@ def test_viewers_get_their_seats_or_a_refusal(offer, codec, parameters):
     }
     description = sdp_parse(offer.replace("a=sendonly", "a=recvonly"))
 
-    seats, sections = plan_viewer(description, slots=slots, stream="host")
+    plan = plan_host(description, slots=slots, is_layered=False, stream="host")
+    seats, sections = plan.seats, plan.answers
 
     assert len(sections) == len(description.media)
     assert [section.direction for section in sections].count("sendonly") == len(seats) >= 1

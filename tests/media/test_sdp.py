@@ -14,11 +14,11 @@ from streams.media.negotiation import (
     h264_profile,
     remote_transport,
 )
-from streams.media.publisher import plan_publication
+from streams.media.publication import plan_publication
 from streams.media.sdp import Codec, sdp_parse
 from streams.media.slot import Slot
 from streams.media.stats import Stats
-from streams.media.viewer import plan_viewer
+from streams.media.subscription import plan_host
 
 DATA = Path(__file__).parent / "data"
 VP8, H264 = Codec("VP8", 90000), Codec("H264", 90000)
@@ -60,15 +60,17 @@ def test_an_ffmpeg_offer_makes_us_the_dtls_client():
     offer = sdp_parse(recorded("ffmpeg_whip.sdp"))
 
     remote = remote_transport(offer)
-    tracks, _ = plan_publication(offer, start_bits_per_second=800_000)
+    tracks, _ = plan_publication(offer, start_bits_per_second=800_000, stats=Stats())
 
     assert remote.is_dtls_server
     assert remote.algorithm == "sha-256"
-    assert [(track.kind, track.choice.codec, track.choice.payload_type, track.declared) for track in tracks] == [
+    assert [
+        (track.kind, track.choice.codec, track.choice.payload_type, track.encodings[0].declared) for track in tracks
+    ] == [
         ("audio", OPUS, 111, True),
         ("video", H264, 106, True),
     ]
-    assert tracks[1].repair_ssrc is not None
+    assert tracks[1].encodings[0].repair_ssrc is not None
 
 
 def test_an_ffmpeg_told_to_be_active_leaves_us_the_dtls_server():
@@ -79,7 +81,7 @@ def test_an_ffmpeg_told_to_be_active_leaves_us_the_dtls_server():
 
 @pytest.mark.parametrize(("name", "codec"), [("chromium_whip.sdp", VP8), ("chromium_whip_h264.sdp", H264)])
 def test_the_publishers_own_order_of_codecs_decides(name, codec):
-    tracks, answers = plan_publication(sdp_parse(recorded(name)), start_bits_per_second=800_000)
+    tracks, answers = plan_publication(sdp_parse(recorded(name)), start_bits_per_second=800_000, stats=Stats())
 
     assert [track.choice.codec for track in tracks] == [OPUS, codec]
     assert [answer.direction for answer in answers] == ["recvonly", "recvonly"]
@@ -102,6 +104,7 @@ def test_the_answer_of_a_publication_is_complete():
             )
         ),
         start_bits_per_second=800_000,
+        stats=Stats(),
     )
 
     answer = answer_write(sections=sections, transport=transport)
@@ -141,7 +144,8 @@ def test_a_viewer_is_answered_with_the_slots_sources_the_media_first():
     }
     offer = sdp_parse(recorded("chromium_whep.sdp"))
 
-    seats, sections = plan_viewer(offer, slots=slots, stream="host")
+    plan = plan_host(offer, slots=slots, is_layered=False, stream="host")
+    seats, sections = plan.seats, plan.answers
 
     video = slots["video"]
     text = answer_write(
@@ -168,7 +172,8 @@ def test_sections_beyond_the_host_are_kept_inactive():
     offer = sdp_parse(recorded("chromium_whep.sdp"))
     offer.media = [*one, *offer.media]
 
-    seats, sections = plan_viewer(offer, slots=slots, stream="host")
+    plan = plan_host(offer, slots=slots, is_layered=False, stream="host")
+    seats, sections = plan.seats, plan.answers
 
     assert len(seats) == 2
     assert [section.direction for section in sections] == ["sendonly", "sendonly", "inactive", "inactive"]
@@ -287,7 +292,7 @@ def test_what_cannot_be_carried_is_not_chosen():
         offer_with(mid="a=mid:0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0"),
         offer_with(group="", direction="a=sendonly\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1"),
         offer_with(ufrag="a=ice-ufrag:bad ufrag"),
-        "v=0\r\n" + "a=x\r\n" * 4000,
+        "v=0\r\n" + "a=x\r\n" * 9000,
         "v=0\r\n" + "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n" * 65,
     ],
 )
@@ -295,7 +300,7 @@ def test_an_offer_that_cannot_be_answered_is_refused_in_words(text):
     with pytest.raises(OfferInvalid) as refused:
         offer = sdp_parse(text)
         remote_transport(offer)
-        plan_publication(offer, start_bits_per_second=1)
+        plan_publication(offer, start_bits_per_second=1, stats=Stats())
 
     assert refused.value.code == "media.bad_offer"
     assert refused.value.text.endswith(".")

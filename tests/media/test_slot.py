@@ -2,13 +2,12 @@
 
 import pytest
 
-from streams.media.negotiation import Choice
+from streams.media.encoding import Encoding
 from streams.media.rtcp import SenderReport, rtcp_parse
 from streams.media.rtp import RtpPacket, rtp_parse
 from streams.media.sdp import Codec
 from streams.media.slot import Sink, Slot
 from streams.media.stats import Stats
-from streams.media.track import PublishedTrack
 
 VP8 = Codec("VP8", 90000)
 KEY, DELTA = b"\x10\x10key", b"\x10\x11delta"
@@ -41,8 +40,7 @@ def new_slot():
 
 
 def new_track():
-    choice = Choice(payload_type=120, codec=VP8, parameters="", retransmission_type=None, feedback=())
-    return PublishedTrack(kind="video", choice=choice, ssrc=5)
+    return Encoding(codec=VP8, is_video=True, stats=Stats(), ssrc=5)
 
 
 def feed(slot, track, *, sequence, timestamp, payload, now, marker=0):
@@ -142,7 +140,7 @@ def test_sender_reports_are_told_in_the_slots_own_time_also_to_those_who_come_la
     slot.attach(wire.sink())
     feed(slot, track, sequence=1, timestamp=1000, payload=KEY, now=0.0)
 
-    slot.report(SenderReport(5, 2**40, 4000, 1, 2), track=track, clock_shift=2**33)
+    slot.report(SenderReport(5, 2**40, 4000, 1, 2), encoding=track, clock_shift=2**33)
     slot.attach(late.sink())
 
     expected = SenderReport(slot.ssrc, 2**40 + 2**33, (wire.packets[0].timestamp + 3000) % 2**32, 1, 2)

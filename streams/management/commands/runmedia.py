@@ -27,6 +27,7 @@ class Command(BaseCommand):
                 webhook_url=settings.MEDIA_WEBHOOK_URL,
                 trusted_proxies=tuple(settings.MEDIA_TRUSTED_PROXIES),
                 webhook_certificate=settings.MEDIA_WEBHOOK_CERTIFICATE,
+                last_n=settings.MEDIA_LAST_N,
                 publisher_ceiling=settings.MEDIA_MAX_BITRATE,
                 limits=Limits(peers=settings.MEDIA_MAX_PEERS),
                 turn_urls=tuple(getattr(settings, "TURN_URLS", ())),

@@ -1,0 +1,80 @@
+"""How much a viewer's link carries, from what he reports: loss in receiver reports, and REMB where he sends it.
+
+Down at once, to what arrived; up one step at a time, after the link was clean for a while, and more slowly
+after each step that failed. Times are monotonic seconds, rates bits per second.
+"""
+
+from __future__ import annotations
+
+START_BITS_PER_SECOND = 1_200_000
+FLOOR_BITS_PER_SECOND = 30_000
+# Random loss of wireless links is repaired; more than this is a queue that overflows.
+LOSS_TOO_HIGH = 0.10
+LOSS_CLEAN = 0.02
+# Browsers lower their estimate by a seventh at each hint of delay; several in a row are a real fall.
+ESTIMATE_TOO_LOW = 0.7
+MARGIN = 0.9
+# Reports of this long after a fall still tell of what was sent before it.
+SETTLE_SECONDS = 1.0
+HOLD_SECONDS, HOLD_LIMIT_SECONDS = 1.5, 6.0
+GROWTH, GROWTH_AFTER_FALL = 1.5, 1.1
+# A step up that survives so long was right.
+TRIAL_SECONDS = 4.0
+
+
+class Link:
+    """The budget for one viewer. `limit` includes sound."""
+
+    __slots__ = ("_changed_at", "_fell_at", "_hold", "_reported_at", "_tried_at", "limit", "loss")
+
+    def __init__(self, *, now: float) -> None:
+        self.limit = float(START_BITS_PER_SECOND)
+        self.loss = 0.0
+        self._hold = HOLD_SECONDS
+        self._changed_at = now
+        self._fell_at = float("-inf")
+        self._tried_at: float | None = None
+        self._reported_at = float("-inf")
+
+    @property
+    def has_fallen(self) -> bool:
+        """Whether the link was ever seen to carry less than was sent."""
+        return self._fell_at > float("-inf")
+
+    def on_loss(self, loss: float, *, sent: float, now: float) -> bool:
+        """The loss over all that is sent, as a fraction; whether the budget fell."""
+        self.loss, self._reported_at = loss, now
+        if loss < LOSS_TOO_HIGH or now - self._fell_at < SETTLE_SECONDS or sent <= 0:
+            return False
+        self._fall(sent * (1.0 - loss) * MARGIN, now=now)
+        return True
+
+    def on_estimate(self, estimate: float, *, sent: float, now: float) -> bool:
+        """What the viewer thinks his link carries; whether the budget fell."""
+        if estimate > sent * ESTIMATE_TOO_LOW or now - self._fell_at < SETTLE_SECONDS:
+            return False
+        if estimate >= self.limit:
+            return False
+        self._fall(estimate, now=now)
+        return True
+
+    def may_rise(self, now: float) -> bool:
+        """Whether to try a step up now: the link is clean, was so for long enough, and told us since."""
+        if self._tried_at is not None and now - self._tried_at > TRIAL_SECONDS:
+            self._tried_at, self._hold = None, HOLD_SECONDS
+        is_told = self._reported_at > self._changed_at
+        return is_told and self.loss < LOSS_CLEAN and now - self._changed_at >= self._hold
+
+    def rise(self, limit: float, *, now: float) -> None:
+        """Try with this much, and in larger steps while the link has never failed."""
+        growth = GROWTH_AFTER_FALL if self.has_fallen else GROWTH
+        self.limit = max(self.limit * growth, limit)
+        self._changed_at = self._tried_at = now
+
+    def _fall(self, limit: float, *, now: float) -> None:
+        if self._tried_at is not None:
+            self._hold = min(HOLD_LIMIT_SECONDS, self._hold * 2)
+            self._tried_at = None
+        self.limit = max(FLOOR_BITS_PER_SECOND, min(self.limit, limit))
+        self._changed_at = self._fell_at = now
+        self.loss = 0.0
