@@ -7,7 +7,7 @@ the session cookie.
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -22,10 +22,11 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.bearer import MAX_LENGTH, bearer_actor, not_valid
 from accounts.origins import header_values, origin_allowed
-from accounts.tickets import ticket_take
+from accounts.tickets import tickets_take
 from accounts.visitors import VISITOR_COOKIE, visitor_name, visitor_of
 from livestream.actors import ANONYMOUS, Actor, actor_of
 from livestream.errors import DomainError, NotAuthenticated, Unavailable
+from livestream.realtime.gathering import Gathered
 from livestream.realtime.protocol import CloseCode
 from livestream.realtime.runtime import in_database
 
@@ -66,6 +67,7 @@ class SocketAuthentication:
             error = Unavailable(retry_after=RETRY_SECONDS)
         visitor = visitor_of(cookies.get(VISITOR_COOKIE)) or visitor_name()
         scope = dict(scope, actor=replace(actor, visitor=visitor), actor_error=error)
+        del cookies, actor, visitor, error  # this waits for as long as the socket is open
         await self.application(scope, receive, send)
 
 
@@ -79,11 +81,11 @@ async def _authenticate(scope: Any, cookies: dict[str, str]) -> tuple[Actor, Dom
     ticket = _ticket(scope)
     if ticket is not None:
         session_id = _session_id(scope)
-        actor = await in_database(ticket_take, ticket=ticket, session_id=session_id) if session_id else None
+        actor = await _take_ticket((ticket, session_id)) if session_id else None
         return (actor, None) if actor else (ANONYMOUS, not_valid("ticket.invalid"))
     key = cookies.get(settings.SESSION_COOKIE_NAME, "")
     if SESSION_KEY_FORM.match(key):
-        return await in_database(_session_actor, key), None
+        return await _session_actor(key), None
     return ANONYMOUS, None
 
 
@@ -115,7 +117,7 @@ def _cookies(scope: Any) -> dict[str, str]:
     return cookies
 
 
-def _session_actor(session_key: str) -> Actor:
+def _actor_of_session(session_key: str) -> Actor:
     """The person of a Django session, by Django's own rules; nobody when it is over.
 
     Read only: `django.contrib.auth.get_user` may give a session a new key, and a socket cannot set the cookie.
@@ -132,6 +134,14 @@ def _session_actor(session_key: str) -> Actor:
     if not any(constant_time_compare(stored, expected) for expected in hashes):
         return ANONYMOUS
     return actor_of(user)
+
+
+def _actors_of_sessions(session_keys: Sequence[str]) -> list[Actor]:
+    return [_actor_of_session(key) for key in session_keys]
+
+
+_take_ticket = Gathered(tickets_take)
+_session_actor = Gathered(_actors_of_sessions)
 
 
 async def _refuse(receive: Any, send: Any) -> None:

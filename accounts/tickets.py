@@ -8,6 +8,7 @@ person, so that opening a socket asks the database nothing.
 import hashlib
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -58,15 +59,33 @@ def ticket_take(*, ticket: str, session_id: UUID) -> Actor | None:
 
     Of several takers at the same moment one gets the actor: deleting decides, in one step, who was first.
     """
-    if not TICKET_FORM.match(ticket):
-        return None
+    return tickets_take([(ticket, session_id)])[0]
+
+
+def tickets_take(asked: Sequence[tuple[str, UUID]]) -> list[Actor | None]:
+    """The same for many tickets, each with the room it is shown for: two reads of the cache, and a delete for each."""
+    names = {ticket: _name(ticket) for ticket, _ in asked if TICKET_FORM.match(ticket)}
     try:
-        stored: dict[str, Any] | None = cache.get(_name(ticket))
-        if stored is None or not cache.delete(_name(ticket)):
-            return None
-        withdrawn_at: float = cache.get(_withdrawal_name(UUID(hex=stored["user"])), 0.0)
+        found: dict[str, dict[str, Any]] = cache.get_many(list(names.values()))
+        mine = [_deleted(found, names.get(ticket, "")) for ticket, _ in asked]
+        holders = {_withdrawal_name(UUID(hex=stored["user"])) for stored in mine if stored}
+        withdrawals: dict[str, float] = cache.get_many(holders) if holders else {}
     except (RedisError, OSError):
-        return None
+        return [None] * len(asked)
+    return [
+        _holder(stored, session_id, withdrawals) if stored else None
+        for stored, (_, session_id) in zip(mine, asked, strict=True)
+    ]
+
+
+def _deleted(found: dict[str, dict[str, Any]], name: str) -> dict[str, Any] | None:
+    """What a ticket stands for, for the one whose delete finds it."""
+    stored = found.get(name)
+    return stored if stored is not None and cache.delete(name) else None
+
+
+def _holder(stored: dict[str, Any], session_id: UUID, withdrawals: dict[str, float]) -> Actor | None:
+    withdrawn_at = withdrawals.get(_withdrawal_name(UUID(hex=stored["user"])), 0.0)
     if stored["issued_at"] <= withdrawn_at or stored["session"] != session_id.hex:
         return None
     return Actor(
