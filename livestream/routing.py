@@ -1,10 +1,8 @@
 """Where the apps meet on the socket side: which operations, sections and background jobs a room has."""
 
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
-
-from channels.routing import URLRouter
-from django.urls import path, re_path
 
 from accounts.socket_auth import SocketAuthentication
 from chat import operations as chat_operations
@@ -13,6 +11,7 @@ from chat.selectors import chat_page, message_documents
 from chat.writer import chat_writer
 from livestream.errors import Missing
 from livestream.realtime import runtime
+from livestream.realtime.addresses import room_of
 from livestream.realtime.consumer import Operation
 from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.protocol import CloseCode
@@ -63,8 +62,13 @@ async def no_room(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.close", "code": int(CloseCode.NO_SUCH_SESSION)})
 
 
-NO_ROOM: Any = no_room  # an ASGI application, which URLRouter takes and Django's types do not know
+def route(scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
+    """The one kind of socket there is, or none. No coroutine of its own: every open socket would hold it."""
+    session_id = room_of(scope)
+    if session_id is None:
+        return no_room(scope, receive, send)
+    scope["url_route"] = {"kwargs": {"session_id": session_id}}
+    return LiveConsumer()(scope, receive, send)
 
-websocket_application = SocketAuthentication(
-    URLRouter([path("ws/live/<uuid:session_id>/", LiveConsumer.as_asgi()), re_path(r"", NO_ROOM)])
-)
+
+websocket_application = SocketAuthentication(route)

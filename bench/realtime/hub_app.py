@@ -19,15 +19,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "livestream.settings")
 django.setup()
 
 # The sockets need the apps, which the line above loads.
-from channels.routing import URLRouter  # noqa: E402
-from django.urls import path  # noqa: E402
-
 from accounts.socket_auth import SocketAuthentication  # noqa: E402
 from bench.realtime import tickets  # noqa: E402
 from livestream.actors import Actor  # noqa: E402
 from livestream.identifiers import connection_name  # noqa: E402
-from livestream.ratelimit import TokenBucket  # noqa: E402
-from livestream.realtime import fanout, runtime  # noqa: E402
+from livestream.realtime import consumer, fanout, runtime  # noqa: E402
+from livestream.realtime.addresses import room_of  # noqa: E402
 from livestream.realtime.consumer import CommandConsumer, Operation  # noqa: E402
 from livestream.realtime.groups import room_group  # noqa: E402
 from livestream.realtime.hub import Group, Hub, Member  # noqa: E402
@@ -70,8 +67,7 @@ class FanOutConsumer(CommandConsumer):
     operations = {"publish": Operation(run_async=publish, takes=Unchecked)}  # type: ignore[arg-type]
 
     async def opened(self) -> bool:
-        self._bucket = TokenBucket(burst=1_000_000, per_second=1e6)
-        self.context = self.scope["url_route"]["kwargs"]["session_id"]
+        self.context = room_of(self.scope)
         self.member = Member(name=connection_name(), send=self.base_send)
         await self.base_send({"type": "websocket.accept"})
         await runtime.current().hub.join(member=self.member, group=room_group(self.context))
@@ -82,7 +78,9 @@ class FanOutConsumer(CommandConsumer):
         runtime.current().hub.leave(member=self.member, group=room_group(self.context))
 
 
-sockets = SocketAuthentication(URLRouter([path("ws/live/<uuid:session_id>/", FanOutConsumer.as_asgi())]))
+assert consumer.BURST and consumer.PER_SECOND
+consumer.BURST, consumer.PER_SECOND = 1_000_000, 1e6
+sockets = SocketAuthentication(lambda scope, receive, send: FanOutConsumer()(scope, receive, send))
 
 
 def _person(number: int) -> Actor:

@@ -6,10 +6,9 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, TypeVar
 
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
@@ -18,6 +17,7 @@ from livestream.api import serializer_errors
 from livestream.errors import DomainError, Invalid, TooMany, Unavailable
 from livestream.metrics import COMMAND_SECONDS, COMMANDS
 from livestream.ratelimit import TokenBucket
+from livestream.realtime.fastpath import forget_handshake
 from livestream.realtime.hub import Member
 from livestream.realtime.protocol import (
     MAX_COMMANDS_PER_FRAME,
@@ -63,58 +63,59 @@ class Operation(Generic[Context]):
         return self.takes()
 
 
-class CommandConsumer(AsyncWebsocketConsumer):
-    """A socket that carries out commands, one after the other.
+class CommandConsumer:
+    """A socket that carries out commands, one after the other; an ASGI application for one connection.
 
-    It is driven by a plain receive loop instead of Channels' dispatch, which would hop to a thread for every frame
-    and give every socket a layer channel of its own; the hub does that once for the process.
+    No consumer of Channels: its dispatch would hop to a thread for every frame and give every socket a layer channel
+    of its own; the hub does that once for the process. What an open, silent socket holds is kept small: there are
+    thousands of them.
     """
 
     operations: ClassVar[dict[str, Operation[Any]]] = {}
     member: Member
     context: Any
+    scope: Any
+    base_send: Any
+    # Made when they are first needed; most sockets only watch.
+    _bucket: TokenBucket | None = None
+    _refusals: TokenBucket | None = None
+    _refused_at = _flood_began_at = float("-inf")
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection."""
         self.scope, self.base_send = scope, send
-        self._bucket = TokenBucket(burst=BURST, per_second=PER_SECOND)
-        self._refusals = TokenBucket(burst=BURST, per_second=PER_SECOND)
-        self._refused_at = self._flood_began_at = float("-inf")
         event = await receive()
         if event["type"] != "websocket.connect":
             return
         try:
-            if await self.opened():
-                await self._serve(receive)
+            going = await self.opened()
+            if going:
+                self.scope = None
+                forget_handshake(scope, send)
+            while going:
+                event = await receive()
+                if event["type"] == "websocket.disconnect":
+                    return
+                if not self.member.closing:
+                    await self._received(event.get("text"))
         finally:
             await self.closed()
 
     async def opened(self) -> bool:
-        """Authorise, accept and greet. False when the socket was closed instead."""
+        """Authorise, accept and greet. False when the socket was closed instead. The scope is gone after this."""
         raise NotImplementedError
 
     async def closed(self) -> None:
         """The connection is over; also called when it never opened."""
 
-    async def _serve(self, receive: Any) -> None:
-        while True:
-            event = await receive()
-            if event["type"] == "websocket.disconnect":
-                return
-            if self.member.closing:
-                continue
-            text = event.get("text")
-            if text is None:
-                self.member.close(CloseCode.UNSUPPORTED, "text frames only")
-            elif len(text) > settings.REALTIME_MAX_FRAME_BYTES or (
-                len(text.encode("utf-8", "surrogatepass")) > settings.REALTIME_MAX_FRAME_BYTES
-            ):
-                self.member.close(CloseCode.TOO_BIG, "at most 16 KiB")
-            else:
-                await self._frame(text)
-
-    async def _frame(self, text: str) -> None:
-        lines = [line for line in text.split("\n") if line.strip()] or [text]
+    async def _received(self, text: str | None) -> None:
+        if text is None:
+            self.member.close(CloseCode.UNSUPPORTED, "text frames only")
+            return
+        if _bytes_at_most(text) > settings.REALTIME_MAX_FRAME_BYTES:
+            self.member.close(CloseCode.TOO_BIG, "at most 16 KiB")
+            return
+        lines = [line for line in text.split("\n") if line.strip()] or [text] if "\n" in text else [text]
         for line in lines[:MAX_COMMANDS_PER_FRAME]:
             if self._over_limit(line):
                 continue
@@ -128,8 +129,12 @@ class CommandConsumer(AsyncWebsocketConsumer):
 
         The odd command that is let through meanwhile ends no flood: only a second without a refusal does.
         """
+        if self._bucket is None:
+            self._bucket = TokenBucket(burst=BURST, per_second=PER_SECOND)
         if self._bucket.take():
             return False
+        if self._refusals is None:
+            self._refusals = TokenBucket(burst=BURST, per_second=PER_SECOND)
         now = time.monotonic()
         if now - self._refused_at > CALM_SECONDS:
             self._flood_began_at = now
@@ -144,7 +149,7 @@ class CommandConsumer(AsyncWebsocketConsumer):
         try:
             command = parse_command(line)
         except FrameError as error:
-            COMMANDS.labels("none", error.code).inc()
+            _counter("none", error.code).inc()
             self.member.write(reply_error(error.ref, error))
             return
         started = time.perf_counter()
@@ -162,8 +167,8 @@ class CommandConsumer(AsyncWebsocketConsumer):
             outcome = "ok"
             self.member.write(reply_ok(command.ref, data))
         known = command.op if command.op in self.operations else "unknown"
-        COMMANDS.labels(known, outcome).inc()
-        COMMAND_SECONDS.labels(known).observe(time.perf_counter() - started)
+        _counter(known, outcome).inc()
+        _clock(known).observe(time.perf_counter() - started)
 
     async def _run(self, command: ParsedCommand) -> dict[str, Any]:
         operation = self.operations.get(command.op)
@@ -180,6 +185,19 @@ class CommandConsumer(AsyncWebsocketConsumer):
     def close_later(self, *, code: CloseCode, reason: str, seconds: float) -> None:
         """Close this socket after a while, if it is still there."""
         asyncio.get_running_loop().call_later(seconds, self.member.close, code, reason)
+
+
+def _bytes_at_most(text: str) -> int:
+    """The length of a text in UTF-8; only counted when four bytes for each character could be too many."""
+    most = 4 * len(text)
+    if most > settings.REALTIME_MAX_FRAME_BYTES:
+        return len(text.encode("utf-8", "surrogatepass"))
+    return most
+
+
+# The label lookup of the metrics library costs more than the counting.
+_counter = lru_cache(maxsize=1024)(COMMANDS.labels)
+_clock = lru_cache(maxsize=256)(COMMAND_SECONDS.labels)
 
 
 def _ref_of(line: str) -> str | None:

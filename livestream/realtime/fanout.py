@@ -7,6 +7,8 @@ hub knows the copy that comes back by its own name. What the layer loses, the ot
 
 import asyncio
 import logging
+import threading
+from collections import deque
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -38,16 +40,32 @@ class Sender:
 
     def __init__(self, local: LocalDelivery) -> None:
         self.loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._local = local
+        self._came: deque[dict[str, Any]] = deque()
+        self._woken = False
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(QUEUE_LIMIT)
+        self._alone = isinstance(get_channel_layer(), InMemoryChannelLayer)
 
     def submit(self, message: dict[str, Any]) -> None:
-        """Take one message; from any thread."""
-        self.loop.call_soon_threadsafe(self._enqueue, message)
+        """Take one message; from any thread. Waking the loop is a system call: once for all that come meanwhile."""
+        self._came.append(message)
+        if not self._woken:
+            self._woken = True
+            here = threading.get_ident() == self._thread
+            (self.loop.call_soon if here else self.loop.call_soon_threadsafe)(self._collect)
+
+    def _collect(self) -> None:
+        self._woken = False  # before looking: who comes after the look wakes the loop again
+        messages = []
+        while self._came:
+            messages.append(self._came.popleft())
+        for message in messages if len(messages) < 2 else joined(messages):
+            self._enqueue(message)
 
     def _enqueue(self, message: dict[str, Any]) -> None:
         self._local.deliver(message)
-        if isinstance(get_channel_layer(), InMemoryChannelLayer):
+        if self._alone:
             return  # such a layer reaches this process alone, and would only bring it back
         try:
             self._queue.put_nowait({**message, "origin": self._local.name})

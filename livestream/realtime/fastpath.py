@@ -18,7 +18,17 @@ except ImportError:  # another server runs the product
     WebSocketsSansIOProtocol = None  # type: ignore[assignment,misc]
     State = None  # type: ignore[assignment,misc]
 
-NEEDED = ("transport", "writable", "handshake_complete", "close_sent", "disconnected", "conn")
+NEEDED = (
+    "transport",
+    "writable",
+    "handshake_complete",
+    "close_sent",
+    "disconnected",
+    "conn",
+    "request",
+    "response",
+    "scope",
+)
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -48,8 +58,20 @@ def abort_connection(send: Callable[..., Any]) -> None:
         abort()
 
 
+def forget_handshake(scope: Any, send: Callable[..., Any]) -> None:
+    """Let go of the headers of an accepted socket, which the server keeps in three forms for as long as it is open.
+
+    They are a sixth of what a silent socket weighs, more with a browser's cookies. Nothing reads them any more.
+    """
+    protocol = recognised(send)
+    if protocol is not None and protocol.handshake_complete:
+        protocol.request = protocol.response = None
+        protocol.scope.clear()
+        scope.clear()  # a copy of that, with what we know of the person
+
+
 def write_frame(protocol: Any, frame: bytes) -> bool:
-    """Write a whole frame to an open, writable socket; False when the ASGI path has to decide."""
+    """Write one or more whole frames to an open, writable socket; False when the ASGI path has to decide."""
     if protocol.close_sent or protocol.disconnected or not protocol.writable.is_set():
         return False
     if protocol.conn.state is not State.OPEN or protocol.transport.is_closing():

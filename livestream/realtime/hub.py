@@ -59,9 +59,21 @@ class Member:
     """One socket. Frames go straight to the server's `send`; a socket that makes it wait gets a bounded backlog.
 
     While `held` is a list, documents are kept there: the socket has subscribed, and waits for its snapshot.
+    On the fast path, what is written for this socket alone waits in `_leaving` until the loop has done what is due
+    now, so that a reply and what it caused leave in one system call.
     """
 
-    __slots__ = ("_backlog", "_backlog_characters", "_draining", "_protocol", "_send", "closing", "held", "name")
+    __slots__ = (
+        "_backlog",
+        "_backlog_characters",
+        "_draining",
+        "_leaving",
+        "_protocol",
+        "_send",
+        "closing",
+        "held",
+        "name",
+    )
 
     def __init__(self, *, name: str, send: Send) -> None:
         self.name = name
@@ -72,22 +84,40 @@ class Member:
         self._backlog: deque[dict[str, Any]] | None = None  # made for the few that need one
         self._backlog_characters = 0
         self._draining: asyncio.Task[None] | None = None
+        self._leaving: list[tuple[str, bytes]] | None = None
 
     def write(self, text: str) -> None:
-        """Send one frame, now or as soon as the socket takes it. Never waits, never raises."""
-        if self._protocol is not None:
-            self.write_ready(text, text_frame(text.encode("utf-8")))
-        else:
+        """Send one frame, at once or as soon as the socket takes it. Never waits, never raises."""
+        if self._protocol is None:
             self._push({"type": "websocket.send", "text": text})
+            return
+        if self._leaving is None:
+            self._leaving = []
+            asyncio.get_running_loop().call_soon(self._leave)
+        self._leaving.append((text, text_frame(text.encode("utf-8"))))
 
     def write_ready(self, text: str, frame: bytes) -> None:
         """Send one frame that is also there as bytes of the wire; the fastest way that this server allows."""
-        direct = self._protocol is not None and self._draining is None and not self.closing
-        if not (direct and write_frame(self._protocol, frame)):
+        if self._leaving is not None:
+            self._leaving.append((text, frame))
+            self._leave()
+        elif not self._write_direct(frame):
             self._push({"type": "websocket.send", "text": text})
+
+    def _write_direct(self, frames: bytes) -> bool:
+        if self._protocol is None or self._draining is not None or self.closing:
+            return False
+        return write_frame(self._protocol, frames)
+
+    def _leave(self) -> None:
+        leaving, self._leaving = self._leaving, None
+        if leaving and not self._write_direct(b"".join([frame for _, frame in leaving])):
+            for text, _ in leaving:
+                self._push({"type": "websocket.send", "text": text})
 
     def close(self, code: int, reason: str = "") -> None:
         """Close after what was written before."""
+        self._leave()
         if not self.closing:
             self.closing = True
             self._push({"type": "websocket.close", "code": int(code), "reason": reason}, force=True)
@@ -153,12 +183,13 @@ class Member:
 class Group:
     """The sockets of one audience in this process, and what is to be written to them at the next tick."""
 
-    __slots__ = ("due", "healing", "log", "members", "pending", "ready", "timer")
+    __slots__ = ("due", "free_at", "healing", "log", "members", "pending", "ready", "timer")
 
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
         self.pending: list[tuple[int | None, str]] = []
-        self.timer: asyncio.TimerHandle | None = None
+        self.timer: asyncio.TimerHandle | None = None  # runs while something is pending
+        self.free_at = 0.0  # when the tick after the last write is over
         self.ready: asyncio.Task[None] | None = None
         self.log = RoomLog()
         self.healing: asyncio.Task[None] | None = None
@@ -371,9 +402,14 @@ class Hub:
             return
         DOCUMENTS.inc(len(documents))
         entry.pending.extend(documents)
-        if entry.timer is None:  # a quiet tick lies behind: leave at once, then collect
+        if entry.timer is not None:
+            return
+        now = self._loop.time()
+        if now >= entry.free_at:  # a quiet tick lies behind: leave at once, then collect
             self._flush(entry)
-            entry.timer = self._loop.call_later(self._tick_of(entry), self._on_tick, name)
+            entry.free_at = now + self._tick_of(entry)
+        else:
+            entry.timer = self._loop.call_at(entry.free_at, self._on_tick, name)
 
     def _tick_of(self, entry: Group) -> float:
         """Collecting pays by the socket: in a small group each event leaves almost at once."""
@@ -383,11 +419,10 @@ class Hub:
         entry = self._groups.get(name)
         if entry is None:
             return
-        if not entry.pending:
-            entry.timer = None
-            return
-        self._flush(entry)
-        entry.timer = self._loop.call_later(self._tick_of(entry), self._on_tick, name)
+        entry.timer = None
+        if entry.pending:  # nothing is left when somebody has settled the group meanwhile
+            self._flush(entry)
+            entry.free_at = self._loop.time() + self._tick_of(entry)
 
     def _flush(self, entry: Group) -> None:
         pending, entry.pending = entry.pending, []
