@@ -1,6 +1,6 @@
 /**
  * What the host sends: choice of camera, microphone and screen, the preview, the meter and the switches.
- * Dispatches `tracks` {audio, video, content} whenever what should be sent has changed, and `ready` {ready}.
+ * Dispatches `tracks` {audio, camera, screen, content} whenever what should be sent has changed, and `ready` {ready}.
  * @module desk-source
  */
 import { fitCamera, listDevices, openDevices, openScreen, permission, remembered, requireCapture } from "./capture.js";
@@ -182,17 +182,21 @@ export class Source extends EventTarget {
 
   #tell() {
     const audio = this.resting || !this.on.microphone ? this.#silentCopy() : this.microphone;
-    let video = this.screen || (this.on.camera ? this.camera : null);
-    let content = this.screen ? "screen" : "camera";
+    let camera = this.on.camera ? this.camera : null;
+    // A screen beside the camera is a source of its own; a screen alone is the picture, for every player there is.
+    let screen = camera ? this.screen : null;
+    let content = "camera";
+    if (!camera && this.screen) { camera = this.screen; content = "screen"; }
     this.card?.stop();
     this.card = null;
-    if (this.resting || (!video && this.ready)) {
+    if (this.resting || (!camera && this.ready)) {
       const name = this.session.host.display_name || this.session.host.username;
       this.card = placeholderTrack({ name, text: this.resting ? "Back in a moment" : "Camera is off" });
-      video = this.card.track;
+      camera = this.card.track;
+      screen = null;
       content = "screen";
     }
-    this.dispatchEvent(new CustomEvent("tracks", { detail: { audio, video, content } }));
+    this.dispatchEvent(new CustomEvent("tracks", { detail: { audio, camera, screen, content } }));
     this.dispatchEvent(new CustomEvent("ready", { detail: { ready: this.ready } }));
   }
 

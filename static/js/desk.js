@@ -1,7 +1,7 @@
 /**
  * The host's desk: preview and sources, going live and ending, the numbers, the details and the chat.
  *
- * For tests and for support, `window.livestream` shows (read-only): `publisher` {pc, state, stats()}, `socket`, `session`, `viewers`.
+ * For tests and for support, `window.livestream` shows (read-only): `publisher` {pc, state, stats()}, `stage` {people, state, pc, seats, levels()}, `socket`, `session`, `viewers`.
  * @module desk
  */
 import { session as sessions } from "./api.js";
@@ -12,6 +12,7 @@ import { encoder } from "./desk-encoder.js";
 import { invite } from "./desk-invite.js";
 import { keepPoster } from "./desk-poster.js";
 import { Source } from "./desk-source.js";
+import { deskStage } from "./desk-stage.js";
 import { summary } from "./desk-summary.js";
 import { showVitals } from "./desk-vitals.js";
 import { busy, need, pageData, toast } from "./dom.js";
@@ -20,6 +21,7 @@ import { Publisher } from "./publisher.js";
 import { showNumbers } from "./room-numbers.js";
 import { RoomSocket } from "./room-socket.js";
 import { RoomStore } from "./room-store.js";
+import { StagePanel } from "./stage-panel.js";
 
 const PATIENCE_MS = 20000;
 const EARLY_MS = 15 * 60000;
@@ -35,6 +37,8 @@ const button = (name) => /** @type {HTMLButtonElement} */ (need(`[data-do="${nam
 let encoderSends = store.session.session_type === "encoder";
 
 store.follow(socket);
+const stage = deskStage(need("[data-preview]", root), { store, source });
+new StagePanel(need(".side", root), { store, socket });
 const chat = new Chat(need("[data-chat]"), { store, socket });
 showNumbers(store, document);
 showVitals(root, publisher);
@@ -44,12 +48,13 @@ summary(store);
 invite(/** @type {HTMLFormElement} */ (need("#invite")), store);
 
 source.addEventListener("tracks", ({ detail }) => {
-  publisher.use({ audio: detail.audio, video: detail.video }, detail.content).catch(() => publisher.stop());
+  publisher.use({ audio: detail.audio, camera: detail.camera, screen: detail.screen }, detail.content).catch(() => publisher.stop());
+  tellFlags();
 });
 source.addEventListener("quality", ({ detail }) => publisher.setQuality(detail.quality));
 source.addEventListener("ready", paint);
 publisher.addEventListener("state", ({ detail }) => {
-  if (detail.state === "sending") poster.soon();
+  if (detail.state === "sending") { poster.soon(); tellFlags(); }
   paint();
 });
 store.addEventListener("change", () => {
@@ -58,6 +63,15 @@ store.addEventListener("change", () => {
   if (store.over && !source.closed) source.close();
   paint();
 });
+
+/** The marks on my tile: what of mine is off. Told only when it is not so already. */
+function tellFlags() {
+  const { mine } = store;
+  if (!mine || !publisher.active || source.resting) return;
+  const now = { audio: source.on.microphone && Boolean(source.microphone), video: !source.camera || source.on.camera, screen: Boolean(source.screen) };
+  const changed = Object.entries({ audio: !mine.audio_muted, video: !mine.video_muted, screen: mine.screen_sharing }).filter(([kind, was]) => now[kind] !== was).map(([kind]) => kind);
+  if (changed.length) socket.call("stage.media", Object.fromEntries(changed.map((kind) => [kind, now[kind]]))).catch(() => undefined); // the next change tells again
+}
 
 /** Put the picture on the air; gives up with words after a while, instead of leaving the host before a spinner. */
 async function send() {
@@ -180,6 +194,13 @@ Object.defineProperty(window, "livestream", {
     socket: Object.freeze({ get state() { return socket.state; }, get seq() { return socket.seq; }, get epoch() { return socket.epoch; } }),
     get session() { return structuredClone(store.session); },
     get viewers() { return store.viewers; },
+    stage: Object.freeze({
+      get people() { return structuredClone(store.participants); },
+      get state() { return stage.whep.state; },
+      get pc() { return stage.whep.pc; },
+      get seats() { return stage.receiver.seats.video.map(({ mid, user, source: from }) => ({ mid, user, source: from })); },
+      levels: async () => Object.fromEntries(await stage.receiver.levels()),
+    }),
     get messages() { return chat.log.ordered().map((entry) => structuredClone({ ...entry.message, fate: entry.fate })); },
   }),
 });

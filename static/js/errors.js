@@ -32,6 +32,21 @@ const WORDS = {
   "origin.denied": "This address may not connect to the room. Open the show from its own site.",
   "session.illegal_transition": "The show is already in another state. The page shows the current one now.",
   "session.not_live": "The show is not live at the moment.",
+  "session.full": "The room is full at the moment. Try again when somebody has left.",
+  "session.kicked": "You were removed from this show.",
+  "session.banned": "You cannot come into this show any more.",
+  "stage.full": "The stage is full. Somebody has to leave it first.",
+  "stage.closed": "The host takes no guests in this show.",
+  "stage.not_live": "People can come on stage while the show is live.",
+  "stage.not_on_stage": "That person is not on stage any more.",
+  "stage.not_here": "That person is not in the room at the moment.",
+  "stage.not_allowed": "You cannot do that to this person. Ask the host.",
+  "stage.on_stage_already": "Already on stage.",
+  "request.cooldown": "The host has said no for now.",
+  "request.missing": "That request is not there any more.",
+  "request.answered": "Somebody else has answered that already.",
+  "request.expired": "That request has run out. It can be made again.",
+  "token.role_not_held": "You are not on stage, so nothing can be sent. Ask to join first.",
   "chat.disabled": "The host has switched the chat off.",
   "chat.too_long": "That message is too long.",
   "chat.empty": "Write something first.",
@@ -71,8 +86,12 @@ export function words(error) {
 }
 
 /** Why the room's socket stays closed, by its close code (4400 to 4499). */
-export function closeWords(code) {
-  return {
+export function closeWords(code, reason = "") {
+  const out = {
+    "session.kicked": { title: "You were removed from this show", text: "The host or a moderator has taken you out. Other shows are open to you." },
+    "session.banned": { title: "You were banned from this show", text: "The host or a moderator has closed this room for you. Other shows are open to you." },
+  }[reason];
+  return out || {
     4401: { title: "Please log in", text: "This show is only for people who are logged in.", login: true },
     4403: { title: "You cannot be in this room", text: "The host or a moderator has closed it for you, or the show is private." },
     4404: { title: "This show does not exist", text: "The link may be wrong, or the host has removed the show." },

@@ -3,10 +3,15 @@
  * Never a bare black box: what is not a moving picture has words on it.
  * @module player
  */
-import { memory, need, setIcon } from "./dom.js";
+import { need } from "./dom.js";
+import { controls } from "./player-controls.js";
 import { drawOverlay, overlayFor } from "./player-overlay.js";
+import { qualityMenu } from "./quality-menu.js";
+import { Sound } from "./sound.js";
+import { StageReceiver, sectionsFor } from "./stage-receiver.js";
+import { StageView } from "./stage-view.js";
 
-const IDLE_MS = 3000;
+const SWITCH_MS = 3000;
 const STALL_MS = 4000;
 const LOOK_MS = 1000;
 
@@ -22,19 +27,26 @@ export class Player {
     this.video = /** @type {HTMLVideoElement} */ (need("video", root));
     this.slot = need("[data-overlay]", root);
     this.unmute = need("[data-unmute]", root);
+    this.sound = new Sound();
+    this.sound.add(this.video);
     this.whep = whep;
     this.askedAt = askedAt;
     this.media = whep.last;
     this.flowing = false;
-    this.blocked = false;
     this.barred = null;
+    /** the tiles are what is seen, not the one picture */
+    this.staged = false;
+    this.receiver = new StageReceiver({ whep, store, sound: this.sound });
+    this.view = new StageView(need("[data-stage]", root), { store, receiver: this.receiver });
     /** milliseconds from asking for the picture to its first frame, null before */
     this.firstFrameMs = null;
     /** the same, from opening the page */
     this.firstFrameAt = null;
     this.lastFrames = { count: 0, at: 0 };
     this.#connection();
-    this.#controls();
+    qualityMenu(root, { whep, receiver: this.receiver, main: () => (this.staged ? this.view.mainVideo?.srcObject?.getVideoTracks()[0] ?? null : null) });
+    controls(root, { sound: this.sound, video: () => (this.staged ? this.view.mainVideo : this.video) });
+    this.sound.addEventListener("change", () => this.#draw());
     store.addEventListener("change", ({ detail }) => this.#roomChanged(detail.what));
     this.#roomChanged("session");
     setInterval(() => this.#look(), LOOK_MS);
@@ -58,25 +70,28 @@ export class Player {
       this.#draw();
     });
     this.whep.addEventListener("stream", () => this.#show());
+    this.whep.addEventListener("sections", () => this.#toStage());
     if (this.whep.stream.getTracks().length) this.#show();
   }
 
   #show() {
     if (this.video.srcObject !== this.whep.stream) this.video.srcObject = this.whep.stream;
-    this.#play();
+    this.sound.play(this.video);
     this.#awaitFrame();
   }
 
   #awaitFrame() {
-    const seen = () => {
-      this.firstFrameAt ??= performance.now();
-      this.firstFrameMs ??= this.firstFrameAt - this.askedAt;
-      this.flowing = true;
-      this.lastFrames = { count: 0, at: performance.now() };
-      this.#draw();
-    };
+    const seen = () => this.#seen();
     if ("requestVideoFrameCallback" in this.video) this.video.requestVideoFrameCallback(seen);
     else this.video.addEventListener("playing", seen, { once: true });
+  }
+
+  #seen() {
+    this.firstFrameAt ??= performance.now();
+    this.firstFrameMs ??= this.firstFrameAt - this.askedAt;
+    this.flowing = true;
+    this.lastFrames = { count: 0, at: performance.now() };
+    this.#draw();
   }
 
   #roomChanged(what) {
@@ -88,11 +103,13 @@ export class Player {
       } else if (this.whep.wanted && (this.store.over || state === "initializing")) {
         this.whep.stop({ over: this.store.over });
         this.video.srcObject = null;
+        this.view.show(false);
       }
-      this.video.classList.toggle("resting", state === "paused");
+      this.root.classList.toggle("resting", state === "paused");
     }
     // The node links a returning host to the same viewers; should it not, look() notices the standing picture.
     if (what === "host" && !this.store.hostLostUntil && ["waiting", "failed"].includes(this.media.state)) this.whep.restart();
+    if (["stage", "slots", "me"].includes(what)) this.#stage();
     this.#draw();
   }
 
@@ -109,37 +126,28 @@ export class Player {
       if (!first && !this.flowing) { this.flowing = true; this.#draw(); }
       if (this.store.hostLostUntil && !first) this.flowing = true;
     } else if (now - this.lastFrames.at > STALL_MS && !document.hidden) {
-      this.flowing = false;
+      const expected = this.#expected();
+      this.flowing = this.staged && !expected && !this.store.hostLostUntil; // cameras off is a fine stage too
       this.lastFrames = { ...this.lastFrames, at: now };
-      if (this.store.session.state === "active" && !this.store.hostLostUntil) { this.#awaitFrame(); this.whep.restart(); }
+      if (expected) { if (!this.staged) this.#awaitFrame(); this.whep.restart(); }
       this.#draw();
     }
     if (this.store.hostLostUntil && now - this.lastFrames.at > 1500) this.flowing = false;
     this.#draw();
   }
 
-  async #play() {
-    this.video.muted = memory.get("muted") === "yes" || this.video.muted;
-    try {
-      if (memory.get("muted") !== "yes" && !this.forcedMute) this.video.muted = false;
-      await this.video.play();
-      this.blocked = false;
-    } catch (error) {
-      if (error.name !== "NotAllowedError") return; // a newer play() or a changed source took over
-      this.forcedMute = true;
-      this.video.muted = true;
-      this.blocked = !(await this.video.play().then(() => true, (again) => again.name !== "NotAllowedError"));
-    }
-    this.#paintSound();
-    this.#draw();
+  /** Should a picture be coming? On a stage everybody may have the camera off. */
+  #expected() {
+    const { session, hostLostUntil, participants } = this.store;
+    return session.state === "active" && !hostLostUntil && (!this.staged || this.receiver.seats.video.some(({ user }) => user && !participants.find((person) => person.user.id === user)?.video_muted));
   }
 
   #draw() {
-    const scene = { session: this.store.session, hostLostUntil: this.store.hostLostUntil, media: this.media.state, fatal: this.media.fatal, error: this.media.error, flowing: this.flowing, barred: this.barred, blocked: this.blocked };
+    const scene = { session: this.store.session, hostLostUntil: this.store.hostLostUntil, media: this.media.state, fatal: this.media.fatal, error: this.media.error, flowing: this.flowing, barred: this.barred, blocked: this.sound.blocked };
     const overlay = overlayFor(scene);
-    drawOverlay(this.slot, overlay, { retry: () => this.#retry(), play: () => this.#play() });
+    drawOverlay(this.slot, overlay, { retry: () => this.#retry(), play: () => this.sound.setMuted(false) });
     this.root.dataset.state = overlay ? overlay.key : "playing";
-    this.unmute.hidden = Boolean(overlay) || !this.forcedMute || !this.video.muted;
+    this.unmute.hidden = Boolean(overlay) || !this.sound.forced;
   }
 
   #retry() {
@@ -148,78 +156,27 @@ export class Player {
     this.whep.start();
   }
 
-  #paintSound() {
-    const off = this.video.muted || this.video.volume === 0;
-    const button = need("[data-mute]", this.root);
-    setIcon(button, off ? "volume-off" : "volume");
-    button.setAttribute("aria-label", off ? "Sound on" : "Sound off");
-    const slider = /** @type {HTMLInputElement} */ (need("[data-volume]", this.root));
-    slider.value = String(this.video.muted ? 0 : Math.round(this.video.volume * 100));
+  /** Somebody came on stage, or shares a screen: one picture is not enough any more. */
+  #stage() {
+    const { store } = this;
+    if (!this.whep.wanted || this.barred) return;
+    const more = store.guests.length > 0 || (store.slots.stage || []).some((entry) => entry.source === "screen");
+    if (more || this.whep.staged) this.whep.reshape(sectionsFor({ onStage: Boolean(store.mine), settings: store.session.settings }));
   }
 
-  #setMuted(muted) {
-    this.video.muted = muted;
-    this.forcedMute = false;
-    if (!muted && this.video.volume === 0) this.video.volume = 0.6;
-    memory.set("muted", muted ? "yes" : "no");
-    this.video.play().catch(() => undefined);
-    this.#paintSound();
-    this.#draw();
-  }
-
-  #controls() {
-    const { root, video } = this;
-    video.volume = Number(memory.get("volume", "1"));
-    need("[data-mute]", root).addEventListener("click", () => this.#setMuted(!video.muted));
-    this.unmute.addEventListener("click", () => this.#setMuted(false));
-    need("[data-volume]", root).addEventListener("input", (event) => {
-      video.volume = Number(event.target.value) / 100;
-      memory.set("volume", String(video.volume));
-      this.#setMuted(video.volume === 0);
-    });
-    this.#fullScreen();
-    const pip = need("[data-pip]", root);
-    pip.hidden = !document.pictureInPictureEnabled;
-    pip.addEventListener("click", () => {
-      const done = document.pictureInPictureElement ? document.exitPictureInPicture() : video.requestPictureInPicture();
-      done.catch(() => undefined); // no picture yet: nothing to take out
-    });
-    root.addEventListener("keydown", (event) => this.#key(event));
-    this.#idle();
-    this.#paintSound();
-  }
-
-  #fullScreen() {
-    const { root, video } = this;
-    const button = need("[data-full]", root);
-    // iPhones know full screen only for the video element itself.
-    button.hidden = !(root.requestFullscreen || video.webkitEnterFullscreen);
-    button.addEventListener("click", () => {
-      if (document.fullscreenElement) document.exitFullscreen();
-      else if (root.requestFullscreen) root.requestFullscreen().catch(() => undefined);
-      else video.webkitEnterFullscreen();
-    });
-    document.addEventListener("fullscreenchange", () => {
-      const full = document.fullscreenElement === root;
-      setIcon(button, full ? "fullscreen-exit" : "fullscreen");
-      button.setAttribute("aria-label", full ? "Leave full screen" : "Full screen");
-    });
-  }
-
-  #key(event) {
-    if (event.target.matches("input, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "m") this.#setMuted(!this.video.muted);
-    if (event.key === "f") need("[data-full]", this.root).click();
-  }
-
-  #idle() {
-    let timer;
-    const wake = () => {
-      this.root.classList.remove("idle");
-      clearTimeout(timer);
-      timer = setTimeout(() => { if (this.root.dataset.state === "playing") this.root.classList.add("idle"); }, IDLE_MS);
-    };
-    for (const type of ["pointermove", "pointerdown", "focusin", "keydown"]) this.root.addEventListener(type, wake);
-    wake();
+  /** The stage's connection stands. The picture so far goes on until the new one is there; then all changes at once. */
+  async #toStage() {
+    const { pc } = this.whep;
+    this.view.show(true);
+    if (!this.staged) {
+      await this.view.settled(SWITCH_MS);
+      if (pc !== this.whep.pc) return;
+    }
+    this.staged = true;
+    this.root.classList.add("staged");
+    this.video.srcObject = null;
+    this.whep.letGo();
+    this.receiver.settled();
+    this.#seen();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Keeps the host's picture on the air: makes the WHIP connection, remakes it after every interruption, and gives way
- * when another page of the same host has taken over.
+ * Keeps a sender's picture on the air, the host's or a guest's: makes the WHIP connection, remakes it after every interruption, and gives way
+ * when another page of the same person has taken over.
  *
  * Dispatches `state` {state, error?}: idle, connecting, sending, reconnecting, taken (another page sends), failed (will not retry).
  * @module publisher
@@ -13,17 +13,21 @@ import { WhipConnection } from "./whip.js";
 
 const SHAKY_MS = 800; // Chromium itself waits some seconds before it says "disconnected"
 const GOODBYE_LOOK_MS = 1500;
-const FINAL = new Set(["denied", "media.wrong_role", "media.wrong_session", "missing", "not_authenticated", "session.not_live", "media.unsupported_media"]);
+const FINAL = new Set(["denied", "token.role_not_held", "stage.not_on_stage", "media.wrong_role", "media.wrong_session", "missing", "not_authenticated", "session.not_live", "media.unsupported_media"]);
 
 export class Publisher extends EventTarget {
-  /** @param {string} sessionId */
-  constructor(sessionId) {
+  /**
+   * @param {string} sessionId
+   * @param {{standing?: () => Promise<"over"|"taken"|"again">}} [person] what it means that the server hung up; the host's way unless told
+   */
+  constructor(sessionId, { standing } = {}) {
     super();
+    this.standing = standing || (() => this.#hostStanding());
     this.sessionId = sessionId;
     this.state = "idle";
     this.run = 0;
     this.backoff = new Backoff({ base: 500, cap: 10000 });
-    this.tracks = { audio: null, video: null };
+    this.tracks = { audio: null, camera: null, screen: null };
     this.content = "camera";
     this.quality = "540p";
     this.codec = "vp8";
@@ -31,7 +35,7 @@ export class Publisher extends EventTarget {
     this.onLeave = () => this.connection?.close();
     this.onOnline = () => { if (this.state === "reconnecting") this.#soon(0); };
     // Two tabs of one browser agree without asking the server.
-    this.peers = typeof BroadcastChannel === "function" ? new BroadcastChannel(`livestream.publisher.${sessionId}`) : null;
+    this.peers = typeof BroadcastChannel === "function" ? new BroadcastChannel(`livestream.publisher.${sessionId}.${document.body.dataset.user}`) : null;
     this.peers?.addEventListener("message", () => { if (this.active) { this.#end(); this.#set("taken"); } });
   }
 
@@ -76,13 +80,14 @@ export class Publisher extends EventTarget {
 
   /**
    * What to send from now on, on the air or not.
-   * @param {{audio: MediaStreamTrack|null, video: MediaStreamTrack|null}} tracks
-   * @param {"camera"|"screen"} content
+   * @param {import("./whip.js").Tracks} tracks
+   * @param {"camera"|"screen"} content what the camera's section shows
    */
   async use(tracks, content) {
     this.tracks = tracks;
     this.content = content;
-    if (tracks.video) tracks.video.contentHint = content === "screen" ? "detail" : "motion";
+    if (tracks.camera) tracks.camera.contentHint = content === "screen" ? "detail" : "motion";
+    if (tracks.screen) tracks.screen.contentHint = "detail";
     if (!this.connection) return;
     await this.connection.use(tracks, content);
     await this.connection.limit(this.quality);
@@ -173,10 +178,16 @@ export class Publisher extends EventTarget {
     this.#set("reconnecting");
     await new Promise((resolve) => setTimeout(resolve, GOODBYE_LOOK_MS));
     if (run !== this.run) return;
-    const session = await sessions.get(this.sessionId).catch(() => null);
+    const standing = await this.standing();
     if (run !== this.run) return;
-    if (session && ["ended", "error"].includes(session.state)) this.stop({ over: true });
-    else if (session?.host_present) { this.#end(); this.#set("taken"); }
+    if (standing === "over") this.stop({ over: true });
+    else if (standing === "taken") { this.#end(); this.#set("taken"); }
     else this.#soon(this.backoff.next());
+  }
+
+  async #hostStanding() {
+    const session = await sessions.get(this.sessionId).catch(() => null);
+    if (session && ["ended", "error"].includes(session.state)) return "over";
+    return session?.host_present ? "taken" : "again";
   }
 }

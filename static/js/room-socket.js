@@ -4,6 +4,7 @@
  * Dispatches CustomEvents:
  * - `link` {state: "connecting"|"open"|"waiting"|"stopped", code?, retryAt?}
  * - `snapshot` {snapshot, again}: a whole picture of the room; everything known before is replaced (`again` after the first)
+ * - `me` {me}: who I am now, after a resumption
  * - `message` {type, seq?, ts?, data}: durable events in order, and passing ones as they come
  * @module room-socket
  */
@@ -120,7 +121,7 @@ export class RoomSocket extends EventTarget {
   #closed({ code, reason }) {
     if (code >= 4400 && code < 4500) {
       this.#drop();
-      this.#link("stopped", { code });
+      this.#link("stopped", { code, reason });
       return;
     }
     const asked = code >= 4100 && code < 4200 ? Number.parseFloat((reason.match(/[\d.]+/) || ["5"])[0]) * 1000 : 0;
@@ -200,6 +201,7 @@ export class RoomSocket extends EventTarget {
       return;
     }
     this.epoch = data.epoch ?? this.epoch;
+    if (data.me) this.#emit("me", { me: data.me });
     for (const event of data.events || []) this.#apply(event);
     this.seq = Math.max(this.seq, data.seq ?? 0);
     this.#opened();

@@ -1,9 +1,12 @@
 /**
- * What is known about a room: the session, who I am, who is here. Fed by the room socket, read by every panel.
+ * What is known about a room: the session, who I am, who is here, who is on stage. Fed by the room socket, read by every panel.
  *
- * Dispatches `change` {what: "session"|"me"|"viewers"|"host"|"settings"} after each change.
+ * Dispatches `change` {what: "session"|"me"|"viewers"|"host"|"settings"|"stage"|"slots"|"request"|"queue"} after each change,
+ * and `stage-news` {type, ...} for what is worth telling a person: `change` of stage.changed, `unmute_asked`, `requested`, `resolved`, `invited`.
  * @module room-store
  */
+const STAGE_ROLES = ["host", "cohost", "guest"];
+
 export class RoomStore extends EventTarget {
   /** @param {Object} session as the page was rendered with */
   constructor(session) {
@@ -11,7 +14,14 @@ export class RoomStore extends EventTarget {
     this.session = session;
     this.me = null;
     this.viewers = session.viewer_count || 0;
+    /** people on stage: host, cohosts, guests */
     this.participants = [];
+    /** which received track is whom, as the last `stage.slots` told */
+    this.slots = {};
+    /** my last request to come on stage, or invitation */
+    this.request = null;
+    /** who waits to come on stage; known to host, cohosts and moderators */
+    this.queue = [];
     /** ISO time until which a lost host is waited for, or null while the host is there */
     this.hostLostUntil = null;
   }
@@ -19,6 +29,7 @@ export class RoomStore extends EventTarget {
   /** Listen to a RoomSocket. */
   follow(socket) {
     socket.addEventListener("snapshot", ({ detail }) => this.#snapshot(detail.snapshot));
+    socket.addEventListener("me", ({ detail }) => { this.#iAm(detail.me); for (const what of ["me", "request", "queue"]) this.#tell(what); });
     socket.addEventListener("message", ({ detail }) => this.#message(detail));
     return this;
   }
@@ -31,6 +42,20 @@ export class RoomStore extends EventTarget {
     return this.session.state === "ended" || this.session.state === "error";
   }
 
+  /** My own place on stage, or null. */
+  get mine() {
+    return this.me?.id ? this.onStage(this.me.id) : null;
+  }
+
+  /** Guests and cohosts: everybody on stage but the host. */
+  get guests() {
+    return this.participants.filter((person) => person.role !== "host");
+  }
+
+  onStage(userId) {
+    return this.participants.find((person) => person.user.id === userId) || null;
+  }
+
   /** Take a newer session, from the socket or from an answer of the API. An older one is dropped. */
   setSession(session) {
     if (session.version !== undefined && session.version < this.session.version) return;
@@ -39,17 +64,51 @@ export class RoomStore extends EventTarget {
     this.#tell("session");
   }
 
+  /** An answer to one of my own calls, or an event: whichever comes first. */
+  takeRequest(request) {
+    if (!request) return;
+    if (request.user.id === this.me?.id) {
+      if (this.request?.id === request.id && this.request.status !== "pending" && request.status === "pending") return; // an older answer
+      this.request = { ...request, heard_at: Date.now() };
+      this.#tell("request");
+    }
+    if (this.me?.can.moderate && !request.invited_by) this.#enqueue(request);
+  }
+
+  setQueue(queue) {
+    this.queue = queue;
+    this.#tell("queue");
+  }
+
+  #enqueue(request) {
+    const others = this.queue.filter((known) => known.id !== request.id);
+    this.queue = request.status === "pending" ? [...others, request].sort((a, b) => a.created_at.localeCompare(b.created_at)) : others;
+    this.#tell("queue");
+  }
+
   #tell(what) {
     this.dispatchEvent(new CustomEvent("change", { detail: { what } }));
   }
 
+  #news(type, more) {
+    this.dispatchEvent(new CustomEvent("stage-news", { detail: { type, ...more } }));
+  }
+
   #snapshot(data) {
-    this.me = data.me;
+    this.#iAm(data.me);
     this.viewers = data.viewers ?? this.viewers;
-    this.participants = data.participants || [];
+    this.participants = onStageIn(data.participants);
+    this.slots = data.slots || {};
     this.session = { ...this.session, ...data.session };
     this.hostLostUntil = data.session.host_lost_until || null;
-    for (const what of ["me", "session", "viewers", "host"]) this.#tell(what);
+    for (const what of ["me", "session", "viewers", "host", "stage", "slots", "request", "queue"]) this.#tell(what);
+  }
+
+  #iAm(me) {
+    this.me = me;
+    this.moderator = Boolean(me.can?.moderate) && !["host", "cohost"].includes(me.role);
+    this.request = me.request ? { ...me.request, heard_at: Date.now() } : null;
+    this.queue = me.queue || [];
   }
 
   #message({ type, data }) {
@@ -58,6 +117,7 @@ export class RoomStore extends EventTarget {
     } else if (type === "settings.changed") {
       if (data.session) this.setSession(data.session);
       else this.session = { ...this.session, settings: { ...this.session.settings, ...(data.settings || data) } };
+      this.#myRights();
       this.#tell("settings");
     } else if (type === "viewers") {
       this.viewers = data.count;
@@ -69,6 +129,49 @@ export class RoomStore extends EventTarget {
       this.hostLostUntil = null;
       this.session = { ...this.session, host_present: true };
       this.#tell("host");
+    } else {
+      this.#stage(type, data);
     }
   }
+
+  #stage(type, data) {
+    if (type === "stage.changed") {
+      this.participants = onStageIn(data.participants);
+      this.session = { ...this.session, guest_count: data.guest_count };
+      this.#myRole();
+      this.#tell("stage");
+      this.#news("change", { change: data.change });
+    } else if (type === "stage.slots") {
+      if (data.epoch === this.slots.epoch && data.v <= this.slots.v) return;
+      this.slots = data;
+      this.#tell("slots");
+    } else if (["guest.requested", "guest.resolved", "guest.invited"].includes(type)) {
+      this.takeRequest(data.request);
+      this.#news(type.slice(6), { request: data.request });
+    } else if (type === "stage.unmute_asked") {
+      this.#news("unmute_asked", data);
+    }
+  }
+
+  /** What the snapshot said of my role and rights, kept true as I come, go and rise. */
+  #myRole() {
+    if (!this.me?.id) return;
+    const role = this.mine?.role || (STAGE_ROLES.includes(this.me.role) ? "viewer" : this.me.role);
+    if (role === this.me.role) return;
+    this.me = { ...this.me, role };
+    this.#myRights();
+  }
+
+  #myRights() {
+    if (!this.me?.id) return;
+    const { settings } = this.session;
+    const publish = Boolean(this.mine);
+    this.me = { ...this.me, can: {
+      ...this.me.can, publish, moderate: this.moderator || ["host", "cohost"].includes(this.me.role),
+      ask_stage: !publish && this.live && settings?.allow_guests !== false && (settings?.max_guests ?? 1) > 0,
+    } };
+    this.#tell("me");
+  }
 }
+
+const onStageIn = (people) => (people || []).filter((person) => STAGE_ROLES.includes(person.role) && person.status === "active");

@@ -2,6 +2,7 @@
  * The room page. Video and socket start side by side: the picture does not wait for the chat.
  *
  * For tests and for support, `window.livestream` shows (read-only) what the page is doing:
+ * `stage` {people, staged, sending, seats, levels()},
  * `player` {pc, video, state, firstFrameMs (since asking), firstFrameAt (since opening the page), stats()}, `socket` {state, seq, epoch}, `session`, `viewers`.
  * @module room
  */
@@ -10,6 +11,9 @@ import { Chat } from "./chat.js";
 import { need, pageData } from "./dom.js";
 import { closeWords } from "./errors.js";
 import { Player } from "./player.js";
+import { askToJoin } from "./stage-ask.js";
+import { StagePanel } from "./stage-panel.js";
+import { StageSelf } from "./stage-self.js";
 import { askedAt, early } from "./room-early.js";
 import { showNumbers } from "./room-numbers.js";
 import { RoomSocket } from "./room-socket.js";
@@ -23,10 +27,13 @@ const player = new Player(need("[data-player]"), store, { whep: early, askedAt }
 const socket = new RoomSocket(`/ws/live/${session.id}/`);
 store.follow(socket);
 const chat = new Chat(need("[data-chat]"), { store, socket });
+askToJoin({ store, socket });
+const self = new StageSelf({ store, socket, view: player.view });
+new StagePanel(need(".side"), { store, socket });
 showNumbers(store);
 
 socket.addEventListener("link", ({ detail }) => {
-  if (detail.state === "stopped" && detail.code >= 4400 && detail.code !== 4410) player.bar(closeWords(detail.code));
+  if (detail.state === "stopped" && detail.code >= 4400 && detail.code !== 4410) { self.stop(); player.bar(closeWords(detail.code, detail.reason)); }
 });
 socket.open();
 
@@ -54,6 +61,13 @@ Object.defineProperty(window, "livestream", {
     socket: Object.freeze({ get state() { return socket.state; }, get seq() { return socket.seq; }, get epoch() { return socket.epoch; } }),
     get session() { return structuredClone(store.session); },
     get viewers() { return store.viewers; },
+    stage: Object.freeze({
+      get people() { return structuredClone(store.participants); },
+      get staged() { return player.staged; },
+      get sending() { return self.publisher.state; },
+      get seats() { return player.receiver.seats.video.map(({ mid, user, source }) => ({ mid, user, source })); },
+      levels: async () => Object.fromEntries(await player.receiver.levels()),
+    }),
     get messages() { return chat.log.ordered().map((entry) => structuredClone({ ...entry.message, fate: entry.fate })); },
   }),
 });

@@ -28,6 +28,12 @@ export function gathered(pc, ms = GATHER_MS) {
   });
 }
 
+/** Header extensions that a media server may want; the others only make a large offer larger. */
+const EXTENSIONS = ["sdes:mid", "rtp-stream-id", "abs-send-time", "transport-wide-cc", "ssrc-audio-level"];
+
+/** The offer without what it can do without: with forty sections every line counts. */
+export const slim = (sdp) => sdp.split("\r\n").filter((line) => !line.startsWith("a=extmap:") || EXTENSIONS.some((name) => line.includes(name))).join("\r\n");
+
 async function refusal(response) {
   let given = {};
   try { given = (await response.json()).error || {}; } catch { /* not ours: the status speaks */ }
@@ -56,6 +62,24 @@ export async function offer({ url, token, sdp }) {
   if (response.status !== 201 && response.status !== 200) throw await refusal(response);
   const location = response.headers.get("Location");
   return { sdp: await response.text(), resource: location ? new URL(location, new URL(url, window.location.href)).href : null };
+}
+
+/**
+ * Talk to a resource that exists already: what it receives (GET), what is shown of it (POST to /layers).
+ * @returns {Promise<any>} the parsed answer, null when there is none. Throws ApiError.
+ */
+export async function ask(resource, token, { method = "GET", body = undefined } = {}) {
+  let response;
+  try {
+    response = await fetch(resource, {
+      method, headers: { Authorization: `Bearer ${token}`, Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}) },
+      body: body && JSON.stringify(body), signal: AbortSignal.timeout(ANSWER_MS),
+    });
+  } catch (error) {
+    throw new ApiError({ code: error.name === "TimeoutError" ? "network.timeout" : "network" });
+  }
+  if (!response.ok) throw await refusal(response);
+  return response.status === 204 ? null : response.json().catch(() => null);
 }
 
 /** Give a media resource back. Works while the page is being closed, and never throws: the server frees idle peers anyway. */
@@ -99,13 +123,16 @@ export async function readStats(pc, way) {
     if (item.type === `${way}-rtp` && item.kind === "video") {
       out.bytes += item.bytesSent ?? item.bytesReceived ?? 0;
       out.packets += item.packetsSent ?? item.packetsReceived ?? 0;
-      out.frames = item.framesDecoded ?? item.framesEncoded ?? 0;
-      out.fps = item.framesPerSecond ?? 0;
-      out.width = item.frameWidth ?? 0;
-      out.height = item.frameHeight ?? 0;
-      out.freezes = item.freezeCount ?? 0;
-      out.limited = item.qualityLimitationReason;
-      out.codec = report.get(item.codecId)?.mimeType?.replace("video/", "") || "";
+      // Several pictures come in, or one goes out in several layers: the sum of the work, the size of the largest.
+      out.frames += item.framesDecoded ?? item.framesEncoded ?? 0;
+      out.freezes += item.freezeCount ?? 0;
+      if ((item.frameHeight ?? 0) >= out.height) {
+        out.fps = item.framesPerSecond ?? 0;
+        out.width = item.frameWidth ?? 0;
+        out.height = item.frameHeight ?? 0;
+        out.limited = item.qualityLimitationReason;
+        out.codec = report.get(item.codecId)?.mimeType?.replace("video/", "") || out.codec;
+      }
       if (way === "inbound") out.lost += item.packetsLost ?? 0;
     } else if (item.type === `${way}-rtp` && item.kind === "audio") {
       out.audioPackets += item.packetsSent ?? item.packetsReceived ?? 0;

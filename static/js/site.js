@@ -101,6 +101,8 @@ function buttons() {
       reveal.setAttribute("aria-pressed", String(shown));
       setIcon(reveal, shown ? "eye-off" : "eye");
     }
+    const closing = target.closest("[data-close]");
+    if (closing) { const dialog = closing.closest("dialog"); dialog.returnValue = ""; dialog.close(); }
     const reload = target.closest("[data-reload]");
     if (reload) location.reload();
     const back = target.closest("[data-back]");

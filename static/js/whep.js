@@ -1,6 +1,9 @@
 /**
  * Watching: fetches a subscriber's pass, makes the WHEP connection, keeps it and remakes it.
  *
+ * It begins with one audio and one video section, the host's: that is the fast way to a first picture. reshape() asks for
+ * more sections, those of a stage; the connection that stands goes on until the new one's media is there (letGo()).
+ *
  * Dispatches `state` {state, error?}, states:
  * idle; connecting (first time); waiting (nobody publishes yet); receiving; reconnecting; failed (retrying slowly, or `fatal`).
  * @module whep
@@ -8,11 +11,25 @@
 import { session as sessions } from "./api.js";
 import { Backoff } from "./backoff.js";
 import { ApiError } from "./errors.js";
-import { LITE, connected, gathered, offer, readStats, release, supported } from "./rtc.js";
+import { LITE, ask, connected, gathered, offer, readStats, release, slim, supported } from "./rtc.js";
 
 const RENEW_MS = 20000; // never start with a pass that is about to end
 const GOODBYE_MS = 400;
 const SHAKY_MS = 1500; // "disconnected" often heals by itself
+const LET_GO_MS = 6000; // a former connection goes at the latest then
+const RESHAPE_AGAIN_MS = 4000;
+const HOST_ALONE = { audio: 1, video: 1 };
+
+/** VP8 and plain H.264, with what repairs them: all that the server speaks, and an offer of forty sections stays small. */
+function fewCodecs(transceiver) {
+  const all = RTCRtpReceiver.getCapabilities?.("video")?.codecs || [];
+  const wanted = all.filter(({ mimeType, sdpFmtpLine = "" }) => {
+    const name = mimeType.toLowerCase();
+    if (name === "video/h264") return sdpFmtpLine.includes("packetization-mode=1") && /profile-level-id=42/i.test(sdpFmtpLine);
+    return name === "video/vp8" || name === "video/rtx";
+  });
+  if (wanted.length && transceiver.setCodecPreferences) transceiver.setCodecPreferences(wanted);
+}
 
 export class WhepConnection extends EventTarget {
   /** @param {string} sessionId */
@@ -29,6 +46,10 @@ export class WhepConnection extends EventTarget {
     this.stream = new MediaStream();
     this.pc = null;
     this.pass = null;
+    /** how many sections are asked for, and how many stand */
+    this.sections = HOST_ALONE;
+    this.standing = null;
+    this.former = null;
     this.leave = () => this.#hangUp();
   }
 
@@ -63,6 +84,48 @@ export class WhepConnection extends EventTarget {
     this.#attempt(++this.run);
   }
 
+  /** Does more than the host's picture come in? */
+  get staged() {
+    return Boolean(this.standing && this.standing !== HOST_ALONE);
+  }
+
+  /**
+   * Ask for more sections, without a gap. Dispatches `sections` once the new connection stands; until letGo() the former
+   * one goes on playing. Fewer than there are is no reason to connect anew.
+   * @param {{audio: number, video: number}} sections
+   */
+  reshape(sections) {
+    if (sections.audio <= this.sections.audio && sections.video <= this.sections.video) return;
+    this.sections = sections;
+    if (this.state === "receiving") this.#replace(this.run);
+  }
+
+  /** The new connection's media is on the screen: the former one may go. */
+  letGo() {
+    clearTimeout(this.letGoTimer);
+    if (this.former) this.#close(this.former);
+    this.former = null;
+  }
+
+  /** Receivers with their section's mid, in the order of the offer. */
+  receivers(kind) {
+    if (!this.pc) return [];
+    return this.pc.getTransceivers().filter((one) => one.receiver.track.kind === kind && one.mid !== null)
+      .map((one) => ({ mid: one.mid, receiver: one.receiver, track: one.receiver.track }));
+  }
+
+  /** Talk to the resource of the connection that stands. Null when there is none. */
+  async ask(path = "", options = {}) {
+    if (!this.resource) return null;
+    try {
+      return await ask(this.resource + path, this.token, options);
+    } catch (error) {
+      if (error.code !== "media.bad_token" || !this.resource) throw error;
+      this.token = (await this.#freshPass()).token; // the connection outlives the token it began with
+      return ask(this.resource + path, this.token, options);
+    }
+  }
+
   async stats() {
     return this.pc ? readStats(this.pc, "inbound") : null;
   }
@@ -74,10 +137,16 @@ export class WhepConnection extends EventTarget {
   }
 
   #hangUp() {
-    const { pc, resource, pass } = this;
+    const { pc, resource, token } = this;
     this.pc = null;
     this.resource = null;
-    if (resource) release(resource, pass?.token || "");
+    this.standing = null;
+    this.#close({ pc, resource, token });
+    this.letGo();
+  }
+
+  #close({ pc, resource, token }) {
+    if (resource) release(resource, token || "");
     pc?.close();
   }
 
@@ -89,12 +158,43 @@ export class WhepConnection extends EventTarget {
     return this.pass;
   }
 
-  async #prepare(iceServers) {
+  async #prepare(iceServers, { audio, video } = this.sections) {
     const pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
-    pc.addTransceiver("audio", { direction: "recvonly" });
-    pc.addTransceiver("video", { direction: "recvonly" });
+    for (let i = 0; i < audio; i += 1) pc.addTransceiver("audio", { direction: "recvonly" });
+    for (let i = 0; i < video; i += 1) {
+      const transceiver = pc.addTransceiver("video", { direction: "recvonly" });
+      if (video > 1) fewCodecs(transceiver);
+    }
     await pc.setLocalDescription();
     return pc;
+  }
+
+  /** A second connection beside the one that stands; takes its place once media can flow. */
+  async #replace(run) {
+    const { sections } = this;
+    let pc = null;
+    let made = null;
+    try {
+      this.pass = null; // a role may have changed, and the pass tells the role
+      const pass = await this.#freshPass();
+      pc = await this.#prepare(pass.ice_servers || [], sections);
+      if (pass.provider !== LITE) await gathered(pc);
+      const answer = await offer({ url: pass.url, token: pass.token, sdp: slim(pc.localDescription.sdp) });
+      made = { pc, resource: answer.resource, token: pass.token };
+      await pc.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+      await connected(pc);
+      if (run !== this.run || sections !== this.sections) { this.#close(made); return; }
+      this.letGo();
+      this.former = { pc: this.pc, resource: this.resource, token: this.token };
+      Object.assign(this, made, { standing: sections });
+      this.letGoTimer = setTimeout(() => this.letGo(), LET_GO_MS);
+      this.#guard(pc, run);
+      this.dispatchEvent(new CustomEvent("sections"));
+    } catch {
+      // The picture that stands is worth more than the one that does not come: keep it, and try again.
+      this.#close(made || { pc });
+      setTimeout(() => { if (run === this.run && sections === this.sections) this.#replace(run); }, RESHAPE_AGAIN_MS);
+    }
   }
 
   async #attempt(run) {
@@ -104,6 +204,7 @@ export class WhepConnection extends EventTarget {
     passing.catch(() => undefined); // awaited below
     const making = this.pass?.ice_servers?.length ? null : this.#prepare([]);
     const discard = () => making?.then((made) => made.close(), () => undefined);
+    const { sections } = this;
     let pc;
     try {
       const pass = await passing;
@@ -115,17 +216,18 @@ export class WhepConnection extends EventTarget {
       }
       if (pass.provider !== LITE) await gathered(pc);
       if (run !== this.run) return void pc.close();
-      const answer = await offer({ url: pass.url, token: pass.token, sdp: pc.localDescription.sdp });
+      const answer = await offer({ url: pass.url, token: pass.token, sdp: sections === HOST_ALONE ? pc.localDescription.sdp : slim(pc.localDescription.sdp) });
       if (run !== this.run) { release(answer.resource, pass.token); return void pc.close(); }
-      this.pc = pc;
-      this.resource = answer.resource;
-      this.#adopt(pc);
+      Object.assign(this, { pc, resource: answer.resource, token: pass.token, standing: sections });
+      if (sections === HOST_ALONE) this.#adopt(pc);
       await pc.setRemoteDescription({ type: "answer", sdp: answer.sdp });
       await connected(pc);
       if (run !== this.run) return;
       this.backoff.reset();
       this.#set("receiving");
       this.#guard(pc, run);
+      if (sections !== HOST_ALONE) this.dispatchEvent(new CustomEvent("sections"));
+      if (sections !== this.sections) this.#replace(run);
     } catch (error) {
       if (!pc) discard();
       else if (pc !== this.pc) pc.close();

@@ -1,15 +1,27 @@
 /**
- * Sending: one WHIP connection (RFC 9725). Keeping it alive is publisher.js's business.
+ * Sending: one WHIP connection (RFC 9725) with a microphone, a camera in up to three sizes, and a shared screen beside it.
+ * Keeping it alive is publisher.js's business.
  * @module whip
  */
 import { LITE, connected, gathered, offer, release } from "./rtc.js";
 
-/** What the host may choose. Bitrates in bit/s; one viewer costs the server exactly what the host sends. */
+/** What a sender may choose. Bitrates in bit/s; one viewer costs the server exactly what is sent to him. */
 export const QUALITIES = {
   "360p": { width: 640, height: 360, fps: 30, bitrate: 700_000 },
   "540p": { width: 960, height: 540, fps: 30, bitrate: 1_300_000 },
   "720p": { width: 1280, height: 720, fps: 30, bitrate: 2_200_000 },
 };
+
+/** Smaller copies for small tiles and thin links, lowest first; the last one is the full picture. */
+const LAYERS = [
+  { rid: "q", scaleResolutionDownBy: 4, bitrate: 110_000, fps: 15 },
+  { rid: "h", scaleResolutionDownBy: 2, bitrate: 350_000, fps: 30 },
+  { rid: "f", scaleResolutionDownBy: 1, bitrate: null, fps: 30 },
+];
+
+const encoding = ({ rid, scaleResolutionDownBy, bitrate, fps }, quality) => ({
+  ...(rid ? { rid, scaleResolutionDownBy } : {}), maxBitrate: bitrate ?? QUALITIES[quality].bitrate, maxFramerate: Math.min(fps, QUALITIES[quality].fps),
+});
 
 /** Codecs in the wished order; what the other side may retransmit with comes along. */
 function preferCodec(transceiver, wish) {
@@ -20,20 +32,27 @@ function preferCodec(transceiver, wish) {
   if (chosen.length && transceiver.setCodecPreferences) transceiver.setCodecPreferences(chosen);
 }
 
+/** @typedef {{audio: MediaStreamTrack|null, camera: MediaStreamTrack|null, screen: MediaStreamTrack|null}} Tracks */
+
 export class WhipConnection {
   /**
-   * @param {{pass: Object, tracks: {audio: MediaStreamTrack|null, video: MediaStreamTrack|null}, quality: string, codec: string, content: "camera"|"screen"}} given
+   * @param {{pass: Object, tracks: Tracks, quality: string, codec: string, content: "camera"|"screen"}} given content: what the camera's section shows
    */
   constructor({ pass, tracks, quality, codec, content }) {
     this.pass = pass;
     this.content = content;
+    this.quality = quality;
     this.pc = new RTCPeerConnection({ iceServers: pass.ice_servers || [], bundlePolicy: "max-bundle" });
     this.audio = this.pc.addTransceiver(tracks.audio || "audio", { direction: "sendonly" });
-    this.video = this.pc.addTransceiver(tracks.video || "video", {
-      direction: "sendonly",
-      sendEncodings: [{ maxBitrate: QUALITIES[quality].bitrate, maxFramerate: QUALITIES[quality].fps }],
-    });
+    const layers = pass.provider === LITE ? LAYERS : LAYERS.slice(-1).map(({ rid, ...only }) => only);
+    this.layers = layers;
+    this.video = this.pc.addTransceiver(tracks.camera || "video", { direction: "sendonly", sendEncodings: layers.map((layer) => encoding(layer, quality)) });
     preferCodec(this.video, codec);
+    this.screen = null;
+    if (pass.provider === LITE) {
+      this.screen = this.pc.addTransceiver(tracks.screen || "video", { direction: "sendonly", sendEncodings: [encoding({ bitrate: null, fps: 30 }, quality)] });
+      preferCodec(this.screen, codec);
+    }
     this.resource = null;
   }
 
@@ -47,20 +66,32 @@ export class WhipConnection {
     await connected(this.pc);
   }
 
-  /** Send other tracks without the viewers noticing more than the new picture. */
-  async use({ audio, video }, content) {
+  /**
+   * Send other tracks without the viewers noticing more than the new picture.
+   * @param {Tracks} tracks
+   */
+  async use({ audio, camera, screen }, content) {
     this.content = content;
-    await Promise.all([this.audio.sender.replaceTrack(audio), this.video.sender.replaceTrack(video)]);
+    await Promise.all([this.audio.sender.replaceTrack(audio), this.video.sender.replaceTrack(camera), this.screen?.sender.replaceTrack(screen)]);
   }
 
   /** @param {string} quality */
   async limit(quality) {
-    const parameters = this.video.sender.getParameters();
+    this.quality = quality;
+    await this.#set(this.video.sender, this.layers, this.content === "screen" ? "maintain-resolution" : "balanced");
+    if (this.screen) await this.#set(this.screen.sender, [{ bitrate: null, fps: 30 }], "maintain-resolution");
+  }
+
+  async #set(sender, layers, preference) {
+    const parameters = sender.getParameters();
     if (!parameters.encodings?.length) return;
-    parameters.encodings[0].maxBitrate = QUALITIES[quality].bitrate;
-    parameters.encodings[0].maxFramerate = QUALITIES[quality].fps;
-    parameters.degradationPreference = this.content === "screen" ? "maintain-resolution" : "balanced";
-    await this.video.sender.setParameters(parameters).catch(() => undefined); // an old browser: its own choice has to do
+    parameters.encodings.forEach((one, index) => {
+      const layer = layers.find((known) => known.rid && known.rid === one.rid) || layers[Math.min(index, layers.length - 1)];
+      const { maxBitrate, maxFramerate } = encoding(layer, this.quality);
+      Object.assign(one, { maxBitrate, maxFramerate });
+    });
+    parameters.degradationPreference = preference;
+    await sender.setParameters(parameters).catch(() => undefined); // an old browser: its own choice has to do
   }
 
   close() {

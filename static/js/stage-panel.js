@@ -1,0 +1,166 @@
+/**
+ * The stage's people for whoever runs it: who waits, who is on, who could come. At the host's desk, and in the room for
+ * cohosts and moderators.
+ * @module stage-panel
+ */
+import { session as sessions } from "./api.js";
+import { busy, el, icon, need, toast } from "./dom.js";
+import { words } from "./errors.js";
+import { fromNow } from "./format.js";
+import { personHead, stageRow } from "./person-row.js";
+import { SideTabs } from "./side-tabs.js";
+
+const AUDIENCE_LIMIT = 100;
+const AUDIENCE_OLD_MS = 10000;
+
+export class StagePanel {
+  /**
+   * @param {HTMLElement} side the column with chat and people
+   * @param {{store: import("./room-store.js").RoomStore, socket: import("./room-socket.js").RoomSocket}} room
+   */
+  constructor(side, { store, socket }) {
+    Object.assign(this, { store, socket });
+    this.root = need("[data-people]", side);
+    this.tabs = new SideTabs(side);
+    this.search = /** @type {HTMLInputElement} */ (need("#people-search", this.root));
+    this.open = null;
+    this.audience = [];
+    this.search.addEventListener("input", () => { this.#lists(); this.#loadAudience(); });
+    need("[data-mute-all]", this.root).addEventListener("click", (event) => busy(event.currentTarget, () => this.#call("stage.mute_all", { kind: "audio" }, "Everybody on stage is muted.")));
+    need('[data-tab="people"]', side).addEventListener("click", () => this.#loadAudience());
+    store.addEventListener("change", ({ detail }) => { if (["me", "stage", "queue", "session", "settings"].includes(detail.what)) this.#paint(); });
+    store.addEventListener("stage-news", ({ detail }) => this.#news(detail));
+    setInterval(() => { if (this.tabs.now === "people" && store.queue.length) this.#queue(); }, 15000);
+    this.#paint();
+  }
+
+  get allowed() {
+    return Boolean(this.store.me?.can?.moderate);
+  }
+
+  #paint() {
+    const { store } = this;
+    this.tabs.offer(this.allowed && store.live);
+    if (!this.allowed) { this.known = false; return; }
+    if (!this.known && store.me.role === "cohost" && !store.me.queue) sessions.queue(store.session.id).then((queue) => store.setQueue(queue), () => undefined);
+    this.known = true;
+    this.tabs.count(store.queue.length);
+    const most = store.session.settings?.max_guests ?? 20;
+    need("[data-slots]", this.root).textContent = `${store.guests.length} of ${most}`;
+    need("[data-mute-all]", this.root).disabled = !store.guests.some((person) => !person.audio_muted);
+    this.#queue();
+    this.#lists();
+  }
+
+  #news({ type, request }) {
+    if (type !== "requested" || !this.allowed) return;
+    const name = request.user.display_name || request.user.username;
+    toast(`${name} asks to come on stage.`, { ms: 9000, action: { label: "Look", run: () => { this.tabs.open("people"); need(`[data-request="${request.id}"] button`, this.root).focus(); } } });
+  }
+
+  async #call(op, data, done = "") {
+    try {
+      await this.socket.call(op, data);
+      if (done) toast(done);
+      return true;
+    } catch (error) {
+      toast(words(error), { bad: true, ms: 8000 });
+      if (["request.answered", "request.expired", "request.missing"].includes(error.code)) this.store.setQueue(this.store.queue.filter((request) => request.id !== data.request));
+      return false;
+    }
+  }
+
+  #queue() {
+    const { queue } = this.store;
+    const list = need("[data-queue]", this.root);
+    need("[data-queue-empty]", this.root).hidden = queue.length > 0;
+    if (list.contains(document.activeElement) && list.dataset.said === queue.map(({ id }) => id).join()) return; // somebody is about to press
+    list.dataset.said = queue.map(({ id }) => id).join();
+    list.replaceChildren(...queue.map((request, index) => el("li", { class: "request", data: { request: request.id } },
+      personHead(request.user, el("span", { class: "muted small-text" }, `${index + 1}. ${fromNow(request.created_at)}`)),
+      request.message && el("p", { class: "request-words", dir: "auto" }, request.message),
+      el("div", { class: "row" },
+        el("button", { class: "btn primary small", type: "button", data: { answer: "approve" }, on: { click: (event) => busy(event.currentTarget, () => this.#call("guest.approve", { request: request.id })) } }, icon("check"), "Approve"),
+        el("button", { class: "btn quiet small", type: "button", data: { answer: "reject" }, on: { click: () => this.#reject(request) } }, "Reject")))));
+  }
+
+  #reject(request) {
+    const dialog = /** @type {HTMLDialogElement} */ (need("#reject-dialog"));
+    const reason = /** @type {HTMLInputElement} */ (need("#reject-reason", dialog));
+    need("[data-name]", dialog).textContent = request.user.display_name || request.user.username;
+    reason.value = "";
+    this.#confirm(dialog, () => this.#call("guest.reject", { request: request.id, ...(reason.value.trim() ? { reason: reason.value.trim() } : {}) }));
+  }
+
+  #confirm(dialog, run) {
+    dialog.returnValue = "";
+    dialog.showModal();
+    dialog.addEventListener("close", () => { if (dialog.returnValue === "yes") run(); }, { once: true });
+  }
+
+  #lists() {
+    const wanted = this.search.value.trim().toLocaleLowerCase();
+    const fits = ({ user }) => !wanted || `${user.display_name} ${user.username}`.toLocaleLowerCase().includes(wanted);
+    const { participants, me } = this.store;
+    const staged = participants.filter(fits);
+    this.#keepFocus(need("[data-staged]", this.root), () => staged.map((person) => stageRow({
+      person, me, open: this.open === person.user.id, act: (action, button) => this.#act(person, action, button),
+      toggle: () => { this.open = this.open === person.user.id ? null : person.user.id; this.#lists(); },
+    })));
+    const watching = this.audience.filter((person) => fits(person) && !this.store.onStage(person.user.id));
+    need("[data-audience-empty]", this.root).hidden = watching.length > 0;
+    need("[data-audience-empty]", this.root).textContent = wanted ? "Nobody by that name is watching." : "Nobody who is signed in is watching.";
+    this.#keepFocus(need("[data-audience]", this.root), () => watching.map((person) => el("li", { class: "person-row", data: { user: person.user.id } },
+      personHead(person.user, el("button", { class: "btn small", type: "button", "aria-label": `Invite ${person.user.display_name}`, on: { click: (event) => busy(event.currentTarget, () => this.#invite(person)) } }, "Invite")))));
+  }
+
+  /** Drawn anew with the keyboard's place kept. */
+  #keepFocus(list, rows) {
+    const at = [...list.querySelectorAll("button")].indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
+    list.replaceChildren(...rows());
+    if (at >= 0) list.querySelectorAll("button")[at]?.focus();
+  }
+
+  async #invite({ user }) {
+    if (await this.#call("guest.invite", { user: user.id })) toast(`${user.display_name || user.username} is asked to come on stage.`);
+  }
+
+  #act(person, action, button) {
+    const data = { user: person.user.id, ...(action.data || {}) };
+    const name = person.user.display_name || person.user.username;
+    if (action.op === "stage.kick" || action.op === "stage.ban") { putOut({ user: person.user, op: action.op, call: (op, more) => this.#call(op, more) }); return; }
+    const done = { "stage.unmute": `${name} is asked to do it.`, "stage.remove": `${name} is off the stage, and goes on watching.` }[action.op];
+    busy(button, () => this.#call(action.op, data, done));
+  }
+
+  /** Who watches, signed in: the only ones who can be invited. */
+  async #loadAudience() {
+    if (!this.allowed || Date.now() - (this.loadedAt || 0) < AUDIENCE_OLD_MS) return;
+    this.loadedAt = Date.now();
+    const page = await sessions.people(this.store.session.id, AUDIENCE_LIMIT).catch(() => null);
+    if (!page) return;
+    this.audience = page.results.filter((person) => person.status === "active" && person.role === "viewer");
+    this.#lists();
+  }
+}
+
+/**
+ * Ask before somebody is removed or banned, with a reason that they may read.
+ * @param {{user: Object, op: "stage.kick"|"stage.ban", call: (op: string, data: Object) => Promise<boolean>}} given
+ */
+export function putOut({ user, op, call }) {
+  const dialog = /** @type {HTMLDialogElement} */ (need("#out-dialog"));
+  const ban = op === "stage.ban";
+  const name = user.display_name || user.username;
+  const reason = /** @type {HTMLInputElement} */ (need("#out-reason", dialog));
+  need("h2", dialog).textContent = ban ? `Ban ${name}?` : `Remove ${name} from the show?`;
+  need("[data-lead]", dialog).textContent = ban ? "Picture, sound and chat end for this person at once, and they cannot come back to this show." : "Picture, sound and chat end for this person at once. You can let them back in by inviting them.";
+  need("[value=yes]", dialog).textContent = ban ? "Ban" : "Remove";
+  reason.value = "";
+  dialog.returnValue = "";
+  dialog.showModal();
+  dialog.addEventListener("close", async () => {
+    if (dialog.returnValue !== "yes") return;
+    if (await call(op, { user: user.id, ...(reason.value.trim() ? { reason: reason.value.trim() } : {}) })) toast(`${name} is out.`);
+  }, { once: true });
+}

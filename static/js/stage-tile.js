@@ -1,0 +1,103 @@
+/**
+ * One tile of the stage: a person's camera or shared screen, or their initials while there is no picture.
+ * @module stage-tile
+ */
+import { avatar, bdi, el, icon } from "./dom.js";
+
+const ROLES = { host: "Host", cohost: "Co-host" };
+const LOUD = 0.02; // of full scale: speech is well above, a quiet room below
+const HOLD_MS = 700; // between two words nobody stops speaking
+
+/**
+ * @typedef {Object} Look
+ * @property {Object} person a participant
+ * @property {"camera"|"screen"} source
+ * @property {MediaStreamTrack|null} track
+ * @property {boolean} you
+ * @property {boolean} mirror
+ * @property {boolean} main
+ * @property {string} note why there is no picture, when it is worth saying
+ */
+
+export class Tile {
+  /** @param {Look} look @param {() => void} pick */
+  constructor(look, pick) {
+    this.spokeAt = 0;
+    this.track = null;
+    this.video = /** @type {HTMLVideoElement} */ (el("video", { playsinline: true, "aria-hidden": "true" }));
+    this.video.muted = true; // the voices play for themselves
+    this.note = el("span", { class: "tile-note" });
+    this.button = el("button", { class: "tile-pick", type: "button", on: { click: pick } });
+    this.label = el("div", { class: "tile-label" });
+    this.root = el("div", { class: "tile", data: { user: look.person.user.id, source: look.source } },
+      this.video,
+      el("div", { class: "tile-off" }, avatar(look.person.user, "big"), this.note),
+      this.button, this.label);
+    this.update(look);
+  }
+
+  /** @param {Look} look */
+  update(look) {
+    const { person, source, you, main } = look;
+    const name = person.user.display_name || person.user.username;
+    const silent = source === "camera" && person.audio_muted;
+    const said = JSON.stringify([name, person.role, silent, you, main, look.note, look.mirror]);
+    if (said !== this.said) {
+      this.said = said;
+      const title = source === "screen" ? (you ? "Your screen" : `${name}’s screen`) : you ? "You" : name;
+      this.label.replaceChildren(...[
+        silent && icon("mic-off"), source === "screen" && icon("screen"), bdi(title, "tile-name"),
+        source === "camera" && ROLES[person.role] && el("span", { class: "tile-role", data: { role: person.role } }, ROLES[person.role]),
+      ].filter(Boolean));
+      this.note.textContent = look.note;
+      this.button.setAttribute("aria-pressed", String(main));
+      this.button.setAttribute("aria-label", `${title}${silent ? ", microphone off" : ""}. ${main ? "Show everybody the same size" : "Show large"}`);
+      this.root.classList.toggle("main", main);
+      this.root.classList.toggle("muted", silent);
+      this.root.classList.toggle("mirror", look.mirror);
+    }
+    if (silent) this.speak(0);
+    this.#play(look.track);
+  }
+
+  #play(track) {
+    if (track === this.track) return;
+    this.track = track;
+    this.root.classList.remove("on");
+    this.video.srcObject = track ? new MediaStream([track]) : null;
+    if (!track) return;
+    this.video.play().catch(() => undefined); // muted: only a newer source can stop it
+    const shown = () => { if (track === this.track) this.root.classList.add("on"); };
+    if ("requestVideoFrameCallback" in this.video) this.video.requestVideoFrameCallback(shown);
+    else this.video.addEventListener("playing", shown, { once: true });
+  }
+
+  /** Is there a picture? */
+  get shown() {
+    return this.root.classList.contains("on");
+  }
+
+  /** @param {number} level loudness, 0 to 1 */
+  speak(level, now = performance.now()) {
+    if (level > LOUD) this.spokeAt = now;
+    this.root.classList.toggle("speaking", level > LOUD || (this.spokeAt > 0 && now - this.spokeAt < HOLD_MS));
+    if (level === 0 && this.root.classList.contains("muted")) { this.spokeAt = 0; this.root.classList.remove("speaking"); }
+  }
+
+  /** @param {import("./stage-layout.js").Box} box */
+  place(box) {
+    const { style } = this.root;
+    style.left = `${box.x.toFixed(1)}px`;
+    style.top = `${box.y.toFixed(1)}px`;
+    style.width = `${box.width.toFixed(1)}px`;
+    style.height = `${box.height.toFixed(1)}px`;
+    const least = Math.min(box.width, box.height);
+    this.root.dataset.size = least < 70 ? "tiny" : least < 130 ? "small" : least < 260 ? "middle" : "large";
+    this.box = box;
+  }
+
+  remove() {
+    this.#play(null);
+    this.root.remove();
+  }
+}
