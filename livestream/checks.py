@@ -8,6 +8,8 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as CheckWarning
 from django.utils.module_loading import import_string
 
+from livestream.sdks import missing_sdks
+
 
 @register()
 def origins_are_whole(**_: Any) -> list[CheckMessage]:
@@ -87,6 +89,19 @@ def turn_is_whole(**_: Any) -> list[CheckMessage]:
     if bool(settings.TURN_URLS) == bool(settings.TURN_SECRET):
         return []
     return [Error("TURN_URLS and TURN_SECRET go together; one of them is not set.", id="livestream.E003")]
+
+
+@register()
+def sdks_are_there(**_: Any) -> list[CheckMessage]:
+    """Whoever turns on a provider with a browser SDK has installed it; else its shows have no picture."""
+    return [
+        CheckWarning(
+            f"{sdk.package}, the browser SDK of the provider {' or '.join(sdk.providers)}, is not installed.",
+            hint="Run: python manage.py install_sdks (needs npm). `make run` does it by itself.",
+            id="livestream.W003",
+        )
+        for sdk in missing_sdks()
+    ]
 
 
 @register(deploy=True)

@@ -335,7 +335,9 @@ POSTER_MAX_BYTES = 512 * 1024
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# The browser SDKs of media providers, as `manage.py install_sdks` brought them. Empty by default.
+SDK_DIR = Path(env.str("SDK_DIR", default=str(DATA_DIR / "sdk")))
+STATICFILES_DIRS: list[Any] = [BASE_DIR / "static", *([("sdk", SDK_DIR)] if SDK_DIR.is_dir() else [])]
 MEDIA_ROOT = DATA_DIR / "files"
 MEDIA_URL = "/files/"
 # A production image runs collectstatic; a checkout serves straight from the source folders.

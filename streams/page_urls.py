@@ -2,11 +2,12 @@
 
 from django.urls import path
 
+from livestream.headers import with_player
 from streams import pages
 
 urlpatterns = [
     path("", pages.home, name="home"),
-    path("live/<uuid:session_id>/", pages.room, name="room"),
+    path("live/<uuid:session_id>/", with_player(pages.room), name="room"),
     path("studio/", pages.studio, name="studio"),
-    path("studio/<uuid:session_id>/", pages.desk, name="desk"),
+    path("studio/<uuid:session_id>/", with_player(pages.desk), name="desk"),
 ]

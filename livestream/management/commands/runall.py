@@ -17,6 +17,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from livestream.certificate import self_signed_certificate
+from livestream.sdks import missing_sdks
 
 STOP_SECONDS = 10
 CLEAN_EXITS = (0, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGINT)
@@ -51,11 +52,21 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         if settings.DEMO:
             call_command("demo", verbosity=0)
+        self._bring_sdks()
         environment = _environment(host, port)
         for command in (_web_command(host, port, environment), [sys.executable, "manage.py", "runmedia"]):
             children.append(subprocess.Popen(command, env=environment))  # noqa: S603 - our own two commands
         self._announce(host, port, children)
         _wait(children)
+
+    def _bring_sdks(self) -> None:
+        """Providers with a browser SDK need its file. Without it everything else still works, so only say so."""
+        if not missing_sdks():
+            return
+        try:
+            call_command("install_sdks")
+        except CommandError as error:
+            self.stderr.write(self.style.WARNING(f"{error} Until then, shows of this provider have no picture."))
 
     def _announce(self, host: str, port: int, children: list[subprocess.Popen[bytes]]) -> None:
         deadline = time.monotonic() + 30
