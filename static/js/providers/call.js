@@ -1,0 +1,332 @@
+/**
+ * One connection to a provider with an SDK of its own, for watching, sending, or both: such providers know a person
+ * once, so both sides of a page share it. Fetches passes, loads the engine, keeps it joined, renews before a pass ends.
+ *
+ * Dispatches `state` {state, error?, fatal?} as watchers know it, `sending` {state, error?} as senders do, `stream`,
+ * `people`, `quality`, `privileges`; see providers/interface.js.
+ * @module providers/call
+ */
+import { session as sessions } from "../api.js";
+import { Backoff } from "../backoff.js";
+import { ApiError } from "../errors.js";
+import { FATAL, NOT_YET, STALE_PASS, UNKNOWN, asApiError, mainPerson, tracksOf } from "./interface.js";
+import { loadSdk } from "./sdk.js";
+
+const FRESH_MS = 20000; // never join with a pass that is about to end
+const AHEAD_MS = 60000; // the server says when to renew; this is for the case that nobody heard it
+const JITTER_MS = 15000;
+const RENEW_AGAIN_MS = 5000;
+
+const ENGINES = {
+  agora: () => import("./agora.js"),
+  livekit: () => import("./livekit.js"),
+  daily: () => import("./daily.js"),
+  hls: () => import("./hls.js"),
+};
+
+const calls = new Map();
+
+/** The page's one connection to a session: its player and its sender share it. */
+export function callOf(sessionId, options) {
+  if (!calls.has(sessionId)) calls.set(sessionId, new Call(sessionId, options));
+  return calls.get(sessionId);
+}
+
+export class Call extends EventTarget {
+  /**
+   * @param {string} sessionId
+   * @param {{hostId?: string|null, ask?: (role: string) => Promise<import("./interface.js").Descriptor>}} [options]
+   */
+  constructor(sessionId, { hostId = null, ask = (role) => sessions.token(sessionId, role) } = {}) {
+    super();
+    this.hostId = hostId;
+    this.ask = ask;
+    /** @type {import("./interface.js").Descriptor|null} */
+    this.pass = null;
+    this.passRole = null;
+    this.wants = { watch: false, send: false };
+    this.media = null;
+    this.run = 0;
+    this.backoff = new Backoff({ base: 400, cap: 8000 });
+    this.stream = new MediaStream();
+    this.people = [];
+    this.quality = UNKNOWN;
+    this.engine = null;
+    /** none, joining, up, shaky */
+    this.link = "none";
+    this.last = { state: "idle" };
+    this.lastSending = { state: "idle" };
+    this.onOnline = () => { if (this.link === "none" && this.wanted) this.#soon(0); };
+    this.onLeave = () => { this.engine?.leave().catch(() => undefined); };
+  }
+
+  get wanted() {
+    return this.wants.watch || this.wants.send;
+  }
+
+  get role() {
+    return this.wants.send ? "publisher" : "subscriber";
+  }
+
+  /** The main picture's person. */
+  get main() {
+    return mainPerson(this.people, this.pass?.details?.host_uid || this.hostId);
+  }
+
+  /**
+   * Say what this page wants from the connection; it is made, changed or closed accordingly.
+   * @param {{watch?: boolean, send?: boolean}} wants
+   */
+  want(wants) {
+    const before = { wanted: this.wanted, role: this.role };
+    Object.assign(this.wants, wants);
+    if (!this.wanted) { this.#end(); this.#say("idle"); return; }
+    if (!before.wanted) this.#begin();
+    else if (before.role !== this.role) this.#switch();
+    else this.#settle();
+  }
+
+  /** Connect anew at once. */
+  restart() {
+    if (!this.wanted) return;
+    this.backoff.reset();
+    this.#say(this.link === "none" ? "connecting" : "reconnecting");
+    this.#attempt(++this.run);
+  }
+
+  /**
+   * What to send from now on, on the air or not.
+   * @param {import("./interface.js").Media} media
+   */
+  async use(media) {
+    this.media = media;
+    if (this.wants.send && this.link === "up" && this.passRole === "publisher") await this.engine?.send(media);
+  }
+
+  /** @param {import("./interface.js").Wish} wish */
+  adapt(wish) {
+    this.wish = wish;
+    if (this.link === "up") this.engine?.adapt?.(wish);
+  }
+
+  /** Put the main picture into an element. */
+  show(video) {
+    this.element = video;
+    if (this.engine?.attach) { this.engine.attach(video); return; }
+    if (video.srcObject !== this.stream) video.srcObject = this.stream;
+  }
+
+  /** As readStats() has it; frames are those that the element showed. */
+  async stats() {
+    if (!this.engine) return null;
+    const seen = this.element?.getVideoPlaybackQuality?.();
+    const own = { at: performance.now(), bytes: 0, frames: seen?.totalVideoFrames ?? 0, fps: 0, width: this.element?.videoWidth ?? 0, height: this.element?.videoHeight ?? 0, audioPackets: 0, audioBytes: 0, packets: 0, lost: 0, freezes: 0, rtt: null, codec: "" };
+    return { ...own, ...await this.engine.stats?.() };
+  }
+
+  /** Fetch another pass and hand it to the provider, because the present one ends soon. Several calls become one. */
+  renew() {
+    this.renewing ??= this.#renew().finally(() => { this.renewing = null; });
+    return this.renewing;
+  }
+
+  async #renew() {
+    const { run, role } = this;
+    if (!this.wanted) return;
+    try {
+      const pass = await this.ask(role);
+      if (run !== this.run || role !== this.role) return;
+      this.#keep(pass, role);
+      if (this.link === "up" && !await this.engine.renew(pass) && run === this.run) this.restart();
+    } catch (error) {
+      if (run !== this.run) return;
+      if (FATAL.has(error.code)) this.#refused(error, run);
+      else this.#watchPass(RENEW_AGAIN_MS);
+    }
+  }
+
+  #keep(pass, role) {
+    this.pass = pass;
+    this.passRole = role;
+    this.#watchPass(Date.parse(pass.expires_at) - Date.now() - AHEAD_MS - Math.random() * JITTER_MS);
+  }
+
+  #watchPass(ms) {
+    clearTimeout(this.renewal);
+    if (Number.isFinite(ms)) this.renewal = setTimeout(() => this.renew(), Math.min(Math.max(ms, RENEW_AGAIN_MS), 2 ** 31 - 1));
+  }
+
+  #begin() {
+    window.addEventListener("online", this.onOnline);
+    window.addEventListener("pagehide", this.onLeave);
+    this.backoff.reset();
+    this.#say("connecting");
+    this.#attempt(++this.run);
+  }
+
+  #end() {
+    this.run += 1;
+    clearTimeout(this.timer);
+    clearTimeout(this.renewal);
+    window.removeEventListener("online", this.onOnline);
+    window.removeEventListener("pagehide", this.onLeave);
+    this.#hangUp();
+  }
+
+  #hangUp() {
+    const { engine } = this;
+    this.engine = null;
+    this.link = "none";
+    engine?.leave().catch(() => undefined);
+    this.#people([]);
+    this.#quality(UNKNOWN);
+  }
+
+  async #freshPass(role) {
+    const good = this.pass && this.passRole === role && Date.parse(this.pass.expires_at) - Date.now() > FRESH_MS;
+    return good ? this.pass : this.ask(role);
+  }
+
+  async #attempt(run) {
+    clearTimeout(this.timer);
+    this.#hangUp();
+    this.link = "joining";
+    let engine = null;
+    try {
+      const { role } = this;
+      const pass = await this.#freshPass(role);
+      if (run !== this.run) return;
+      if (!ENGINES[pass.protocol]) throw new ApiError({ code: "player.protocol" });
+      const { Engine } = await ENGINES[pass.protocol]();
+      const sdk = await loadSdk(pass.protocol).catch((error) => { if (Engine.native) return null; throw error; });
+      if (run !== this.run) return;
+      this.#keep(pass, role);
+      engine = new Engine({ sdk, pass, tell: (what, detail) => { if (engine && engine === this.engine) this.#heard(what, detail, run); } });
+      this.engine = engine;
+      if (this.element) this.show(this.element);
+      await engine.join();
+      if (run !== this.run) { engine.leave().catch(() => undefined); return; }
+      this.link = "up";
+      this.backoff.reset();
+      if (engine.attach) this.dispatchEvent(new CustomEvent("stream"));
+      await this.#catchUp(role, run);
+    } catch (error) {
+      if (run === this.run) this.#refused(asApiError(error), run);
+      else engine?.leave().catch(() => undefined);
+    }
+  }
+
+  /** After joining: what was wanted meanwhile. */
+  async #catchUp(role, run) {
+    if (role !== this.role) { await this.#switch(); return; }
+    if (role === "publisher" && this.media) await this.engine.send(this.media);
+    if (run !== this.run) return;
+    if (this.wish) this.engine.adapt?.(this.wish);
+    this.sent = role === "publisher";
+    this.#settle();
+  }
+
+  /** Another role, in place where the provider can. */
+  async #switch() {
+    if (this.link !== "up") { this.restart(); return; }
+    const { run, role } = this;
+    try {
+      if (role === "subscriber") { this.sent = false; await this.engine.unsend(); }
+      else this.#say(null, "connecting");
+      const pass = await this.ask(role);
+      if (run !== this.run) return;
+      if (role !== this.role) { this.#settle(); return; }
+      const protocolChanged = pass.protocol !== this.pass.protocol;
+      this.#keep(pass, role);
+      if (protocolChanged || !await this.engine.become(pass)) { if (run === this.run) this.#attempt(++this.run); return; }
+      if (run === this.run) await this.#catchUp(role, run);
+    } catch (error) {
+      if (run === this.run) this.#refused(asApiError(error), run);
+    }
+  }
+
+  #heard(what, detail, run) {
+    if (what === "people") { this.#people(detail); this.#settle(); }
+    else if (what === "quality") this.#quality(detail);
+    else if (what === "expiring") this.renew();
+    else if (what === "privileges") this.dispatchEvent(new CustomEvent("privileges", { detail }));
+    else if (this.link === "joining") return; // join() itself says how that ends
+    else if (detail.link === "lost") this.#refused(detail.error || new ApiError({ code: "media.unreachable" }), run);
+    else if (this.link !== detail.link) {
+      this.link = detail.link;
+      if (detail.link === "up") this.#settle();
+      else this.#say("reconnecting");
+    }
+  }
+
+  /** What a standing connection amounts to. */
+  #settle() {
+    if (this.link !== "up") return;
+    const watching = this.engine.playing || tracksOf(this.main).length ? "receiving" : "waiting";
+    this.#say(watching, this.sent ? "sending" : "connecting");
+  }
+
+  #refused(error, run) {
+    const joined = this.link === "up" || this.link === "shaky" || this.last.state === "reconnecting";
+    this.sent = false;
+    this.#hangUp();
+    if (STALE_PASS.has(error.code)) this.pass = null;
+    if (FATAL.has(error.code)) { this.#giveUp(error); return; }
+    if (NOT_YET.has(error.code)) this.#say("waiting", this.wants.send ? "connecting" : "idle", { error });
+    else if (this.backoff.attempt >= 4) this.#say("failed", "reconnecting", { error });
+    else this.#say(joined ? "reconnecting" : "connecting", undefined, { error });
+    const least = NOT_YET.has(error.code) ? error.retryAfter || 1 : error.retryAfter || 0;
+    this.#soon(Math.max(least * 1000, NOT_YET.has(error.code) ? 0 : this.backoff.next()), run);
+  }
+
+  /** Sending refused for good leaves a viewer a viewer; anything else ends it. */
+  #giveUp(error) {
+    const senderAlone = this.wants.send && this.wants.watch && error.code === "token.role_not_held";
+    if (senderAlone) {
+      this.wants.send = false;
+      this.#tell("sending", { state: "failed", error });
+      this.#attempt(++this.run);
+      return;
+    }
+    this.#end();
+    this.#say("failed", error.code === "player.elsewhere" ? "taken" : "failed", { error, fatal: true });
+    this.wants.send = false;
+  }
+
+  #soon(ms, run = this.run) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => { if (run === this.run && this.wanted) this.#attempt(++this.run); }, ms);
+  }
+
+  /** @param {string|null} watching @param {string} [sending] the same word unless said */
+  #say(watching, sending = watching, more = {}) {
+    if (watching && (this.wants.watch || watching === "idle")) this.#tell("state", { state: watching, ...more });
+    const word = sending === "receiving" || sending === "waiting" ? "connecting" : sending;
+    if (this.wants.send || word === "idle") this.#tell("sending", { state: word, ...more });
+  }
+
+  #tell(type, detail) {
+    const key = type === "state" ? "last" : "lastSending";
+    if (this[key].state === detail.state && this[key].error === detail.error) return;
+    this[key] = detail;
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  #people(people) {
+    const nobody = !people.length && !this.people.length;
+    this.people = people;
+    if (!nobody) this.dispatchEvent(new CustomEvent("people", { detail: { people } }));
+    const tracks = tracksOf(this.main);
+    const old = this.stream.getTracks();
+    if (!tracks.length || (tracks.length === old.length && tracks.every((track) => old.includes(track)))) return;
+    for (const track of old) if (!tracks.includes(track)) this.stream.removeTrack(track);
+    for (const track of tracks) if (!old.includes(track)) this.stream.addTrack(track);
+    this.dispatchEvent(new CustomEvent("stream"));
+  }
+
+  #quality(quality) {
+    if (quality.up === this.quality.up && quality.down === this.quality.down) return;
+    this.quality = quality;
+    this.dispatchEvent(new CustomEvent("quality", { detail: quality }));
+  }
+}

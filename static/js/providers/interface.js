@@ -1,0 +1,139 @@
+/**
+ * What every player and every sender has in common, whoever carries the media. This module is the interface: types and
+ * the few pure functions over them. Who implements it: whep.js and whip.js (media nodes), and call.js with one engine per SDK.
+ *
+ * **Watching** (WhepConnection; Watching for SDKs) is an EventTarget with
+ * - `state`, `last`: idle, connecting, waiting (connected, nobody sends), receiving, reconnecting, failed; `last` is the detail of the last `state` event
+ * - `wanted`: between start() and stop()
+ * - `stream`: MediaStream of the main picture, the same object across reconnections; empty when the media do not come as tracks (HLS)
+ * - `people`: Person[], who sends what
+ * - `quality`: Quality of this page's own connection
+ * - `start()`, `stop({over})`, `restart()`, `stats()`, `renew()`, `adapt(wish)`, `show(video)`: puts the main picture into an element
+ * - `staged`, `reshape(sections)`, `letGo()`: from the one picture to the whole stage; `receiver({store, sound})`: who is in which track
+ * - events `state` {state, error?, fatal?}, `stream`, `people` {people}, `quality` {up, down}, `sections` (the stage stands)
+ *
+ * **Sending** (Publisher; Sending for SDKs) is an EventTarget with
+ * - `state`: idle, connecting, sending, reconnecting, taken (another page of the same person sends), failed
+ * - `start()` (resolves when it sends), `stop({over})`, `use(tracks, content)`, `setQuality(name)`, `stats()`, `renew()`, `active`, `pc`
+ * - `network`: Quality of the connection (`quality` is the size that the host chose)
+ * - events `state` {state, error?}, `quality` {up, down}
+ *
+ * **An engine** drives one SDK for one connection. It knows neither retries nor passes, those are call.js's business:
+ * - `constructor({sdk, pass, tell})`; `tell(what, detail)` reports upward (see Tell)
+ * - `join()`, `leave()`, `send(media)`, `unsend()`: promises, reject with ApiError
+ * - `renew(pass)`, `become(pass)`: promise of true when done in place, false when only joining anew helps
+ * - `adapt(wish)`, `stats()`: optional
+ * - `attach(video)` and `playing`: where media do not come as tracks, but straight into an element (HLS)
+ * - static `native`: it can do without the SDK's file in this browser
+ * @module providers/interface
+ */
+import { ApiError } from "../errors.js";
+
+/**
+ * @typedef {Object} Descriptor the answer of POST /api/v1/sessions/{id}/token/
+ * @property {string} provider
+ * @property {"whip"|"whep"|"agora"|"livekit"|"daily"|"hls"} protocol
+ * @property {string} url
+ * @property {string} token
+ * @property {string} uid this person, as the provider knows them
+ * @property {string} channel_id
+ * @property {{can_publish: boolean, can_subscribe: boolean, can_admin: boolean}} privileges
+ * @property {string} expires_at ISO 8601
+ * @property {RTCIceServer[]} [ice_servers]
+ * @property {Object<string, string>} [details] what else this provider's player needs
+ */
+
+/**
+ * @typedef {Object} Person somebody who sends
+ * @property {string} uid as the provider knows them
+ * @property {string} name
+ * @property {boolean} local this page's own person
+ * @property {{audio: Source|null, camera: Source|null, screen: Source|null, screenAudio: Source|null}} sources
+ * @property {Grade} quality of that person's connection
+ * @property {boolean} speaking
+ */
+
+/** @typedef {{track: MediaStreamTrack|null, muted: boolean}} Source null track: announced, but not received (yet) */
+/** @typedef {"unknown"|"good"|"fair"|"poor"|"lost"} Grade */
+/** @typedef {{up: Grade, down: Grade}} Quality */
+
+/**
+ * @typedef {Object} Media what somebody sends
+ * @property {MediaStreamTrack|null} audio
+ * @property {MediaStreamTrack|null} video the camera, or whatever `content` says
+ * @property {MediaStreamTrack|null} [screen] a screen beside the camera
+ * @property {"camera"|"screen"} content what `video` is
+ * @property {{width: number, height: number, fps: number, bitrate: number}} limit
+ */
+
+/**
+ * @typedef {Object} Wish what a viewer wants to receive; all fields optional
+ * @property {"auto"|"low"|"medium"|"high"} [quality]
+ * @property {Object<string, {width: number, height: number, visible: boolean}>} [tiles] by "uid:camera" or "uid:screen", pixels of the screen
+ */
+
+/**
+ * @callback Tell
+ * @param {"people"|"link"|"quality"|"expiring"|"privileges"} what
+ *   people: Person[]; link: {link: "up"|"shaky"|"lost", error?: ApiError}; quality: Quality; expiring: nothing; privileges: {can_publish: boolean}
+ * @param {any} [detail]
+ */
+
+/** Providers that a page reaches through their own SDK; all others speak WHIP and WHEP. */
+export const SDK_PROVIDERS = new Set(["agora", "livekit", "daily", "mux"]);
+
+/** @type {Quality} */
+export const UNKNOWN = Object.freeze({ up: "unknown", down: "unknown" });
+
+/** Refusals after which trying again cannot help: the page says so, and stops. */
+export const FATAL = new Set([
+  "denied", "missing", "not_authenticated", "token.role_not_held", "session.ended",
+  "player.protocol", "player.no_sdk", "player.removed", "player.elsewhere", "player.unsupported", "OldBrowser",
+]);
+
+/** Refusals that only mean "not yet". */
+export const NOT_YET = new Set(["session.not_live", "media.not_live"]);
+
+/** Refusals that say the pass is of no use any more: the next attempt fetches another. */
+export const STALE_PASS = new Set(["media.bad_token", "media.wrong_session", "media.expired"]);
+
+/** @returns {Person} */
+export function person({ uid, name = "", local = false, quality = "unknown", speaking = false, audio = null, camera = null, screen = null, screenAudio = null }) {
+  return { uid: String(uid), name, local, quality, speaking, sources: { audio, camera, screen, screenAudio } };
+}
+
+/** @returns {Source} */
+export const source = (track, muted = false) => ({ track: track || null, muted });
+
+const seen = (given) => given?.track && !given.muted;
+
+/**
+ * Whose picture is the main one: the host's, else that of the first who sends one.
+ * @param {Person[]} people
+ * @param {string|null} hostUid
+ * @returns {Person|null}
+ */
+export function mainPerson(people, hostUid) {
+  const others = people.filter(({ local }) => !local);
+  return others.find(({ uid }) => uid === hostUid)
+    || others.find(({ sources }) => seen(sources.screen) || seen(sources.camera))
+    || others.find(({ sources }) => sources.audio?.track)
+    || null;
+}
+
+/**
+ * The tracks that show a person: the screen before the camera, and the voice.
+ * @param {Person|null} whom
+ * @returns {MediaStreamTrack[]}
+ */
+export function tracksOf(whom) {
+  if (!whom) return [];
+  const { audio, camera, screen } = whom.sources;
+  const picture = seen(screen) ? screen : camera;
+  return [picture?.track, audio?.track].filter(Boolean);
+}
+
+/** Any error as one that the pages have words for. */
+export function asApiError(error) {
+  return error instanceof ApiError ? error : new ApiError({ code: "media.unreachable", message: String(error?.message || "") });
+}

@@ -1,0 +1,96 @@
+/**
+ * Who of the stage is in which picture and voice, when an SDK brings them: the same view of it as StageReceiver gives of
+ * a WHEP connection, so that the tiles need not know the difference.
+ *
+ * Dispatches `change` when somebody's picture or voice came, went or changed.
+ * @module providers/people-receiver
+ */
+const PICTURES = ["camera", "screen"];
+const VOICES = ["audio", "screenAudio"];
+const NO_RECEIVER = Object.freeze({});
+
+export class PeopleReceiver extends EventTarget {
+  /**
+   * @param {{watching: import("./watching.js").Watching, store: import("../room-store.js").RoomStore, sound: import("../sound.js").Sound}} given
+   */
+  constructor({ watching, store, sound }) {
+    super();
+    Object.assign(this, { watching, store, sound });
+    /** occupants: {mid, track, receiver, user, source} */
+    this.seats = { video: [], audio: [] };
+    /** @type {Map<MediaStreamTrack, HTMLAudioElement>} */
+    this.voices = new Map();
+    this.quality = "auto";
+    this.tiles = {};
+    for (const type of ["people", "state", "sections"]) watching.addEventListener(type, () => this.#seat());
+    store.addEventListener("change", ({ detail }) => { if (detail.what === "stage") this.#seat(); });
+  }
+
+  /** The seat with somebody's camera or screen, or null. */
+  picture(user, source) {
+    return this.seats.video.find((seat) => seat.user === user && seat.source === source) || null;
+  }
+
+  /** Who shares a screen that arrives here. */
+  get screens() {
+    return this.seats.video.filter(({ source }) => source === "screen").map(({ user }) => user);
+  }
+
+  /** Who speaks: 1, else 0. SDKs tell no more. */
+  async levels() {
+    return new Map(this.watching.people.filter(({ local }) => !local).map((one) => [this.#user(one), one.speaking ? 1 : 0]));
+  }
+
+  /** Nothing has to be asked for: the SDK tells. */
+  async refresh() {
+    return null;
+  }
+
+  show(tiles) {
+    this.tiles = tiles;
+    this.watching.adapt({ quality: this.quality, tiles });
+  }
+
+  setQuality(quality) {
+    this.quality = quality;
+    this.watching.adapt({ quality, tiles: this.tiles });
+  }
+
+  /** Voices are never held back: there is no former connection that would say the same. */
+  settled() {}
+
+  /** Which person of ours somebody is. A provider that knows people by numbers of its own tells who the host is. */
+  #user(one) {
+    const { participants, session } = this.store;
+    if (participants.some(({ user }) => user.id === one.uid)) return one.uid;
+    return one === this.watching.call.main ? session.host.id : one.uid;
+  }
+
+  #seat() {
+    const people = this.watching.state === "receiving" ? this.watching.people.filter(({ local }) => !local) : [];
+    const seats = (kinds) => people.flatMap((one) => kinds.filter((kind) => one.sources[kind]?.track)
+      .map((kind) => ({ mid: `${one.uid}:${kind}`, track: one.sources[kind].track, receiver: NO_RECEIVER, user: this.#user(one), source: kind })));
+    this.seats = { video: seats(PICTURES), audio: seats(VOICES) };
+    this.#speak();
+    this.dispatchEvent(new CustomEvent("change"));
+  }
+
+  /** One audio element for each voice, but not for the one that the main picture's own element plays. */
+  #speak() {
+    const shown = this.watching.staged ? [] : this.watching.stream.getTracks();
+    const wanted = new Set(this.seats.audio.map(({ track }) => track).filter((track) => !shown.includes(track)));
+    for (const [track, voice] of this.voices) {
+      if (wanted.has(track)) continue;
+      this.sound.remove(voice);
+      this.voices.delete(track);
+    }
+    for (const track of wanted) {
+      if (this.voices.has(track)) continue;
+      const voice = new Audio();
+      voice.srcObject = new MediaStream([track]);
+      this.sound.add(voice);
+      this.voices.set(track, voice);
+      this.sound.play(voice);
+    }
+  }
+}

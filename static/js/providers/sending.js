@@ -1,0 +1,74 @@
+/**
+ * The sender's side of an SDK's connection, with the events and fields of Publisher.
+ * @module providers/sending
+ */
+import { ApiError } from "../errors.js";
+import { QUALITIES } from "../whip.js";
+import { callOf } from "./call.js";
+
+const ON_AIR = ["connecting", "sending", "reconnecting"];
+
+export class Sending extends EventTarget {
+  /**
+   * @param {string} sessionId
+   * @param {{hostId?: string|null}} [options]
+   */
+  constructor(sessionId, options = {}) {
+    super();
+    this.call = callOf(sessionId, options);
+    this.tracks = { audio: null, video: null };
+    this.content = "camera";
+    /** what the host chose; how the connection is doing is `network` */
+    this.quality = "540p";
+    /** the SDK chooses */
+    this.codec = "vp8";
+    this.call.addEventListener("sending", ({ detail }) => this.dispatchEvent(new CustomEvent("state", { detail })));
+    this.call.addEventListener("quality", ({ detail }) => this.dispatchEvent(new CustomEvent("quality", { detail })));
+  }
+
+  get state() { return this.call.lastSending.state; }
+  get active() { return ON_AIR.includes(this.state); }
+  get network() { return this.call.quality; }
+  /** An SDK keeps its connections to itself. */
+  get pc() { return null; }
+
+  /**
+   * Go on the air and stay there until stop(). Resolves once media leave.
+   * @returns {Promise<void>} rejects with the reason when refused for good
+   */
+  start() {
+    if (this.active) return Promise.resolve();
+    const outcome = new Promise((resolve, reject) => {
+      const look = ({ detail }) => {
+        if (detail.state === "connecting" || detail.state === "reconnecting") return;
+        this.removeEventListener("state", look);
+        if (detail.state === "sending") resolve(undefined);
+        else reject(detail.error || new ApiError({ code: "unavailable" }));
+      };
+      this.addEventListener("state", look);
+    });
+    this.call.want({ send: true });
+    return outcome;
+  }
+
+  stop() { this.call.want({ send: false }); }
+  renew() { return this.call.renew(); }
+  stats() { return this.call.stats(); }
+
+  /**
+   * What to send from now on, on the air or not.
+   * @param {{audio: MediaStreamTrack|null, video: MediaStreamTrack|null, screen?: MediaStreamTrack|null}} tracks
+   * @param {"camera"|"screen"} content what `video` is
+   */
+  async use(tracks, content) {
+    this.tracks = tracks;
+    this.content = content;
+    if (tracks.video) tracks.video.contentHint = content === "screen" ? "detail" : "motion";
+    await this.call.use({ ...tracks, content, limit: QUALITIES[this.quality] });
+  }
+
+  async setQuality(quality) {
+    this.quality = quality;
+    await this.use(this.tracks, this.content);
+  }
+}

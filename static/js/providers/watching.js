@@ -1,0 +1,68 @@
+/**
+ * The player's side of an SDK's connection, with the events and fields of WhepConnection.
+ * @module providers/watching
+ */
+import { callOf } from "./call.js";
+import { PeopleReceiver } from "./people-receiver.js";
+
+const EVENTS = ["state", "stream", "people", "quality", "privileges"];
+
+export class Watching extends EventTarget {
+  /**
+   * @param {string} sessionId
+   * @param {{hostId?: string|null}} [options] hostId: whose picture is the main one
+   */
+  constructor(sessionId, options = {}) {
+    super();
+    this.call = callOf(sessionId, options);
+    /** does more than the main picture come in, to be seen? */
+    this.staged = false;
+    for (const type of EVENTS) this.call.addEventListener(type, ({ detail }) => this.#heard(type, detail));
+  }
+
+  get state() { return this.call.last.state; }
+  get last() { return this.call.last; }
+  get wanted() { return this.call.wants.watch; }
+  get stream() { return this.call.stream; }
+  get people() { return this.call.people; }
+  get quality() { return this.call.quality; }
+  /** An SDK keeps its connections to itself. */
+  get pc() { return null; }
+
+  start() { this.call.want({ watch: true }); }
+
+  stop() {
+    this.staged = false;
+    this.call.want({ watch: false });
+  }
+
+  restart() { this.call.restart(); }
+  renew() { return this.call.renew(); }
+  stats() { return this.call.stats(); }
+  adapt(wish) { this.call.adapt(wish); }
+  show(video) { this.call.show(video); }
+
+  /** Who is on stage, for the tiles. */
+  receiver(given) {
+    return new PeopleReceiver({ ...given, watching: this });
+  }
+
+  /** Show the whole stage. Everybody's tracks come in anyway. */
+  reshape() {
+    if (this.staged || this.call.engine?.attach) return;
+    this.staged = true;
+    if (this.state === "receiving") this.#sections();
+  }
+
+  /** There is no former connection to let go of. */
+  letGo() {}
+
+  #heard(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+    if (type === "state" && detail.state === "receiving" && this.staged) this.#sections();
+  }
+
+  #sections() {
+    queueMicrotask(() => this.dispatchEvent(new CustomEvent("sections")));
+  }
+}

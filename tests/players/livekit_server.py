@@ -1,0 +1,78 @@
+"""A real livekit-server, where one is installed: on the PATH, or named by LIVEKIT_SERVER."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+KEY, SECRET = "testkey", "test-secret-test-secret-test-secret-1"
+START_SECONDS = 15
+
+
+class LiveKitServer:
+    """One server on loopback; where it listens, and how to sign for it."""
+
+    key, secret = KEY, SECRET
+
+    def __init__(self, binary: str, folder: Path) -> None:
+        self.binary, self.folder = binary, folder
+        self.port = _free(socket.SOCK_STREAM)
+        self.url = f"ws://127.0.0.1:{self.port}"
+        (folder / "livekit.yaml").write_text(
+            f"port: {self.port}\nbind_addresses: ['127.0.0.1']\nkeys:\n  {KEY}: {SECRET}\n"
+            f"rtc:\n  tcp_port: {_free(socket.SOCK_STREAM)}\n  udp_port: {_free(socket.SOCK_DGRAM)}\n"
+            "  use_external_ip: false\n  node_ip: 127.0.0.1\n  enable_loopback_candidate: true\n"
+            "room:\n  departure_timeout: 5\n"
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        with (self.folder / "livekit.log").open("ab") as log:
+            command = [self.binary, "--config", str(self.folder / "livekit.yaml")]
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + START_SECONDS
+        while self.process.poll() is None and time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 0.3).close()
+            except OSError:
+                time.sleep(0.1)
+            else:
+                return
+        raise RuntimeError(f"livekit-server did not start:\n{(self.folder / 'livekit.log').read_text()}")
+
+    def stop(self) -> None:
+        """Kill it, as a crash would."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def restart(self) -> None:
+        """Kill it and start it again; it forgets its rooms."""
+        self.stop()
+        self.start()
+
+
+def livekit_path() -> str | None:
+    """Where the server's binary is."""
+    named = os.environ.get("LIVEKIT_SERVER", "")
+    return named if named and Path(named).is_file() else shutil.which("livekit-server")
+
+
+def _free(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def livekit_running(binary: str, folder: Path) -> Iterator[LiveKitServer]:
+    """The server, as long as it is needed."""
+    server = LiveKitServer(binary, folder)
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,259 @@
+"""The Agora engine in a real browser, with a scripted stand-in for the SDK that knows its rules."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.players.conftest import Visitor, descriptor
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
+
+APP_ID = "970ca35de60c44645bbae8a215061b33"
+
+
+def agora(**more: Any) -> dict[str, Any]:
+    return descriptor("agora", details={"app_id": APP_ID}, **more)
+
+
+@pytest.fixture
+def ben(visitor: Visitor) -> Iterator[Visitor]:
+    visitor.open(agora="/standins/agora.js")
+    yield visitor
+    assert visitor.run("window.misuse") == []
+
+
+def watching(visitor: Visitor, *passes: dict[str, Any], host: str = "41") -> Visitor:
+    given = {"passes": {"subscriber": list(passes) or [agora()]}, "hostId": host}
+    visitor.run("(given) => { window.harness.call(given); window.call.want({ watch: true }) }", given)
+    visitor.until("window.call.link === 'up'")
+    return visitor
+
+
+def sending(visitor: Visitor, *passes: dict[str, Any]) -> Visitor:
+    given = {"passes": {"publisher": list(passes) or [agora(can_publish=True, uid="41")]}}
+    visitor.run(
+        "(given) => { window.harness.call(given); window.harness.send(); window.call.want({ send: true }) }", given
+    )
+    visitor.until("window.call.lastSending.state === 'sending'")
+    return visitor
+
+
+def calls(visitor: Visitor, name: str) -> list[Any]:
+    return [given for called, *given in visitor.run("window.used") if called == name]
+
+
+def test_a_viewer_joins_as_audience_and_waits_for_somebody_to_send(ben: Visitor) -> None:
+    watching(ben)
+
+    assert calls(ben, "AgoraRTC.createClient") == [[{"mode": "live", "codec": "vp8", "role": "audience"}]]
+    assert calls(ben, "client.join") == [[APP_ID, "show-7", "token-1", 7]]
+    assert ben.states() == ["connecting", "waiting"]
+
+
+def test_the_hosts_picture_and_voice_are_subscribed_to_and_shown(ben: Visitor) -> None:
+    watching(ben)
+
+    ben.run("window.control.client.comes(41, 'audio', 'video')")
+
+    ben.until("document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames > 3")
+    assert ben.states() == ["connecting", "waiting", "receiving"]
+    assert ben.run("window.call.stream.getTracks().map((one) => one.kind).sort()") == ["audio", "video"]
+
+
+def test_the_host_is_the_main_picture_whoever_came_first(ben: Visitor) -> None:
+    watching(ben)
+
+    ben.run("window.control.client.comes(99, 'video')")
+    ben.until("window.call.main?.uid === '99'")
+    ben.run("window.control.client.comes(41, 'video')")
+
+    ben.until("window.call.main?.uid === '41'")
+    ben.until("window.call.main.sources.camera.track === window.call.stream.getVideoTracks()[0]")
+
+
+def test_nobody_left_who_sends_is_waiting_again(ben: Visitor) -> None:
+    watching(ben)
+    ben.run("window.control.client.comes(41, 'video')")
+    ben.until("window.call.last.state === 'receiving'")
+
+    ben.run("window.control.client.goes(41)")
+
+    ben.until("window.call.last.state === 'waiting'")
+
+
+def test_the_network_is_reported_in_five_grades(ben: Visitor) -> None:
+    watching(ben)
+
+    for grade in range(7):
+        told = {"uplinkNetworkQuality": 1, "downlinkNetworkQuality": grade}
+        ben.run("(told) => window.control.client.tell('network-quality', told)", told)
+
+    assert [one["down"] for one in ben.said("quality")] == ["unknown", "good", "fair", "poor", "lost"]
+
+
+def test_a_shaky_connection_is_reconnecting_until_it_is_back(ben: Visitor) -> None:
+    watching(ben)
+
+    ben.run("window.control.client.move('RECONNECTING', 'NETWORK_ERROR')")
+    ben.run("window.control.client.move('CONNECTED')")
+
+    assert ben.states() == ["connecting", "waiting", "reconnecting", "waiting"]
+    assert len(calls(ben, "client.join")) == 1
+
+
+def test_a_lost_connection_is_made_anew(ben: Visitor) -> None:
+    watching(ben)
+
+    ben.run("window.control.client.move('DISCONNECTED', 'NETWORK_ERROR')")
+
+    ben.until("window.control.clients.length === 2 && window.call.last.state === 'waiting'")
+    assert ben.states() == ["connecting", "waiting", "reconnecting", "waiting"]
+
+
+@pytest.mark.parametrize("reason", ["UID_BANNED", "IP_BANNED", "CHANNEL_BANNED"])
+def test_who_was_banned_is_told_and_stays_out(ben: Visitor, reason: str) -> None:
+    watching(ben)
+
+    ben.run("(reason) => window.control.client.move('DISCONNECTED', reason)", reason)
+
+    assert ben.said("state")[-1] == {"state": "failed", "error": "player.removed", "fatal": True}
+    ben.page.wait_for_timeout(1200)
+    assert len(calls(ben, "client.join")) == 1
+
+
+def test_the_same_person_elsewhere_ends_it_here(ben: Visitor) -> None:
+    watching(ben)
+
+    ben.run("window.control.client.move('DISCONNECTED', 'UID_CONFLICT')")
+
+    assert ben.said("state")[-1] == {"state": "failed", "error": "player.elsewhere", "fatal": True}
+
+
+def test_a_token_that_ends_soon_is_renewed_in_place(ben: Visitor) -> None:
+    watching(ben, agora(), agora(token="token-2"))
+
+    ben.run("window.control.client.tell('token-privilege-will-expire')")
+
+    ben.until("window.used.some(([name]) => name === 'client.renewToken')")
+    assert calls(ben, "client.renewToken") == [["token-2"]]
+    assert ben.states() == ["connecting", "waiting"]
+
+
+def test_many_reasons_to_renew_ask_for_one_token(ben: Visitor) -> None:
+    watching(ben, agora(), agora(token="token-2"))
+
+    ben.run(
+        "() => { window.call.renew(); window.call.renew(); window.control.client.tell('token-privilege-will-expire') }"
+    )
+
+    ben.until("window.used.some(([name]) => name === 'client.renewToken')")
+    assert ben.run("window.asked") == ["subscriber", "subscriber"]
+
+
+def test_a_token_that_has_ended_means_joining_again_with_another(ben: Visitor) -> None:
+    watching(ben, agora(), agora(token="token-2"))
+
+    ben.run("window.control.client.tell('token-privilege-did-expire')")
+
+    ben.until("window.control.clients.length === 2 && window.call.last.state === 'waiting'")
+    assert [given[2] for given in calls(ben, "client.join")] == ["token-1", "token-2"]
+
+
+def test_a_refused_token_is_asked_for_anew(ben: Visitor) -> None:
+    ben.run("window.harness.standIn('agora')")
+    ben.run("() => { window.control.refuse.join = 'CAN_NOT_GET_GATEWAY_SERVER' }")
+
+    watching(ben, agora(), agora(token="token-2"))
+
+    assert [one[2] for one in calls(ben, "client.join")] == ["token-1", "token-2"]
+    assert ben.states() == ["connecting", "waiting"]
+
+
+def test_a_host_publishes_picture_and_sound_as_custom_tracks(ben: Visitor) -> None:
+    sending(ben)
+
+    assert ben.run("window.control.client.role") == "host"
+    assert ben.run("window.control.client.published.map((one) => one.trackMediaType)") == ["audio", "video"]
+    assert calls(ben, "AgoraRTC.createCustomVideoTrack")[0][0] | {"mediaStreamTrack": ""} == {
+        "mediaStreamTrack": "",
+        "width": 320,
+        "height": 240,
+        "frameRate": 25,
+        "bitrateMax": 300,
+        "optimizationMode": "motion",
+    }
+
+
+def test_another_camera_is_exchanged_in_place_and_another_microphone_published_anew(ben: Visitor) -> None:
+    sending(ben)
+
+    ben.run("window.harness.send(window.harness.synthetic('gold'))")
+
+    assert len(calls(ben, "videoTrack.replaceTrack")) == 1
+    assert len(calls(ben, "AgoraRTC.createCustomAudioTrack")) == 2
+    assert ben.run("window.control.client.published.map((one) => one.trackMediaType).sort()") == ["audio", "video"]
+
+
+def test_a_screen_takes_the_cameras_place_and_gives_it_back(ben: Visitor) -> None:
+    sending(ben)
+
+    ben.run("window.harness.send({ screen: window.harness.synthetic('navy').video })")
+    ben.run("window.harness.send()")
+
+    assert [given[0] for given in calls(ben, "videoTrack.setOptimizationMode")] == ["detail", "motion"]
+    assert ben.run("window.control.client.published[1].getMediaStreamTrack() === window.own.video")
+
+
+def test_coming_on_stage_and_going_again_happens_in_the_same_connection(ben: Visitor) -> None:
+    watching(ben)
+    ben.run("window.control.client.comes(41, 'video')")
+    ben.until("window.call.last.state === 'receiving'")
+    ben.run("(pass) => window.harness.grant(pass)", agora(token="token-2"))
+
+    ben.run("() => { window.harness.send(); window.call.want({ send: true }) }")
+    ben.until("window.call.lastSending.state === 'sending'")
+    ben.run("window.call.want({ send: false })")
+
+    ben.until("window.control.client.role === 'audience'")
+    assert [given[0] for given in calls(ben, "client.setClientRole")] == ["host", "audience"]
+    assert len(calls(ben, "client.join")) == 1
+    assert ben.run("window.control.client.published.length") == 0
+    assert ben.run("window.own.video.readyState") == "live"
+    assert "failed" not in ben.states() and "reconnecting" not in ben.states()
+
+
+def test_a_small_tile_gets_the_low_stream_and_a_large_one_the_high(ben: Visitor) -> None:
+    watching(ben)
+    ben.run("window.control.client.comes(41, 'video')")
+    ben.until("window.call.last.state === 'receiving'")
+
+    ben.run("window.call.adapt({ tiles: { '41:camera': { width: 160, height: 90, visible: true } } })")
+    ben.run("window.call.adapt({ tiles: { '41:camera': { width: 1280, height: 720, visible: true } } })")
+
+    assert calls(ben, "client.setRemoteVideoStreamType") == [[41, 1], [41, 0]]
+
+
+def test_leaving_says_goodbye_and_stays_away(ben: Visitor) -> None:
+    watching(ben)
+
+    ben.run("window.call.want({ watch: false })")
+
+    ben.until("window.control.client.state === 'DISCONNECTED'")
+    ben.page.wait_for_timeout(800)
+    assert ben.states() == ["connecting", "waiting", "idle"]
+    assert len(calls(ben, "client.join")) == 1
+
+
+def test_refused_as_a_sender_a_viewer_goes_on_watching(ben: Visitor) -> None:
+    watching(ben)
+    ben.run("window.control.client.comes(41, 'video')")
+    ben.until("window.call.last.state === 'receiving'")
+    ben.run("window.harness.refuse('publisher', 'token.role_not_held')")
+
+    ben.run("window.call.want({ send: true })")
+
+    ben.until("window.call.lastSending.state === 'failed'")
+    ben.run("window.control.client.comes(41, 'video')")
+    ben.until("window.call.last.state === 'receiving'")
+    assert ben.run("window.call.wants") == {"watch": True, "send": False}
