@@ -49,6 +49,21 @@ def close_room(*, session_id: UUID, code: int, reason: str, after_seconds: float
     transaction.on_commit(partial(fanout.send_room_close, session_id, code, reason, after_seconds))
 
 
+def close_person(*, session_id: UUID, user_id: UUID, code: int, reason: str) -> None:
+    """Close every socket that one person has in one room, once the running transaction has committed."""
+    transaction.on_commit(partial(fanout.send_person_close, session_id, user_id, code, reason))
+
+
+def desk_open(*, session_id: UUID, user_id: UUID) -> None:
+    """One person's open sockets hear the host's desk from now on, once the running transaction has committed."""
+    transaction.on_commit(partial(fanout.send_desk_place, session_id, user_id, True))
+
+
+def desk_shut(*, session_id: UUID, user_id: UUID) -> None:
+    """One person's open sockets hear the host's desk no more, once the running transaction has committed."""
+    transaction.on_commit(partial(fanout.send_desk_place, session_id, user_id, False))
+
+
 def close_user(*, user_id: UUID, code: int, reason: str) -> None:
     """Close every socket of one person in every room, once the running transaction has committed."""
     transaction.on_commit(partial(fanout.send_user_close, user_id, code, reason))

@@ -1,6 +1,7 @@
 """Random names that nobody can guess; all of them are made here."""
 
 import secrets
+from uuid import UUID
 
 
 def channel_name() -> str:
@@ -26,3 +27,11 @@ def connection_name() -> str:
 def secret_token() -> str:
     """A secret to hand out once; 256 bits."""
     return secrets.token_urlsafe(32)
+
+
+def as_uuid(value: object) -> UUID | None:
+    """The id that somebody else wrote; None for what is none."""
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None

@@ -15,9 +15,10 @@ from livestream.realtime.addresses import room_of
 from livestream.realtime.consumer import Operation
 from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.protocol import CloseCode
-from streams import operations as stream_operations
 from streams.consumers import RoomConsumer, do_sync
 from streams.janitor import janitor
+from streams.operations import session as session_operations
+from streams.operations import stage as stage_operations
 from streams.room import RoomParts
 from streams.selectors import positions
 from streams.services.media import viewers_record
@@ -37,9 +38,10 @@ class LiveConsumer(RoomConsumer):
 
     rooms = SharedRooms(PARTS)
     operations = {
-        **stream_operations.OPERATIONS,
+        **session_operations.OPERATIONS,
+        **stage_operations.OPERATIONS,
         **chat_operations.OPERATIONS,
-        "sync": Operation(run_async=partial(do_sync, rooms), takes=stream_operations.Position),
+        "sync": Operation(run_async=partial(do_sync, rooms), takes=session_operations.Position),
     }
 
 

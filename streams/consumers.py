@@ -19,13 +19,13 @@ from livestream.identifiers import connection_name
 from livestream.metrics import SOCKETS_REFUSED
 from livestream.realtime import runtime
 from livestream.realtime.consumer import CommandConsumer
-from livestream.realtime.groups import desk_group, room_group, user_group
+from livestream.realtime.groups import desk_group, person_group, room_group, user_group
 from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.hub import Member
 from livestream.realtime.protocol import CloseCode, encode
 from livestream.realtime.runtime import Counts, in_database, viewers_document
 from livestream.realtime.socket_limits import Holder
-from streams.permissions import NOBODY, ON_STAGE, Standing, require_view_as
+from streams.permissions import NOBODY, require_view_as
 from streams.room import Admission, Place, SharedRoom, me_payload, room_admit
 from streams.shared_rooms import SharedRooms
 from streams.state import OVER
@@ -49,9 +49,8 @@ class RoomConsumer(CommandConsumer):
     entering: ClassVar[int] = 0
 
     async def opened(self) -> bool:
-        self._groups: list[str] = []
-        self._runtime = runtime.current()
         self.member = Member(name=connection_name(), send=self.base_send)
+        self._runtime = runtime.current()
         self.member.held = []
         actor: Actor = self.scope.get("actor", ANONYMOUS)
         self.context = Place(session_id=self.scope["url_route"]["kwargs"]["session_id"], actor=actor)
@@ -94,19 +93,22 @@ class RoomConsumer(CommandConsumer):
 
     async def _enter(self) -> None:
         place: Place = self.context
-        await self._join(room_group(place.session_id))
+        # Before anybody looks who this is: whoever puts the person out meanwhile reaches this socket, too.
+        for group in self._audiences(place):
+            await self._runtime.hub.join(member=self.member, group=group)
         room = await self.rooms.get(place.session_id)
         admission = await admitted(self.rooms, place, room)
         standing = admission.standing
-        for group in self._audiences(place, standing):
-            await self._join(group)
+        desk = desk_group(place.session_id)
+        if standing.can_moderate and desk not in self.member.dismissed:
+            await self._runtime.hub.join(member=self.member, group=desk)
         over = room.session.state in OVER
         if not over:
             await self._runtime.enter(
                 session_id=place.session_id,
                 connection=self.member.name,
                 person=place.actor.person,
-                counted=standing.role not in ON_STAGE,
+                counted=not standing.is_host,
             )
         viewers = await self._runtime.viewers(place.session_id)
         await self._greet(room, admission, viewers)
@@ -117,17 +119,11 @@ class RoomConsumer(CommandConsumer):
                 seconds=settings.REALTIME_CLOSE_AFTER_END_SECONDS,
             )
 
-    async def _join(self, group: str) -> None:
-        self._groups.append(group)
-        await self._runtime.hub.join(member=self.member, group=group)
-
     @staticmethod
-    def _audiences(place: Place, standing: Standing) -> list[str]:
-        groups = []
+    def _audiences(place: Place) -> list[str]:
+        groups = [room_group(place.session_id)]
         if place.actor.user_id is not None:
-            groups.append(user_group(place.actor.user_id))
-        if standing.can_moderate:
-            groups.append(desk_group(place.session_id))
+            groups += [user_group(place.actor.user_id), person_group(place.session_id, place.actor.user_id)]
         return groups
 
     async def _greet(self, room: SharedRoom, admission: Admission, viewers: Counts) -> None:
@@ -139,7 +135,8 @@ class RoomConsumer(CommandConsumer):
         if missed is not None and position is not None:
             self._runtime.hub.settle(room_group(room.session.pk))
             missed = log.since(position[1]) or []
-            head = encode({"recovered": True, "epoch": room.epoch, "seq": position[1] + len(missed)})
+            me = me_payload(actor=self.context.actor, admission=admission, session=room.session)
+            head = encode({"recovered": True, "epoch": room.epoch, "seq": position[1] + len(missed), "me": me})
             events = ",".join(missed)
             # The count has no number, so it is in nothing that was missed.
             text = f'{{"type":"resumed","data":{head[:-1]},"events":[{events}]}}}}' + "\n" + viewers_document(viewers)
@@ -183,10 +180,10 @@ class RoomConsumer(CommandConsumer):
             self._overloaded()
 
     async def closed(self) -> None:
-        for group in self._groups:
-            self._runtime.hub.leave(member=self.member, group=group)
+        was_in = bool(self.member.groups)
+        self._runtime.hub.leave_all(member=self.member)
         await self._runtime.limits.give_back(holder=self._holder, connection=self.member.name)
-        if self._groups:
+        if was_in:
             await self._runtime.exit(session_id=self.context.session_id, connection=self.member.name)
 
 
@@ -223,10 +220,10 @@ async def do_sync(rooms: SharedRooms, place: Place, *, epoch: str, after: int) -
     room = await rooms.get(place.session_id)
     admission = await admitted(rooms, place, room)
     missed = await rooms.missed(room, epoch=epoch, after=after)
+    me = me_payload(actor=place.actor, admission=admission, session=room.session)
     if missed is not None:
         events = [json.loads(text) for text in missed]
-        return {"recovered": True, "epoch": room.epoch, "seq": after + len(events), "events": events}
-    me = me_payload(actor=place.actor, admission=admission, session=room.session)
+        return {"recovered": True, "epoch": room.epoch, "seq": after + len(events), "me": me, "events": events}
     viewers = await runtime.current().viewers(UUID(str(place.session_id)))
     snapshot = room.common | {"me": me, "viewers": viewers.people}
     return {"recovered": False, "epoch": room.epoch, "seq": room.seq, "snapshot": snapshot}

@@ -11,6 +11,8 @@ from django.utils import timezone
 from livestream.realtime import runtime
 from streams.services.deliveries import deliveries_forget
 from streams.services.media import media_reconcile
+from streams.services.stage_media import media_retry
+from streams.services.stage_sweeps import guests_expire, requests_expire
 from streams.services.sweeps import lease_release, lease_take, sessions_expire
 
 NAME = "sessions"
@@ -44,7 +46,14 @@ def janitor_tick(holder: str, sweeps: tuple[Sweep, ...] = ()) -> bool:
     now = timezone.now()
     if not lease_take(name=NAME, holder=holder, now=now):
         return False
-    own: tuple[Sweep, ...] = (media_reconcile, sessions_expire, _forget_deliveries)
+    own: tuple[Sweep, ...] = (
+        media_reconcile,
+        media_retry,
+        requests_expire,
+        guests_expire,
+        sessions_expire,
+        _forget_deliveries,
+    )
     for sweep in own + sweeps:
         try:
             sweep(now=now)

@@ -9,6 +9,8 @@ from streams.models import Participant, ParticipantStatus, Role, SessionModerato
 from streams.state import LIVE
 
 ON_STAGE = frozenset({Role.HOST, Role.COHOST, Role.GUEST})
+GUESTS = frozenset({Role.COHOST, Role.GUEST})  # who takes a seat on stage; the host has one anyway
+OUT = frozenset({ParticipantStatus.KICKED, ParticipantStatus.BANNED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,14 @@ class Standing:
         return self.status == ParticipantStatus.BANNED
 
     @property
+    def is_kicked(self) -> bool:
+        return self.status == ParticipantStatus.KICKED
+
+    @property
+    def is_on_stage(self) -> bool:
+        return self.role in ON_STAGE and self.status == ParticipantStatus.ACTIVE
+
+    @property
     def is_member(self) -> bool:
         """Who belongs to a private session: the people on stage, those who were let in, and who moderates."""
         return self.invited or self.moderates or self.role in ON_STAGE
@@ -41,7 +51,7 @@ class Standing:
     @property
     def can_publish(self) -> bool:
         """Send media: who is on stage, and nobody for them."""
-        return self.role in ON_STAGE and self.status == ParticipantStatus.ACTIVE
+        return self.is_on_stage
 
 
 NOBODY = Standing(role=None, status=None, moderates=False)
@@ -96,6 +106,8 @@ def require_view_as(*, standing: Standing, actor: Actor, session: StreamSession)
     """The same for a standing that is known already."""
     if standing.is_banned and not actor.is_staff:
         raise Denied("session.banned", "You cannot come into this show any more.")
+    if standing.is_kicked and not actor.is_staff:
+        raise Denied("session.kicked", "You were removed from this show. Ask the host to let you in again.")
     if session.visibility == Visibility.PRIVATE and not standing.is_member:
         raise Missing("session.missing", "There is no such show.")
 

@@ -21,7 +21,7 @@ from streams.models import (
     Visibility,
 )
 from streams.payloads import instant, participant_payload, request_payload
-from streams.permissions import ON_STAGE, Standing
+from streams.permissions import ON_STAGE, OUT, Standing
 from streams.state import LIVE, SessionState
 
 RESUME_LIMIT = 300
@@ -53,7 +53,7 @@ def sessions_visible_to(actor: Actor) -> QuerySet[StreamSession]:
     if actor.user_id is None:
         return sessions().filter(visibility=Visibility.PUBLIC)
     own = Participant.objects.filter(Q(invited=True) | Q(role__in=ON_STAGE), user_id=actor.user_id).exclude(
-        status=ParticipantStatus.BANNED
+        status__in=OUT
     )
     return sessions().filter(
         Q(visibility=Visibility.PUBLIC)
@@ -138,10 +138,14 @@ def queue_of(session_id: UUID) -> list[dict[str, Any]]:
 def request_of(*, session_id: UUID, user_id: UUID, now: datetime) -> dict[str, Any] | None:
     """A person's latest wish or invitation to come on stage; None for who never had one."""
     row = guest_requests().filter(session_id=session_id, user_id=user_id).order_by("-created_at").first()
-    if row is None:
-        return None
-    waits = row.status == GuestRequestStatus.PENDING and row.invited_by_id is None
-    return request_payload(row, position=queue_position(row) if waits else None, retry_after=cooldown_of(row, now=now))
+    return request_now(row, now=now) if row is not None else None
+
+
+def request_now(request: GuestRequest, *, now: datetime) -> dict[str, Any]:
+    """A request as it stands at this moment."""
+    waits = request.status == GuestRequestStatus.PENDING and request.invited_by_id is None
+    place = queue_position(request) if waits else None
+    return request_payload(request, position=place, retry_after=cooldown_of(request, now=now))
 
 
 def cooldown_of(request: GuestRequest, *, now: datetime) -> float | None:

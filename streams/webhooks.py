@@ -14,7 +14,7 @@ from livestream.api import error_response
 from livestream.errors import BodyTooBig, Denied, DomainError, Invalid
 from livestream.metrics import WEBHOOKS
 from streams.media.reports import ReportInvalid, report_verify
-from streams.services.deliveries import builtin_report_apply, delivery_accept
+from streams.services.deliveries import builtin_report_apply, delivery_accept, slots_report_apply
 
 
 def read_bounded(request: HttpRequest, limit: int) -> bytes:
@@ -33,19 +33,25 @@ def builtin(request: HttpRequest) -> HttpResponse:
         body = read_bounded(request, settings.API_MAX_BODY_BYTES)
         _verify(body, request.headers.get("Livestream-Signature", ""))
         report = _parse(body)
-        fresh = delivery_accept(
-            provider="builtin",
-            delivery_id=report["id"][:100],
-            type=str(report.get("type", ""))[:60],
-            payload=report,
-            apply=lambda: builtin_report_apply(report=report),
-            now=timezone.now(),
-        )
+        fresh = _apply(report)
     except DomainError as error:
         WEBHOOKS.labels("builtin", error.code).inc()
         return error_response(error)
     WEBHOOKS.labels("builtin", "applied" if fresh else "repeated").inc()
     return JsonResponse({"applied": fresh})
+
+
+def _apply(report: dict[str, Any]) -> bool:
+    if report.get("type") == "slots.changed":
+        return slots_report_apply(report=report)
+    return delivery_accept(
+        provider="builtin",
+        delivery_id=report["id"][:100],
+        type=str(report.get("type", ""))[:60],
+        payload=report,
+        apply=lambda: builtin_report_apply(report=report),
+        now=timezone.now(),
+    )
 
 
 def _verify(body: bytes, header: str) -> None:

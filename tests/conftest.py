@@ -5,10 +5,11 @@ cannot run), `live` (the product on SQLite in memory, and on PostgreSQL with Red
 `show`, `api`, `published`.
 """
 
+import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from django.core.cache import cache
 from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
 
+from livestream.realtime.groups import carrier_of
 from tests import servers
 
 VARIANTS = ("sqlite-memory", "postgres-redis")
@@ -214,13 +216,18 @@ class Ear:
 
     @contextmanager
     def listening(self) -> Iterator[list[dict[str, Any]]]:
+        """The layer messages of a block, complete once the block is left; what is on commit happens at its end."""
+        with self.subscribed() as heard, self._capture(execute=True):
+            yield heard
+
+    @contextmanager
+    def subscribed(self) -> Iterator[list[dict[str, Any]]]:
         """The layer messages of a block, complete once the block is left."""
         layer = get_channel_layer()
         channel = async_to_sync(layer.new_channel)()
         async_to_sync(layer.group_add)(self._group, channel)
         heard: list[dict[str, Any]] = []
-        with self._capture(execute=True):
-            yield heard
+        yield heard
         queue = layer.channels.get(channel)
         while queue is not None and not queue.empty():
             heard.append(queue.get_nowait()[1])
@@ -245,6 +252,30 @@ def published(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callabl
                 documents += [json.loads(text) for _, text in message["frames"]]
             else:
                 documents.append({"type": "close", "code": message["code"]})
+
+    return listen
+
+
+@pytest.fixture
+def heard(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callable[..., Any]:
+    """`with heard(group, ...) as told:` has in `told[group]` what each audience was sent, once the block is over."""
+    import json
+
+    @contextmanager
+    def listen(*groups: str) -> Iterator[dict[str, list[dict[str, Any]]]]:
+        ears = [Ear(carrier, django_capture_on_commit_callbacks) for carrier in sorted(set(map(carrier_of, groups)))]
+        told: dict[str, list[dict[str, Any]]] = {group: [] for group in groups}
+        with ExitStack() as stack:
+            heard_by = [stack.enter_context(ear.subscribed()) for ear in ears]
+            with django_capture_on_commit_callbacks(execute=True):
+                yield told
+        for message in itertools.chain(*heard_by):
+            if message["group"] not in told:
+                continue
+            if "frames" in message:
+                told[message["group"]] += [json.loads(text) for _, text in message["frames"]]
+            else:
+                told[message["group"]].append({"type": message["type"], "code": message.get("code")})
 
     return listen
 

@@ -13,7 +13,8 @@ from streams.permissions import Standing, require_view
 from streams.providers.base import JoinDescriptor, MediaRole, PersonRef
 from streams.providers.registry import provider_named
 from streams.selectors import session_get
-from streams.services.media import room_ref
+from streams.services.credentials import Lost
+from streams.services.rooms import room_ref
 from streams.state import OVER
 from tokens.models import IssuedToken
 
@@ -79,6 +80,16 @@ def privileges_of(descriptor: JoinDescriptor) -> dict[str, bool]:
 def session_tokens_revoke(session_id: UUID, now: datetime) -> int:
     """Mark every token of a session that is still good as revoked; how many. The provider refuses them by itself."""
     good = IssuedToken.objects.filter(session_id=session_id, revoked_at__isnull=True, expires_at__gt=now)
+    return good.update(revoked_at=now)
+
+
+def person_tokens_revoke(session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> int:
+    """Mark one person's tokens of a session that are still good as revoked: all, or those to publish with; how many."""
+    good = IssuedToken.objects.filter(
+        session_id=session_id, user_id=user_id, revoked_at__isnull=True, expires_at__gt=now
+    )
+    if lost == Lost.PUBLISHING:
+        good = good.filter(role=MediaRole.PUBLISHER.value)
     return good.update(revoked_at=now)
 
 

@@ -16,7 +16,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from livestream.metrics import LAYER_FAILURES
-from livestream.realtime.groups import carrier_of, room_group, user_group
+from livestream.realtime.groups import carrier_of, desk_group, person_group, room_group, user_group
 from livestream.realtime.protocol import encode
 
 LAYER_TIMEOUT_SECONDS = 2.0
@@ -164,3 +164,15 @@ def send_room_close(session_id: UUID, code: int, reason: str, after_seconds: flo
 def send_user_close(user_id: UUID, code: int, reason: str) -> None:
     """Close every socket of one person."""
     _send({"type": "hub.close", "group": user_group(user_id), "code": int(code), "reason": reason, "after": 0})
+
+
+def send_person_close(session_id: UUID, user_id: UUID, code: int, reason: str) -> None:
+    """Close every socket that one person has in one room."""
+    group = person_group(session_id, user_id)
+    _send({"type": "hub.close", "group": group, "code": int(code), "reason": reason, "after": 0})
+
+
+def send_desk_place(session_id: UUID, user_id: UUID, has_place: bool) -> None:
+    """Have one person's sockets in one room hear, or no longer hear, what the host's desk is told."""
+    group, desk = person_group(session_id, user_id), desk_group(session_id)
+    _send({"type": "hub.audience", "group": group, "other": desk, "joins": has_place})

@@ -33,3 +33,8 @@ def desk_group(session_id: UUID) -> str:
 def user_group(user_id: UUID) -> str:
     """One person's sockets in every room."""
     return f"user.{user_id.hex}"
+
+
+def person_group(session_id: UUID, user_id: UUID) -> str:
+    """One person's sockets in one room."""
+    return f"person.{session_id.hex}.{user_id.hex}"

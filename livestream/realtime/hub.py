@@ -58,7 +58,8 @@ def _continue(coroutine: Coroutine[Any, Any, None], yielded: Any) -> Generator[A
 class Member:
     """One socket. Frames go straight to the server's `send`; a socket that makes it wait gets a bounded backlog.
 
-    While `held` is a list, documents are kept there: the socket has subscribed, and waits for its snapshot.
+    While `held` is a list, documents are kept there: the socket has subscribed, and waits for its snapshot. `dismissed`
+    are audiences that it was sent away from, maybe before it had come to them.
     On the fast path, what is written for this socket alone waits in `_leaving` until the loop has done what is due
     now, so that a reply and what it caused leave in one system call.
     """
@@ -71,12 +72,16 @@ class Member:
         "_protocol",
         "_send",
         "closing",
+        "dismissed",
+        "groups",
         "held",
         "name",
     )
 
     def __init__(self, *, name: str, send: Send) -> None:
         self.name = name
+        self.groups: list[str] = []
+        self.dismissed: frozenset[str] = frozenset()
         self.held: list[tuple[int | None, str]] | None = None
         self.closing = False
         self._send = send
@@ -234,18 +239,31 @@ class Hub:
 
     async def join(self, *, member: Member, group: str) -> None:
         """Add a socket to an audience. When this returns, what is sent to the group from now on reaches it."""
+        entry = self._place(member, group)
+        if entry.ready is not None:
+            await asyncio.shield(entry.ready)
+
+    def _place(self, member: Member, group: str) -> Group:
         entry = self._groups.get(group)
         if entry is None:
             entry = self._groups[group] = Group()
             if carrier_of(group) == group:
                 entry.ready = self._loop.create_task(self._subscribe(group))
                 ROOMS.inc()
-        entry.members[member.name] = member
-        if entry.ready is not None:
-            await asyncio.shield(entry.ready)
+        if member.name not in entry.members:
+            entry.members[member.name] = member
+            member.groups.append(group)
+        return entry
+
+    def leave_all(self, *, member: Member) -> None:
+        """Take a socket out of every audience."""
+        for group in list(member.groups):
+            self.leave(member=member, group=group)
 
     def leave(self, *, member: Member, group: str) -> None:
         """Take a socket out of an audience."""
+        if group in member.groups:
+            member.groups.remove(group)
         entry = self._groups.get(group)
         if entry is None or entry.members.pop(member.name, None) is None or entry.members:
             return
@@ -331,6 +349,19 @@ class Hub:
             self._loop.call_later(
                 message["after"], self.close_group, message["group"], message["code"], message["reason"]
             )
+        elif message["type"] == "hub.audience":
+            self._move(message["group"], message["other"], joins=message["joins"])
+
+    def _move(self, group: str, other: str, *, joins: bool) -> None:
+        """Put one audience's sockets into another one, or send them away from it."""
+        entry = self._groups.get(group)
+        for member in list(entry.members.values()) if entry else []:
+            if joins:
+                member.dismissed -= {other}
+                self._place(member, other)
+            else:
+                member.dismissed |= {other}
+                self.leave(member=member, group=other)
 
     def send_local(self, *, group: str, text: str) -> None:
         """Send one document to the group's sockets in this process alone."""

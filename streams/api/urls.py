@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from streams.api import views
+from streams.api import stage, views
 
 urlpatterns = [
     path("", views.SessionsView.as_view(), name="sessions"),
@@ -15,4 +15,17 @@ urlpatterns = [
     path("<uuid:session_id>/leave/", views.SessionLeaveView.as_view(), name="session-leave"),
     path("<uuid:session_id>/participants/", views.ParticipantsView.as_view(), name="session-participants"),
     path("<uuid:session_id>/poster/", views.PosterView.as_view(), name="session-poster"),
+    path("<uuid:session_id>/guest-requests/", stage.GuestRequestsView.as_view(), name="guest-requests"),
+    path("<uuid:session_id>/guest-requests/invite/", stage.InviteView.as_view(), name="guest-invite"),
+    path("<uuid:session_id>/stage/leave/", stage.StageLeaveView.as_view(), name="stage-leave"),
+    path("<uuid:session_id>/stage/media/", stage.StageMediaView.as_view(), name="stage-media"),
+    path("<uuid:session_id>/stage/mute-all/", stage.StageMuteAllView.as_view(), name="stage-mute-all"),
+]
+urlpatterns += [
+    path(f"<uuid:session_id>/guest-requests/<uuid:request_id>/{verb}/", view.as_view(), name=f"guest-{verb}")
+    for verb, view in stage.ANSWERS.items()
+]
+urlpatterns += [
+    path(f"<uuid:session_id>/participants/<uuid:user_id>/{verb}/", view.as_view(), name=f"participant-{verb}")
+    for verb, view in stage.DEEDS.items()
 ]

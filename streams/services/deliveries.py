@@ -8,8 +8,11 @@ from uuid import UUID
 from django.db import transaction
 
 from livestream.errors import Invalid
+from livestream.identifiers import as_uuid
 from streams.models import ProviderDelivery, StreamSession
 from streams.services.media import host_lost, host_seen
+from streams.services.slots import slots_note
+from streams.services.stage_media import guest_lost, guest_seen, node_started
 
 
 def delivery_accept(
@@ -34,8 +37,10 @@ def deliveries_forget(*, received_before: datetime) -> int:
 
 
 def builtin_report_apply(*, report: dict[str, Any]) -> None:
-    """What the media node reports changes who is there. Reports about other people and kinds change nothing yet."""
+    """What the media node reports changes who is there. Kinds that are not known change nothing."""
     kind = report.get("type")
+    if kind == "node.started":
+        node_started(node=str(report.get("node", "")))
     if kind not in ("publisher.connected", "publisher.lost"):
         return
     try:
@@ -46,9 +51,26 @@ def builtin_report_apply(*, report: dict[str, Any]) -> None:
     if at.tzinfo is None:
         raise Invalid("webhook.bad_shape", "The report's time has no zone.")
     host_id = StreamSession.objects.filter(pk=session_id).values_list("host_id", flat=True).first()
-    if host_id is None or str(host_id) != str(report.get("user")):
+    user_id = as_uuid(report.get("user"))
+    if host_id is None or user_id is None:
         return
     details = report.get("data")
     if isinstance(details, dict) and details.get("reason") == "replaced":
         return
-    (host_seen if kind == "publisher.connected" else host_lost)(session_id=session_id, at=at)
+    if user_id == host_id:
+        (host_seen if kind == "publisher.connected" else host_lost)(session_id=session_id, at=at)
+    else:
+        (guest_seen if kind == "publisher.connected" else guest_lost)(session_id=session_id, user_id=user_id, at=at)
+
+
+def slots_report_apply(*, report: dict[str, Any]) -> bool:
+    """Which track is whom in a room; whether that was news.
+
+    Such reports come often and only the latest counts, so none is stored: each names its version, and an old one
+    changes nothing.
+    """
+    try:
+        session_id = UUID(str(report["session"]))
+    except (KeyError, ValueError):
+        raise Invalid("webhook.bad_shape", "The report names no session.") from None
+    return slots_note(session_id=session_id, data=report.get("data"))

@@ -18,14 +18,11 @@ from streams.models import StreamSession
 from streams.payloads import instant
 from streams.providers.base import Capability, RoomRef
 from streams.providers.registry import provider_named
+from streams.services.rooms import room_ref
+from streams.services.stage_media import guests_reconcile
 from streams.state import LIVE, OPEN
 
 logger = logging.getLogger(__name__)
-
-
-def room_ref(session: StreamSession) -> RoomRef:
-    """The session as its provider knows it."""
-    return RoomRef(session_id=session.pk, channel_id=session.channel_id, node=session.media_node)
 
 
 def media_close(*, session: StreamSession) -> None:
@@ -94,6 +91,7 @@ def media_reconcile(*, now: datetime) -> None:
             host_seen(session_id=row["pk"], at=now)
         elif not present and row["host_lease_at"] is not None and row["host_lost_at"] is None:
             host_lost(session_id=row["pk"], at=now)
+    guests_reconcile(publishing={name: rooms[name] for name in known & set(rooms)}, now=now)
     for session_id in set(rooms) - known:
         _close_leftover(session_id)
 

@@ -33,6 +33,7 @@ from streams.providers.registry import provider_named
 from streams.selectors import session_get
 from streams.services.endings import endings_run
 from streams.services.media import media_close
+from streams.services.queue import requests_close
 from streams.services.sequence import event_record
 from streams.state import OVER, EndReason, SessionState, can_move
 
@@ -207,7 +208,7 @@ def _swap(session: StreamSession, *, to: SessionState, reason: EndReason | None,
         case SessionState.ENDED | SessionState.ERROR:
             # A failed session that is put away afterwards was over when it failed, and because it failed.
             changes |= {"ended_at": session.ended_at or now, "end_reason": session.end_reason or reason or ""}
-            changes |= {"viewer_count": 0, "guest_count": 0}
+            changes |= {"viewer_count": 0, "guest_count": 0, "stage_slots": {}}
     swapped = StreamSession.objects.filter(pk=session.pk, state=session.state, version=session.version)
     return swapped.update(**changes) == 1
 
@@ -238,8 +239,9 @@ def _record(
     publish(SessionChanged(session_id=session.pk, at=now, seq=seq, data=data))
     if to in OVER:
         endings_run(session_id=session.pk, now=now)
+        requests_close(session_id=session.pk, now=now)
         Participant.objects.filter(session_id=session.pk, status=ParticipantStatus.ACTIVE).update(
-            status=ParticipantStatus.LEFT, left_at=now
+            status=ParticipantStatus.LEFT, left_at=now, media_due_at=None
         )
         close_room(
             session_id=session.pk,

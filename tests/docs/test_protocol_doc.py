@@ -55,7 +55,14 @@ def test_every_address_of_the_api_is_listed():
 
 
 def _short(path: str) -> str:
-    return path.replace("{session_id}", "{id}").replace("{message_id}", "{message}")
+    for name, short in (
+        ("session_id", "id"),
+        ("message_id", "message"),
+        ("request_id", "request"),
+        ("user_id", "user"),
+    ):
+        path = path.replace(f"{{{name}}}", f"{{{short}}}")
+    return path
 
 
 def _error_rows() -> list[list[str]]:

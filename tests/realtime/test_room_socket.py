@@ -338,7 +338,13 @@ async def test_a_socket_that_missed_nothing_is_told_so(live):
         epoch = socket.snapshot["epoch"]
 
     async with live.watching(show, query=f"?epoch={epoch}&after=1", greeting="resumed") as socket:
-        assert socket.snapshot == {"recovered": True, "epoch": epoch, "seq": 1, "events": []}
+        assert socket.snapshot == {
+            "recovered": True,
+            "epoch": epoch,
+            "seq": 1,
+            "me": socket.snapshot["me"],
+            "events": [],
+        }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,174 @@
+"""The stage over HTTP: parse, call a service, render."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from livestream.actors import actor_of
+from livestream.api import validated
+from livestream.schema import ErrorOut
+from streams.api.serializers import ParticipantOut
+from streams.api.stage_serializers import (
+    Ask,
+    Flags,
+    GuestRequestOut,
+    Invitee,
+    Muted,
+    Muting,
+    Refusal,
+    Unmuting,
+)
+from streams.api.views import SessionPages
+from streams.models import GuestRequest, Participant
+from streams.payloads import participant_payload, request_payload
+from streams.permissions import require_moderate
+from streams.selectors import queue_position, queue_rows, request_now, session_get
+from streams.services import guest_requests, invitations, removal, stage
+
+REFUSALS = {400: ErrorOut, 401: ErrorOut, 403: ErrorOut, 404: ErrorOut, 409: ErrorOut}
+
+
+def _shown(request: GuestRequest, status: int = 200) -> Response:
+    return Response(request_now(request, now=timezone.now()), status=status)
+
+
+class QueuePages(SessionPages):
+    """Pages of the queue, first come first."""
+
+    ordering = ("created_at", "id")
+
+
+class GuestRequestsView(APIView):
+    """Wishes to come on stage."""
+
+    pagination_class = QueuePages  # for the schema
+
+    @extend_schema(
+        operation_id="guest_request_make",
+        request=Ask,
+        responses={200: GuestRequestOut, 201: GuestRequestOut, 429: ErrorOut, **REFUSALS},
+    )
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Ask to come on stage. 200 for who waits already, with the request they wait with."""
+        message = validated(Ask, request).get("message", "")
+        wish, fresh = guest_requests.guest_request_make(
+            session_id=session_id, actor=actor_of(request.user), message=message
+        )
+        return _shown(wish, 201 if fresh else 200)
+
+    @extend_schema(
+        operation_id="guest_request_queue",
+        parameters=[OpenApiParameter("cursor", OpenApiTypes.STR), OpenApiParameter("limit", OpenApiTypes.INT)],
+        responses={200: GuestRequestOut(many=True), **REFUSALS},
+    )
+    def get(self, request: Request, session_id: UUID) -> Response:
+        """Who waits, in order; for host, cohosts and moderators."""
+        require_moderate(actor=actor_of(request.user), session=session_get(session_id))
+        pages = QueuePages()
+        page = pages.paginate_queryset(queue_rows(session_id), request, view=self) or []
+        first = queue_position(page[0]) if page else 1
+        return pages.get_paginated_response(
+            [request_payload(row, position=place) for place, row in enumerate(page, start=first)]
+        )
+
+
+class InviteView(APIView):
+    """Invitations to come on stage."""
+
+    @extend_schema(
+        operation_id="guest_invite",
+        request=Invitee,
+        responses={200: GuestRequestOut, 201: GuestRequestOut, **REFUSALS},
+    )
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Ask somebody to come on stage. 200 for who was asked already."""
+        user_id = validated(Invitee, request)["user_id"]
+        wish, fresh = invitations.guest_invite(session_id=session_id, actor=actor_of(request.user), user_id=user_id)
+        return _shown(wish, 201 if fresh else 200)
+
+
+def _answer_view(
+    answer: Callable[..., GuestRequest], description: str, takes: type[Serializer[Any]] | None = None
+) -> type[APIView]:
+    """A view that gives one answer to a request. Giving the same answer again changes nothing."""
+
+    class AnswerView(APIView):
+        @extend_schema(description=description, request=takes, responses={200: GuestRequestOut, **REFUSALS})
+        def post(self, request: Request, session_id: UUID, request_id: UUID) -> Response:
+            data = validated(takes, request) if takes else {}
+            actor = actor_of(request.user)
+            return _shown(answer(session_id=session_id, request_id=request_id, actor=actor, **data))
+
+    return AnswerView
+
+
+def _person_view(
+    change: Callable[..., Participant], description: str, takes: type[Serializer[Any]] | None = None
+) -> type[APIView]:
+    """A view that does one thing to one person."""
+
+    class PersonView(APIView):
+        @extend_schema(description=description, request=takes, responses={200: ParticipantOut, **REFUSALS})
+        def post(self, request: Request, session_id: UUID, user_id: UUID) -> Response:
+            data = validated(takes, request) if takes else {}
+            actor = actor_of(request.user)
+            return Response(participant_payload(change(session_id=session_id, actor=actor, user_id=user_id, **data)))
+
+    return PersonView
+
+
+ANSWERS: dict[str, type[APIView]] = {
+    "approve": _answer_view(guest_requests.guest_request_approve, "Bring who asked on stage."),
+    "reject": _answer_view(guest_requests.guest_request_reject, "Decline a wish.", Refusal),
+    "cancel": _answer_view(guest_requests.guest_request_cancel, "Take a wish or an invitation back."),
+    "accept": _answer_view(invitations.guest_accept, "Come on stage as one was asked to."),
+    "decline": _answer_view(invitations.guest_decline, "Say no to an invitation."),
+}
+DEEDS: dict[str, type[APIView]] = {
+    "mute": _person_view(stage.stage_mute, "Turn somebody's microphone, camera or screen off.", Muting),
+    "unmute": _person_view(stage.stage_unmute, "Turn one's own on, or ask somebody to.", Unmuting),
+    "stop-screen": _person_view(stage.stage_stop_screen, "Stop what somebody shares."),
+    "remove": _person_view(stage.stage_remove, "Take somebody off the stage; they go on watching."),
+    "promote": _person_view(stage.stage_promote, "A viewer becomes a guest, a guest a co-host."),
+    "demote": _person_view(stage.stage_demote, "A co-host becomes a guest, a guest a viewer."),
+    "kick": _person_view(removal.participant_kick, "Remove somebody until the host lets them in again.", Refusal),
+    "ban": _person_view(removal.participant_ban, "Remove somebody for good.", Refusal),
+}
+
+
+class StageLeaveView(APIView):
+    """Going back to the audience."""
+
+    @extend_schema(operation_id="stage_leave", request=None, responses={200: ParticipantOut, **REFUSALS})
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Leave the stage and go on watching."""
+        return Response(participant_payload(stage.stage_leave(session_id=session_id, actor=actor_of(request.user))))
+
+
+class StageMediaView(APIView):
+    """One's own microphone, camera and screen."""
+
+    @extend_schema(operation_id="stage_media", request=Flags, responses={200: ParticipantOut, **REFUSALS})
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Say what one sends; what is not named stays as it is."""
+        flags = validated(Flags, request)
+        person = stage.stage_media_set(session_id=session_id, actor=actor_of(request.user), **flags)
+        return Response(participant_payload(person))
+
+
+class StageMuteAllView(APIView):
+    """Everybody at once."""
+
+    @extend_schema(operation_id="stage_mute_all", request=Muting, responses={200: Muted, **REFUSALS})
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Turn everybody's off but the host's and one's own; who was muted by that."""
+        kind = validated(Muting, request)["kind"]
+        people = stage.stage_mute_all(session_id=session_id, actor=actor_of(request.user), kind=kind)
+        return Response({"participants": [participant_payload(person) for person in people]})

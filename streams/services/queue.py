@@ -1,0 +1,81 @@
+"""Wishes to come on stage: how they are stored, told and closed. Steps without a transaction of their own."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from livestream.errors import Conflict, Missing
+from livestream.events import publish
+from livestream.realtime.groups import desk_group, person_group
+from streams.events import GuestInvited, GuestRequested, GuestResolved
+from streams.models import GuestRequest, GuestRequestStatus
+from streams.payloads import request_payload
+from streams.selectors import cooldown_of, guest_requests, queue_position
+
+
+def request_lock(*, session_id: UUID, request_id: UUID) -> GuestRequest:
+    """A wish or an invitation, its row locked. Raises Missing."""
+    rows = guest_requests().select_for_update(of=("self",))
+    row = rows.filter(pk=request_id, session_id=session_id).first()
+    if row is None:
+        raise Missing("request.missing", "There is no such request.")
+    return row
+
+
+def request_pending(*, session_id: UUID, user_id: UUID) -> GuestRequest | None:
+    """What a person waits with, or is waited for; None when there is nothing."""
+    rows = guest_requests().select_for_update(of=("self",))
+    return rows.filter(session_id=session_id, user_id=user_id, status=GuestRequestStatus.PENDING).first()
+
+
+def require_pending(request: GuestRequest, *, now: datetime) -> None:
+    """The request waits for an answer."""
+    pending = request.status == GuestRequestStatus.PENDING
+    if request.status == GuestRequestStatus.EXPIRED or (pending and request.expires_at <= now):
+        raise Conflict("request.expired", "That was too long ago. Ask again.")
+    if not pending:
+        raise Conflict("request.answered", "That has been answered already.")
+
+
+def request_tell(request: GuestRequest, *, now: datetime) -> None:
+    """Tell the desk of a new wish, or a person of a new invitation."""
+    if request.invited_by_id is None:
+        data = {"request": request_payload(request, position=queue_position(request))}
+        wish = GuestRequested(session_id=request.session_id, at=now, data=data)
+        publish(wish, group=desk_group(request.session_id))
+    else:
+        invitation = GuestInvited(session_id=request.session_id, at=now, data={"request": request_payload(request)})
+        publish(invitation, group=person_group(request.session_id, request.user_id))
+
+
+def request_resolve(
+    request: GuestRequest,
+    *,
+    status: GuestRequestStatus,
+    responder_id: UUID | None,
+    now: datetime,
+    reason: str = "",
+) -> None:
+    """Close a request and tell the desk and the person concerned."""
+    request.status, request.reason, request.answered_at = status, reason, now
+    request.responder_id = responder_id
+    request.save(update_fields=("status", "reason", "answered_at", "responder"))
+    data = {"request": request_payload(request, retry_after=cooldown_of(request, now=now))}
+    event = GuestResolved(session_id=request.session_id, at=now, data=data)
+    publish(event, group=desk_group(request.session_id))
+    publish(event, group=person_group(request.session_id, request.user_id))
+
+
+def requests_withdraw(*, session_id: UUID, user_ids: Iterable[UUID], now: datetime) -> None:
+    """Who leaves the show waits no longer."""
+    rows = guest_requests().select_for_update(of=("self",))
+    waiting = rows.filter(session_id=session_id, user_id__in=list(user_ids), status=GuestRequestStatus.PENDING)
+    for request in waiting:
+        request_resolve(request, status=GuestRequestStatus.CANCELLED, responder_id=None, now=now)
+
+
+def requests_close(*, session_id: UUID, now: datetime) -> None:
+    """The show is over, and so is every wish. The end itself is all that the room is told."""
+    GuestRequest.objects.filter(session_id=session_id, status=GuestRequestStatus.PENDING).update(
+        status=GuestRequestStatus.EXPIRED, answered_at=now
+    )

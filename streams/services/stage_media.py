@@ -1,0 +1,159 @@
+"""What the media provider is told of the people in a session, and what it tells of them.
+
+The rows say what should be: who is on stage as what, who is muted, who is out. `media_due_at` says that the provider
+has still to be told. It is set together with the change and cleared when the provider has taken it, so a call that
+fails, or a process that dies before it, is made good by the next sweep. Telling twice does no harm.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from livestream.errors import ProviderError
+from livestream.identifiers import as_uuid
+from streams.models import MutedBy, Participant, ParticipantStatus, Role
+from streams.permissions import GUESTS, OUT
+from streams.providers.base import Capability, Provider, RoomRef
+from streams.providers.registry import provider_named
+from streams.services.rooms import room_ref
+from streams.state import OPEN
+
+RETRY_AFTER = timedelta(seconds=1)
+RETRIED_AT_ONCE = 100
+# A grant is good for its own life, and the media node forgives clocks a minute; then a removal needs no repeating.
+GRANT_LIFE = timedelta(seconds=settings.MEDIA_TOKEN_SECONDS + 120)
+
+logger = logging.getLogger(__name__)
+
+
+def person_media_tell(*, session_id: UUID, user_id: UUID) -> None:
+    """Tell the provider where one person stands now, if it has still to be told."""
+    people_media_tell(session_id=session_id, user_ids=[user_id])
+
+
+def people_media_tell(*, session_id: UUID, user_ids: Iterable[UUID]) -> None:
+    """The same for several. When the provider does not answer, the rest is left for the next sweep."""
+    rows = Participant.objects.filter(session_id=session_id, user_id__in=list(user_ids), media_due_at__isnull=False)
+    for row in rows.select_related("session"):
+        if not _told(row):
+            return
+
+
+def media_retry(*, now: datetime) -> None:
+    """Tell providers what they could not be told when it happened."""
+    due = Participant.objects.filter(media_due_at__lt=now - RETRY_AFTER, session__state__in=OPEN)
+    silent: set[str] = set()
+    for row in due.select_related("session").order_by("media_due_at")[:RETRIED_AT_ONCE]:
+        if row.session.provider not in silent and not _told(row):
+            silent.add(row.session.provider)
+
+
+def _told(row: Participant) -> bool:
+    """Tell one person's provider; False when it did not answer. What it refuses is not asked again."""
+    try:
+        _tell(provider_named(row.session.provider), row)
+    except ProviderError as error:
+        logger.warning("provider not told session=%s user=%s error=%s", row.session_id, row.user_id, error)
+        if not error.permanent:
+            return False
+    Participant.objects.filter(pk=row.pk, media_due_at=row.media_due_at).update(media_due_at=None)
+    return True
+
+
+def _tell(provider: Provider, row: Participant) -> None:
+    room, uid = room_ref(row.session), str(row.user_id)
+    if row.status in OUT:
+        provider.remove(room=room, uid=uid)
+    elif row.status == ParticipantStatus.ACTIVE and row.role in GUESTS:
+        _tell_seated(provider, row, room=room, uid=uid)
+    elif row.role != Role.HOST:
+        provider.unpublish(room=room, uid=uid)
+
+
+def _tell_seated(provider: Provider, row: Participant, *, room: RoomRef, uid: str) -> None:
+    held = {
+        "audio": row.audio_muted_by == MutedBy.HOST,
+        "video": row.video_muted_by == MutedBy.HOST,
+        "screen": row.screen_stopped,
+    }
+    for kind, muted in held.items() if Capability.MUTE_AT_SERVER in provider.capabilities else ():
+        provider.mute(room=room, uid=uid, kind=kind, muted=muted)
+    provider.set_stage(room=room, uid=uid, stage=row.role)
+
+
+def guest_seen(*, session_id: UUID, user_id: UUID, at: datetime) -> None:
+    """Media of somebody other than the host arrives. Old news changes nothing.
+
+    The provider is told once more where the person stands: it may be a new one, and they may not belong there.
+    """
+    person = Participant.objects.filter(session_id=session_id, user_id=user_id).exclude(role=Role.HOST)
+    with transaction.atomic():
+        there = person.filter(status=ParticipantStatus.ACTIVE, role__in=GUESTS, staged_at__lte=at)
+        there.filter(
+            Q(media_seen_at=None) | Q(media_lost_at__lt=at) | Q(media_lost_at=None, media_seen_at__lt=at)
+        ).update(media_seen_at=at, media_lost_at=None)
+        if person.update(media_due_at=timezone.now()):
+            transaction.on_commit(partial(person_media_tell, session_id=session_id, user_id=user_id))
+
+
+def guest_lost(*, session_id: UUID, user_id: UUID, at: datetime) -> None:
+    """Media of somebody other than the host is away. Old news, and who never came, change nothing."""
+    Participant.objects.filter(
+        session_id=session_id,
+        user_id=user_id,
+        status=ParticipantStatus.ACTIVE,
+        role__in=GUESTS,
+        media_lost_at__isnull=True,
+        media_seen_at__lt=at,
+    ).update(media_lost_at=at)
+
+
+def node_started(*, node: str) -> None:
+    """A media node that has just begun knows of no mute and of nobody who was put out: the next sweep tells it."""
+    now = timezone.now()
+    here = Participant.objects.filter(session__provider="builtin", session__media_node=node, session__state__in=OPEN)
+    held = Q(audio_muted_by=MutedBy.HOST) | Q(video_muted_by=MutedBy.HOST) | Q(screen_stopped=True)
+    here.filter(
+        Q(held, status=ParticipantStatus.ACTIVE, role__in=GUESTS) | Q(status__in=OUT, left_at__gt=now - GRANT_LIFE)
+    ).update(media_due_at=now - 2 * RETRY_AFTER)
+
+
+def guests_reconcile(*, publishing: dict[str, set[str]], now: datetime) -> None:
+    """Compare who sends media with who is on stage; the provider is right about media, the rows about who may.
+
+    `publishing` are the rooms of the built-in node, session id -> user ids. It was asked before this reads the rows,
+    so nobody is taken for missing who came on stage meanwhile: they have never been seen yet.
+    """
+    guests = Participant.objects.filter(
+        session__provider="builtin", session__state__in=OPEN, status=ParticipantStatus.ACTIVE, role__in=GUESTS
+    ).values("session_id", "user_id", "media_seen_at", "media_lost_at")
+    on_stage = set()
+    for row in guests:
+        key = {"session_id": row["session_id"], "user_id": row["user_id"]}
+        on_stage.add((row["session_id"], row["user_id"]))
+        present = str(row["user_id"]) in publishing.get(str(row["session_id"]), set())
+        away = row["media_seen_at"] is None or row["media_lost_at"] is not None
+        if present and away:
+            guest_seen(**key, at=now)
+        elif not present and not away:
+            guest_lost(**key, at=now)
+    for session_id, users in publishing.items():
+        strangers = [user for user in users if (as_uuid(session_id), as_uuid(user)) not in on_stage]
+        _send_away(session_id, strangers, now=now)
+
+
+def _send_away(session_id: str, users: list[str], *, now: datetime) -> None:
+    """Who sends media without a seat is told not to, again."""
+    known = [user for user in map(as_uuid, users) if user is not None]
+    session = as_uuid(session_id)
+    if known and session is not None:
+        Participant.objects.filter(session_id=session, user_id__in=known, session__state__in=OPEN).exclude(
+            role=Role.HOST
+        ).exclude(role__in=GUESTS, status=ParticipantStatus.ACTIVE).update(media_due_at=now - 2 * RETRY_AFTER)

@@ -1,0 +1,42 @@
+"""Who may act on whom on a stage: host > cohost > guest > viewer, and moderators beside them."""
+
+from uuid import UUID
+
+from livestream.actors import Actor
+from livestream.errors import Denied
+from streams.models import Role
+from streams.permissions import Standing
+
+
+def require_act_on(*, actor: Actor, standing: Standing, target_id: UUID, target: Standing) -> None:
+    """Somebody who moderates may mute this person, take them off the stage, or bring them on.
+
+    Nobody acts on the host, and in this way nobody on themselves. Only the host and the staff act on cohosts.
+    """
+    if actor.is_system:
+        return
+    if target.is_host:
+        raise Denied("stage.not_allowed", "Nobody can do that to the host.")
+    if target_id == actor.user_id:
+        raise Denied("stage.not_allowed", "You cannot do that to yourself. Ask the host.")
+    if target.role == Role.COHOST and not (standing.is_host or actor.is_staff):
+        raise Denied("stage.not_allowed", "Only the host can do that to a co-host.")
+
+
+def require_put_out(
+    *, actor: Actor, standing: Standing, target_id: UUID, target: Standing, target_is_staff: bool
+) -> None:
+    """The actor may remove this person from the show: staff only by staff, its moderators only by host and staff."""
+    require_act_on(actor=actor, standing=standing, target_id=target_id, target=target)
+    if actor.is_system or actor.is_staff:
+        return
+    if target_is_staff:
+        raise Denied("stage.not_allowed", "Nobody can put the staff out.")
+    if target.moderates and not standing.is_host:
+        raise Denied("stage.not_allowed", "Only the host can put a moderator out.")
+
+
+def require_choose_cohosts(*, actor: Actor, standing: Standing) -> None:
+    """The actor may make a guest a cohost: the host alone."""
+    if not (standing.is_host or actor.is_system):
+        raise Denied("stage.not_allowed", "Only the host chooses co-hosts.")
