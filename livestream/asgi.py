@@ -19,7 +19,7 @@ from accounts.people import demo_people_close  # noqa: E402
 from livestream.body_limit import limited  # noqa: E402
 from livestream.drain import drain_on_signals  # noqa: E402
 from livestream.half_requests import close_half_requests, uvicorn_server  # noqa: E402
-from livestream.log_filters import hide_queries  # noqa: E402
+from livestream.log_filters import quiet_server_logs  # noqa: E402
 from livestream.realtime import runtime  # noqa: E402
 from livestream.routing import websocket_application  # noqa: E402
 from streams.media_proxy import close_clients  # noqa: E402
@@ -59,7 +59,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
             if server := uvicorn_server():
                 sweeper = asyncio.create_task(close_half_requests(server))
             drain_on_signals()
-            hide_queries()
+            quiet_server_logs()
             gc.freeze()  # what is loaded now stays; collections need not walk it
             await send({"type": "lifespan.startup.complete"})
         elif event["type"] == "lifespan.shutdown":

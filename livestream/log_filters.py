@@ -15,9 +15,20 @@ class NoQuery(logging.Filter):
         return True
 
 
-def hide_queries() -> None:
-    """Put the filter on the server's loggers, whatever the server made of them before."""
+class NoPeerTraceback(logging.Filter):
+    """Takes the traceback off what a peer did wrong: uvicorn writes one for every text that is no UTF-8."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
+            record.exc_info = None
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
+def quiet_server_logs() -> None:
+    """Put the filters on the server's loggers, whatever the server made of them before."""
     for name in ("uvicorn.error", "uvicorn.access"):
         server_logger = logging.getLogger(name)
-        if not any(isinstance(existing, NoQuery) for existing in server_logger.filters):
-            server_logger.addFilter(NoQuery())
+        for kind in (NoQuery, NoPeerTraceback):
+            if not any(isinstance(existing, kind) for existing in server_logger.filters):
+                server_logger.addFilter(kind())

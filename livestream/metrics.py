@@ -24,6 +24,12 @@ CHAT_BATCH = Histogram(
     "livestream_chat_batch", "Messages written in one transaction.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
 )
 CHAT_WAITING = Gauge("livestream_chat_waiting", "Messages waiting for the writer.")
+LOOP_LAG = Histogram(
+    "livestream_loop_lag_seconds",
+    "How late the event loop came round to what was due.",
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+)
+TASKS = Gauge("livestream_tasks", "Tasks of the event loop.")
 WEBHOOKS = Counter("livestream_webhooks_total", "Webhooks received by provider and outcome.", ["provider", "outcome"])
 PROVIDER_CALLS = Counter("livestream_provider_calls_total", "Calls to media providers.", ["provider", "outcome"])
 PROVIDER_SECONDS = Histogram("livestream_provider_call_seconds", "Time that a media provider took.", ["provider"])

@@ -291,18 +291,19 @@ UVICORN_OPTIONS = {
 }
 
 
-def _web_command(server: str, port: int) -> list[str]:
+def web_command(server: str, port: int, application: str = "livestream.asgi:application") -> list[str]:
+    """How to run an ASGI application with the product's options."""
     if server == "daphne":
-        return [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "livestream.asgi:application"]
+        return [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), application]
     options = {"host": "127.0.0.1", "port": port} | UVICORN_OPTIONS
     flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-    return [sys.executable, "-m", "uvicorn", "livestream.asgi:application", "--no-access-log", *flags]
+    return [sys.executable, "-m", "uvicorn", application, "--no-access-log", *flags]
 
 
 def web_start(*, environment: dict[str, str], log: Path, server: str = "uvicorn", port: int | None = None) -> Web:
     """Start a web process on a database that is prepared, and wait until it answers."""
     port = port or free_port()
-    process = start(_web_command(server, port), log=log, cwd=ROOT, env={**environment, "PORT": str(port)})
+    process = start(web_command(server, port), log=log, cwd=ROOT, env={**environment, "PORT": str(port)})
     web = Web(port=port, environment=environment, log=log, process=process, name=server)
 
     def answers() -> bool:

@@ -22,6 +22,7 @@ from livestream.metrics import VIEWER_CONNECTIONS, VIEWERS
 from livestream.realtime import fanout
 from livestream.realtime.groups import room_group, session_of
 from livestream.realtime.hub import Hub
+from livestream.realtime.loop_lag import measure_loop_lag
 from livestream.realtime.presence import Audience, MemoryPresence, PresenceStore, RedisPresence
 from livestream.realtime.protocol import CloseCode, encode
 from livestream.realtime.shared_leases import LeasesAway, SharedLeases
@@ -150,6 +151,7 @@ class Runtime:
             self._beats,
             self._counts,
             self._refresh,
+            measure_loop_lag,
             *_hooks.background,
         ]
         self._tasks = [self.loop.create_task(self._supervise(job)) for job in jobs]

@@ -50,6 +50,7 @@ class RoomClient:
         turn: int = 0,
         jitter: bool = True,
         silence_seconds: float = SILENCE_SECONDS,
+        query: str = "",
     ) -> None:
         self.name = name
         self.watched = Watched(name)
@@ -66,6 +67,7 @@ class RoomClient:
         self.finished = False
         self._addresses, self._session_id, self._access = addresses, session_id, access
         self._turn, self._jitter, self._silence = turn, jitter, silence_seconds
+        self._first_query = query
         self._refs = itertools.count(1)
         self._socket: ClientConnection | None = None
         self._greeted = asyncio.Event()
@@ -126,7 +128,7 @@ class RoomClient:
     async def _one_connection(self) -> tuple[int | None, str]:
         address = self._addresses[self._turn % len(self._addresses)]
         self._turn += 1
-        query = f"?epoch={self.epoch}&after={self.last}" if self.epoch else ""
+        query = f"?epoch={self.epoch}&after={self.last}" if self.epoch else f"?{self._first_query}"
         headers = {"Authorization": f"Bearer {self._access}"} if self._access else {}
         try:
             socket = await connect(

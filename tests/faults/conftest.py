@@ -11,10 +11,13 @@ import pytest
 from tests import servers
 from tests.faults.cluster import Cluster, cluster_start, cluster_stop
 from tests.faults.storm import FULL
+from tests.faults.watch import LoopLag
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TABLE = ROOT / "test-artifacts" / "faults.json"
 LEASE_SECONDS = 30 if FULL else 9
+# The figure is 50 ms; this one only says that something is wrong, on a machine that has other things to do as well.
+LAG_P99_SECONDS = 0.5
 
 _rows: list[dict[str, Any]] = []
 
@@ -61,12 +64,21 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture
 def row(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """`row("what happened", key=value, ...)` notes what a row measured."""
+    """`row("what happened", key=value, ...)` notes what a row measured, and how late the workers' event loops were.
 
-    def note(name: str, **measured: Any) -> None:
+    `frozen` is for rows in which a worker was stopped, which is a lag of its own.
+    """
+    cluster = request.getfixturevalue("cluster") if "cluster" in request.fixturenames else None
+    lag = LoopLag.since_now(cluster.workers if cluster is not None else [])
+
+    def note(name: str, *, frozen: bool = False, **measured: Any) -> None:
+        bounds = lag.bounds(cluster.workers) if cluster is not None else None
+        if bounds is not None:
+            measured["loop_lag_ms"] = "p99<={:g} max<={:g}".format(*(1000 * bound for bound in bounds))
         text = " ".join(f"{key}={value}" for key, value in measured.items())
         print(f"fault row: {name}: {text}")  # noqa: T201 - the row's result
         _rows.append({"row": name, "test": request.node.name, "size": "full" if FULL else "ci", **measured})
+        assert frozen or bounds is None or bounds[0] <= LAG_P99_SECONDS, "the event loops were late"
 
     return note
 

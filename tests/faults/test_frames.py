@@ -1,16 +1,18 @@
 """Frames that no decent client sends end their own socket, with the code that says why, and nothing else."""
 
 import asyncio
+import contextlib
 import json
-import resource
+import random
+from collections import Counter
 
 import pytest
 
 from tests.faults.raw import frame, raw_connect
-from tests.faults.storm import Room
+from tests.faults.storm import Room, sized
+from tests.faults.watch import memory_bytes
 
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
-PAGE_BYTES = resource.getpagesize()
 SAY = json.dumps({"id": "1", "op": "ping"}).encode()
 
 BAD = {
@@ -43,11 +45,6 @@ BAD = {
 }
 
 
-def memory_bytes(pid: int) -> int:
-    with open(f"/proc/{pid}/statm") as numbers:
-        return int(numbers.read().split()[1]) * PAGE_BYTES
-
-
 async def test_bad_frames_close_their_own_socket_alone(cluster, row):
     room = await Room.open(cluster)
     codes: dict[str, int | None] = {}
@@ -74,6 +71,48 @@ async def test_bad_frames_close_their_own_socket_alone(cluster, row):
     assert bystander.closes == []
     assert process.poll() is None
     assert grown <= 2 * 2 * 1024 * 1024 + 4_000_000
+
+
+GARBAGE = sized(500, 10_000)
+
+
+async def test_garbage_frames_end_their_own_socket_at_most(cluster, row):
+    """Random bytes as frames, and random bytes in well-formed frames; seeded, so that a finding can be seen again."""
+    chance = random.Random(20261121)
+    room = await Room.open(cluster)
+    worker, logged = cluster.workers[0], cluster.log(0).stat().st_size
+    codes: Counter[int | None] = Counter()
+    try:
+        bystander = room.client("bystander", turn=0)
+        await bystander.greeted()
+        raw, sent = None, 0
+        while sent < GARBAGE:
+            if raw is None:
+                raw = await raw_connect(worker.port)
+                await raw.upgrade(room.session_id)
+            for _ in range(10):
+                noise = chance.randbytes(chance.randrange(200))
+                raw.send(noise if chance.random() < 0.2 else frame(chance.choice((0, 1, 2, 9, 10)), noise))
+                sent += 1
+            with contextlib.suppress(TimeoutError):
+                codes[await raw.close_code(seconds=0.05)] += 1
+                raw.close()
+                raw = None
+        reply = await bystander.command("ping")
+    finally:
+        await room.leave()
+
+    log = cluster.log(0).read_text(errors="replace")[logged:]
+    row(
+        f"{GARBAGE} frames of garbage",
+        codes={str(code): count for code, count in codes.items()},
+        log_lines=log.count("\n"),
+    )
+    assert set(codes) <= {1002, 1003, 1007, 1009, None}
+    assert "Traceback" not in log
+    assert log.count("\n") <= sum(codes.values())
+    assert reply is not None and reply["ok"]
+    assert bystander.closes == []
 
 
 async def test_compression_is_not_negotiated(cluster):

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import re
 import time
 from collections import Counter
 from uuid import UUID
@@ -15,29 +13,13 @@ from tests.faults.checker import percentile
 from tests.faults.conftest import LEASE_SECONDS
 from tests.faults.raw import RawSocket, frame, raw_connect
 from tests.faults.storm import Room, sized
-from tests.faults.test_frames import memory_bytes
-from tests.live import Api
+from tests.faults.watch import cpu_seconds, memory_bytes, metric
 
 SLOW_READERS = 20
 BROADCAST_MB = sized(20, 50)
 DOCUMENT_KB = 64
 PER_SECOND = 100
 HALF_HANDSHAKES = sized(200, 500)
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def metric(url: str, name: str) -> float:
-    """A metric of one worker."""
-    text = Api(url).get("/metrics").data.decode()
-    found = re.search(rf"^{name} ([0-9.e+]+)$", text, re.MULTILINE)
-    assert found is not None, name
-    return float(found[1])
-
-
-def cpu_seconds(pid: int) -> float:
-    with open(f"/proc/{pid}/stat") as numbers:
-        fields = numbers.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 async def broadcast(cluster, room: Room, megabytes: int) -> list[float]:
@@ -269,6 +251,23 @@ async def test_whoever_never_answers_a_ping_is_closed(cluster, row):
         raw.close()
 
     row("never answers a ping (interval 1 s, patience 2 s)", code=code, closed_s=round(seconds, 2))
+    assert seconds <= 5
+
+
+async def test_a_socket_whose_sign_in_is_no_good_is_closed_at_once(cluster, row):
+    """Signing in is part of the handshake, so no socket is open that has yet to sign in. Without any ticket it is a
+    visitor's, who may read."""
+    room = await Room.open(cluster)
+    codes, began = [], time.monotonic()
+    for headers in ("Authorization: Bearer nonsense\r\n", "Authorization: Bearer \r\n"):
+        raw = await raw_connect(cluster.workers[0].port)
+        await raw.upgrade(room.session_id, headers=headers)
+        codes.append(await raw.close_code())
+        raw.close()
+    seconds = time.monotonic() - began
+
+    row("upgraded, signed in badly", codes=codes, closed_s=round(seconds, 2))
+    assert codes == [4401, 4401]
     assert seconds <= 5
 
 

@@ -10,6 +10,7 @@ from tests.faults.checker import Fault, check
 from tests.faults.client import RoomClient
 from tests.faults.proxy import Proxy, Ruling
 from tests.faults.storm import SIZE, Outcome, Room, Size, send_openly, sized, storm
+from tests.faults.watch import memory_bytes
 
 CUT_SECONDS = sized(4, 30)
 RETURNING = sized(300, 1000)
@@ -93,6 +94,18 @@ async def test_everybody_cut_off_is_caught_up_from_memory(cluster, row):
     assert outcome.recovery() is not None and outcome.recovery() <= 30
 
 
+async def memory_is_back(processes: list[int], before: list[int], seconds: float = 120) -> tuple[float, float]:
+    """By how many percent the worst process stays grown, and when that was no more than ten, or time was over."""
+    began = time.monotonic()
+    while True:
+        now = [memory_bytes(pid) for pid in processes]
+        grown = max(100 * (one / old - 1) for one, old in zip(now, before, strict=True))
+        took = time.monotonic() - began
+        if grown <= 10 or took > seconds:
+            return grown, took
+        await asyncio.sleep(0.5)
+
+
 async def test_a_thousand_who_come_back_at_once_are_all_caught_up(cluster, row):
     """Without jitter, all in the same moment; nothing is restarted, whoever is shed comes again."""
     room = await Room.open(cluster)
@@ -104,6 +117,7 @@ async def test_a_thousand_who_come_back_at_once_are_all_caught_up(cluster, row):
         await asyncio.gather(*(client.greeted(60) for client in crowd))
         first_seconds = time.monotonic() - began
         processes = [web.process.pid for web in cluster.workers]
+        memory = [memory_bytes(pid) for pid in processes]
 
         for front in cluster.fronts:
             front.reset()
@@ -116,6 +130,7 @@ async def test_a_thousand_who_come_back_at_once_are_all_caught_up(cluster, row):
         room.faults.append(Fault("all reset", began, began))
         outcome = await finished(room)
         caught_up = time.monotonic() - began
+        grown, memory_back = await memory_is_back(processes, memory)
     finally:
         await room.leave()
 
@@ -124,12 +139,15 @@ async def test_a_thousand_who_come_back_at_once_are_all_caught_up(cluster, row):
         first_connect_s=round(first_seconds, 2),
         all_back_s=round(back_seconds, 2),
         caught_up_s=round(caught_up, 2),
+        memory_grown_percent=round(grown, 1),
+        memory_back_s=round(memory_back, 1),
         failed_attempts=sum(client.failed_attempts for client in crowd),
         resumed=sum(client.recovered for client in crowd),
         **outcome.summary(),
     )
     assert outcome.verdict.findings == []
     assert caught_up <= 30
+    assert grown <= 10
     assert [web.process.poll() for web in cluster.workers] == [None, None]
     assert [web.process.pid for web in cluster.workers] == processes
 

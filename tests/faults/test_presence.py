@@ -4,7 +4,8 @@ import asyncio
 import time
 
 from tests.faults.conftest import LEASE_SECONDS
-from tests.faults.storm import SIZE, Room, storm
+from tests.faults.proxy import Proxy
+from tests.faults.storm import SIZE, Room, sized, storm
 from tests.live import Api
 
 STATE = "SELECT state, viewer_count FROM streams_streamsession WHERE id = %s"
@@ -42,6 +43,28 @@ async def test_closed_tabs_are_gone_everywhere_within_two_seconds(cluster, row):
     row("tabs closed", count_up_s=round(before, 2), count_down_s=round(after, 2))
     assert before <= 3
     assert after <= 2
+
+
+async def test_a_viewer_whose_cable_was_pulled_is_not_counted_for_long(cluster, row):
+    """Nothing tells the server but the ping that nobody answers. In CI the server asks oftener (2 s, patience 2 s)."""
+    room = await Room.open(cluster)
+    ping = sized({"ws-ping-interval": 2, "ws-ping-timeout": 2}, {})
+    with cluster.extra_worker(**ping) as web:
+        cable = Proxy(cluster.thread, web.port)
+        try:
+            stays = room.client("", person=cluster.crowd[0], addresses=[web.socket_url])
+            lost = room.client("", person=cluster.crowd[1], addresses=[f"ws://127.0.0.1:{cable.port}"])
+            await asyncio.gather(stays.greeted(), lost.greeted())
+            assert await told(room, 2, [stays], seconds=5) <= 5
+            cable.hole()
+            lost.finished = True
+            right = await told(room, 1, [stays], seconds=40)
+        finally:
+            await room.leave()
+            cable.close()
+
+    row("a client's cable pulled", ping=ping or "20 s, patience 10 s", right_s=round(right, 2))
+    assert right <= sized(8, 35)
 
 
 async def test_viewers_of_a_killed_worker_who_come_back_are_not_counted_twice(cluster, row):

@@ -5,6 +5,9 @@ import contextlib
 import signal
 import time
 
+import psycopg
+import pytest
+
 from tests.faults.checker import UNKNOWN, check, percentile
 from tests.faults.client import RoomClient
 from tests.faults.proxy import Ruling
@@ -13,6 +16,7 @@ from tests.faults.storm import Outcome, Room, Size, sized, storm
 DOWN_SECONDS = sized(8, 60)
 FROZEN_SECONDS = sized(6, 20)
 CUTS = sized(20, 200)
+HELD_SECONDS = 1.8  # below lock_timeout
 
 
 async def ask_steadily(clients: list[RoomClient], op: str, into: list[float]) -> None:
@@ -198,6 +202,58 @@ async def test_postgres_restarted_at_once_keeps_what_was_acknowledged(cluster, r
     assert first_ok is not None and first_ok <= 5
     assert sum(status != 200 for status in statuses) <= 1
     assert outcome.recovery() is not None and outcome.recovery() <= 10
+
+
+async def locked_out(cluster, session_id: str, seconds: float) -> None:
+    """Hold a session's row, so that whoever writes there waits."""
+
+    def hold() -> None:
+        with psycopg.connect(cluster.database_url) as connection:
+            connection.execute("SELECT 1 FROM streams_streamsession WHERE id = %s FOR UPDATE", [session_id])
+            time.sleep(seconds)
+            connection.rollback()
+
+    await asyncio.to_thread(hold)
+
+
+@pytest.mark.parametrize("what", ["session.pause", "chat.send"])
+async def test_a_query_that_takes_two_seconds_keeps_no_other_socket_waiting(cluster, row, what):
+    """A room's row is held, and somebody writes there. Readers of all rooms, and who writes elsewhere, go on."""
+    slow, other = await Room.open(cluster), await Room.open(cluster)
+    waits: list[float] = []
+    acks: list[float] = []
+    try:
+        host = slow.client("", person=slow.host, turn=0)
+        sender = other.client("", person=cluster.crowd[0], turn=0)
+        asking = [other.client(f"asking-{number}", turn=0) for number in range(2)]
+        await asyncio.gather(*(client.greeted() for client in (*slow.clients, *other.clients)))
+        holding = asyncio.create_task(locked_out(cluster, slow.session_id, HELD_SECONDS))
+        await asyncio.sleep(0.1)
+        began = time.monotonic()
+        data = {"text": "slow", "client_id": "slow"} if what == "chat.send" else {}
+        slowed = asyncio.create_task(host.command(what, **data))
+        probing = asyncio.create_task(ask_steadily(asking, "ping", waits))
+        number = 0
+        while not holding.done():
+            number += 1
+            one = await sender.say(f"meanwhile {number}", client_id=f"meanwhile-{number}")
+            acks.append((one.done_at or float("inf")) - one.invoked_at)
+            await asyncio.sleep(0.1)
+        await slowed
+        took = time.monotonic() - began
+        probing.cancel()
+        await probing
+    finally:
+        await slow.leave()
+        await other.leave()
+
+    row(
+        f"one query of {HELD_SECONDS} s: {what}",
+        took_s=round(took, 2),
+        others_p99_ms=round(1000 * percentile(waits, 0.99), 1),
+        other_senders_max_ms=round(1000 * max(acks), 1),
+    )
+    assert percentile(waits, 0.99) <= 0.15
 
 
 async def test_a_connection_cut_during_commit_leaves_one_row_and_one_number(cluster, row):

@@ -71,7 +71,7 @@ async def test_a_frozen_worker_goes_on_where_it_was(cluster, row):
 
     outcome = await storm(cluster, script)
 
-    row(f"SIGSTOP of a worker for {sized(5, 20)} s", **outcome.summary())
+    row(f"SIGSTOP of a worker for {sized(5, 20)} s", frozen=True, **outcome.summary())
     assert outcome.verdict.findings == []
     assert {one.outcome for one in outcome.sent} == {"ok"}
     assert outcome.recovery() is not None and outcome.recovery() <= 35
