@@ -6,7 +6,7 @@ from uuid import UUID
 from chat.posting import Post
 from chat.reading import kept_for, note
 from chat.selectors import chat_page
-from chat.serializers import MessagePost, MessageRef, PageOfMessages, ReadPosition
+from chat.serializers import MessagePost, MessageRef, PageOfMessages, ReadPosition, usual_post
 from chat.services import message_remove
 from chat.writer import post_soon
 from livestream.actors import require_signed_in
@@ -48,7 +48,7 @@ def do_history(place: Place, **page: Any) -> dict[str, Any]:
 
 
 OPERATIONS: dict[str, Operation[Place]] = {
-    "chat.send": Operation(run_async=do_send, takes=MessagePost),
+    "chat.send": Operation(run_async=do_send, takes=MessagePost, usual=usual_post),
     "chat.delete": Operation(do_delete, MessageRef),
     "chat.read": Operation(run_async=do_read, takes=ReadPosition),
     "chat.history": Operation(do_history, PageOfMessages),

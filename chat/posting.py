@@ -7,6 +7,7 @@ batch of one; the writer (`chat.writer`) collects what arrives within a few mill
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -26,13 +27,15 @@ from livestream.errors import Conflict, Denied, DomainError, Invalid, Missing, N
 from livestream.events import publish
 from streams.models import StreamSession
 from streams.permissions import NOBODY, Standing, require_view_as, standings_of
-from streams.selectors import sessions
 from streams.services.sequence import seqs_take_while_open
 from streams.state import OVER
 
 logger = logging.getLogger(__name__)
 
 WRITABLE = (MessageType.USER, MessageType.SYSTEM, MessageType.AUCTION)
+
+
+Key = tuple[UUID, UUID | None, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Post:
     message_type: str = MessageType.USER
 
     @property
-    def key(self) -> tuple[UUID, UUID | None, str]:
+    def key(self) -> Key:
         """What makes it the same message when it comes again."""
         return self.session_id, self.actor.user_id, self.client_id
 
@@ -61,6 +64,11 @@ class Facts:
     standings: dict[tuple[UUID, UUID], Standing]
     sanctions: dict[UUID, list[Sanction]]
     replied: dict[UUID, UUID]
+
+    def is_slow(self, session_id: UUID) -> bool:
+        """Whether people wait between two messages there."""
+        room = self.rooms.get(session_id)
+        return room is not None and room.settings.slow_mode_seconds > 0
 
 
 Outcome = ChatMessage | DomainError
@@ -85,17 +93,19 @@ def message_post(
 
 def messages_post(*, posts: Sequence[Post]) -> list[Outcome]:
     """Say many things at once: for each, in order, the stored message or why it was refused."""
-    try:
-        return _post_all(posts)
-    except (IntegrityError, Conflict):
-        # A twin came through another process, or a room ended, between the checks and the insert: look again, one by
-        # one, so that nobody pays for another's luck.
-        return [_post_one(post) for post in posts]
+    with suppress(IntegrityError, Conflict):
+        return _post_all(posts, known={})
+    # Nearly every message is new, so the insert itself finds the few that are not. Then, or when a room ended between
+    # the checks and the insert, look first; and when that happens again, one by one, so that nobody pays for
+    # another's luck.
+    with suppress(IntegrityError, Conflict):
+        return _post_all(posts, known=_known(posts))
+    return [_post_one(post) for post in posts]
 
 
 def _post_one(post: Post) -> Outcome:
     try:
-        return _post_all([post])[0]
+        return _post_all([post], known=_known([post]))[0]
     except Conflict as error:
         return error
     except IntegrityError:
@@ -105,33 +115,36 @@ def _post_one(post: Post) -> Outcome:
         return known
 
 
-def _post_all(posts: Sequence[Post]) -> list[Outcome]:
-    outcomes: dict[int, Outcome] = {}
-    known = _known(posts)
-    fresh: dict[tuple[UUID, UUID | None, str], int] = {}
-    twins: list[tuple[int, int]] = []
-    for index, post in enumerate(posts):
-        if post.key in known:
-            outcomes[index] = known[post.key]
-        elif post.key in fresh:
-            twins.append((index, fresh[post.key]))
-        else:
-            fresh[post.key] = index
-    facts = _facts([posts[index] for index in fresh.values()])
-    accepted: dict[UUID, list[tuple[int, ChatMessage]]] = defaultdict(list)
-    for index in fresh.values():
+def _post_all(posts: Sequence[Post], *, known: dict[Key, ChatMessage]) -> list[Outcome]:
+    """Raises IntegrityError when one of the others is stored already, Conflict when a room has just ended; then nothing
+    was stored."""
+    keys = [post.key for post in posts]
+    firsts = dict(zip(reversed(keys), reversed(posts), strict=True))
+    outcomes: dict[Key, Outcome] = {key: known[key] for key in firsts if key in known}
+    facts = _facts([post for key, post in firsts.items() if key not in known])
+    # Slow mode must not count a message again that is stored.
+    outcomes |= _known([post for key, post in firsts.items() if key not in known and facts.is_slow(post.session_id)])
+    accepted: dict[UUID, list[ChatMessage]] = defaultdict(list)
+    refused: list[Post] = []
+    for key in dict.fromkeys(keys):
+        if key in outcomes:
+            continue
         try:
-            accepted[posts[index].session_id].append((index, _checked(posts[index], facts)))
+            outcomes[key] = message = _checked(firsts[key], facts)
         except DomainError as error:
-            outcomes[index] = error
+            outcomes[key] = error
+            refused.append(firsts[key])
+        else:
+            accepted[message.session_id].append(message)
     _store(accepted, now=facts.now)
-    outcomes |= {index: message for rows in accepted.values() for index, message in rows}
-    outcomes |= {index: outcomes[first] for index, first in twins}
-    return [outcomes[index] for index in range(len(posts))]
+    outcomes |= _known(refused)  # who was heard once is told so again, whatever has happened since
+    return [outcomes[key] for key in keys]
 
 
-def _known(posts: Sequence[Post]) -> dict[tuple[UUID, UUID | None, str], ChatMessage]:
+def _known(posts: Sequence[Post]) -> dict[Key, ChatMessage]:
     """The messages among these that are stored already."""
+    if not posts:
+        return {}
     rows = ChatMessage.objects.filter(
         session_id__in={post.session_id for post in posts},
         user_id__in={post.actor.user_id for post in posts if post.actor.user_id},
@@ -142,22 +155,23 @@ def _known(posts: Sequence[Post]) -> dict[tuple[UUID, UUID | None, str], ChatMes
 
 def _facts(posts: Sequence[Post]) -> Facts:
     now = timezone.now()
-    actors = {post.actor for post in posts if post.actor.user_id}
-    rooms = {session.pk: session for session in sessions().filter(pk__in={post.session_id for post in posts})}
+    senders = {(post.session_id, post.actor.user_id): post.actor for post in posts if post.actor.user_id}
+    ids = {post.session_id for post in posts}
+    rooms = {room.pk: room for room in StreamSession.objects.select_related("settings").filter(pk__in=ids)}
     sanctions: dict[UUID, list[Sanction]] = defaultdict(list)
     in_force = Sanction.objects.filter(
         Q(until__isnull=True) | Q(until__gt=now),
-        user_id__in={actor.user_id for actor in actors},
+        user_id__in={user_id for _, user_id in senders},
         lifted_at__isnull=True,
     )
-    for sanction in in_force if actors else ():
+    for sanction in in_force if senders else ():
         sanctions[sanction.user_id].append(sanction)
     replies = {post.reply_to for post in posts if post.reply_to}
     replied = ChatMessage.objects.filter(pk__in=replies).values_list("pk", "session_id") if replies else ()
     return Facts(
         now=now,
         rooms=rooms,
-        standings=standings_of(actors=actors, session_ids=set(rooms)),
+        standings=standings_of(actors=senders),
         sanctions=sanctions,
         replied=dict(replied),
     )
@@ -193,19 +207,17 @@ def _checked(post: Post, facts: Facts) -> ChatMessage:
     )
 
 
-def _store(accepted: dict[UUID, list[tuple[int, ChatMessage]]], *, now: datetime) -> None:
+def _store(accepted: dict[UUID, list[ChatMessage]], *, now: datetime) -> None:
     """Number and insert the messages; rooms in one order, so that two processes never wait for each other crosswise."""
-    rows = [message for messages in accepted.values() for _, message in messages]
-    if not rows:
+    if not accepted:
         return
     with transaction.atomic():
         for session_id in sorted(accepted):
-            messages = [message for _, message in accepted[session_id]]
-            if not messages:
-                continue
+            messages = accepted[session_id]
             numbers = seqs_take_while_open(session_id=session_id, count=len(messages))
             for number, message in zip(numbers, messages, strict=True):
                 message.seq = number
+        rows = [message for messages in accepted.values() for message in messages]
         ChatMessage.objects.bulk_create(rows)
         for message in rows:
             data = message_payload(message)

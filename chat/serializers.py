@@ -6,14 +6,32 @@ from rest_framework import serializers
 
 from chat.models import MessageType
 
+MAX_TEXT, MAX_CLIENT_ID = 2000, 64
+
 
 class MessagePost(serializers.Serializer[Any]):
     """Something to say. `client_id` is the sender's own name for it: sending it again stores nothing."""
 
-    text = serializers.CharField(max_length=2000, trim_whitespace=False, allow_blank=True)
-    client_id = serializers.CharField(max_length=64)
+    text = serializers.CharField(max_length=MAX_TEXT, trim_whitespace=False, allow_blank=True)
+    client_id = serializers.CharField(max_length=MAX_CLIENT_ID)
     reply_to = serializers.UUIDField(required=False, allow_null=True)
     message_type = serializers.ChoiceField(choices=MessageType.choices, required=False)
+
+
+def usual_post(data: dict[str, Any]) -> dict[str, Any] | None:
+    """What MessagePost makes of a text and a client_id without anything special in them; None for all else.
+
+    A serializer takes a fifth of the time that a message takes altogether.
+    """
+    if len(data) != 2 or "text" not in data or "client_id" not in data:
+        return None
+    text, client_id = data["text"], data["client_id"]
+    if type(text) is not str or type(client_id) is not str:
+        return None
+    short = len(text) <= MAX_TEXT and 0 < len(client_id) <= MAX_CLIENT_ID
+    if not (short and text.isprintable() and client_id.isprintable() and client_id == client_id.strip()):
+        return None
+    return {"text": text, "client_id": client_id}
 
 
 class MessageRef(serializers.Serializer[Any]):

@@ -29,15 +29,16 @@ class ChatWriter:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[Waiting] = asyncio.Queue(QUEUE_LIMIT)
+        self._waiting: list[Waiting] = []
+        self._came = asyncio.Event()
 
     async def post(self, post: Post) -> ChatMessage:
         """Write one message; returns when it is stored for good. Raises why it was refused."""
+        if len(self._waiting) >= QUEUE_LIMIT:
+            raise _unavailable()
         future: asyncio.Future[Outcome] = self.loop.create_future()
-        try:
-            self._queue.put_nowait((post, future))
-        except asyncio.QueueFull:
-            raise _unavailable() from None
+        self._waiting.append((post, future))
+        self._came.set()
         outcome = await future
         if isinstance(outcome, DomainError):
             raise outcome
@@ -47,14 +48,15 @@ class ChatWriter:
         """Write until cancelled."""
         crowded = False
         while True:
-            batch = [await self._queue.get()]
+            await self._came.wait()
             if crowded:
                 await asyncio.sleep(LINGER_SECONDS)  # alone, nobody waits; in a crowd, a moment buys a full batch
-            while len(batch) < BATCH_LIMIT and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
+            batch, self._waiting = self._waiting[:BATCH_LIMIT], self._waiting[BATCH_LIMIT:]
+            if not self._waiting:
+                self._came.clear()
             crowded = len(batch) > 1
             CHAT_BATCH.observe(len(batch))
-            CHAT_WAITING.set(self._queue.qsize())
+            CHAT_WAITING.set(len(self._waiting))
             await self._write(batch)
 
     async def _write(self, batch: list[Waiting]) -> None:

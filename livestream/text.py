@@ -18,6 +18,8 @@ def cleaned(text: str) -> str:
 
     Cleaning a clean text changes nothing. Raises Invalid for what is no Unicode text.
     """
+    if text.isascii() and text.isprintable():
+        return text.strip()  # nothing of what is looked for below is in there, and most texts are like that
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -1,5 +1,6 @@
 """Who may do what in a session. Every edge asks here; nobody decides by itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -77,21 +78,22 @@ def standing_of(*, actor: Actor, session_id: UUID) -> Standing:
     )
 
 
-def standings_of(*, actors: set[Actor], session_ids: set[UUID]) -> dict[tuple[UUID, UUID], Standing]:
-    """The standing of everybody in every session, by (session, user): as many queries for many as for one."""
-    people = {actor.user_id: actor for actor in actors if actor.user_id is not None}
-    if not people or not session_ids:
+def standings_of(*, actors: Mapping[tuple[UUID, UUID], Actor]) -> dict[tuple[UUID, UUID], Standing]:
+    """The standing of people in sessions, by (session, user): as many queries for many as for one."""
+    if not actors:
         return {}
-    scope = {"session_id__in": session_ids, "user_id__in": set(people)}
+    scope = {
+        "session_id__in": {session_id for session_id, _ in actors},
+        "user_id__in": {user_id for _, user_id in actors},
+    }
     rows = Participant.objects.filter(**scope).values_list("session_id", "user_id", "role", "status", "invited")
     found = {(row[0], row[1]): (Role(row[2]), ParticipantStatus(row[3]), row[4]) for row in rows}
     moderators = set(SessionModerator.objects.filter(**scope).values_list("session_id", "user_id"))
     standings = {}
-    for session_id in session_ids:
-        for user_id, actor in people.items():
-            role, status, invited = found.get((session_id, user_id), (None, None, False))
-            moderates = actor.is_staff or (session_id, user_id) in moderators
-            standings[session_id, user_id] = Standing(role=role, status=status, moderates=moderates, invited=invited)
+    for key, actor in actors.items():
+        role, status, invited = found.get(key, (None, None, False))
+        moderates = actor.is_staff or key in moderators
+        standings[key] = Standing(role=role, status=status, moderates=moderates, invited=invited)
     return standings
 
 

@@ -42,14 +42,20 @@ Context = TypeVar("Context")
 @dataclass(frozen=True)
 class Operation(Generic[Context]):
     """One operation of the socket: what it takes, and the function that does it: `run` in a database thread, or
-    `run_async` on the event loop."""
+    `run_async` on the event loop.
+
+    `usual` may say at once what `takes` would make of usual data; it returns None for all that needs a closer look.
+    """
 
     run: Callable[..., dict[str, Any]] | None = None
     takes: type[Serializer[Any]] | None = None
     run_async: Callable[..., Awaitable[dict[str, Any]]] | None = None
+    usual: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None
 
     def validated(self, data: dict[str, Any]) -> dict[str, Any]:
         """What the operation is given. Raises Invalid."""
+        if self.usual is not None and (plain := self.usual(data)) is not None:
+            return plain
         try:
             result: dict[str, Any] = self._serializer.run_validation(data)
         except ValidationError as error:

@@ -3,11 +3,11 @@
 import pytest
 
 from chat.models import ChatMessage
-from chat.posting import message_post
+from chat.posting import Post, message_post, messages_post
 from chat.services import message_remove
 from livestream.actors import actor_of
-from streams.models import SessionEvent, StreamSession
-from streams.services.sessions import session_pause, session_resume
+from streams.models import SessionEvent, SessionSettings, StreamSession
+from streams.services.sessions import session_end, session_pause, session_resume
 from tests.cast import make_show, make_user
 from tests.threads import at_once
 
@@ -42,6 +42,44 @@ def test_one_message_sent_fifty_times_at_the_same_moment_is_stored_once(ada, ben
     assert len({(message.pk, message.seq) for message in results}) == 1
     assert ChatMessage.objects.count() == 1
     assert StreamSession.objects.get(pk=session.pk).head_seq == 2
+
+
+def test_what_was_stored_is_acknowledged_again_after_the_show_has_ended(ada, ben):
+    session = make_show(ada)
+    first = message_post(session_id=session.pk, actor=actor_of(ben), text="bye", client_id="c1")
+    session_end(session_id=session.pk, actor=actor_of(ada))
+
+    again, other = messages_post(
+        posts=[Post(session.pk, actor_of(ben), "bye", "c1"), Post(session.pk, actor_of(ben), "late", "c2")]
+    )
+
+    assert (again.pk, again.seq) == (first.pk, first.seq)
+    assert other.code == "session.ended"
+    assert ChatMessage.objects.count() == 1
+
+
+def test_one_message_that_is_known_does_not_hold_up_the_others_of_its_batch(ada, ben):
+    session = make_show(ada)
+    first = message_post(session_id=session.pk, actor=actor_of(ben), text="one", client_id="c1")
+
+    outcomes = messages_post(
+        posts=[Post(session.pk, actor_of(ben), f"{name}", name) for name in ("c2", "c1", "c3", "c2")]
+    )
+
+    assert [message.seq for message in outcomes] == [3, first.seq, 4, 3]
+    assert ChatMessage.objects.count() == 3
+    assert StreamSession.objects.get(pk=session.pk).head_seq == 4
+
+
+def test_a_known_message_that_comes_again_does_not_start_the_wait_of_slow_mode(ada, ben):
+    session = make_show(ada)
+    message_post(session_id=session.pk, actor=actor_of(ben), text="one", client_id="c1")
+    SessionSettings.objects.filter(pk=session.pk).update(slow_mode_seconds=60)
+
+    message_post(session_id=session.pk, actor=actor_of(ben), text="one", client_id="c1")
+    second = message_post(session_id=session.pk, actor=actor_of(ben), text="two", client_id="c2")
+
+    assert second.content == "two"
 
 
 def test_one_message_sent_fifty_times_in_slow_mode_is_acknowledged_every_time(ada, ben):
