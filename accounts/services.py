@@ -15,6 +15,7 @@ from accounts.models import User
 from accounts.names import clean_display_name, is_reserved
 from accounts.sign_in import password_tries
 from accounts.tickets import tickets_withdraw
+from accounts.withdrawals import withdrawals_run
 from livestream.actors import Actor, require_signed_in
 from livestream.errors import Conflict, Denied, Invalid, Missing
 from livestream.events import close_user
@@ -125,11 +126,12 @@ def account_update(*, user_id: UUID, actor: Actor, changes: dict[str, Any]) -> U
 
 
 def access_withdraw(*, user_id: UUID, now: datetime) -> None:
-    """End what a person has open under the account as it was: sockets, and tickets for sockets.
+    """End what a person has open under the account as it was: sockets, tickets for them, and what other apps gave.
 
     For a new password, new rights, a closed account. Takes effect when the running transaction has committed.
     """
     transaction.on_commit(lambda: tickets_withdraw(user_id=user_id, now=now))
+    withdrawals_run(user_id=user_id, now=now)
     close_user(user_id=user_id, code=CloseCode.NOT_SIGNED_IN, reason="sign in again")
 
 

@@ -6,9 +6,11 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from livestream.health import health, ready
 from livestream.metrics import metrics
+from streams.api.providers import ProvidersView
 from streams.api.views import not_found
 from streams.media_proxy import media_proxy
 from streams.webhooks import builtin
+from tokens.agora_api import AgoraTokenView
 
 # Nothing but these reaches the media node's HTTP side, where its control and metrics are.
 MEDIA_ADDRESS = (
@@ -20,11 +22,13 @@ api: list[URLPattern | URLResolver] = [
     path("sessions/", include("streams.api.urls")),
     path("sessions/", include("chat.urls")),
     path("sessions/", include("tokens.urls")),
+    path("providers/", ProvidersView.as_view(), name="providers"),
     re_path(r"^(?P<path>.*)$", not_found),
 ]
 
 urlpatterns = [
     path("api/v1/", include(api)),
+    path("api/agora/token", AgoraTokenView.as_view(), name="agora-token"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     re_path(MEDIA_ADDRESS, media_proxy, name="media"),

@@ -46,6 +46,36 @@ class TransitionInline(ReadOnlyInline):
         return super().get_queryset(request).select_related("actor")
 
 
+@admin.register(models.ProviderHealth)
+class ProviderHealthAdmin(ReadOnlyAdmin):
+    """Whether calls to the media providers pass; a breaker that is open leaves a provider alone for a while."""
+
+    list_display = ("provider", "state", "reason", "failures", "changed_at", "process")
+    list_filter = ("state",)
+
+
+@admin.register(models.MediaUid)
+class MediaUidAdmin(ReadOnlyAdmin):
+    """Numbers by which providers know people."""
+
+    list_display = ("number", "user", "session", "given_at", "retired_at")
+    list_filter = (("retired_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("user", "session")
+    search_fields = ("=number", "user__username", "session__title")
+    uuid_search_fields = ("session_id", "user_id")
+
+
+@admin.register(models.ProviderRoom)
+class ProviderRoomAdmin(ReadOnlyAdmin):
+    """What was made at providers for sessions."""
+
+    list_display = ("channel_id", "provider", "session", "claimed_at", "ready_at")
+    list_filter = ("provider",)
+    list_select_related = ("session",)
+    search_fields = ("channel_id", "session__title")
+    uuid_search_fields = ("session_id",)
+
+
 @admin.register(models.StreamSession)
 class SessionAdmin(ReadOnlyAdmin):
     """Sessions. Title and description can be put right; everything else is the host's, or follows from events."""

@@ -7,3 +7,9 @@ class StreamsConfig(AppConfig):
     """The streams app."""
 
     name = "streams"
+
+    def ready(self) -> None:
+        from livestream.circuit import when_circuits_change  # noqa: PLC0415 - needs the app registry
+        from streams.services.provider_health import provider_health_note  # noqa: PLC0415 - needs the app registry
+
+        when_circuits_change(provider_health_note)

@@ -516,3 +516,66 @@ class JanitorLease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.holder}"
+
+
+class MediaUid(models.Model):
+    """The number by which a provider knows somebody in one session; nobody else there ever has it.
+
+    A person keeps it until something is taken from them. Then it is retired, and is nobody's any more: what is
+    forbidden to it at the provider does not meet whoever may be there.
+    """
+
+    session = models.ForeignKey(StreamSession, models.CASCADE, related_name="media_uids")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="media_uids")
+    number = models.PositiveBigIntegerField()
+    given_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["session", "given_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "number"], name="uid_once_per_session"),
+            models.UniqueConstraint(
+                fields=["session", "user"], condition=Q(retired_at__isnull=True), name="uid_one_per_person"
+            ),
+            models.CheckConstraint(condition=Q(number__gte=1, number__lt=2**32), name="uid_in_range"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class ProviderRoom(models.Model):
+    """What was made at a provider for one session. `ready_at` stands once the provider has answered."""
+
+    session = models.ForeignKey(StreamSession, models.CASCADE, related_name="provider_rooms")
+    provider = models.CharField(max_length=20)
+    channel_id = models.CharField(max_length=64)
+    details = models.JSONField(default=dict)
+    claimed_at = models.DateTimeField()
+    ready_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-claimed_at"]
+        constraints = [models.UniqueConstraint(fields=["provider", "channel_id"], name="provider_room_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.channel_id}"
+
+
+class ProviderHealth(models.Model):
+    """What a web process last found of a provider: whether its breaker lets calls pass, and why."""
+
+    provider = models.CharField(max_length=20, primary_key=True)
+    state = models.CharField(max_length=10)
+    reason = models.CharField(max_length=60)
+    failures = models.PositiveIntegerField(default=0)
+    process = models.CharField(max_length=64)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["provider"]
+        verbose_name_plural = "provider health"
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.state}"

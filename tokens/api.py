@@ -39,14 +39,15 @@ class Descriptor(serializers.Serializer[dict[str, str]]):
     """All that is needed to join."""
 
     provider = serializers.CharField()
-    protocol = serializers.ChoiceField(choices=["whip", "whep", "agora", "livekit", "daily", "hls"])
-    url = serializers.CharField()
-    token = serializers.CharField()
+    protocol = serializers.ChoiceField(choices=["whip", "whep", "agora", "livekit", "daily", "hls", "rtmps"])
+    url = serializers.CharField(allow_blank=True)
+    token = serializers.CharField(allow_blank=True)
     uid = serializers.CharField()
     channel_id = serializers.CharField()
     privileges = Privileges()
     expires_at = serializers.DateTimeField()
     ice_servers = serializers.ListField(child=serializers.DictField())
+    details = serializers.DictField(child=serializers.CharField())
 
 
 def descriptor_payload(descriptor: JoinDescriptor, *, origin: str) -> dict[str, object]:
@@ -54,13 +55,14 @@ def descriptor_payload(descriptor: JoinDescriptor, *, origin: str) -> dict[str, 
     return {
         "provider": descriptor.provider,
         "protocol": descriptor.protocol,
-        "url": urljoin(origin, descriptor.url),
+        "url": urljoin(origin, descriptor.url) if descriptor.url else "",
         "token": descriptor.token,
         "uid": descriptor.uid,
         "channel_id": descriptor.channel_id,
         "privileges": privileges_of(descriptor),
         "expires_at": instant(descriptor.expires_at),
         "ice_servers": descriptor.ice_servers,
+        "details": descriptor.details,
     }
 
 

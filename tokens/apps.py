@@ -9,12 +9,15 @@ class TokensConfig(AppConfig):
     name = "tokens"
 
     def ready(self) -> None:
+        from accounts.withdrawals import when_withdrawn  # noqa: PLC0415 - needs the app registry
+        from streams.services.arrivals import when_arriving  # noqa: PLC0415 - needs the app registry
         from streams.services.credentials import when_lost  # noqa: PLC0415 - needs the app registry
         from streams.services.endings import when_over  # noqa: PLC0415 - needs the app registry
-        from tokens.services import (  # noqa: PLC0415 - needs the app registry
-            person_tokens_revoke,
-            session_tokens_revoke,
-        )
+        from streams.services.switching import when_switched  # noqa: PLC0415 - needs the app registry
+        from tokens import services  # noqa: PLC0415 - needs the app registry
 
-        when_over(session_tokens_revoke)
-        when_lost(person_tokens_revoke)
+        when_over(services.session_tokens_revoke)
+        when_lost(services.person_tokens_revoke)
+        when_switched(services.session_tokens_revoke)
+        when_withdrawn(services.account_tokens_revoke)
+        when_arriving(services.arrival_verdict)

@@ -26,6 +26,7 @@ class IssuedToken(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
+    told_at = models.DateTimeField(null=True, blank=True, help_text="When its holder was told that it runs out.")
 
     class Meta:
         ordering = ["-created_at"]
@@ -35,6 +36,7 @@ class IssuedToken(models.Model):
         indexes = [
             models.Index(fields=["session", "user", "-created_at"], name="token_by_holder"),
             models.Index(fields=["expires_at"], name="token_by_expiry"),
+            models.Index(fields=["session", "uid", "-expires_at"], name="token_by_uid"),
         ]
 
     def __str__(self) -> str:

@@ -1,66 +1,216 @@
-"""Handing out media tokens: checked against the holder's standing, remembered by hash, revoked with the session."""
+"""Handing out media tokens: checked against the holder's standing, remembered by hash, taken back with the right."""
 
 import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
+from functools import partial
+from uuid import UUID, uuid4
 
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from livestream.actors import Actor
-from livestream.errors import Conflict, Denied, NotAuthenticated
-from livestream.identifiers import connection_name
+from livestream.actors import SYSTEM, Actor
+from livestream.errors import (
+    Conflict,
+    Denied,
+    DomainError,
+    Invalid,
+    NotAuthenticated,
+    ProviderError,
+    ProviderUnreachable,
+    Unavailable,
+)
+from livestream.events import publish
+from livestream.metrics import TOKENS
+from livestream.realtime.groups import user_group
+from streams.models import StreamSession, Visibility
+from streams.payloads import instant
 from streams.permissions import Standing, require_view
-from streams.providers.base import JoinDescriptor, MediaRole, PersonRef
+from streams.providers.agora import AgoraProvider
+from streams.providers.agora_tokens import VERSIONS
+from streams.providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
 from streams.providers.registry import provider_named
 from streams.selectors import session_get
+from streams.services.arrivals import Verdict
 from streams.services.credentials import Lost
-from streams.services.rooms import room_ref
-from streams.state import OVER
+from streams.services.rooms import room_prepare, room_ref
+from streams.services.switching import session_provider_switch
+from streams.services.uids import known_uid, provider_uid, uid_claim, uid_retire
+from streams.state import OPEN, OVER
+from tokens.events import TokenExpiring
 from tokens.models import IssuedToken
 
 KEEP_EXPIRED = timedelta(days=1)
+# Holders are told this long before the end; then there is time for a few tries.
+TELL_BEFORE = timedelta(seconds=60)
+TOLD_AT_ONCE = 1000
+# Who joins with a token may take a while to be reported.
+ARRIVAL_LEEWAY = timedelta(seconds=60)
+TRIES = 3
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Who wants a token for what, and what was known of them at `now`."""
+
+    session: StreamSession
+    actor: Actor
+    standing: Standing
+    role: MediaRole
+    now: datetime
 
 
 def media_token_issue(*, session_id: UUID, actor: Actor, role: MediaRole) -> JoinDescriptor:
     """A join descriptor for a role that the actor holds. Nobody in particular may watch what is not private.
 
-    Raises Denied for a role the actor does not hold, Conflict once the session is over.
+    Raises Denied for a role the actor does not hold, Conflict once the session is over, Unavailable while the
+    provider is away. A host whose provider is away goes on with the next one of MEDIA_FALLBACK.
     """
+    tried: set[str] = set()
+    while True:
+        wish = _wish(session_id, actor, role)
+        try:
+            return _issue(wish)
+        except ProviderError as error:
+            provider = wish.session.provider
+            tried.add(provider)
+            TOKENS.labels(provider, "failed").inc()
+            logger.warning("no token from the provider session=%s error=%s", session_id, error)
+            following = _fallback(wish, tried)
+            if following is None or error.permanent:
+                raise _as_domain(error) from None
+            session_provider_switch(session_id=session_id, actor=SYSTEM, provider=following)
+            TOKENS.labels(following, "fell_back").inc()
+
+
+def agora_token_issue(
+    *, channel: str, actor: Actor, role: MediaRole, uid: int | None = None, with_rtm: bool = False
+) -> JoinDescriptor:
+    """A token for the Agora channel of a session; for the uid that is asked for, where nobody else has it.
+
+    Raises Missing for a channel that is no session's, Conflict for a session that has another provider.
+    """
+    if actor.user_id is None:
+        raise NotAuthenticated()
+    found = StreamSession.objects.filter(channel_id=channel).values_list("pk", flat=True).first()
+    wish = _wish(found or uuid4(), actor, role)
+    provider = provider_named(wish.session.provider)
+    if not isinstance(provider, AgoraProvider):
+        raise Conflict("token.other_provider", "This show does not go through Agora. Ask for its own media token.")
+    if with_rtm and VERSIONS[0] != settings.AGORA_TOKEN_VERSION:
+        raise Invalid("token.rtm_needs_007", "Media and signalling in one token need tokens of version 007.")
+    if uid is not None:
+        uid_claim(session=wish.session, user_id=actor.user_id, number=uid)
+    return _handed_out(wish, room=room_ref(wish.session), join=partial(provider.join_with, with_rtm=with_rtm))
+
+
+def _wish(session_id: UUID, actor: Actor, role: MediaRole) -> Wish:
+    """What is wanted, by somebody who may have it. Raises the domain's errors for everybody else."""
     now = timezone.now()  # before the standing is read: who is put out meanwhile has a token from before that
     session = session_get(session_id)
     standing = require_view(actor=actor, session=session)
     if session.state in OVER:  # first: everybody has left the stage of a show that is over, its host too
         raise Conflict("session.ended", "This show is over.")
     if role == MediaRole.PUBLISHER:
-        _require_publisher(actor, standing)
+        if actor.user_id is None:
+            raise NotAuthenticated()
+        if not standing.can_publish:
+            raise Denied("token.role_not_held", "Only the host and guests on stage may send video.")
+    return Wish(session, actor, standing, role, now)
+
+
+def _issue(wish: Wish) -> JoinDescriptor:
+    provider = provider_named(wish.session.provider)
+    if wish.session.visibility == Visibility.PRIVATE and Capability.PRIVATE_SHOWS not in provider.capabilities:
+        raise Conflict("provider.not_private", "The provider of this show cannot limit who watches.")
+    publishes = wish.role == MediaRole.PUBLISHER
+    if publishes and not wish.standing.is_host and Capability.STAGE not in provider.capabilities:
+        raise Conflict("provider.no_stage", "The provider of this show takes video from the host alone.")
+    return _handed_out(wish, room=room_prepare(wish.session), join=provider.join)
+
+
+def _handed_out(wish: Wish, *, room: RoomRef, join: Callable[..., JoinDescriptor]) -> JoinDescriptor:
+    """Have a token made and remember it. Two that happen to be the same are not both handed out."""
     person = PersonRef(
-        uid=str(actor.user_id) if actor.user_id else f"anon:{connection_name()}",
-        name=actor.display_name or "Guest",
-        stage=str(standing.role) if standing.can_publish else "",
+        uid=provider_uid(session=wish.session, user_id=wish.actor.user_id),
+        name=wish.actor.display_name or "Guest",
+        stage=str(wish.standing.role) if wish.standing.can_publish else "",
     )
-    descriptor = provider_named(session.provider).join(
-        room=room_ref(session), person=person, role=role, is_admin=standing.is_host, now=now
-    )
-    IssuedToken.objects.create(
-        user_id=actor.user_id,
-        session_id=session_id,
-        provider=descriptor.provider,
-        token_hash=token_hash(descriptor.token),
-        channel_id=descriptor.channel_id,
-        uid=descriptor.uid,
-        role=role.value,
-        privileges=privileges_of(descriptor),
-        created_at=now,
-        expires_at=descriptor.expires_at,
-    )
-    return descriptor
+    for _ in range(TRIES):
+        made = join(room=room, person=person, role=wish.role, is_admin=wish.standing.is_host, now=wish.now)
+        try:
+            with transaction.atomic():
+                row = _remember(wish, made)
+        except IntegrityError:
+            continue
+        _require_still(wish, row)
+        TOKENS.labels(made.provider, "issued").inc()
+        return made
+    raise Unavailable(retry_after=1)
 
 
-def _require_publisher(actor: Actor, standing: Standing) -> None:
-    if actor.user_id is None:
-        raise NotAuthenticated()
-    if not standing.can_publish:
-        raise Denied("token.role_not_held", "Only the host and guests on stage may send video.")
+def _remember(wish: Wish, made: JoinDescriptor) -> IssuedToken:
+    pk = uuid4()
+    # One that everybody gets says nothing, and is no secret of this holder.
+    kept = f"{pk}:{made.token}" if made.shared_token else made.token
+    return IssuedToken.objects.create(
+        pk=pk,
+        user_id=wish.actor.user_id,
+        session_id=wish.session.pk,
+        provider=made.provider,
+        token_hash=token_hash(kept),
+        channel_id=made.channel_id,
+        uid=made.uid,
+        role=wish.role.value,
+        privileges=privileges_of(made),
+        created_at=wish.now,
+        expires_at=made.expires_at,
+    )
+
+
+def _require_still(wish: Wish, row: IssuedToken) -> None:
+    """Who lost the right while the token was made does not get it.
+
+    Whoever takes the right from now on finds the row. A provider that looks at when something was issued needs no
+    second look.
+    """
+    if Capability.ISSUE_TIMES in provider_named(row.provider).capabilities:
+        return
+    try:
+        session = _wish(wish.session.pk, wish.actor, wish.role).session
+        if session.channel_id != row.channel_id:
+            raise Conflict("session.busy", "Somebody else is changing this show. Try again.", retry_after=1)
+    except DomainError:
+        IssuedToken.objects.filter(pk=row.pk).update(revoked_at=timezone.now())
+        raise
+
+
+def _fallback(wish: Wish, tried: set[str]) -> str | None:
+    """Where a host goes on whose provider does not answer; viewers follow the host, and move nobody."""
+    if not wish.standing.is_host or wish.role != MediaRole.PUBLISHER:
+        return None
+    for name in settings.MEDIA_FALLBACK:
+        fits = wish.session.visibility != Visibility.PRIVATE or Capability.PRIVATE_SHOWS in (
+            provider_named(name).capabilities
+        )
+        if name not in tried and fits:
+            return str(name)
+    return None
+
+
+def _as_domain(error: ProviderError) -> DomainError:
+    if isinstance(error, ProviderUnreachable):
+        message = "The video service does not answer. Try again in a moment."
+        return Unavailable("provider.unavailable", message, retry_after=round(error.retry_after, 1))
+    return Unavailable(
+        "provider.refused", "The video service refused. The people who run this site have to look at it."
+    )
 
 
 def token_hash(token: str) -> str:
@@ -77,20 +227,97 @@ def privileges_of(descriptor: JoinDescriptor) -> dict[str, bool]:
     }
 
 
+# ---- Taking back ---------------------------------------------------------------------------------------------------
+
+
+def _good(now: datetime) -> QuerySet[IssuedToken]:
+    return IssuedToken.objects.filter(revoked_at__isnull=True, expires_at__gt=now)
+
+
+def _revoke(rows: QuerySet[IssuedToken], now: datetime) -> int:
+    counted = rows.update(revoked_at=now)
+    if counted:
+        TOKENS.labels("any", "revoked").inc(counted)
+    return counted
+
+
 def session_tokens_revoke(session_id: UUID, now: datetime) -> int:
     """Mark every token of a session that is still good as revoked; how many. The provider refuses them by itself."""
-    good = IssuedToken.objects.filter(session_id=session_id, revoked_at__isnull=True, expires_at__gt=now)
-    return good.update(revoked_at=now)
+    return _revoke(_good(now).filter(session_id=session_id), now)
 
 
 def person_tokens_revoke(session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> int:
     """Mark one person's tokens of a session that are still good as revoked: all, or those to publish with; how many."""
-    good = IssuedToken.objects.filter(
-        session_id=session_id, user_id=user_id, revoked_at__isnull=True, expires_at__gt=now
-    )
+    good = _good(now).filter(session_id=session_id, user_id=user_id)
     if lost == Lost.PUBLISHING:
         good = good.filter(role=MediaRole.PUBLISHER.value)
-    return good.update(revoked_at=now)
+    return _revoke(good, now)
+
+
+def account_tokens_revoke(user_id: UUID, now: datetime) -> int:
+    """Mark all of a person's tokens as revoked, and cut what they have open with them; how many. For a new password."""
+    good = _good(now).filter(user_id=user_id)
+    sessions = set(good.values_list("session_id", flat=True))
+    revoked = _revoke(good, now)
+    for session_id in sessions:
+        transaction.on_commit(partial(_cut, session_id, user_id))
+    return revoked
+
+
+def _cut(session_id: UUID, user_id: UUID) -> None:
+    """Put a person out of the media of one session; they may come back with a new token, under another number."""
+    session = StreamSession.objects.filter(pk=session_id, state__in=OPEN).first()
+    uid = known_uid(session=session, user_id=user_id) if session is not None else None
+    if session is None or uid is None:
+        return
+    try:
+        provider_named(session.provider).remove(room=room_ref(session), uid=uid)
+    except ProviderError as error:
+        logger.warning("media not cut session=%s user=%s error=%s", session_id, user_id, error)
+    uid_retire(session_id=session_id, user_id=user_id, now=timezone.now())
+
+
+def arrival_verdict(session: StreamSession, uid: str, at: datetime) -> Verdict:
+    """What somebody who joined at that moment may do with what they hold."""
+    held = IssuedToken.objects.filter(
+        session_id=session.pk, uid=uid, revoked_at__isnull=True, expires_at__gt=at - ARRIVAL_LEEWAY
+    )
+    roles = set(held.values_list("role", flat=True))
+    if MediaRole.PUBLISHER.value in roles:
+        return Verdict.PUBLISH
+    return Verdict.WATCH if roles else Verdict.NOTHING
+
+
+# ---- Running out ---------------------------------------------------------------------------------------------------
+
+
+def tokens_expiring_tell(*, now: datetime) -> int:
+    """Tell holders whose token runs out soon, once each, unless they have a newer one; how many were told."""
+    newer = IssuedToken.objects.filter(
+        session_id=OuterRef("session_id"),
+        user_id=OuterRef("user_id"),
+        role=OuterRef("role"),
+        expires_at__gt=OuterRef("expires_at"),
+        revoked_at__isnull=True,
+    )
+    due = _good(now).filter(
+        expires_at__lte=now + TELL_BEFORE, told_at__isnull=True, user__isnull=False, session__state__in=OPEN
+    )
+    told = 0
+    for row in due.exclude(Exists(newer)).order_by("expires_at")[:TOLD_AT_ONCE]:
+        with transaction.atomic():
+            if not IssuedToken.objects.filter(pk=row.pk, told_at__isnull=True).update(told_at=now):
+                continue
+            data = {
+                "session": str(row.session_id),
+                "provider": row.provider,
+                "role": row.role,
+                "expires_at": instant(row.expires_at),
+            }
+            event = TokenExpiring(session_id=row.session_id, at=now, data=data)
+            publish(event, group=user_group(row.user_id)) if row.user_id else None
+        told += 1
+    return told
 
 
 def tokens_forget(*, now: datetime) -> int:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from streams.api import stage, views
+from streams.api import providers, stage, views
 
 urlpatterns = [
     path("", views.SessionsView.as_view(), name="sessions"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("<uuid:session_id>/leave/", views.SessionLeaveView.as_view(), name="session-leave"),
     path("<uuid:session_id>/participants/", views.ParticipantsView.as_view(), name="session-participants"),
     path("<uuid:session_id>/poster/", views.PosterView.as_view(), name="session-poster"),
+    path("<uuid:session_id>/provider/", providers.SessionProviderView.as_view(), name="session-provider"),
     path("<uuid:session_id>/guest-requests/", stage.GuestRequestsView.as_view(), name="guest-requests"),
     path("<uuid:session_id>/guest-requests/invite/", stage.InviteView.as_view(), name="guest-invite"),
     path("<uuid:session_id>/stage/leave/", stage.StageLeaveView.as_view(), name="stage-leave"),

@@ -24,8 +24,10 @@ RULE_MARGIN_SECONDS = 90
 RULE_MINUTES_MAX = 1440
 # Agora asks for at least five seconds.
 READ_SECONDS = 6.0
-PUBLISHING = ("publish_audio", "publish_video")
-MUTES = {"audio": ("publish_audio",), "video": ("publish_video",), "screen": ("publish_video",)}
+RULES = "/dev/v1/kicking-rule"
+PUBLISHING = ["publish_audio", "publish_video"]
+# A screen is a picture like any other there: nobody can forbid it without the camera.
+MUTES = {"audio": ["publish_audio"], "video": ["publish_video"], "screen": []}
 
 
 class AgoraProvider(Adapter):
@@ -48,7 +50,7 @@ class AgoraProvider(Adapter):
         }
         if settings.AGORA_CUSTOMER_ID:
             found |= {Capability.KICK_HOLDS, Capability.DEMOTE_HOLDS, Capability.MUTE_AT_SERVER}
-            found |= {Capability.HOST_PRESENCE}
+            found |= {Capability.UNMUTE_AT_SERVER, Capability.HOST_PRESENCE}
         if settings.AGORA_WEBHOOK_SECRET:
             found |= {Capability.WEBHOOKS}
         return frozenset(found)
@@ -113,10 +115,22 @@ class AgoraProvider(Adapter):
         )
 
     def mute(self, *, room: RoomRef, uid: str, kind: str, muted: bool) -> None:
-        """Forbid sending one kind for as long as anything they hold lives. Forbidding is not undone from here."""
-        if not muted:
-            raise ProviderUnsupported(self.name, "cannot unmute")
-        self._rule(room, uid, privileges=MUTES[kind])
+        """Forbid sending one kind until it is allowed again, for a day at most."""
+        privileges = MUTES[kind]
+        if not privileges:
+            return
+        if muted:
+            self._rule(room, uid, privileges=privileges, minutes=RULE_MINUTES_MAX)
+            return
+        number = number_of(uid)
+        for rule in self._call("GET", f"{RULES}?appid={settings.AGORA_APP_ID}").get("rules", []):
+            same = (rule.get("cname"), rule.get("uid"), rule.get("privileges")) == (
+                channel_of(room),
+                number,
+                privileges,
+            )
+            if same:
+                self._call("DELETE", RULES, {"appid": settings.AGORA_APP_ID, "id": rule["id"]})
 
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
         """They watch on, and send nothing."""
@@ -124,7 +138,7 @@ class AgoraProvider(Adapter):
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
         """They are out, until what they hold has run out."""
-        self._rule(room, uid, privileges=("join_channel",))
+        self._rule(room, uid, privileges=["join_channel"])
 
     def close(self, *, room: RoomRef) -> None:
         """Everybody is out of this one channel, until every token for it has run out."""
@@ -141,18 +155,16 @@ class AgoraProvider(Adapter):
             found[str(room.session_id)] = {str(uid) for uid in uids}
         return found
 
-    def _rule(self, room: RoomRef, uid: str, *, privileges: tuple[str, ...]) -> None:
+    def _rule(self, room: RoomRef, uid: str, *, privileges: list[str], minutes: int | None = None) -> None:
         # A rule without a uid empties the channel, one without a channel acts in all of them.
-        number = int(uid) if uid.isascii() and uid.isdigit() else 0
-        if not 1 <= number <= UID_MAX:
-            raise ProviderRejected(self.name, "no rule without a uid")
-        self._post_rule({"cname": channel_of(room), "uid": number, "privileges": list(privileges)})
+        rule = {"cname": channel_of(room), "uid": number_of(uid), "privileges": privileges}
+        self._post_rule(rule, minutes=minutes)
 
-    def _post_rule(self, rule: dict[str, Any]) -> None:
-        minutes = -(-(settings.MEDIA_TOKEN_SECONDS + RULE_MARGIN_SECONDS) // 60)
-        body = {"appid": settings.AGORA_APP_ID, "time": min(RULE_MINUTES_MAX, minutes), **rule}
+    def _post_rule(self, rule: dict[str, Any], *, minutes: int | None = None) -> None:
+        outlives = -(-(settings.MEDIA_TOKEN_SECONDS + RULE_MARGIN_SECONDS) // 60)
+        body = {"appid": settings.AGORA_APP_ID, "time": min(RULE_MINUTES_MAX, minutes or outlives), **rule}
         # Agora answers a timeout with "maybe done": the same rule twice does no harm.
-        answer = self._call("POST", "/dev/v1/kicking-rule", body)
+        answer = self._call("POST", RULES, body)
         if answer.get("status") != "success":
             raise ProviderRejected(self.name, "did not take the rule")
 
@@ -162,6 +174,14 @@ class AgoraProvider(Adapter):
         keys = f"{settings.AGORA_CUSTOMER_ID}:{settings.AGORA_CUSTOMER_SECRET}".encode()
         headers = {"Authorization": f"Basic {base64.b64encode(keys).decode()}"}
         return self._http.call(method, settings.AGORA_API_URL + path, headers=headers, body=body)
+
+
+def number_of(uid: str) -> int:
+    """The uid as a number. Raises ProviderRejected rather than let 0, which is everybody, through."""
+    number = int(uid) if uid.isascii() and uid.isdigit() else 0
+    if not 1 <= number <= UID_MAX:
+        raise ProviderRejected("agora", "nobody in particular")
+    return number
 
 
 def channel_of(room: RoomRef) -> str:

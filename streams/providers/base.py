@@ -18,6 +18,8 @@ class Capability(StrEnum):
     KICK_HOLDS = "kick_holds"
     # Who leaves the stage is cut off there, and cannot publish again with what they hold.
     DEMOTE_HOLDS = "demote_holds"
+    # Refuses by itself whatever was issued before somebody was removed.
+    ISSUE_TIMES = "issue_times"
     # A new role counts without another token.
     LIVE_ROLES = "live_roles"
     # Several people can send, and a viewer receives them all.

@@ -31,6 +31,7 @@ class BuiltinProvider(Adapter):
             Capability.UNMUTE_AT_SERVER,
             Capability.KICK_HOLDS,
             Capability.DEMOTE_HOLDS,
+            Capability.ISSUE_TIMES,
             Capability.LIVE_ROLES,
             Capability.STAGE,
             Capability.BROWSER_PUBLISHES,

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from livestream.errors import Invalid
-from streams.providers.base import Provider
+from streams.providers.base import Capability, Provider
 
 
 @cache
@@ -22,3 +22,8 @@ def provider_named(name: str) -> Provider:
         known = ", ".join(sorted(settings.PROVIDERS))
         raise Invalid("provider.unknown", f"There is no provider of that name here. Known: {known}.")
     return _load(path)
+
+
+def providers_with(capability: Capability) -> list[str]:
+    """The names of those that can do something."""
+    return [name for name in settings.PROVIDERS if capability in provider_named(name).capabilities]

@@ -25,9 +25,9 @@ from streams.state import LIVE, OPEN
 logger = logging.getLogger(__name__)
 
 
-def media_close(*, session: StreamSession) -> None:
-    """Cut everybody's media of a session that is over."""
-    _room_close(provider=session.provider, room=room_ref(session))
+def media_close(*, session: StreamSession, room: RoomRef | None = None) -> None:
+    """Cut everybody's media of a session that is over, or in the room that it has left."""
+    _room_close(provider=session.provider, room=room or room_ref(session))
 
 
 def _room_close(*, provider: str, room: RoomRef) -> None:

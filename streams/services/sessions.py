@@ -29,12 +29,13 @@ from streams.models import (
 )
 from streams.payloads import session_payload
 from streams.permissions import require_end, require_host
-from streams.providers.registry import provider_named
 from streams.selectors import session_get
 from streams.services.endings import endings_run
 from streams.services.media import media_close
 from streams.services.queue import requests_close
+from streams.services.rooms import room_ref
 from streams.services.sequence import event_record
+from streams.services.switching import channel_renew, require_fit
 from streams.state import OVER, EndReason, SessionState, can_move
 
 OPEN_SESSIONS_PER_HOST = 50
@@ -51,7 +52,7 @@ def session_create(
     host_id = require_signed_in(actor)
     now = timezone.now()
     provider = fields.pop("provider", None) or settings.MEDIA_PROVIDER
-    provider_named(provider)
+    require_fit(provider=provider, visibility=fields.get("visibility", Visibility.PUBLIC))
     _require_future(fields.get("scheduled_for"), now)
     title = _clean_title(title)
     fields["description"] = cleaned(fields.get("description", ""))
@@ -112,20 +113,26 @@ def session_update(
     }
     if not changed and not turned:
         return session
+    turns_private = changed.get("visibility") == Visibility.PRIVATE
+    if turns_private:
+        require_fit(provider=session.provider, visibility=Visibility.PRIVATE)
+    left = room_ref(session)
     with transaction.atomic():
         if changed:
             StreamSession.objects.filter(pk=session_id).update(**changed)
         if turned:
             SessionSettings.objects.filter(pk=session_id).update(**turned)
+        if turns_private:
+            channel_renew(session=session, now=now)
         session = session_get(session_id)
         data = {"session": session_payload(session, now=now), "changed": sorted([*changed, *turned])}
         seq = event_record(session_id=session_id, wire_name=SettingsChanged.wire_name, data=data, now=now)
         publish(SettingsChanged(session_id=session_id, at=now, seq=seq, data=data))
-        if changed.get("visibility") == Visibility.PRIVATE:
+        if turns_private:
             # Everybody comes back through the door, and only who belongs is let in again.
             close_room(session_id=session_id, code=CloseCode.POSITION_LOST, reason="private now", after_seconds=0)
-    if changed.get("visibility") == Visibility.PRIVATE:
-        media_close(session=session)
+    if turns_private:
+        media_close(session=session, room=left)
     return session
 
 

@@ -23,6 +23,7 @@ from streams.permissions import GUESTS, OUT
 from streams.providers.base import Capability, Provider, RoomRef
 from streams.providers.registry import provider_named
 from streams.services.rooms import room_ref
+from streams.services.uids import known_uid, uid_retire
 from streams.state import OPEN
 
 RETRY_AFTER = timedelta(seconds=1)
@@ -68,13 +69,18 @@ def _told(row: Participant) -> bool:
 
 
 def _tell(provider: Provider, row: Participant) -> None:
-    room, uid = room_ref(row.session), str(row.user_id)
+    uid = known_uid(session=row.session, user_id=row.user_id)
+    if uid is None:  # who never got anything for this provider has nothing to lose there
+        return
+    room = room_ref(row.session)
     if row.status in OUT:
         provider.remove(room=room, uid=uid)
+        uid_retire(session_id=row.session_id, user_id=row.user_id, now=timezone.now())
     elif row.status == ParticipantStatus.ACTIVE and row.role in GUESTS:
         _tell_seated(provider, row, room=room, uid=uid)
     elif row.role != Role.HOST:
         provider.unpublish(room=room, uid=uid)
+        uid_retire(session_id=row.session_id, user_id=row.user_id, now=timezone.now())
 
 
 def _tell_seated(provider: Provider, row: Participant, *, room: RoomRef, uid: str) -> None:
@@ -84,7 +90,8 @@ def _tell_seated(provider: Provider, row: Participant, *, room: RoomRef, uid: st
         "screen": row.screen_stopped,
     }
     for kind, muted in held.items() if Capability.MUTE_AT_SERVER in provider.capabilities else ():
-        provider.mute(room=room, uid=uid, kind=kind, muted=muted)
+        if muted or Capability.UNMUTE_AT_SERVER in provider.capabilities:
+            provider.mute(room=room, uid=uid, kind=kind, muted=muted)
     provider.set_stage(room=room, uid=uid, stage=row.role)
 
 

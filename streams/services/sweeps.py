@@ -13,6 +13,8 @@ from django.db.models.functions import Coalesce
 from livestream.actors import SYSTEM
 from livestream.errors import DomainError
 from streams.models import JanitorLease, SessionSettings, SessionTransition, StreamSession
+from streams.providers.base import Capability
+from streams.providers.registry import providers_with
 from streams.services.sessions import session_end
 from streams.state import EndReason, SessionState
 
@@ -58,13 +60,15 @@ def _overdue(now: datetime) -> Iterator[tuple[UUID, EndReason]]:
     for pk in never_started.filter(due__lt=stale).values_list("pk", flat=True):
         yield pk, EndReason.NEVER_STARTED
     arrival = now - timedelta(seconds=settings.HOST_ARRIVAL_SECONDS)
-    absent = sessions.filter(state=SessionState.ACTIVE, host_lease_at__isnull=True, started_at__lt=arrival)
+    telling = providers_with(Capability.HOST_PRESENCE)  # of the others nobody knows, and the host ends the show
+    active = sessions.filter(state=SessionState.ACTIVE, provider__in=telling)
+    absent = active.filter(host_lease_at__isnull=True, started_at__lt=arrival)
     # A show that was paused meanwhile gives its host the whole time again.
     resumed = SessionTransition.objects.filter(to_state=SessionState.ACTIVE, created_at__gte=arrival)
     absent = absent.exclude(pk__in=resumed.values("session_id"))
     for pk in absent.values_list("pk", flat=True):
         yield pk, EndReason.HOST_NEVER_CAME
-    lost = sessions.filter(state=SessionState.ACTIVE, host_lost_at__isnull=False)
+    lost = active.filter(host_lost_at__isnull=False)
     for pk, lost_at in lost.values_list("pk", "host_lost_at"):
         grace = SessionSettings.objects.values_list("grace_seconds", flat=True).get(pk=pk)
         if lost_at is not None and lost_at + timedelta(seconds=grace) < now:

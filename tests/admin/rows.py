@@ -76,6 +76,13 @@ def _session_rows(session: streams.StreamSession, host: User, viewer: User, numb
         provider="builtin", delivery_id=str(number), type="publisher.lost", payload={}, received_at=NOW
     )
     streams.JanitorLease.objects.create(name=f"sweep-{number}", holder="x", until=NOW)
+    streams.MediaUid.objects.create(session=session, user=viewer, number=number + 1, given_at=NOW)
+    streams.ProviderRoom.objects.create(
+        session=session, provider="daily", channel_id=session.channel_id, details={"url": "u"}, claimed_at=NOW
+    )
+    streams.ProviderHealth.objects.create(
+        provider=f"one-{number}", state="open", reason="Timeout", failures=5, process="p", changed_at=NOW
+    )
 
 
 def _gift_rows(session: streams.StreamSession, host: User, viewer: User, number: int) -> None:

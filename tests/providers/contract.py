@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from livestream import circuit
 from livestream.circuit import circuits_forget
 from livestream.errors import ProviderError, ProviderUnreachable, ProviderUnsupported
 from streams.providers.base import Capability, MediaRole, PersonRef, RoomRef
@@ -24,7 +25,8 @@ class ProviderContract:
     uids = {ADA: "6f0f3a52-6a0d-4a55-9a54-0a4a4d3f8f01", BEN: "0b9e3c1e-2d5c-4f37-8d1a-7be0f7f9b502"}
 
     @pytest.fixture(autouse=True)
-    def _calm(self):
+    def _calm(self, monkeypatch):
+        monkeypatch.setattr(circuit, "_listeners", [])  # what they write down has a test of its own
         circuits_forget()
         yield
         circuits_forget()

@@ -192,6 +192,18 @@ class AgoraStandIn(StandIn):
         parts = path.strip("/").split("/")
         if (method, path) == ("POST", "/dev/v1/kicking-rule"):
             return 200, {"status": "success", "id": self._rule(body)}
+        if (method, path) == ("GET", "/dev/v1/kicking-rule"):
+            return 200, {
+                "status": "success",
+                "rules": [rule | {"id": i} for i, rule in enumerate(self.rules, 1) if rule],
+            }
+        if (method, path) == ("DELETE", "/dev/v1/kicking-rule"):
+            only(body, "appid", "id")
+            ended, self.rules[body["id"] - 1] = self.rules[body["id"] - 1], {}
+            for kind in ("audio", "video"):
+                if f"publish_{kind}" in ended["privileges"]:
+                    self.rooms[ended["cname"]][str(ended["uid"])].sends.add(kind)
+            return 200, {"status": "success", "id": body["id"]}
         if method == "GET" and parts[:4] == ["dev", "v1", "channel", "user"] and parts[6:] == ["hosts_only"]:
             assert parts[4] == self.app_id
             channel = unquote(parts[5])

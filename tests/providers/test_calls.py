@@ -27,7 +27,8 @@ class Clock:
 
 
 @pytest.fixture(autouse=True)
-def _closed():
+def _closed(monkeypatch):
+    monkeypatch.setattr(circuit, "_listeners", [])
     circuits_forget()
     yield
     circuits_forget()

@@ -46,6 +46,7 @@ def test_the_host_gets_all_that_is_needed_to_publish(api, ada, show):
         "privileges",
         "expires_at",
         "ice_servers",
+        "details",
     }
     assert (body["provider"], body["protocol"], body["uid"]) == ("builtin", "whip", str(ada.pk))
     assert body["url"].endswith(f"/whip/{show.pk}")

@@ -1,0 +1,60 @@
+"""What other apps say to somebody who joins a session's media: may they, with what they hold?
+
+Some providers cannot take back what was handed out. They tell who came, and who should not be there is sent away.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+
+from django.db import transaction
+
+from livestream.errors import ProviderError
+from streams.models import StreamSession
+from streams.providers.base import RoomRef
+from streams.providers.registry import provider_named
+from streams.services.rooms import room_ref
+
+logger = logging.getLogger(__name__)
+
+
+class Verdict(StrEnum):
+    """What somebody who is there may do."""
+
+    PUBLISH = "publish"
+    WATCH = "watch"
+    NOTHING = "nothing"
+
+
+Judge = Callable[[StreamSession, str, datetime], Verdict]
+
+_judges: list[Judge] = []
+
+
+def when_arriving(judge: Judge) -> None:
+    """Have a function asked about session, uid and moment; an app registers its own once, when it is loaded."""
+    if judge not in _judges:
+        _judges.append(judge)
+
+
+def arrival_judge(*, session: StreamSession, uid: str, publishes: bool, at: datetime) -> Verdict:
+    """Have somebody sent away, or off the stage, who holds nothing that allows it; once this transaction commits."""
+    verdicts = {judge(session, uid, at) for judge in _judges}
+    room = room_ref(session)
+    if Verdict.NOTHING in verdicts:
+        transaction.on_commit(partial(_act, session.provider, "remove", room, uid))
+        return Verdict.NOTHING
+    if Verdict.WATCH in verdicts and publishes:
+        transaction.on_commit(partial(_act, session.provider, "unpublish", room, uid))
+        return Verdict.WATCH
+    return Verdict.PUBLISH if publishes else Verdict.WATCH
+
+
+def _act(provider: str, verb: str, room: RoomRef, uid: str) -> None:
+    try:
+        getattr(provider_named(provider), verb)(room=room, uid=uid)
+        logger.info("sent away with what was taken back session=%s uid=%s verb=%s", room.session_id, uid, verb)
+    except ProviderError as error:
+        logger.warning("not sent away session=%s uid=%s verb=%s error=%s", room.session_id, uid, verb, error)

@@ -1,0 +1,103 @@
+"""What a provider knows people by: their id, or a number where it knows only numbers."""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from livestream.errors import Conflict, Unavailable
+from livestream.identifiers import connection_name
+from streams.models import MediaUid, StreamSession
+from streams.providers.base import Capability
+from streams.providers.registry import provider_named
+
+NUMBERS = 2**32 - 1
+TRIES = 8
+
+
+def provider_uid(*, session: StreamSession, user_id: UUID | None) -> str:
+    """What the session's provider knows somebody by from now on. Nobody in particular is somebody new each time."""
+    if not _numbered(session):
+        return str(user_id) if user_id else f"anon:{connection_name()}"
+    known = known_uid(session=session, user_id=user_id)
+    return known or str(_number_give(session, user_id))
+
+
+def known_uid(*, session: StreamSession, user_id: UUID | None) -> str | None:
+    """What the provider knows a person by already; None for who never got anything for it."""
+    if user_id is None:
+        return None
+    if not _numbered(session):
+        return str(user_id)
+    number = _current(session, user_id).values_list("number", flat=True).first()
+    return str(number) if number is not None else None
+
+
+def uid_claim(*, session: StreamSession, user_id: UUID, number: int) -> str:
+    """Have a number that the person asked for. Raises Conflict when it is, or was, somebody's."""
+    now = timezone.now()
+    if _current(session, user_id).filter(number=number).exists():
+        return str(number)
+    try:
+        with transaction.atomic():
+            _current(session, user_id).update(retired_at=now)
+            MediaUid.objects.create(session_id=session.pk, user_id=user_id, number=number, given_at=now)
+    except IntegrityError:
+        raise Conflict(
+            "token.uid_taken", "That uid is somebody else's in this show. Leave it out to get one."
+        ) from None
+    return str(number)
+
+
+def uid_retire(*, session_id: UUID, user_id: UUID, now: datetime) -> None:
+    """The person's number is nobody's any more; the next one will be another."""
+    MediaUid.objects.filter(session_id=session_id, user_id=user_id, retired_at__isnull=True).update(retired_at=now)
+
+
+def person_by_uid(*, session: StreamSession, uid: str) -> UUID | None:
+    """Who a provider means; None for who has no account, or is not known."""
+    if not _numbered(session):
+        try:
+            return UUID(uid)
+        except ValueError:
+            return None
+    if not (uid.isascii() and uid.isdigit() and len(uid) <= 10):
+        return None
+    row = MediaUid.objects.filter(session_id=session.pk, number=int(uid)).first()
+    return row.user_id if row is not None else None
+
+
+def _numbered(session: StreamSession) -> bool:
+    return Capability.NUMERIC_UIDS in provider_named(session.provider).capabilities
+
+
+def _current(session: StreamSession, user_id: UUID) -> QuerySet[MediaUid]:
+    return MediaUid.objects.filter(session_id=session.pk, user_id=user_id, retired_at__isnull=True)
+
+
+def _number_give(session: StreamSession, user_id: UUID | None) -> int:
+    """A number that nobody has or had in this session. Two who ask at once for one person get the same."""
+    for attempt in range(TRIES):
+        number = _first_choice(session, user_id) if user_id and not attempt else secrets.randbelow(NUMBERS) + 1
+        try:
+            with transaction.atomic():
+                MediaUid.objects.create(session_id=session.pk, user_id=user_id, number=number, given_at=timezone.now())
+        except IntegrityError:  # the number is taken, or a twin of this request was faster
+            known = known_uid(session=session, user_id=user_id)
+            if known is not None:
+                return int(known)
+            continue
+        return number
+    raise Unavailable(retry_after=1)
+
+
+def _first_choice(session: StreamSession, user_id: UUID) -> int:
+    """Follows from person and session, so that it is the same again should the row ever be lost."""
+    digest = hmac.digest(settings.MEDIA_SECRET.encode(), session.pk.bytes + user_id.bytes, hashlib.sha256)
+    return int.from_bytes(digest[:8], "big") % NUMBERS + 1

@@ -1,0 +1,64 @@
+"""Providers set up against their stand-ins, as the whole product uses them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from livestream.circuit import circuits_forget
+from streams.providers import registry
+from tests.providers.stand_ins import AgoraStandIn, DailyStandIn, LiveKitStandIn, MuxStandIn, StandIn, running
+
+APP_ID, CERTIFICATE = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
+SECRET = "a secret that is long enough for anybody who asks"
+
+PATHS = {
+    "builtin": "streams.providers.builtin.BuiltinProvider",
+    "agora": "streams.providers.agora.AgoraProvider",
+    "livekit": "streams.providers.livekit.LiveKitProvider",
+    "daily": "streams.providers.daily.DailyProvider",
+    "mux": "streams.providers.mux.MuxProvider",
+    "whip": "streams.providers.whip.WhipProvider",
+}
+
+
+@contextmanager
+def stand_in_of(name: str, settings: Any) -> Iterator[StandIn]:
+    """The provider is on, and its vendor answers."""
+    kinds: dict[str, tuple[type[StandIn], dict[str, str]]] = {
+        "agora": (AgoraStandIn, {"app_id": APP_ID, "customer": "customer", "secret": "rest"}),
+        "livekit": (LiveKitStandIn, {"key": "APIkey", "secret": SECRET}),
+        "daily": (DailyStandIn, {"key": "daily key"}),
+        "mux": (MuxStandIn, {"token_id": "mux id", "secret": "mux secret"}),
+    }
+    kind, fields = kinds[name]
+    with running(kind, **fields) as server:
+        given = {
+            "agora": {
+                "AGORA_APP_ID": APP_ID,
+                "AGORA_APP_CERTIFICATE": CERTIFICATE,
+                "AGORA_CUSTOMER_ID": "customer",
+                "AGORA_CUSTOMER_SECRET": "rest",
+                "AGORA_API_URL": server.url,
+                "AGORA_WEBHOOK_SECRET": ["hook secret"],
+            },
+            "livekit": {"LIVEKIT_URL": server.url, "LIVEKIT_API_KEY": "APIkey", "LIVEKIT_API_SECRET": SECRET},
+            "daily": {"DAILY_API_KEY": "daily key", "DAILY_API_URL": server.url},
+            "mux": {
+                "MUX_TOKEN_ID": "mux id",
+                "MUX_TOKEN_SECRET": "mux secret",
+                "MUX_API_URL": server.url,
+                "MUX_WEBHOOK_SIGNING_SECRET": ["SuperSecret123"],
+            },
+        }[name]
+        for setting, value in given.items():
+            setattr(settings, setting, value)
+        settings.PROVIDERS = {**settings.PROVIDERS, name: PATHS[name]}
+        registry._load.cache_clear()
+        circuits_forget()
+        made = registry.provider_named(name)
+        made._http._sleep = lambda seconds: None  # type: ignore[attr-defined]
+        try:
+            yield server
+        finally:
+            registry._load.cache_clear()
+            circuits_forget()

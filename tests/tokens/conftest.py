@@ -1,0 +1,29 @@
+"""Providers with their vendors' stand-ins."""
+
+import pytest
+
+from tests.providers.setups import stand_in_of
+
+
+@pytest.fixture
+def agora(settings):
+    with stand_in_of("agora", settings) as server:
+        yield server
+
+
+@pytest.fixture
+def livekit(settings):
+    with stand_in_of("livekit", settings) as server:
+        yield server
+
+
+@pytest.fixture
+def daily(settings):
+    with stand_in_of("daily", settings) as server:
+        yield server
+
+
+@pytest.fixture
+def mux(settings):
+    with stand_in_of("mux", settings) as server:
+        yield server
