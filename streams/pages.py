@@ -34,6 +34,7 @@ ROOM_MODULES = tuple(
     f"js/{name}.js"
     for name in (
         "room-early",
+        "providers/ways",
         "whep",
         "rtc",
         "api",

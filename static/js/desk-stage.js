@@ -3,6 +3,7 @@
  * @module desk-stage
  */
 import { need, setIcon } from "./dom.js";
+import { viaSdk } from "./providers/ways.js";
 import { Sound } from "./sound.js";
 import { StageReceiver, sectionsFor } from "./stage-receiver.js";
 import { StageView } from "./stage-view.js";
@@ -12,10 +13,11 @@ import { WhepConnection } from "./whep.js";
  * @param {HTMLElement} root the preview
  * @param {{store: import("./room-store.js").RoomStore, source: import("./desk-source.js").Source}} desk
  */
-export function deskStage(root, { store, source }) {
-  const whep = new WhepConnection(store.session.id);
+export async function deskStage(root, { store, source }) {
+  const { id, provider, host } = store.session;
+  const whep = viaSdk(provider) ? new (await import("./providers/watching.js")).Watching(id, { hostId: host.id }) : new WhepConnection(id);
   const sound = new Sound();
-  const receiver = new StageReceiver({ whep, store, sound });
+  const receiver = whep.receiver?.({ store, sound }) ?? new StageReceiver({ whep, store, sound });
   const view = new StageView(need("[data-stage]", root), { store, receiver });
   const button = need("[data-guest-sound]", root);
 

@@ -17,6 +17,7 @@ import { summary } from "./desk-summary.js";
 import { showVitals } from "./desk-vitals.js";
 import { busy, need, pageData, toast } from "./dom.js";
 import { ApiError, words } from "./errors.js";
+import { viaSdk } from "./providers/ways.js";
 import { Publisher } from "./publisher.js";
 import { showNumbers } from "./room-numbers.js";
 import { RoomSocket } from "./room-socket.js";
@@ -29,7 +30,7 @@ const EARLY_MS = 15 * 60000;
 const root = need("#main");
 const store = new RoomStore(pageData("session-data"));
 const { id } = store.session;
-const publisher = new Publisher(id);
+const publisher = await senderOf(store.session);
 const source = new Source(root, store.session);
 const socket = new RoomSocket(`/ws/live/${id}/`);
 const poster = keepPoster({ sessionId: id, video: source.video, wanted: () => publisher.state === "sending" && store.session.state === "active" && !source.resting });
@@ -37,7 +38,7 @@ const button = (name) => /** @type {HTMLButtonElement} */ (need(`[data-do="${nam
 let encoderSends = store.session.session_type === "encoder";
 
 store.follow(socket);
-const stage = deskStage(need("[data-preview]", root), { store, source });
+const stage = await deskStage(need("[data-preview]", root), { store, source });
 new StagePanel(need(".side", root), { store, socket });
 const chat = new Chat(need("[data-chat]"), { store, socket });
 showNumbers(store, document);
@@ -63,6 +64,13 @@ store.addEventListener("change", () => {
   if (store.over && !source.closed) source.close();
   paint();
 });
+
+/** What sends this show. */
+async function senderOf({ id: sessionId, provider, host }) {
+  if (!viaSdk(provider)) return new Publisher(sessionId);
+  const { Sending } = await import("./providers/sending.js");
+  return new Sending(sessionId, { hostId: host.id });
+}
 
 /** The marks on my tile: what of mine is off. Told only when it is not so already. */
 function tellFlags() {

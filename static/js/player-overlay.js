@@ -20,7 +20,7 @@ import { dateTime, duration, fromNow, secondsLive } from "./format.js";
 
 /**
  * @param {Scene} scene
- * @returns {{key: string, icon: string, title: string, text: string, busy?: boolean, action?: "retry"|"login"|"play"|"home"}|null}
+ * @returns {{key: string, icon: string, title: string, text: string, busy?: boolean, action?: "retry"|"here"|"reload"|"login"|"play"|"home"}|null}
  *   null when the picture should be seen
  */
 export function overlayFor(scene) {
@@ -40,8 +40,21 @@ export function overlayFor(scene) {
   return overLive(scene, host);
 }
 
+/** Ends that are nobody's fault. */
+function overElsewhere({ error }) {
+  const text = words(error);
+  return {
+    "player.elsewhere": { key: "elsewhere", icon: "screen", title: "Playing somewhere else", text, action: "here" },
+    "player.own_show": { key: "own-show", icon: "broadcast", title: "This is your own show", text },
+    "player.removed": { key: "removed", icon: "lock", title: "You are out of this show", text, action: "home" },
+    "player.protocol": { key: "moved", icon: "retry", title: "The show has moved", text, action: "reload" },
+  }[error?.code];
+}
+
 function overLive(scene, host) {
   if (scene.media === "failed" && scene.fatal) {
+    const elsewhere = overElsewhere(scene);
+    if (elsewhere) return elsewhere;
     const text = scene.error?.code === "OldBrowser" ? "This browser cannot play live video. Use a current Chrome, Edge, Firefox or Safari." : words(scene.error);
     return { key: "failed", icon: "warning", title: "No picture", text, action: scene.error?.code === "not_authenticated" ? "login" : "retry" };
   }
@@ -56,7 +69,7 @@ function overLive(scene, host) {
   return null;
 }
 
-const ACTIONS = { retry: "Try now", play: "Play", login: "Log in", home: "See what is on" };
+const ACTIONS = { retry: "Try now", here: "Watch here", reload: "Reload", play: "Play", login: "Log in", home: "See what is on" };
 
 /**
  * Draw an overlay into its slot; drawn anew only when it says something else.
@@ -71,7 +84,8 @@ export function drawOverlay(slot, overlay, on) {
   if (!overlay) { slot.replaceChildren(); return; }
   const { action } = overlay;
   let button = null;
-  if (action === "retry" || action === "play") button = el("button", { class: "btn primary", type: "button", on: { click: () => on[action]() } }, ACTIONS[action]);
+  const acts = { retry: on.retry, here: on.retry, play: on.play, reload: () => location.reload() };
+  if (acts[action]) button = el("button", { class: "btn primary", type: "button", on: { click: () => acts[action]() } }, ACTIONS[action]);
   if (action === "login") button = el("a", { class: "btn primary", href: `/accounts/login/?next=${encodeURIComponent(location.pathname)}` }, ACTIONS.login);
   if (action === "home") button = el("a", { class: "btn", href: "/" }, ACTIONS.home);
   slot.replaceChildren(el("div", { class: "overlay", data: { state: overlay.key, busy: String(Boolean(overlay.busy)) } },

@@ -27,6 +27,7 @@ export class Player {
     this.video = /** @type {HTMLVideoElement} */ (need("video", root));
     this.slot = need("[data-overlay]", root);
     this.unmute = need("[data-unmute]", root);
+    this.weak = need("[data-weak]", root);
     this.sound = new Sound();
     this.sound.add(this.video);
     this.whep = whep;
@@ -36,7 +37,7 @@ export class Player {
     this.barred = null;
     /** the tiles are what is seen, not the one picture */
     this.staged = false;
-    this.receiver = new StageReceiver({ whep, store, sound: this.sound });
+    this.receiver = whep.receiver?.({ store, sound: this.sound }) ?? new StageReceiver({ whep, store, sound: this.sound });
     this.view = new StageView(need("[data-stage]", root), { store, receiver: this.receiver });
     /** milliseconds from asking for the picture to its first frame, null before */
     this.firstFrameMs = null;
@@ -71,11 +72,12 @@ export class Player {
     });
     this.whep.addEventListener("stream", () => this.#show());
     this.whep.addEventListener("sections", () => this.#toStage());
-    if (this.whep.stream.getTracks().length) this.#show();
+    this.whep.addEventListener("quality", ({ detail }) => { this.weak.hidden = !["poor", "lost"].includes(detail.down); });
+    if (this.whep.stream.getTracks().length || this.whep.state === "receiving") this.#show();
   }
 
   #show() {
-    if (this.video.srcObject !== this.whep.stream) this.video.srcObject = this.whep.stream;
+    this.whep.show(this.video);
     this.sound.play(this.video);
     this.#awaitFrame();
   }

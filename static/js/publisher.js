@@ -13,7 +13,7 @@ import { WhipConnection } from "./whip.js";
 
 const SHAKY_MS = 800; // Chromium itself waits some seconds before it says "disconnected"
 const GOODBYE_LOOK_MS = 1500;
-const FINAL = new Set(["denied", "token.role_not_held", "stage.not_on_stage", "media.wrong_role", "media.wrong_session", "missing", "not_authenticated", "session.not_live", "media.unsupported_media"]);
+const FINAL = new Set(["denied", "token.role_not_held", "stage.not_on_stage", "media.wrong_role", "media.wrong_session", "missing", "not_authenticated", "session.not_live", "media.unsupported_media", "player.protocol", "player.encoder_only"]);
 
 export class Publisher extends EventTarget {
   /**
@@ -123,6 +123,7 @@ export class Publisher extends EventTarget {
     try {
       const pass = await sessions.token(this.sessionId, "publisher");
       if (run !== this.run) return;
+      if (pass.protocol !== "whip") throw new ApiError({ code: pass.protocol === "rtmps" ? "player.encoder_only" : "player.protocol" });
       connection = new WhipConnection({ pass, tracks: this.tracks, quality: this.quality, codec: this.codec, content: this.content });
       this.connection = connection;
       await connection.open();

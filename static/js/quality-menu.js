@@ -35,7 +35,7 @@ export function qualityMenu(root, { whep, receiver, main }) {
 
   const look = async () => {
     const { pc } = whep;
-    if (!pc) { received.textContent = receivedWords({}); return; }
+    if (!pc) { received.textContent = receivedWords(await whep.stats().catch(() => null) || {}); return; }
     const track = main();
     const stats = [...(await pc.getStats()).values()].find((item) => item.type === "inbound-rtp" && item.kind === "video" && (!track || item.trackIdentifier === track.id));
     const told = whep.resource ? await whep.ask().catch(() => null) : null;

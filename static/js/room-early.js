@@ -3,12 +3,17 @@
  * which waits neither for style sheets nor for the document's end.
  * @module room-early
  */
+import { knowsOnce, viaSdk } from "./providers/ways.js";
 import { WhepConnection } from "./whep.js";
 
 const tag = /** @type {HTMLScriptElement} */ (document.querySelector("script[data-early]"));
 
+const { session, provider, host } = tag.dataset;
+
 /** The connection of this page's player, on its way already when the show is live. */
-export const early = new WhepConnection(tag.dataset.session);
+export const early = viaSdk(provider)
+  ? new (await import("./providers/watching.js")).Watching(session, { hostId: host, own: "own" in tag.dataset && knowsOnce(provider) })
+  : new WhepConnection(session);
 export const askedAt = performance.now();
 
 if (tag.dataset.state === "active") early.start();

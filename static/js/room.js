@@ -11,6 +11,7 @@ import { Chat } from "./chat.js";
 import { need, pageData } from "./dom.js";
 import { closeWords } from "./errors.js";
 import { Player } from "./player.js";
+import { viaSdk } from "./providers/ways.js";
 import { askToJoin } from "./stage-ask.js";
 import { StagePanel } from "./stage-panel.js";
 import { StageSelf } from "./stage-self.js";
@@ -28,13 +29,17 @@ const socket = new RoomSocket(`/ws/live/${session.id}/`);
 store.follow(socket);
 const chat = new Chat(need("[data-chat]"), { store, socket });
 askToJoin({ store, socket });
-const self = new StageSelf({ store, socket, view: player.view });
+const sender = viaSdk(session.provider) ? new (await import("./providers/sending.js")).Sending(session.id, { hostId: session.host.id }) : null;
+const self = new StageSelf({ store, socket, view: player.view, sender });
 new StagePanel(need(".side"), { store, socket });
 showNumbers(store);
 
 socket.addEventListener("link", ({ detail }) => {
   if (detail.state === "stopped" && detail.code >= 4400 && detail.code !== 4410) { self.stop(); player.bar(closeWords(detail.code, detail.reason)); }
 });
+socket.addEventListener("message", ({ detail }) => { if (detail.type === "token.expiring") early.renew?.(); });
+// The show goes on with another provider: another way of playing, so another page.
+store.addEventListener("change", () => { if (store.session.provider !== session.provider && !store.over) location.reload(); });
 socket.open();
 
 // While the socket cannot be had (a proxy that knows no WebSocket), state still arrives, only later.

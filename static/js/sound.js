@@ -76,7 +76,7 @@ export class Sound extends EventTarget {
   #all() {
     for (const element of this.elements) {
       this.#apply(element);
-      if (element.srcObject && element.paused) element.play().catch(() => undefined);
+      if ((element.srcObject || element.src) && element.paused) element.play().catch(() => undefined);
     }
     this.#tell();
   }

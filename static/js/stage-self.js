@@ -14,13 +14,14 @@ const KIND = { audio: "microphone", video: "camera" };
 
 export class StageSelf {
   /**
-   * @param {{store: import("./room-store.js").RoomStore, socket: import("./room-socket.js").RoomSocket, view: import("./stage-view.js").StageView}} room
+   * @param {{store: import("./room-store.js").RoomStore, socket: import("./room-socket.js").RoomSocket, view: import("./stage-view.js").StageView, sender?: import("./providers/sending.js").Sending|null}} room
+   *   sender: what sends, when it is not WHIP
    */
-  constructor({ store, socket, view }) {
+  constructor({ store, socket, view, sender = null }) {
     Object.assign(this, { store, socket, view });
     this.bar = need("[data-own-bar]");
     this.media = new OwnMedia();
-    this.publisher = new Publisher(store.session.id, { standing: () => this.#standing() });
+    this.publisher = sender || new Publisher(store.session.id, { standing: () => this.#standing() });
     this.backstage = new Backstage(this.media);
     this.kept = `onair.${store.session.id}`; // a reload comes back to the same place, a new tab begins backstage
     this.here = false;

@@ -84,6 +84,11 @@ export class WhepConnection extends EventTarget {
     this.#attempt(++this.run);
   }
 
+  /** Put the main picture into an element. */
+  show(video) {
+    if (video.srcObject !== this.stream) video.srcObject = this.stream;
+  }
+
   /** Does more than the host's picture come in? */
   get staged() {
     return Boolean(this.standing && this.standing !== HOST_ALONE);
@@ -154,7 +159,7 @@ export class WhepConnection extends EventTarget {
     if (!this.pass || Date.parse(this.pass.expires_at) - Date.now() < RENEW_MS) {
       this.pass = await sessions.token(this.sessionId, "subscriber");
     }
-    if (this.pass.protocol !== "whep") throw new ApiError({ code: "player.protocol", message: `This show is sent with ${this.pass.provider}, which this page cannot play yet.` });
+    if (this.pass.protocol !== "whep") throw new ApiError({ code: "player.protocol" });
     return this.pass;
   }
 

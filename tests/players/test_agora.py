@@ -198,11 +198,11 @@ def test_another_camera_is_exchanged_in_place_and_another_microphone_published_a
 def test_a_screen_takes_the_cameras_place_and_gives_it_back(ben: Visitor) -> None:
     sending(ben)
 
-    ben.run("window.harness.send({ screen: window.harness.synthetic('navy').video })")
+    ben.run("window.harness.send({ screen: window.harness.synthetic('navy').camera })")
     ben.run("window.harness.send()")
 
     assert [given[0] for given in calls(ben, "videoTrack.setOptimizationMode")] == ["detail", "motion"]
-    assert ben.run("window.control.client.published[1].getMediaStreamTrack() === window.own.video")
+    assert ben.run("window.control.client.published[1].getMediaStreamTrack() === window.own.camera")
 
 
 def test_coming_on_stage_and_going_again_happens_in_the_same_connection(ben: Visitor) -> None:
@@ -219,8 +219,9 @@ def test_coming_on_stage_and_going_again_happens_in_the_same_connection(ben: Vis
     assert [given[0] for given in calls(ben, "client.setClientRole")] == ["host", "audience"]
     assert len(calls(ben, "client.join")) == 1
     assert ben.run("window.control.client.published.length") == 0
-    assert ben.run("window.own.video.readyState") == "live"
+    assert ben.run("window.own.camera.readyState") == "live"
     assert "failed" not in ben.states() and "reconnecting" not in ben.states()
+    assert ben.states("sending") == ["connecting", "sending", "idle"]
 
 
 def test_a_small_tile_gets_the_low_stream_and_a_large_one_the_high(ben: Visitor) -> None:

@@ -140,16 +140,16 @@ def test_a_host_sends_picture_and_sound_from_their_own_tracks(ben: Visitor) -> N
     assert calls(ben, "call.setInputDevicesAsync") == [[{"audioSource": {}}], [{"videoSource": {}}]]
     assert calls(ben, "call.setLocalAudio") == [[True]]
     assert calls(ben, "call.setLocalVideo") == [[True]]
-    assert ben.run("window.control.call.local.tracks.video.persistentTrack === window.own.video")
+    assert ben.run("window.control.call.local.tracks.video.persistentTrack === window.own.camera")
 
 
 def test_another_camera_is_exchanged_and_a_screen_comes_beside_it(ben: Visitor) -> None:
     sending(ben)
 
     ben.run("() => { window.next = window.harness.synthetic('gold') }")
-    ben.run("window.harness.send({ video: window.next.video, screen: window.harness.synthetic('navy').video })")
+    ben.run("window.harness.send({ camera: window.next.camera, screen: window.harness.synthetic('navy').camera })")
 
-    assert ben.run("window.control.call.local.tracks.video.persistentTrack === window.next.video")
+    assert ben.run("window.control.call.local.tracks.video.persistentTrack === window.next.camera")
     assert len(calls(ben, "call.startScreenShare")) == 1
 
 

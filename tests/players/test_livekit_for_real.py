@@ -108,7 +108,7 @@ def test_another_camera_takes_over_without_the_viewer_losing_the_picture(show: t
     ada, ben = show
     before = ben.run("window.call.stream.getVideoTracks()[0].id")
 
-    ada.run("window.harness.send({ video: window.harness.synthetic('seagreen').video })")
+    ada.run("window.harness.send({ camera: window.harness.synthetic('seagreen').camera })")
     ben.until(
         """(() => {
             const paint = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d');
@@ -124,7 +124,7 @@ def test_another_camera_takes_over_without_the_viewer_losing_the_picture(show: t
 def test_a_shared_screen_stands_before_the_camera(show: tuple[Visitor, Visitor]) -> None:
     ada, ben = show
 
-    ada.run("window.harness.send({ screen: window.harness.synthetic('navy').video })")
+    ada.run("window.harness.send({ screen: window.harness.synthetic('navy').camera })")
 
     ben.until("window.call.people[0]?.sources.screen?.track === window.call.stream.getVideoTracks()[0]")
     assert ben.run("window.harness.plain(window.call.people[0]).sources.camera") == {"track": True, "muted": False}
@@ -200,7 +200,7 @@ def test_a_viewer_comes_on_stage_and_goes_again(
     ada.until("!window.call.people.some((one) => one.uid === 'cleo')")
     cleo.until("window.call.last.state === 'receiving'")
     assert cleo.run("window.asked") == ["subscriber", "publisher", "subscriber"]
-    assert cleo.run("window.own.video.readyState") == "live"
+    assert cleo.run("window.own.camera.readyState") == "live"
 
 
 def test_who_may_publish_by_the_servers_word_switches_in_place(
@@ -249,7 +249,7 @@ def test_a_smaller_tile_is_asked_for_in_the_size_it_is_shown(show: tuple[Visitor
     ada, ben = show
     ada.run("window.call.want({ send: false })")
     ben.until("window.call.last.state === 'waiting'")
-    ada.run("window.harness.send({ video: window.harness.synthetic('tomato', 640, 480).video })")
+    ada.run("window.harness.send({ camera: window.harness.synthetic('tomato', 640, 480).camera })")
     ada.run("window.call.want({ send: true })")
     ben.until("document.querySelector('video').videoWidth === 640", 20)
 

@@ -13,13 +13,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 AGORA = {
     "sdk": "window.AgoraRTC",
     "client": "window.AgoraRTC.createClient({ mode: 'live', codec: 'vp8', role: 'audience' })",
-    "video": "window.AgoraRTC.createCustomVideoTrack({ mediaStreamTrack: window.harness.synthetic().video })",
+    "video": "window.AgoraRTC.createCustomVideoTrack({ mediaStreamTrack: window.harness.synthetic().camera })",
     "audio": "window.AgoraRTC.createCustomAudioTrack({ mediaStreamTrack: window.harness.synthetic().audio })",
 }
 STAND_IN = {
     "sdk": "window.AgoraRTC",
     "client": "window.AgoraRTC.createClient({ mode: 'live', codec: 'vp8', role: 'audience' })",
-    "video": """window.AgoraRTC.createCustomVideoTrack({ mediaStreamTrack: window.harness.synthetic().video,
+    "video": """window.AgoraRTC.createCustomVideoTrack({ mediaStreamTrack: window.harness.synthetic().camera,
         width: 1, height: 1, frameRate: 1, bitrateMax: 1, optimizationMode: 'motion' })""",
     "audio": AGORA["audio"],
 }
@@ -80,8 +80,8 @@ def test_closing_a_track_of_agora_would_stop_the_cameras_own_which_is_why_the_en
     _, real = pair("agora")
 
     state = real.run(
-        """() => { const { video } = window.harness.synthetic();
-            window.AgoraRTC.createCustomVideoTrack({ mediaStreamTrack: video }).close(); return video.readyState; }"""
+        """() => { const { camera } = window.harness.synthetic();
+            window.AgoraRTC.createCustomVideoTrack({ mediaStreamTrack: camera }).close(); return camera.readyState; }"""
     )
 
     assert state == "ended"

@@ -66,7 +66,7 @@ export class Engine {
   }
 
   async send(media) {
-    await this.outgoing.set({ ...media, video: media.screen || media.video, screen: null, content: media.screen ? "screen" : media.content });
+    await this.outgoing.set({ ...media, camera: media.screen || media.camera, screen: null, content: media.screen ? "screen" : media.content });
     this.#people();
   }
 
@@ -83,7 +83,7 @@ export class Engine {
   stats() {
     const { RTT } = this.client.getRTCStats();
     const rtt = RTT > 0 ? RTT : null;
-    if (this.outgoing.now.video) {
+    if (this.outgoing.now.camera) {
       const own = this.client.getLocalVideoStats();
       return { bytes: own.sendBytes, packets: own.sendPackets, lost: own.sendPacketsLost, fps: own.sendFrameRate ?? 0, width: own.sendResolutionWidth, height: own.sendResolutionHeight, codec: own.codecType || "", rtt };
     }
@@ -133,8 +133,8 @@ export class Engine {
       audio: user.hasAudio ? source(user.audioTrack?.getMediaStreamTrack()) : null,
       camera: user.hasVideo ? source(user.videoTrack?.getMediaStreamTrack()) : null,
     }));
-    const { audio, video } = this.outgoing.now;
-    const own = audio || video ? [person({ uid: this.pass.uid, local: true, audio: audio && source(audio.getMediaStreamTrack()), camera: video && source(video.getMediaStreamTrack()) })] : [];
+    const { audio, camera } = this.outgoing.now;
+    const own = audio || camera ? [person({ uid: this.pass.uid, local: true, audio: audio && source(audio.getMediaStreamTrack()), camera: camera && source(camera.getMediaStreamTrack()) })] : [];
     this.tell("people", [...own, ...others]);
   }
 

@@ -80,15 +80,22 @@ export class Call extends EventTarget {
   want(wants) {
     const before = { wanted: this.wanted, role: this.role };
     Object.assign(this.wants, wants);
+    if (before.role === "publisher" && !this.wants.send) { this.sent = false; this.#tell("sending", { state: "idle" }); }
     if (!this.wanted) { this.#end(); this.#say("idle"); return; }
     if (!before.wanted) this.#begin();
     else if (before.role !== this.role) this.#switch();
     else this.#settle();
   }
 
+  /** Do not even begin, and say why. */
+  refuse(error) {
+    this.wants.watch = true;
+    this.#giveUp(error);
+  }
+
   /** Connect anew at once. */
   restart() {
-    if (!this.wanted) return;
+    if (!this.wanted || this.last.fatal) return; // what was given up begins anew with another want()
     this.backoff.reset();
     this.#say(this.link === "none" ? "connecting" : "reconnecting");
     this.#attempt(++this.run);
@@ -196,7 +203,7 @@ export class Call extends EventTarget {
       const { role } = this;
       const pass = await this.#freshPass(role);
       if (run !== this.run) return;
-      if (!ENGINES[pass.protocol]) throw new ApiError({ code: "player.protocol" });
+      if (!ENGINES[pass.protocol]) throw new ApiError({ code: pass.protocol === "rtmps" ? "player.encoder_only" : "player.protocol" });
       const { Engine } = await ENGINES[pass.protocol]();
       const sdk = await loadSdk(pass.protocol).catch((error) => { if (Engine.native) return null; throw error; });
       if (run !== this.run) return;
@@ -231,7 +238,7 @@ export class Call extends EventTarget {
     if (this.link !== "up") { this.restart(); return; }
     const { run, role } = this;
     try {
-      if (role === "subscriber") { this.sent = false; await this.engine.unsend(); }
+      if (role === "subscriber") await this.engine.unsend();
       else this.#say(null, "connecting");
       const pass = await this.ask(role);
       if (run !== this.run) return;

@@ -60,9 +60,9 @@ import { ApiError } from "../errors.js";
 /**
  * @typedef {Object} Media what somebody sends
  * @property {MediaStreamTrack|null} audio
- * @property {MediaStreamTrack|null} video the camera, or whatever `content` says
- * @property {MediaStreamTrack|null} [screen] a screen beside the camera
- * @property {"camera"|"screen"} content what `video` is
+ * @property {MediaStreamTrack|null} camera
+ * @property {MediaStreamTrack|null} [screen] beside the camera
+ * @property {"camera"|"screen"} content what the camera's track shows
  * @property {{width: number, height: number, fps: number, bitrate: number}} limit
  */
 
@@ -79,16 +79,13 @@ import { ApiError } from "../errors.js";
  * @param {any} [detail]
  */
 
-/** Providers that a page reaches through their own SDK; all others speak WHIP and WHEP. */
-export const SDK_PROVIDERS = new Set(["agora", "livekit", "daily", "mux"]);
-
 /** @type {Quality} */
 export const UNKNOWN = Object.freeze({ up: "unknown", down: "unknown" });
 
 /** Refusals after which trying again cannot help: the page says so, and stops. */
 export const FATAL = new Set([
   "denied", "missing", "not_authenticated", "token.role_not_held", "session.ended",
-  "player.protocol", "player.no_sdk", "player.removed", "player.elsewhere", "player.unsupported", "OldBrowser",
+  "player.protocol", "player.no_sdk", "player.own_show", "player.encoder_only", "player.removed", "player.elsewhere", "player.unsupported", "OldBrowser",
 ]);
 
 /** Refusals that only mean "not yet". */

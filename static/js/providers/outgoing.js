@@ -6,12 +6,12 @@
 
 /** @typedef {{track: MediaStreamTrack, content: "camera"|"screen", limit: import("./interface.js").Media["limit"]}} Wanted */
 
-const SLOTS = ["audio", "video", "screen"];
+const SLOTS = ["audio", "camera", "screen"];
 
 /** @param {import("./interface.js").Media|null} media @returns {Object<string, Wanted|null>} */
 function wantedOf(media) {
   const of = (track, content) => (media && track ? { track, content, limit: media.limit } : null);
-  return { audio: of(media?.audio, "camera"), video: of(media?.video, media?.content || "camera"), screen: of(media?.screen, "screen") };
+  return { audio: of(media?.audio, "camera"), camera: of(media?.camera, media?.content || "camera"), screen: of(media?.screen, "screen") };
 }
 
 export class Outgoing {
@@ -22,7 +22,7 @@ export class Outgoing {
   constructor({ put, drop }) {
     this.put = put;
     this.drop = drop;
-    this.now = { audio: null, video: null, screen: null };
+    this.now = { audio: null, camera: null, screen: null };
     this.chain = Promise.resolve();
     this.wish = 0;
   }

@@ -16,7 +16,7 @@ export class Sending extends EventTarget {
   constructor(sessionId, options = {}) {
     super();
     this.call = callOf(sessionId, options);
-    this.tracks = { audio: null, video: null };
+    this.tracks = { audio: null, camera: null, screen: null };
     this.content = "camera";
     /** what the host chose; how the connection is doing is `network` */
     this.quality = "540p";
@@ -57,13 +57,14 @@ export class Sending extends EventTarget {
 
   /**
    * What to send from now on, on the air or not.
-   * @param {{audio: MediaStreamTrack|null, video: MediaStreamTrack|null, screen?: MediaStreamTrack|null}} tracks
-   * @param {"camera"|"screen"} content what `video` is
+   * @param {import("../whip.js").Tracks} tracks
+   * @param {"camera"|"screen"} content what the camera's track shows
    */
   async use(tracks, content) {
     this.tracks = tracks;
     this.content = content;
-    if (tracks.video) tracks.video.contentHint = content === "screen" ? "detail" : "motion";
+    if (tracks.camera) tracks.camera.contentHint = content === "screen" ? "detail" : "motion";
+    if (tracks.screen) tracks.screen.contentHint = "detail";
     await this.call.use({ ...tracks, content, limit: QUALITIES[this.quality] });
   }
 

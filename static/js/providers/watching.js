@@ -2,6 +2,7 @@
  * The player's side of an SDK's connection, with the events and fields of WhepConnection.
  * @module providers/watching
  */
+import { ApiError } from "../errors.js";
 import { callOf } from "./call.js";
 import { PeopleReceiver } from "./people-receiver.js";
 
@@ -10,11 +11,13 @@ const EVENTS = ["state", "stream", "people", "quality", "privileges"];
 export class Watching extends EventTarget {
   /**
    * @param {string} sessionId
-   * @param {{hostId?: string|null}} [options] hostId: whose picture is the main one
+   * @param {{hostId?: string|null, own?: boolean}} [options] hostId: whose picture is the main one;
+   *   own: this page's person sends the show from another page, and would end that by watching here
    */
-  constructor(sessionId, options = {}) {
+  constructor(sessionId, { hostId = null, own = false } = {}) {
     super();
-    this.call = callOf(sessionId, options);
+    this.call = callOf(sessionId, { hostId });
+    this.own = own;
     /** does more than the main picture come in, to be seen? */
     this.staged = false;
     for (const type of EVENTS) this.call.addEventListener(type, ({ detail }) => this.#heard(type, detail));
@@ -29,7 +32,10 @@ export class Watching extends EventTarget {
   /** An SDK keeps its connections to itself. */
   get pc() { return null; }
 
-  start() { this.call.want({ watch: true }); }
+  start() {
+    if (this.own) this.call.refuse(new ApiError({ code: "player.own_show" }));
+    else this.call.want({ watch: true });
+  }
 
   stop() {
     this.staged = false;

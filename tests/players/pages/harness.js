@@ -17,7 +17,7 @@ export function synthetic(colour = "tomato", width = 320, height = 240) {
   const out = audio.createMediaStreamDestination();
   tone.connect(out);
   tone.start();
-  return { video: canvas.captureStream(25).getVideoTracks()[0], audio: out.stream.getAudioTracks()[0] };
+  return { camera: canvas.captureStream(25).getVideoTracks()[0], audio: out.stream.getAudioTracks()[0] };
 }
 
 const plain = (person) => ({

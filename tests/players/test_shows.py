@@ -1,0 +1,141 @@
+"""A whole show through a real LiveKit server, with the product's own pages and tokens."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import People, screenshot  # noqa: F401 - a fixture
+from tests.e2e.product import Product
+from tests.e2e.test_show import live, show_made, wait_until
+from tests.players.livekit_server import LiveKitServer, livekit_path, livekit_running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+MOVING = "document.querySelector('[data-player] video')?.getVideoPlaybackQuality().totalVideoFrames > 10"
+
+
+@pytest.fixture(scope="module")
+def livekit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveKitServer]:
+    binary = livekit_path()
+    if binary is None:
+        pytest.skip("livekit-server is not installed (on the PATH, or named by LIVEKIT_SERVER)")
+    with livekit_running(binary, tmp_path_factory.mktemp("livekit")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def product(livekit: LiveKitServer, real_sdks: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    folder = tmp_path_factory.mktemp("product")
+    running = Product(
+        folder,
+        MEDIA_PROVIDER="livekit",
+        LIVEKIT_URL=livekit.url,
+        LIVEKIT_API_KEY=livekit.key,
+        LIVEKIT_API_SECRET=livekit.secret,
+        SDK_DIR=str(real_sdks),
+    )
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def people(browser: Browser, product: Product) -> Iterator[People]:
+    everybody = People(browser, product)
+    yield everybody
+    everybody.close()
+
+
+def moving(page: Page) -> None:
+    wait_until(page, MOVING, 20)
+    before = page.evaluate("document.querySelector('[data-player] video').getVideoPlaybackQuality().totalVideoFrames")
+    page.wait_for_timeout(1000)
+    after = page.evaluate("document.querySelector('[data-player] video').getVideoPlaybackQuality().totalVideoFrames")
+    assert after - before >= 10
+
+
+def test_a_seller_goes_live_and_a_buyer_sees_it_move(
+    people: People,
+    screenshot: Callable[[Page, str], None],  # noqa: F811
+) -> None:
+    seller = people.signed_in("seller")
+    show = show_made(seller, "Through LiveKit")
+    live(seller)
+    buyer = people.window()
+
+    buyer.goto(f"/live/{show}/")
+    moving(buyer)
+    screenshot(buyer, "livekit-playing")
+    seller.click("[data-do=end]")
+    seller.click("#end-dialog button[value=yes]")
+
+    expect(buyer.locator("[data-overlay] .overlay[data-state=ended]")).to_be_visible(timeout=15_000)
+    assert people.complaints == []
+
+
+def test_the_sellers_own_room_says_why_it_does_not_play(people: People, screenshot: Any) -> None:  # noqa: F811
+    seller = people.signed_in("seller")
+    show = show_made(seller, "My own show")
+    live(seller)
+
+    room = seller.context.new_page()
+    room.goto(f"/live/{show}/")
+
+    expect(room.locator(".overlay[data-state=own-show]")).to_be_visible(timeout=10_000)
+    screenshot(room, "livekit-own-show")
+    assert seller.evaluate("window.livestream.publisher.state") == "sending"
+
+
+def test_the_same_buyer_in_two_windows_plays_in_the_newer_and_can_go_back(people: People, screenshot: Any) -> None:  # noqa: F811
+    seller = people.signed_in("seller")
+    show = show_made(seller, "In two windows")
+    live(seller)
+    buyer = people.signed_in("buyer")
+    buyer.goto(f"/live/{show}/")
+    moving(buyer)
+
+    second = buyer.context.new_page()
+    second.goto(f"/live/{show}/")
+    moving(second)
+
+    expect(buyer.locator(".overlay[data-state=elsewhere]")).to_be_visible(timeout=10_000)
+    screenshot(buyer, "livekit-elsewhere")
+    buyer.click("text=Watch here")
+    moving(buyer)
+    expect(second.locator(".overlay[data-state=elsewhere]")).to_be_visible(timeout=10_000)
+
+
+TILES = """[...document.querySelectorAll('[data-stage] .tile.on')].map((tile) => tile.dataset.user).sort().join()"""
+
+
+def test_a_guest_comes_on_stage_is_seen_by_all_and_goes_again(people: People, screenshot: Any) -> None:  # noqa: F811
+    seller, buyer = people.signed_in("seller"), people.signed_in("buyer")
+    show = show_made(seller, "With a guest")
+    live(seller)
+    stranger = people.window()
+    for page in (buyer, stranger):
+        page.goto(f"/live/{show}/")
+        moving(page)
+
+    buyer.click("[data-ask-open]")
+    buyer.click("#ask-dialog button[value=ask]")
+    seller.click("[data-tab=people]")
+    seller.click("[data-queue] [data-answer=approve]")
+    expect(buyer.locator("#backstage")).to_be_visible()
+    wait_until(buyer, "document.querySelector('#backstage video').videoWidth > 0")
+    buyer.click("#backstage button[value=go]")
+    wait_until(buyer, "window.livestream.stage.sending === 'sending'")
+
+    both = ",".join(sorted(page.evaluate("document.body.dataset.user") for page in (seller, buyer)))
+    for page in (stranger, buyer, seller):
+        wait_until(page, f"{TILES} === '{both}'", 20)
+    screenshot(stranger, "livekit-stage")
+    buyer.click("[data-own=leave]")
+    buyer.click("#leave-dialog button[value=yes]")
+
+    wait_until(stranger, f"{TILES} !== '{both}'", 20)
+    wait_until(buyer, "window.livestream.stage.sending === 'idle'")
+    expect(buyer.locator("[data-ask-open]")).to_be_visible()
+    assert people.complaints == []
