@@ -1,20 +1,17 @@
 """The host's media: seen, lost, back, and what the media node says of it."""
 
-import json
-import threading
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from django.utils import timezone
 
 from livestream.actors import SYSTEM, actor_of
-from streams.media.grants import control_verify
 from streams.payloads import host_present
 from streams.selectors import session_get
 from streams.services.media import host_lost, host_seen, media_reconcile
 from streams.services.sessions import session_end
 from tests.cast import make_show
+from tests.streams.fake_node import FakeNode
 
 SECOND = timedelta(seconds=1)
 
@@ -80,65 +77,6 @@ def test_a_session_that_is_over_has_no_present_host(show):
     host_seen(session_id=show.pk, at=timezone.now() + SECOND)
 
     assert not present(show)
-
-
-class FakeNode:
-    """A media node's control API that says what the test wants it to say, and remembers what it was asked."""
-
-    def __init__(self):
-        self.rooms = {}
-        self.status = 200
-        self.text = None
-        self.closed = []
-        node = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *arguments):
-                pass
-
-            def _answer(self, status, body=b""):
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def _checked(self):
-                token = self.headers["Authorization"].removeprefix("Bearer ")
-                control_verify(token=token, secret="a secret that media node and web share in tests", node="local")
-
-            def do_GET(self):
-                self._checked()
-                body = {"node": "local", "epoch": "e", "rooms": node.rooms}
-                self._answer(node.status, (node.text or json.dumps(body)).encode())
-
-            def do_DELETE(self):
-                self._checked()
-                node.closed.append(self.path)
-                self._answer(204)
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
-        self.thread.start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def publishes(self, session, *, connected=True):
-        publisher = {"user": str(session.host_id), "connected": connected}
-        self.rooms = {str(session.pk): {"publishers": [publisher], "subscribers": 0}}
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-@pytest.fixture
-def node(settings):
-    fake = FakeNode()
-    settings.MEDIA_URL_INTERNAL = fake.url
-    yield fake
-    fake.stop()
 
 
 def test_reconciling_notices_a_host_whose_report_got_lost(node, show, published):

@@ -1,0 +1,14 @@
+"""What the tests of shows share."""
+
+import pytest
+
+from tests.streams.fake_node import FakeNode
+
+
+@pytest.fixture
+def node(settings):
+    """A media node that remembers what it was asked."""
+    fake = FakeNode()
+    settings.MEDIA_URL_INTERNAL = fake.url
+    yield fake
+    fake.stop()

@@ -1,0 +1,312 @@
+"""What the media node is told of the people on stage, and what it tells of them."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from livestream.actors import SYSTEM, actor_of
+from livestream.realtime.groups import room_group
+from streams.models import MutedBy, Participant, ProviderDelivery, SessionSettings, StreamSession
+from streams.room import RoomParts, room_load
+from streams.services.media import media_reconcile
+from streams.services.removal import participant_ban, participant_kick
+from streams.services.sessions import session_end
+from streams.services.stage import stage_demote, stage_leave, stage_media_set, stage_mute, stage_promote, stage_remove
+from streams.services.stage_media import guest_lost, guest_seen, media_retry, node_started
+from streams.services.stage_sweeps import guests_expire
+from streams.services.viewers import viewer_leave
+from tests.bodies import assert_error
+from tests.cast import let_in
+from tests.streams.test_stage import on_stage
+from tests.streams.test_webhooks import deliver, report
+from tokens.models import IssuedToken
+
+SECOND = timedelta(seconds=1)
+ALL_OPEN = ["unmute audio", "unmute video", "unmute screen"]
+
+
+def row_of(session, user):
+    return Participant.objects.get(session=session, user=user)
+
+
+@pytest.fixture
+def stage(node, show, ben):
+    """Ada's show with Ben on stage; what the node was told so far is forgotten."""
+    on_stage(show, ben)
+    node.calls.clear()
+    return show
+
+
+def test_coming_on_stage_the_node_learns_place_and_mutes(node, show, ben):
+    SessionSettings.objects.update(guest_audio_default=False)
+
+    on_stage(show, ben)
+
+    assert node.about(ben) == ["mute audio", "unmute video", "unmute screen", "stage guest"]
+    assert row_of(show, ben).media_due_at is None
+
+
+def test_a_cohost_is_told_as_one(node, stage, ada, ben):
+    stage_promote(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk)
+
+    assert node.about(ben)[-1] == "stage cohost"
+    stage_demote(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk)
+    assert node.about(ben)[-1] == "stage guest"
+
+
+def test_a_mute_by_the_desk_is_held_at_the_node_until_the_person_lifts_it(node, stage, ada, ben):
+    stage_mute(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
+    assert "mute audio" in node.about(ben)
+    node.calls.clear()
+
+    stage_media_set(session_id=stage.pk, actor=actor_of(ben), audio=True)
+
+    assert "unmute audio" in node.about(ben)
+
+
+def test_a_mute_by_oneself_is_nothing_to_the_node(node, stage, ben):
+    stage_media_set(session_id=stage.pk, actor=actor_of(ben), audio=False, video=False, screen=True)
+
+    assert node.about(ben) == []
+
+
+def test_a_stopped_screen_is_held_until_it_is_shared_anew(node, stage, ada, ben):
+    stage_media_set(session_id=stage.pk, actor=actor_of(ben), screen=True)
+    stage_mute(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk, kind="screen")
+    assert "mute screen" in node.about(ben)
+    node.calls.clear()
+
+    stage_media_set(session_id=stage.pk, actor=actor_of(ben), screen=True)
+
+    assert "unmute screen" in node.about(ben)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda show, ada, ben: stage_leave(session_id=show.pk, actor=actor_of(ben)),
+        lambda show, ada, ben: stage_remove(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk),
+        lambda show, ada, ben: stage_demote(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk),
+        lambda show, ada, ben: viewer_leave(session_id=show.pk, actor=actor_of(ben)),
+    ],
+    ids=["leaving", "removed", "demoted", "leaving the show"],
+)
+def test_off_the_stage_one_sends_nothing_and_may_watch(api, node, stage, ada, ben, how):
+    for role in ("publisher", "subscriber"):
+        api(ben).post(f"/api/v1/sessions/{stage.pk}/token/", {"role": role}, format="json")
+
+    how(stage, ada, ben)
+
+    assert node.about(ben) == ["DELETE publications"]
+    revoked = dict(IssuedToken.objects.filter(user=ben).values_list("role", "revoked_at"))
+    assert (revoked["publisher"] is None, revoked["subscriber"]) == (False, None)
+    refused = api(ben).post(f"/api/v1/sessions/{stage.pk}/token/", {"role": "publisher"}, format="json")
+    assert_error(refused, 403, "token.role_not_held")
+
+
+@pytest.mark.parametrize("put_out", [participant_kick, participant_ban])
+def test_put_out_one_is_cut_off_and_every_token_is_revoked(api, node, stage, ada, ben, put_out):
+    for role in ("publisher", "subscriber"):
+        api(ben).post(f"/api/v1/sessions/{stage.pk}/token/", {"role": role}, format="json")
+
+    put_out(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk)
+
+    assert node.about(ben) == ["DELETE"]
+    assert not IssuedToken.objects.filter(user=ben, revoked_at=None).exists()
+
+
+def test_what_the_node_could_not_be_told_it_is_told_later(node, stage, ada, ben):
+    node.status = 503
+    participant_kick(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk)
+    assert row_of(stage, ben).media_due_at is not None
+    node.status = 200
+
+    media_retry(now=timezone.now())
+    assert node.calls == []
+    media_retry(now=timezone.now() + 2 * SECOND)
+
+    assert node.about(ben) == ["DELETE"]
+    media_retry(now=timezone.now() + 4 * SECOND)
+    assert node.about(ben) == ["DELETE"]
+
+
+def test_what_the_node_refuses_is_not_asked_for_ever(node, stage, ada, ben):
+    node.status = 400
+
+    stage_mute(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
+
+    assert row_of(stage, ben).media_due_at is None
+
+
+def test_nobody_is_told_of_a_show_that_is_over(node, stage, ada, ben):
+    node.status = 503
+    participant_kick(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk)
+    node.status = 200
+    session_end(session_id=stage.pk, actor=SYSTEM)
+
+    media_retry(now=timezone.now() + 2 * SECOND)
+
+    assert node.calls == []
+
+
+def test_a_new_node_is_told_of_mutes_and_of_who_was_put_out(node, stage, ada, ben, cleo):
+    let_in(stage, cleo)
+    stage_mute(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
+    participant_kick(session_id=stage.pk, actor=actor_of(ada), user_id=cleo.pk)
+    node.calls.clear()
+
+    node_started(node="local")
+    media_retry(now=timezone.now())
+
+    assert node.about(ben) == ["mute audio", "unmute video", "unmute screen", "stage guest"]
+    assert node.about(cleo) == ["DELETE"]
+
+
+def test_another_node_that_starts_concerns_nobody(node, stage, ada, ben):
+    stage_mute(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
+    node.calls.clear()
+
+    node_started(node="another")
+    media_retry(now=timezone.now())
+
+    assert node.calls == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_publishes_is_seen_and_their_mutes_are_told_again(client, node, stage, ada, ben):
+    stage_mute(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk, kind="video")
+    node.calls.clear()
+
+    deliver(client, report(stage, user=str(ben.pk), after=1))
+
+    assert node.about(ben) == ["unmute audio", "mute video", "unmute screen", "stage guest"]
+    assert row_of(stage, ben).media_seen_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_publishes_without_a_seat_is_sent_away(client, node, stage, cleo):
+    let_in(stage, cleo)
+
+    deliver(client, report(stage, user=str(cleo.pk)))
+
+    assert node.about(cleo) == ["DELETE publications"]
+
+
+def test_guests_come_and_go_with_the_nodes_reports(client, stage, ben):
+    deliver(client, report(stage, user=str(ben.pk), after=1))
+    deliver(client, report(stage, "publisher.lost", user=str(ben.pk), after=2))
+    assert row_of(stage, ben).media_lost_at is not None
+
+    deliver(client, report(stage, user=str(ben.pk), after=3))
+    deliver(client, report(stage, "publisher.lost", user=str(ben.pk), after=2.5))
+
+    assert row_of(stage, ben).media_lost_at is None
+
+
+def test_reconciling_covers_guests(node, stage, ben, cleo):
+    let_in(stage, cleo)
+    node.publishes(stage, ben, cleo)
+
+    media_reconcile(now=timezone.now() + SECOND)
+    seen = row_of(stage, ben)
+    media_retry(now=timezone.now() + 2 * SECOND)
+    node.publishes(stage)
+    media_reconcile(now=timezone.now() + 3 * SECOND)
+
+    assert (seen.media_seen_at is not None, seen.media_lost_at) == (True, None)
+    assert node.about(cleo) == ["DELETE publications"]
+    assert row_of(stage, ben).media_lost_at is not None
+
+
+@pytest.mark.parametrize(
+    ("seen", "lost", "after", "stays"),
+    [
+        (None, None, 119, True),
+        (None, None, 121, False),
+        (1, None, 10_000, True),
+        (1, 2, 61, True),
+        (1, 2, 63, False),
+    ],
+)
+def test_a_guest_who_is_not_there_loses_the_seat(stage, ben, published, seen, lost, after, stays):
+    at = row_of(stage, ben).staged_at
+    if seen:
+        guest_seen(session_id=stage.pk, user_id=ben.pk, at=at + seen * SECOND)
+    if lost:
+        guest_lost(session_id=stage.pk, user_id=ben.pk, at=at + lost * SECOND)
+
+    with published(stage) as documents:
+        freed = guests_expire(now=at + after * SECOND)
+
+    assert freed == (0 if stays else 1)
+    assert row_of(stage, ben).role == ("guest" if stays else "viewer")
+    left = {"user": str(ben.pk), "what": "left", "by": None}
+    assert [one["data"]["change"] for one in documents] == ([] if stays else [left])
+
+
+def tables(v=1, epoch="e1", **changes):
+    ben = "9d5f0b44-0d3c-4d3f-9a63-54d8d7a9b6a1"
+    entry = {"index": 0, "user": ben, "source": "camera"}
+    return {
+        "v": v,
+        "epoch": epoch,
+        "stage": [entry],
+        "speakers": [entry],
+        "audio": [{"index": 0, "user": ben}],
+        **changes,
+    }
+
+
+def test_slots_reach_the_room_and_the_snapshot_and_are_not_stored(client, show, heard):
+    room = room_group(show.pk)
+
+    with heard(room) as told:
+        answer = deliver(client, report(show, "slots.changed", user=None, data=tables()))
+
+    assert answer.json() == {"applied": True}
+    assert [(one["type"], one["data"], "seq" in one) for one in told[room]] == [("stage.slots", tables(), False)]
+    assert room_load(show.pk, RoomParts()).common["slots"] == tables()
+    assert not ProviderDelivery.objects.exists()
+
+
+def test_old_slots_change_nothing_and_a_new_epoch_is_news(client, show):
+    sent = [tables(v=2), tables(v=1, audio=[]), tables(v=2, audio=[]), tables(v=1, epoch="e2")]
+
+    applied = [deliver(client, report(show, "slots.changed", data=data)).json()["applied"] for data in sent]
+
+    assert applied == [True, False, False, True]
+    assert StreamSession.objects.get().stage_slots == tables(v=1, epoch="e2")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        {},
+        tables(v="1"),
+        tables(epoch=None),
+        tables(stage={}),
+        tables(audio=[{"index": "0", "user": "x"}]),
+        tables(speakers=[{"index": 0, "user": "x", "source": "kitchen"}]),
+        tables(audio=[{"index": 0, "user": "x"}] * 65),
+    ],
+)
+def test_slots_of_another_shape_are_refused(client, show, data):
+    assert_error(deliver(client, report(show, "slots.changed", data=data)), 400, "webhook.bad_shape")
+    assert StreamSession.objects.get().stage_slots == {}
+
+
+def test_slots_of_a_show_that_is_over_are_nothing(client, show):
+    session_end(session_id=show.pk, actor=SYSTEM)
+
+    assert deliver(client, report(show, "slots.changed", data=tables())).json() == {"applied": False}
+
+
+def test_leaving_clears_what_the_desk_held(stage, ada, ben):
+    stage_mute(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
+    assert row_of(stage, ben).audio_muted_by == MutedBy.HOST
+
+    stage_leave(session_id=stage.pk, actor=actor_of(ben))
+
+    assert row_of(stage, ben).audio_muted_by == ""
