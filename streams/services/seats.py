@@ -17,7 +17,7 @@ from streams.permissions import GUESTS
 from streams.selectors import people_on_stage, sessions
 from streams.services.credentials import Lost, credentials_revoke
 from streams.services.sequence import event_record
-from streams.state import LIVE, OVER
+from streams.state import LIVE, OPEN, OVER
 
 SEATS = 20
 MEDIA_FIELDS = (
@@ -41,6 +41,12 @@ def stage_lock(session_id: UUID) -> StreamSession:
     if session.state in OVER:
         raise Conflict("session.ended", "This show is over.")
     return session
+
+
+def session_lock_if_open(session_id: UUID) -> bool:
+    """Lock the session's row as `stage_lock` does; False when the show is over or gone, and everybody has left it."""
+    rows = StreamSession.objects.select_for_update(no_key=True).filter(pk=session_id, state__in=OPEN)
+    return bool(rows.values_list("pk").first())
 
 
 def require_live(session: StreamSession) -> None:

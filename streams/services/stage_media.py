@@ -127,9 +127,16 @@ def node_started(*, node: str) -> None:
     now = timezone.now()
     here = Participant.objects.filter(session__provider="builtin", session__media_node=node, session__state__in=OPEN)
     held = Q(audio_muted_by=MutedBy.HOST) | Q(video_muted_by=MutedBy.HOST) | Q(screen_stopped=True)
-    here.filter(
+    concerned = here.filter(
         Q(held, status=ParticipantStatus.ACTIVE, role__in=GUESTS) | Q(status__in=OUT, left_at__gt=now - GRANT_LIFE)
-    ).update(media_due_at=now - 2 * RETRY_AFTER)
+    )
+    transaction.on_commit(partial(_mark_due, list(concerned.values_list("pk", flat=True)), now=now))
+
+
+def _mark_due(rows: list[int], *, now: datetime) -> None:
+    """Have the next sweep tell these. Row by row: who holds one lock at a time never waits crosswise with a service."""
+    for pk in rows:
+        Participant.objects.filter(pk=pk).update(media_due_at=now - 2 * RETRY_AFTER)
 
 
 def guests_reconcile(*, publishing: dict[str, set[str]], now: datetime) -> None:
@@ -161,6 +168,6 @@ def _send_away(session_id: str, users: list[str], *, now: datetime) -> None:
     known = [user for user in map(as_uuid, users) if user is not None]
     session = as_uuid(session_id)
     if known and session is not None:
-        Participant.objects.filter(session_id=session, user_id__in=known, session__state__in=OPEN).exclude(
-            role=Role.HOST
-        ).exclude(role__in=GUESTS, status=ParticipantStatus.ACTIVE).update(media_due_at=now - 2 * RETRY_AFTER)
+        rows = Participant.objects.filter(session_id=session, user_id__in=known, session__state__in=OPEN)
+        rows = rows.exclude(role=Role.HOST).exclude(role__in=GUESTS, status=ParticipantStatus.ACTIVE)
+        _mark_due(list(rows.values_list("pk", flat=True)), now=now)

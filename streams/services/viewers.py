@@ -13,7 +13,14 @@ from streams.models import AuditEntry, Participant, ParticipantStatus, Role, Ses
 from streams.permissions import OUT, Standing, require_host, require_view
 from streams.selectors import session_get
 from streams.services.queue import requests_withdraw
-from streams.services.seats import is_seated, person_lock, seat_leave, stage_lock, stage_tell
+from streams.services.seats import (
+    is_seated,
+    person_lock,
+    seat_leave,
+    session_lock_if_open,
+    stage_lock,
+    stage_tell,
+)
 from streams.services.stage_media import person_media_tell
 from streams.state import OVER
 
@@ -64,6 +71,9 @@ def viewers_left(session_id: UUID, user_ids: list[UUID]) -> None:
     """People whose last socket is gone have left, and ask for nothing any more; who is on stage keeps the place."""
     now = timezone.now()
     with transaction.atomic():
+        # As everywhere: the session first, then its people and requests, or two would wait for each other crosswise.
+        if not session_lock_if_open(session_id):
+            return
         gone = Participant.objects.filter(
             session_id=session_id, user_id__in=user_ids, role=Role.VIEWER, status=ParticipantStatus.ACTIVE
         )

@@ -12,6 +12,8 @@ from livestream.errors import DomainError
 from streams.room import RoomParts, room_load
 from streams.selectors import session_get
 from streams.services.sessions import session_pause, session_resume, session_start, session_update
+from streams.services.stage import stage_promote, stage_remove
+from streams.services.viewers import viewer_join
 from tests.cast import make_show, make_user
 
 PARTS = RoomParts(
@@ -58,12 +60,17 @@ class ClientRoom:
     seq: int
     session: dict[str, Any]
     messages: list[dict[str, Any]]
+    participants: list[dict[str, Any]]
 
     @classmethod
     def of(cls, snapshot: dict[str, Any]) -> "ClientRoom":
         """The room as a snapshot has it."""
         return cls(
-            snapshot["epoch"], snapshot["seq"], dict(snapshot["session"]), [dict(m) for m in snapshot["messages"]]
+            snapshot["epoch"],
+            snapshot["seq"],
+            dict(snapshot["session"]),
+            [dict(m) for m in snapshot["messages"]],
+            snapshot["participants"],
         )
 
     def apply(self, event: dict[str, Any]) -> None:
@@ -79,13 +86,18 @@ class ClientRoom:
                         message |= {"content": "", "removed": True}
             case "session.changed" | "settings.changed":
                 self.session = dict(event["data"]["session"])
+                if self.session["state"] in ("ended", "error"):
+                    self.participants = []
+            case "stage.changed":
+                self.participants = event["data"]["participants"]
+                self.session["guest_count"] = event["data"]["guest_count"]
             case other:
                 raise AssertionError(f"an event of an unknown type: {other}")
 
     def shown(self) -> tuple[Any, ...]:
         """All that the client shows and that events tell."""
         session = {name: value for name, value in self.session.items() if name not in VOLATILE}
-        return self.epoch, self.seq, session, self.messages
+        return self.epoch, self.seq, session, self.messages, self.participants
 
 
 class History:
@@ -132,6 +144,11 @@ class History:
                     session_resume(session_id=pk, actor=host)
                 case "title":
                     session_update(session_id=pk, actor=host, changes={"title": f"title {which}"})
+                case "stage":
+                    person = self.people[which % 3]
+                    viewer_join(session_id=pk, actor=actor_of(person))
+                    change = stage_promote if which % 5 else stage_remove
+                    change(session_id=pk, actor=host, user_id=person.pk)
                 case "slow":
                     session_update(session_id=pk, actor=host, changes={}, settings_changes={"max_guests": which % 21})
         except DomainError:
@@ -140,4 +157,4 @@ class History:
             self.look()
 
 
-HAPPENINGS = ("say", "say", "say", "remove", "start", "pause", "resume", "title", "slow")
+HAPPENINGS = ("say", "say", "say", "remove", "start", "pause", "resume", "title", "slow", "stage")

@@ -150,24 +150,28 @@ def test_nobody_is_told_of_a_show_that_is_over(node, stage, ada, ben):
     assert node.calls == []
 
 
-def test_a_new_node_is_told_of_mutes_and_of_who_was_put_out(node, stage, ada, ben, cleo):
+def test_a_new_node_is_told_of_mutes_and_of_who_was_put_out(
+    node, stage, ada, ben, cleo, django_capture_on_commit_callbacks
+):
     let_in(stage, cleo)
     stage_mute(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
     participant_kick(session_id=stage.pk, actor=actor_of(ada), user_id=cleo.pk)
     node.calls.clear()
 
-    node_started(node="local")
+    with django_capture_on_commit_callbacks(execute=True):
+        node_started(node="local")
     media_retry(now=timezone.now())
 
     assert node.about(ben) == ["mute audio", "unmute video", "unmute screen", "stage guest"]
     assert node.about(cleo) == ["DELETE"]
 
 
-def test_another_node_that_starts_concerns_nobody(node, stage, ada, ben):
+def test_another_node_that_starts_concerns_nobody(node, stage, ada, ben, django_capture_on_commit_callbacks):
     stage_mute(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
     node.calls.clear()
 
-    node_started(node="another")
+    with django_capture_on_commit_callbacks(execute=True):
+        node_started(node="another")
     media_retry(now=timezone.now())
 
     assert node.calls == []

@@ -1,0 +1,148 @@
+"""A storm on one stage, as a process of its own: `python -m tests.stage_storm cast|storm|count ...`, JSON out.
+
+Several of these at once are several web processes: nothing is shared but the database.
+"""
+
+import json
+import random
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import django
+
+WAITING = 100
+SEATED = 10
+THREADS = 28
+
+
+def cast() -> dict[str, object]:
+    """A show with ten guests on stage and a hundred who wait."""
+    from livestream.actors import SYSTEM, actor_of
+    from streams.services.guest_requests import guest_request_make
+    from streams.services.stage import stage_promote
+    from streams.services.viewers import viewer_join
+    from tests.cast import make_show, make_user
+
+    host = make_user()
+    session = make_show(host)
+    guests, requests = [make_user() for _ in range(SEATED)], []
+    for user in guests:
+        viewer_join(session_id=session.pk, actor=actor_of(user))
+        stage_promote(session_id=session.pk, actor=SYSTEM, user_id=user.pk)
+    for _ in range(WAITING):
+        request, _ = guest_request_make(session_id=session.pk, actor=actor_of(make_user()))
+        requests.append(str(request.pk))
+    return {"session": str(session.pk), "guests": [str(user.pk) for user in guests], "requests": requests}
+
+
+def storm(session: UUID, number: int, of: int, at: float, scene: dict[str, list[str]]) -> dict[str, int]:
+    """This process's share of what happens at one instant: approvals, leaving, kicks, coming back, new tokens."""
+    from accounts.models import User
+    from livestream.actors import SYSTEM, Actor, actor_of
+    from livestream.errors import DomainError
+    from streams.models import GuestRequest, StreamSession
+    from streams.permissions import standing_of
+    from streams.providers.base import MediaRole
+    from streams.services.guest_requests import guest_request_approve
+    from streams.services.removal import participant_kick
+    from streams.services.stage import stage_leave
+    from streams.services.viewers import viewer_enter, viewers_left
+    from tokens.services import media_token_issue
+
+    host = actor_of(User.objects.get(pk=StreamSession.objects.get(pk=session).host_id))
+    people = {str(user.pk): actor_of(user) for user in User.objects.filter(pk__in=scene["guests"])}
+    askers = dict(GuestRequest.objects.filter(session=session).values_list("pk", "user_id"))
+
+    def come_back(user: Actor) -> object:
+        assert user.user_id
+        viewers_left(session, [user.user_id])
+        standing = standing_of(actor=user, session_id=session)
+        return viewer_enter(session_id=session, user_id=user.user_id, standing=standing)
+
+    acts = [
+        lambda r=r: guest_request_approve(session_id=session, request_id=UUID(r), actor=host)
+        for r in scene["requests"][number::of]
+    ]
+    for index, guest in enumerate(scene["guests"]):
+        user = people[guest]
+        if index % of == number:
+            acts.append(
+                [
+                    lambda u=user: stage_leave(session_id=session, actor=u),
+                    lambda u=user: participant_kick(session_id=session, actor=SYSTEM, user_id=u.user_id),
+                    lambda u=user: come_back(u),
+                ][index % 3]
+            )
+        acts.append(lambda u=user: media_token_issue(session_id=session, actor=u, role=MediaRole.PUBLISHER))
+    for asker in list(askers.values())[number :: of * 5]:
+        acts.append(lambda pk=asker: come_back(actor_of(User.objects.get(pk=pk))))
+    random.Random(number).shuffle(acts)
+
+    def one(act) -> str:
+        from django.db import connection
+
+        try:
+            time.sleep(max(0.0, at - time.time()))
+            act()
+            return "ok"
+        except DomainError as error:
+            return error.code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return dict(Counter(pool.map(one, acts)))
+
+
+def count(session: UUID) -> dict[str, object]:
+    """What is stored afterwards, before and after everybody who still waits is asked in."""
+    from livestream.actors import SYSTEM
+    from livestream.errors import DomainError
+    from streams.models import Participant, SessionEvent, StreamSession
+    from streams.services.stage import stage_promote
+
+    def seats() -> int:
+        return Participant.objects.filter(session=session, status="active", role__in=("guest", "cohost")).count()
+
+    def counted() -> int:
+        return StreamSession.objects.get(pk=session).guest_count
+
+    after_storm = [seats(), counted()]
+    for pk in Participant.objects.filter(session=session, status="active", role="viewer").values_list(
+        "user", flat=True
+    ):
+        try:
+            stage_promote(session_id=session, actor=SYSTEM, user_id=pk)
+        except DomainError as error:
+            assert error.code == "stage.full", error
+    told = list(SessionEvent.objects.filter(session=session, type="stage.changed").order_by("seq"))
+    seqs = list(SessionEvent.objects.filter(session=session).order_by("seq").values_list("seq", flat=True))
+    return {
+        "after_storm": after_storm,
+        "filled": [seats(), counted()],
+        "most": max(event.data["guest_count"] for event in told),
+        "agree": all(event.data["guest_count"] == len(event.data["participants"]) - 1 for event in told),
+        "no_holes": seqs == list(range(1, len(seqs) + 1)),
+    }
+
+
+def main() -> None:
+    """What the first argument says."""
+    django.setup()
+    match sys.argv[1:]:
+        case ["cast"]:
+            result: object = cast()
+        case ["storm", session, number, of, at]:
+            result = storm(UUID(session), int(number), int(of), float(at), json.load(sys.stdin))
+        case ["count", session]:
+            result = count(UUID(session))
+        case other:
+            raise SystemExit(f"unknown: {other}")
+    sys.stdout.write(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    main()
