@@ -38,6 +38,7 @@ from streams.selectors import session_get
 from streams.services.arrivals import Verdict
 from streams.services.credentials import Lost
 from streams.services.rooms import room_prepare, room_ref
+from streams.services.sessions import session_refused
 from streams.services.switching import session_provider_switch
 from streams.services.uids import known_uid, provider_uid, uid_claim, uid_retire
 from streams.state import OPEN, OVER
@@ -84,6 +85,8 @@ def media_token_issue(*, session_id: UUID, actor: Actor, role: MediaRole) -> Joi
             logger.warning("no token from the provider session=%s error=%s", session_id, error)
             following = _fallback(wish, tried)
             if following is None or error.permanent:
+                if error.permanent and wish.role == MediaRole.PUBLISHER and wish.standing.is_host:
+                    session_refused(session_id=session_id)
                 raise _as_domain(error) from None
             session_provider_switch(session_id=session_id, actor=SYSTEM, provider=following)
             TOKENS.labels(following, "fell_back").inc()

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from livestream.actors import Actor, require_signed_in
+from livestream.actors import SYSTEM, Actor, require_signed_in
 from livestream.errors import Conflict, Invalid
 from livestream.events import close_room, publish
 from livestream.metrics import TRANSITIONS
@@ -178,6 +178,14 @@ def session_fail(*, session_id: UUID, actor: Actor) -> StreamSession:
     session = _move(session, to=SessionState.ERROR, actor=actor, reason=EndReason.FAILURE)
     media_close(session=session)
     return session
+
+
+def session_refused(*, session_id: UUID) -> None:
+    """The provider refuses the host for good. A live show that never had a picture has failed by that; one that had
+    goes on with what it has, and one that has not begun waits for whoever runs this site."""
+    session = session_get(session_id)
+    if session.state == SessionState.ACTIVE and session.host_lease_at is None:
+        session_fail(session_id=session_id, actor=SYSTEM)
 
 
 def _move(
