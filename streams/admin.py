@@ -1,5 +1,6 @@
 """Sessions and all that hangs on them, for moderators: read everything, end what must end."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,10 @@ from livestream.actors import actor_of
 from livestream.errors import DomainError
 from livestream.read_only_admin import ReadOnlyAdmin, ReadOnlyInline, isolated, report_done, selected_names
 from streams import models
-from streams.services.sessions import session_end, session_update
+from streams.services.guest_requests import guest_request_reject
+from streams.services.removal import participant_ban, participant_kick
+from streams.services.sessions import session_end, session_fail, session_update
+from streams.services.stage import stage_remove
 from streams.state import EndReason
 
 SESSION_SEARCH = ("session__title", "session__host__username")
@@ -95,7 +99,7 @@ class SessionAdmin(ReadOnlyAdmin):
     search_fields = ("title", "description", "host__username", "host__display_name", "auction_id", "channel_id")
     uuid_search_fields = ("id", "host_id")
     date_hierarchy = "created_at"
-    actions = ("end_sessions",)
+    actions = ("end_sessions", "fail_sessions")
     inlines = (SettingsInline, TransitionInline, ModeratorInline)
     editable = ("title", "description")
     fieldsets = (
@@ -149,6 +153,19 @@ class SessionAdmin(ReadOnlyAdmin):
                 done += 1
         report_done(self, request, done=done, what="Sessions ended", refusals=refusals)
 
+    @admin.action(description="Mark selected sessions as failed", permissions=["moderate"])
+    def fail_sessions(self, request: HttpRequest, queryset: QuerySet[models.StreamSession]) -> None:
+        """Something broke that cannot be mended; people see that it was no ordinary end."""
+        done, refusals = 0, {}
+        for session_id, title in selected_names(queryset).items():
+            try:
+                session_fail(session_id=session_id, actor=actor_of(request.user))
+            except DomainError as error:
+                refusals[title] = error.message
+            else:
+                done += 1
+        report_done(self, request, done=done, what="Sessions marked as failed", refusals=refusals)
+
 
 @admin.register(models.SessionSettings)
 class SessionSettingsAdmin(ReadOnlyAdmin):
@@ -197,6 +214,39 @@ class ParticipantAdmin(ReadOnlyAdmin):
     uuid_search_fields = ("session_id", "user_id")
     date_hierarchy = "joined_at"
     ordering = ("-id",)
+    actions = ("take_off_stage", "remove_from_show", "ban_from_show")
+
+    @admin.action(description="Take selected people off the stage", permissions=["moderate"])
+    def take_off_stage(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
+        """They go on watching."""
+        self._each(request, queryset, stage_remove, "People taken off the stage")
+
+    @admin.action(description="Remove selected people from their shows", permissions=["moderate"])
+    def remove_from_show(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
+        """Until the host lets them in again."""
+        self._each(request, queryset, participant_kick, "People removed")
+
+    @admin.action(description="Ban selected people from their shows", permissions=["moderate"])
+    def ban_from_show(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
+        """For good."""
+        self._each(request, queryset, participant_ban, "People banned")
+
+    def _each(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[models.Participant],
+        change: Callable[..., models.Participant],
+        what: str,
+    ) -> None:
+        done, refusals = 0, {}
+        for person in queryset.select_related("user"):
+            try:
+                change(session_id=person.session_id, actor=actor_of(request.user), user_id=person.user_id)
+            except DomainError as error:
+                refusals[person.user.username] = error.message
+            else:
+                done += 1
+        report_done(self, request, done=done, what=what, refusals=refusals)
 
 
 @admin.register(models.SessionModerator)
@@ -221,6 +271,20 @@ class GuestRequestAdmin(ReadOnlyAdmin):
     uuid_search_fields = ("id", "session_id", "user_id")
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
+    actions = ("decline_requests",)
+
+    @admin.action(description="Decline selected requests", permissions=["moderate"])
+    def decline_requests(self, request: HttpRequest, queryset: QuerySet[models.GuestRequest]) -> None:
+        """Those that still wait."""
+        done, refusals = 0, {}
+        for wish in queryset.select_related("user"):
+            try:
+                guest_request_reject(session_id=wish.session_id, request_id=wish.pk, actor=actor_of(request.user))
+            except DomainError as error:
+                refusals[wish.user.username] = error.message
+            else:
+                done += 1
+        report_done(self, request, done=done, what="Requests declined", refusals=refusals)
 
     @admin.display(description="message")
     def shown_message(self, request: models.GuestRequest) -> str:

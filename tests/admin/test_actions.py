@@ -1,10 +1,20 @@
+from datetime import timedelta
+
 import pytest
 from django.contrib.messages import get_messages
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.people import moderators_group_ensure
 from chat.models import ChatMessage
-from streams.models import AuditEntry, SessionEvent, SessionTransition, StreamSession
+from streams.models import (
+    AuditEntry,
+    GuestRequest,
+    Participant,
+    SessionEvent,
+    SessionTransition,
+    StreamSession,
+)
 from tests.admin.rows import message_in, session_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -103,3 +113,80 @@ def test_saving_without_a_change_tells_nobody(as_moderator, ben):
     as_moderator.post(address, {"title": "Same", "description": "same"})
 
     assert not SessionEvent.objects.exists()
+
+
+PARTICIPANTS = "/admin/streams/participant/"
+REQUESTS = "/admin/streams/guestrequest/"
+
+
+def in_show(session, user, role="viewer"):
+    return Participant.objects.create(session=session, user=user, role=role, joined_at=session.created_at)
+
+
+def test_a_moderator_takes_people_off_the_stage_removes_and_bans_them(as_moderator, ada, ben, mo):
+    session = session_of(ada)
+    in_show(session, ada, role="host")
+    guest = in_show(session, ben, role="guest")
+
+    off = act(as_moderator, PARTICIPANTS, "take_off_stage", guest)
+    again = act(as_moderator, PARTICIPANTS, "take_off_stage", guest)
+    removed = act(as_moderator, PARTICIPANTS, "remove_from_show", guest)
+    banned = act(as_moderator, PARTICIPANTS, "ban_from_show", guest)
+
+    assert said(off) == [("success", "People taken off the stage: 1.")]
+    assert said(again)[-1] == ("error", "ben: That person is not on stage.")
+    assert said(removed)[-1] == ("success", "People removed: 1.")
+    assert said(banned)[-1] == ("success", "People banned: 1.")
+    guest.refresh_from_db()
+    assert (guest.role, guest.status) == ("viewer", "banned")
+    actions = AuditEntry.objects.order_by("id").values_list("action", "actor__username", "target_user__username")
+    assert list(actions) == [
+        ("stage.remove", "mo", "ben"),
+        ("stage.kick", "mo", "ben"),
+        ("stage.ban", "mo", "ben"),
+    ]
+
+
+def test_nobody_removes_a_host_in_the_admin_either(as_moderator, ada):
+    session = session_of(ada)
+    host = in_show(session, ada, role="host")
+
+    answer = act(as_moderator, PARTICIPANTS, "remove_from_show", host)
+
+    assert said(answer) == [("error", "ada: Nobody can do that to the host.")]
+    host.refresh_from_db()
+    assert host.status == "active"
+
+
+def test_a_moderator_declines_what_waits(as_moderator, ada, ben):
+    session = session_of(ada)
+    in_show(session, ben)
+    wish = GuestRequest.objects.create(
+        session=session, user=ben, created_at=session.created_at, expires_at=timezone.now() + timedelta(minutes=5)
+    )
+
+    answers = [act(as_moderator, REQUESTS, "decline_requests", wish) for _ in range(2)]
+
+    assert said(answers[0])[0] == ("success", "Requests declined: 1.")
+    wish.refresh_from_db()
+    assert (wish.status, wish.responder.username) == ("rejected", "mo")
+    assert AuditEntry.objects.filter(action="stage.reject").count() == 1
+
+
+def test_a_moderator_says_that_a_session_failed(as_moderator, ada):
+    session = session_of(ada)
+
+    answer = act(as_moderator, SESSIONS, "fail_sessions", session)
+
+    session.refresh_from_db()
+    assert (session.state, session.end_reason) == ("error", "failure")
+    assert said(answer) == [("success", "Sessions marked as failed: 1.")]
+
+
+def test_a_buyer_does_none_of_it(as_buyer, ada, cleo):
+    guest = in_show(session_of(ada), cleo, role="guest")
+
+    for action in ("take_off_stage", "remove_from_show", "ban_from_show"):
+        assert act(as_buyer, PARTICIPANTS, action, guest).status_code == 302
+    guest.refresh_from_db()
+    assert (guest.role, guest.status) == ("guest", "active")
