@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as CheckWarning
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from livestream.sdks import missing_sdks
@@ -60,6 +61,13 @@ def providers_are_whole(**_: Any) -> list[CheckMessage]:
             if one.fatal
         ]
     return found
+
+
+def require_whole_providers() -> None:
+    """For servers, which run no system checks: raises ImproperlyConfigured that names the settings."""
+    problems = [problem.msg for check in (provider_exists, providers_are_whole, fallbacks_exist) for problem in check()]
+    if problems:
+        raise ImproperlyConfigured(" ".join(problems))
 
 
 @register(deploy=True)

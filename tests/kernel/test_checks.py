@@ -52,11 +52,12 @@ def test_a_fallback_that_is_not_there_is_named(settings):
         ({"WHIP_TOKEN": "x"}, "WHIP_PUBLISH_URL"),
     ],
 )
-def test_nothing_starts_with_half_a_provider(given, named, tmp_path):
+@pytest.mark.parametrize("start", [["manage.py", "check"], ["-c", "import livestream.asgi"]], ids=["manage", "server"])
+def test_nothing_starts_with_half_a_provider(given, named, start, tmp_path):
     environment = os.environ | {"DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "livestream.settings", **given}
 
     done = subprocess.run(
-        [sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, *start], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
     )
 
     assert done.returncode != 0
