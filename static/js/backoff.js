@@ -2,9 +2,14 @@
  * Waiting times between attempts: exponential with full jitter, the first one always below a second.
  * @module backoff
  */
+import { RECOVERY } from "./recovery.js";
+
+const NETWORK = RECOVERY.strategies.network;
+
+/** Without options: the waits that the table of recovery has for a network that fails. */
 export class Backoff {
   /** @param {{base?: number, cap?: number, random?: () => number}} [options] milliseconds */
-  constructor({ base = 500, cap = 20000, random = Math.random } = {}) {
+  constructor({ base = NETWORK.first_delay_seconds * 1000, cap = NETWORK.longest_delay_seconds * 1000, random = Math.random } = {}) {
     this.base = base;
     this.cap = cap;
     this.random = random;

@@ -3,10 +3,12 @@
  * @module errors
  */
 
+import { categoryOf, strategyOf } from "./recovery.js";
+
 /** An answer of the API or the room that says no. */
 export class ApiError extends Error {
-  /** @param {{code: string, message?: string, status?: number, retry_after?: number, fields?: Object<string, string[]>}} given */
-  constructor({ code, message = "", status = 0, retry_after = undefined, fields = undefined }) {
+  /** @param {{code: string, message?: string, status?: number, retry_after?: number, category?: string, fields?: Object<string, string[]>}} given */
+  constructor({ code, message = "", status = 0, retry_after = undefined, category = undefined, fields = undefined }) {
     super(message || code);
     this.name = "ApiError";
     this.code = code;
@@ -14,6 +16,13 @@ export class ApiError extends Error {
     /** seconds, when the server asked to wait */
     this.retryAfter = retry_after;
     this.fields = fields || {};
+    /** network, authentication, permission, stream, chat or system */
+    this.category = category || categoryOf(code);
+  }
+
+  /** What to do about it, as the table of recovery has it. */
+  get strategy() {
+    return strategyOf(this.code);
   }
 }
 
