@@ -1,0 +1,120 @@
+"""How fast media tokens are handed out: `python -m bench.tokens`.
+
+A real web server with 100 live shows; 100 callers ask for tokens at once, each over a connection of its own, and ask
+again as soon as they have one. Beside that, how many tokens one core makes when nobody asks over a network.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests import servers
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "bench" / "results" / "tokens.json"
+SHOWS = ASKERS = 100
+LIMIT_SECONDS = 0.2
+SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+def prepared(environment: dict[str, str]) -> dict[str, Any]:
+    """Shows and people, and how fast one thread makes tokens."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.tokens.prepare", str(SHOWS), str(ASKERS)],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+async def asked(base: str, shows: list[str], access: list[str], seconds: float) -> list[float]:
+    """The seconds that each answer took."""
+    taken: list[float] = []
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as http:
+
+        async def one(number: int) -> None:
+            headers = {"Authorization": f"Bearer {access[number]}"}
+            count = 0
+            while time.monotonic() < until:
+                show = shows[(number + count) % len(shows)]
+                started = time.perf_counter()
+                async with http.post(f"{base}/api/v1/sessions/{show}/token/", headers=headers) as answer:
+                    await answer.read()
+                    assert answer.status == 200, await answer.text()
+                taken.append(time.perf_counter() - started)
+                count += 1
+                await asyncio.sleep(1.0)  # a caller wants one a second, at the most
+
+        until = time.monotonic() + seconds
+        await asyncio.gather(*(one(number) for number in range(len(access))))
+    return taken
+
+
+async def burst(base: str, shows: list[str], access: list[str]) -> list[float]:
+    """The seconds that each of all callers at the same moment waits for one token."""
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as http:
+
+        async def one(number: int) -> float:
+            headers = {"Authorization": f"Bearer {access[number]}"}
+            started = time.perf_counter()
+            async with http.post(f"{base}/api/v1/sessions/{shows[number]}/token/", headers=headers) as answer:
+                await answer.read()
+                assert answer.status == 200
+            return time.perf_counter() - started
+
+        return list(await asyncio.gather(*(one(number) for number in range(len(access)))))
+
+
+def percentiles(taken: list[float]) -> dict[str, float]:
+    """In milliseconds."""
+    ordered = sorted(taken)
+    at = {name: ordered[min(len(ordered) - 1, int(len(ordered) * share))] for name, share in SHARES.items()}
+    return {name: round(value * 1000, 1) for name, value in at.items()} | {"max": round(ordered[-1] * 1000, 1)}
+
+
+def main() -> None:
+    """Measure, print, keep."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=15)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        environment = servers.product_environment(data=Path(folder))
+        servers.prepare_database(environment)
+        made = prepared(environment)
+        with servers.running_web(environment=environment, log=Path(folder) / "web.log", server="uvicorn") as web:
+            asyncio.run(burst(web.url, made["shows"], made["access"]))  # warm
+            steady = asyncio.run(asked(web.url, made["shows"], made["access"], options.seconds))
+            bursts = [asyncio.run(burst(web.url, made["shows"], made["access"])) for _ in range(3)]
+    result = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+        "shows_live": SHOWS,
+        "askers": ASKERS,
+        "one_a_second_each": {"answers": len(steady), "milliseconds": percentiles(steady)},
+        "all_at_the_same_moment": {"milliseconds": percentiles([one for taken in bursts for one in taken])},
+        "tokens_per_second_of_one_core": made["per_second"],
+        "p99_below_200_ms": percentiles(steady)["p99"] < LIMIT_SECONDS * 1000,
+    }
+    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
