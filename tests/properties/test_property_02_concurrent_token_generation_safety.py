@@ -1,0 +1,66 @@
+"""Feature: streaming-realtime-fixes, Property 02: concurrent token generation safety."""
+
+from collections import defaultdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livestream.actors import actor_of
+from livestream.errors import Denied
+from streams.models import MediaUid
+from streams.providers.base import MediaRole
+from tests.cast import make_show, make_user
+from tests.providers.setups import stand_in_of
+from tests.threads import at_once
+from tokens.models import IssuedToken
+from tokens.services import media_token_issue, token_hash
+
+ASKERS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(MediaRole), st.booleans()), min_size=2, max_size=6)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("provider", ["builtin", "agora", "livekit"])
+def test_people_who_ask_at_the_same_moment_get_tokens_of_their_own(settings, provider):
+    """Feature: streaming-realtime-fixes, Property 02: concurrent token generation safety."""
+
+    @given(ASKERS)
+    def holds(askers):
+        host, *_ = people = [make_user(), make_user(), make_user()]
+        sessions = make_show(host, provider=provider), make_show(host, provider=provider)
+
+        def ask(index):
+            who, role, first = askers[index]
+            session = sessions[0 if first else 1]
+            return media_token_issue(session_id=session.pk, actor=actor_of(people[who]), role=role)
+
+        results = at_once(len(askers), ask)
+
+        made = [one for one in results if not isinstance(one, Exception)]
+        for (who, role, _), one in zip(askers, results, strict=True):
+            refused = role == MediaRole.PUBLISHER and people[who] is not host
+            assert isinstance(one, Denied) == refused, one
+            assert refused or one.can_publish == (role == MediaRole.PUBLISHER)
+        assert len({one.token for one in made}) == len(made)
+        kept = IssuedToken.objects.filter(session__in=sessions)
+        assert sorted(row.token_hash for row in kept) == sorted(token_hash(one.token) for one in made)
+        _each_has_one_uid(askers, results, provider, sessions)
+
+    if provider == "builtin":
+        holds()
+    else:
+        with stand_in_of(provider, settings):
+            holds()
+
+
+def _each_has_one_uid(askers, results, provider, sessions):
+    uids = defaultdict(set)
+    for (who, _, first), one in zip(askers, results, strict=True):
+        if not isinstance(one, Exception):
+            uids[who, first].add(one.uid)
+    assert all(len(found) == 1 for found in uids.values())
+    for first in (True, False):
+        here = [next(iter(found)) for (_, where), found in uids.items() if where == first]
+        assert len(set(here)) == len(here)
+    if provider == "agora":
+        assert MediaUid.objects.filter(session__in=sessions).count() == len(uids)

@@ -1,0 +1,130 @@
+"""Feature: streaming-realtime-fixes, Property 03: token lifecycle (renewed before the end, retried, clear errors)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livestream.actors import actor_of
+from livestream.errors import DomainError
+from livestream.recovery import Category, delays, strategy_of
+from streams.models import Participant
+from streams.providers.base import MediaRole
+from streams.services.credentials import Lost, credentials_revoke
+from tests.cast import let_in, make_show, make_user
+from tokens.models import IssuedToken
+from tokens.services import TELL_BEFORE, arrival_verdict, media_token_issue, tokens_expiring_tell
+
+START = datetime(2030, 1, 1, tzinfo=UTC)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("ask"), st.sampled_from(MediaRole)),
+        st.tuples(st.just("wait"), st.integers(1, 400)),
+        st.tuples(st.just("lose"), st.sampled_from(Lost)),
+    ),
+    max_size=8,
+)
+
+
+@dataclass
+class Held:
+    """What the plain model knows of a token."""
+
+    role: MediaRole
+    expires_at: datetime
+    told: bool = False
+    revoked: bool = False
+
+
+class Life:
+    """One guest in one show, and what has to be true of what they hold."""
+
+    def __init__(self):
+        IssuedToken.objects.all().delete()  # those of the life before would be told of, too
+        host = make_user()
+        self.now = START
+        self.guest = make_user()
+        self.session = make_show(host)
+        let_in(self.session, self.guest, role="guest")
+        self.tokens = []
+        self.may = {MediaRole.PUBLISHER, MediaRole.SUBSCRIBER}
+
+    def ask(self, role):
+        try:
+            made = media_token_issue(session_id=self.session.pk, actor=actor_of(self.guest), role=role)
+        except DomainError as error:
+            assert role not in self.may
+            assert (error.category, strategy_of(error.code).retry) == (Category.PERMISSION, False)
+            assert error.message.endswith(".")
+            return
+        assert role in self.may
+        assert made.expires_at == self.now + timedelta(minutes=10)
+        self.tokens.append(Held(role, made.expires_at))
+
+    def lose(self, lost):
+        if lost == Lost.PUBLISHING:
+            self.may.discard(MediaRole.PUBLISHER)
+            changes = {"role": "viewer"}
+        else:
+            self.may.clear()
+            changes = {"status": "banned"}
+        here = Participant.objects.filter(session=self.session, user=self.guest)
+        here.exclude(status="banned").update(**changes)
+        credentials_revoke(session_id=self.session.pk, user_id=self.guest.pk, lost=lost, now=self.now)
+        for token in self.tokens:
+            if token.expires_at > self.now and (lost == Lost.EVERYTHING or token.role == MediaRole.PUBLISHER):
+                token.revoked = True
+
+    def wait(self, seconds):
+        """As the janitor does, every ten seconds."""
+        until = self.now + timedelta(seconds=seconds)
+        while self.now < until:
+            self.now = min(until, self.now + timedelta(seconds=10))
+            assert tokens_expiring_tell(now=self.now) == self._told()
+
+    def _told(self):
+        count = 0
+        for token in self.tokens:
+            newest = max(
+                (one.expires_at for one in self.tokens if one.role == token.role and not one.revoked), default=START
+            )
+            soon = self.now < token.expires_at <= self.now + TELL_BEFORE
+            if soon and not token.told and not token.revoked and token.expires_at == newest:
+                token.told = True
+                count += 1
+        return count
+
+    def check(self):
+        rows = IssuedToken.objects.filter(session=self.session, revoked_at__isnull=True)
+        good = [token for token in self.tokens if not token.revoked]
+        assert sorted(row.expires_at for row in rows) == sorted(token.expires_at for token in good)
+        held = {token.role for token in good if token.expires_at > self.now - timedelta(seconds=60)}
+        expected = "publish" if MediaRole.PUBLISHER in held else "watch" if held else "nothing"
+        assert arrival_verdict(session=self.session, uid=str(self.guest.pk), at=self.now) == expected
+
+
+@pytest.mark.django_db
+def test_holders_are_told_in_time_and_what_is_lost_is_lost_at_once():
+    """Feature: streaming-realtime-fixes, Property 03: token lifecycle."""
+
+    @given(STEPS)
+    def holds(steps):
+        life = Life()
+        with patch("django.utils.timezone.now", lambda: life.now):
+            for step, what in steps:
+                getattr(life, step)(what)
+                life.check()
+
+    holds()
+
+
+@given(st.integers(1, 10), st.floats(0.01, 5), st.floats(0.01, 60), st.randoms())
+def test_tries_are_bounded_and_their_waits_never_longer_than_said(attempts, first, longest, random):
+    """Feature: streaming-realtime-fixes, Property 03: token lifecycle."""
+    waits = list(delays(attempts=attempts, first=first, longest=longest, draw=random.random))
+
+    assert len(waits) == attempts - 1
+    assert all(0 <= wait <= min(longest, first * 2**number) for number, wait in enumerate(waits))

@@ -1,0 +1,47 @@
+"""Feature: streaming-realtime-fixes, Property 12: performance consistency (token < 200 ms with 100 streams live)."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livestream.actors import actor_of
+from streams.providers.base import MediaRole
+from tests.cast import make_show, make_user
+from tests.providers.setups import stand_in_of
+from tokens.services import media_token_issue
+
+STREAMS = 100
+LIMIT_SECONDS = 0.2
+# Somebody else may have the processor for a moment; nobody has it three times in a row.
+TRIES = 3
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("provider", ["builtin", "agora", "livekit"])
+def test_a_token_is_there_in_time_whatever_is_live(settings, provider):
+    """Feature: streaming-realtime-fixes, Property 12: performance consistency."""
+    hosts = [make_user() for _ in range(10)]
+    viewers = [make_user() for _ in range(10)]
+
+    def measured(session, user, role):
+        started = time.perf_counter()
+        media_token_issue(session_id=session.pk, actor=actor_of(user), role=role)
+        return time.perf_counter() - started
+
+    def run():
+        sessions = [make_show(hosts[number % 10], provider=provider) for number in range(STREAMS)]
+
+        @given(st.integers(0, STREAMS - 1), st.integers(0, 9), st.sampled_from(MediaRole))
+        def holds(which, who, role):
+            user = hosts[which % 10] if role == MediaRole.PUBLISHER else viewers[who]
+            assert min(measured(sessions[which], user, role) for _ in range(TRIES)) < LIMIT_SECONDS
+
+        holds()
+
+    if provider == "builtin":
+        run()
+    else:
+        with stand_in_of(provider, settings):
+            run()
