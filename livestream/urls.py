@@ -9,6 +9,7 @@ from livestream.metrics import metrics
 from streams.api.providers import ProvidersView
 from streams.api.views import not_found
 from streams.media_proxy import media_proxy
+from streams.provider_webhooks import provider_webhook
 from streams.webhooks import builtin
 from tokens.agora_api import AgoraTokenView
 
@@ -33,6 +34,7 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     re_path(MEDIA_ADDRESS, media_proxy, name="media"),
     path("webhooks/builtin/", builtin, name="webhook-builtin"),
+    path("webhooks/<slug:provider>/", provider_webhook, name="webhook"),
     path("health", health, name="health"),
     path("health/ready", ready, name="ready"),
     path("metrics", metrics, name="metrics"),

@@ -11,6 +11,7 @@ from django.utils import timezone
 from livestream.realtime import runtime
 from streams.services.deliveries import deliveries_forget
 from streams.services.media import media_reconcile
+from streams.services.reconcile import providers_reconcile
 from streams.services.stage_media import media_retry
 from streams.services.stage_sweeps import guests_expire, requests_expire
 from streams.services.sweeps import lease_release, lease_take, sessions_expire
@@ -49,6 +50,7 @@ def janitor_tick(holder: str, sweeps: tuple[Sweep, ...] = ()) -> bool:
     own: tuple[Sweep, ...] = (
         media_reconcile,
         media_retry,
+        providers_reconcile,
         requests_expire,
         guests_expire,
         sessions_expire,

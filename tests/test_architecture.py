@@ -28,6 +28,7 @@ EDGE_NAMES = {
     "media_proxy",
     "operations",
     "pages",
+    "provider_webhooks",
     "webhooks",
     "views",
 }

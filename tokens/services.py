@@ -27,7 +27,7 @@ from livestream.errors import (
 from livestream.events import publish
 from livestream.metrics import TOKENS
 from livestream.realtime.groups import user_group
-from streams.models import StreamSession, Visibility
+from streams.models import SessionType, StreamSession, Visibility
 from streams.payloads import instant
 from streams.permissions import Standing, require_view
 from streams.providers.agora import AgoraProvider
@@ -198,11 +198,13 @@ def _fallback(wish: Wish, tried: set[str]) -> str | None:
     """Where a host goes on whose provider does not answer; viewers follow the host, and move nobody."""
     if not wish.standing.is_host or wish.role != MediaRole.PUBLISHER:
         return None
+    needed = set()
+    if wish.session.visibility == Visibility.PRIVATE:
+        needed.add(Capability.PRIVATE_SHOWS)
+    if wish.session.session_type != SessionType.ENCODER:
+        needed.add(Capability.BROWSER_PUBLISHES)
     for name in settings.MEDIA_FALLBACK:
-        fits = wish.session.visibility != Visibility.PRIVATE or Capability.PRIVATE_SHOWS in (
-            provider_named(name).capabilities
-        )
-        if name not in tried and fits:
+        if name not in tried and needed <= provider_named(name).capabilities:
             return str(name)
     return None
 
@@ -280,11 +282,14 @@ def _cut(session_id: UUID, user_id: UUID) -> None:
     uid_retire(session_id=session_id, user_id=user_id, now=timezone.now())
 
 
-def arrival_verdict(session: StreamSession, uid: str, at: datetime) -> Verdict:
-    """What somebody who joined at that moment may do with what they hold."""
-    held = IssuedToken.objects.filter(
-        session_id=session.pk, uid=uid, revoked_at__isnull=True, expires_at__gt=at - ARRIVAL_LEEWAY
-    )
+def arrival_verdict(*, session: StreamSession, uid: str, at: datetime, lasting: bool = False) -> Verdict:
+    """What somebody who joined at that moment may do with what they hold.
+
+    `lasting`: they are there already. A connection may outlive its token, so only what was taken back counts.
+    """
+    held = IssuedToken.objects.filter(session_id=session.pk, uid=uid, revoked_at__isnull=True)
+    if not lasting:
+        held = held.filter(expires_at__gt=at - ARRIVAL_LEEWAY)
     roles = set(held.values_list("role", flat=True))
     if MediaRole.PUBLISHER.value in roles:
         return Verdict.PUBLISH

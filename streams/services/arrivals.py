@@ -4,10 +4,10 @@ Some providers cannot take back what was handed out. They tell who came, and who
 """
 
 import logging
-from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from typing import Protocol
 
 from django.db import transaction
 
@@ -28,7 +28,11 @@ class Verdict(StrEnum):
     NOTHING = "nothing"
 
 
-Judge = Callable[[StreamSession, str, datetime], Verdict]
+class Judge(Protocol):
+    """Says what somebody may do. `lasting`: they have been there for a while, and may stay past their token's end."""
+
+    def __call__(self, *, session: StreamSession, uid: str, at: datetime, lasting: bool) -> Verdict: ...
+
 
 _judges: list[Judge] = []
 
@@ -39,9 +43,9 @@ def when_arriving(judge: Judge) -> None:
         _judges.append(judge)
 
 
-def arrival_judge(*, session: StreamSession, uid: str, publishes: bool, at: datetime) -> Verdict:
+def arrival_judge(*, session: StreamSession, uid: str, publishes: bool, at: datetime, lasting: bool = False) -> Verdict:
     """Have somebody sent away, or off the stage, who holds nothing that allows it; once this transaction commits."""
-    verdicts = {judge(session, uid, at) for judge in _judges}
+    verdicts = {judge(session=session, uid=uid, at=at, lasting=lasting) for judge in _judges}
     room = room_ref(session)
     if Verdict.NOTHING in verdicts:
         transaction.on_commit(partial(_act, session.provider, "remove", room, uid))

@@ -104,7 +104,7 @@ def _close_leftover(name: str) -> None:
         logger.warning("media node has a room that is no session's name=%r", name[:64])
         return
     session = StreamSession.objects.filter(pk=session_id).first()
-    if session is None:
+    if session is None or session.provider != "builtin":
         _room_close(provider="builtin", room=RoomRef(session_id=session_id, channel_id=""))
     elif session.state not in OPEN:
         media_close(session=session)

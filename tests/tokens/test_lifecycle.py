@@ -224,7 +224,7 @@ def test_what_somebody_may_do_who_comes_follows_from_what_they_hold_now(ada, sho
         issue(show, ada, MediaRole(role))
     IssuedToken.objects.filter(role=revoked).update(revoked_at=timezone.now())
 
-    assert arrival_verdict(show, str(ada.pk), timezone.now()) == verdict
+    assert arrival_verdict(session=show, uid=str(ada.pk), at=timezone.now()) == verdict
 
 
 # ---- Rooms that have to be made ------------------------------------------------------------------------------------
@@ -364,14 +364,24 @@ def test_a_show_that_is_over_stays_where_it_was(api, ada, livekit):
 
 def test_a_host_whose_provider_is_away_goes_on_with_the_next_one(ada, ben, daily, mux, settings):
     settings.MEDIA_FALLBACK = ["mux", "daily", "builtin"]
-    session = make_show(ada, provider="daily")
-    daily.broken = mux.broken = [503] * 100
+    session = make_show(ada, provider="daily", session_type="encoder")
+    daily.broken, mux.broken = [503] * 100, [503] * 100
 
     made = issue(session, ada, PUBLISHER)
 
+    assert mux.requests
     assert made.provider == "builtin"
     assert session_get(session.pk).provider == "builtin"
     assert issue(session, ben).provider == "builtin"
+
+
+def test_a_host_with_a_camera_goes_nowhere_where_only_encoders_can_send(ada, daily, mux, settings):
+    settings.MEDIA_FALLBACK = ["mux", "builtin"]
+    session = make_show(ada, provider="daily")
+    daily.broken = [503] * 100
+
+    assert issue(session, ada, PUBLISHER).provider == "builtin"
+    assert mux.requests == []
 
 
 def test_a_viewer_moves_nobody(ada, ben, daily, settings):

@@ -1,0 +1,75 @@
+"""Who is put out or taken off the stage has nothing left that works, at any provider."""
+
+import pytest
+
+from livestream.actors import actor_of
+from livestream.errors import DomainError
+from streams.models import MediaUid
+from streams.providers.base import MediaRole
+from streams.selectors import session_get
+from streams.services.removal import participant_ban, participant_kick
+from streams.services.stage import stage_demote
+from tests.cast import let_in, make_show
+from tests.providers.setups import stand_in_of
+from tokens.models import IssuedToken
+from tokens.services import media_token_issue
+
+PROVIDERS = ("agora", "livekit", "daily")
+
+
+@pytest.fixture(params=PROVIDERS)
+def on_stage(request, settings, ada, ben, cleo):
+    """Ben is a guest who sends, Cleo watches; both are at the provider."""
+    with stand_in_of(request.param, settings) as server:
+        session = make_show(ada, provider=request.param)
+        let_in(session, ben, role="guest")
+        let_in(session, cleo)
+        server.uids = {}
+        for user, role in ((ben, MediaRole.PUBLISHER), (cleo, MediaRole.SUBSCRIBER)):
+            made = media_token_issue(session_id=session.pk, actor=actor_of(user), role=role)
+            server.uids[user.pk] = made.uid
+            server.enter(session.channel_id, made.uid, ("audio", "video") if user is ben else ())
+        server.session = session_get(session.pk)
+        yield server
+
+
+@pytest.mark.parametrize("put_out", [participant_kick, participant_ban])
+def test_who_is_put_out_is_gone_there_and_gets_nothing_more(on_stage, ada, ben, cleo, put_out):
+    session = on_stage.session
+
+    put_out(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
+
+    assert on_stage.present(session.channel_id) == {on_stage.uids[cleo.pk]}
+    assert not IssuedToken.objects.filter(user=ben, revoked_at__isnull=True).exists()
+    assert IssuedToken.objects.filter(user=cleo, revoked_at__isnull=True).exists()
+    for role in MediaRole:
+        with pytest.raises(DomainError) as raised:
+            media_token_issue(session_id=session.pk, actor=actor_of(ben), role=role)
+        assert raised.value.status == 403
+
+
+def test_who_is_taken_off_the_stage_sends_nothing_and_gets_only_a_token_to_watch(on_stage, ada, ben):
+    session = on_stage.session
+
+    stage_demote(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
+
+    assert on_stage.senders(session.channel_id) == set()
+    assert on_stage.uids[ben.pk] in on_stage.present(session.channel_id)
+    with pytest.raises(DomainError) as raised:
+        media_token_issue(session_id=session.pk, actor=actor_of(ben), role=MediaRole.PUBLISHER)
+    assert raised.value.code == "token.role_not_held"
+    assert not media_token_issue(session_id=session.pk, actor=actor_of(ben), role=MediaRole.SUBSCRIBER).can_publish
+
+
+def test_a_number_that_something_was_taken_from_is_not_given_again(settings, ada, ben):
+    with stand_in_of("agora", settings) as server:
+        session = make_show(ada, provider="agora")
+        let_in(session, ben, role="guest")
+        before = media_token_issue(session_id=session.pk, actor=actor_of(ben), role=MediaRole.PUBLISHER).uid
+
+        stage_demote(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
+
+        after = media_token_issue(session_id=session.pk, actor=actor_of(ben), role=MediaRole.SUBSCRIBER).uid
+        assert after != before
+        assert {str(rule["uid"]) for rule in server.rules} == {before}
+        assert MediaUid.objects.filter(user=ben, retired_at__isnull=True).get().number == int(after)
