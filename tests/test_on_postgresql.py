@@ -18,7 +18,7 @@ EXAMPLES = "25"
 
 
 @pytest.mark.postgres
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_the_service_suite_passes_on_postgresql(postgres_server, request):
     if os.environ.get("TEST_DATABASE_URL"):
         pytest.skip("this is the run on PostgreSQL")
@@ -39,7 +39,7 @@ def test_the_service_suite_passes_on_postgresql(postgres_server, request):
     environment |= {"TEST_DATABASE_URL": postgres_server.create_database(), "TEST_EXAMPLES": EXAMPLES}
 
     inner = subprocess.run(
-        command, cwd=servers.ROOT, env=environment, capture_output=True, text=True, timeout=390, check=False
+        command, cwd=servers.ROOT, env=environment, capture_output=True, text=True, timeout=590, check=False
     )
 
     summary = "\n".join(
