@@ -81,6 +81,7 @@
     };
     const one = {
       tell, move, published, get role() { return role; }, get state() { return state; },
+      has: (uid) => users.has(uid),
       comes(uid, ...kinds) {
         const user = users.get(uid) || { uid, hasAudio: false, hasVideo: false };
         const first = !users.has(uid);
