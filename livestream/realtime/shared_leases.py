@@ -50,7 +50,8 @@ class SharedLeases:
                 fill(pipe)
                 answers: list[Any] = await pipe.execute()
         except (RedisError, OSError, TimeoutError) as error:
+            if time.monotonic() >= self.away_until:  # of the many who waited together, one says so
+                logger.warning("leases not kept, Redis does not answer error=%r", error)
             self.away_until = time.monotonic() + AWAY_SECONDS
-            logger.warning("leases not kept, Redis does not answer error=%r", error)
             raise LeasesAway from error
         return answers
