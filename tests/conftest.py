@@ -105,16 +105,22 @@ def _live(variant: str, request: pytest.FixtureRequest, server: str = "uvicorn")
 
 
 @pytest.fixture(scope="session", params=VARIANTS)
-def live(request: pytest.FixtureRequest) -> Iterator[Any]:
+def live(request: pytest.FixtureRequest) -> Any:
     """The product, running; once on SQLite with the in-memory layer, once on PostgreSQL with Redis."""
-    with _live(request.param, request) as running:
-        yield running
+    return request.getfixturevalue("live_small" if request.param == "sqlite-memory" else "live_large")
 
 
 @pytest.fixture(scope="session")
 def live_small(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The product on SQLite with the in-memory layer, for what cannot depend on the stores."""
     with _live("sqlite-memory", request) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def live_large(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The product on PostgreSQL with Redis."""
+    with _live("postgres-redis", request) as running:
         yield running
 
 
