@@ -8,11 +8,12 @@ DEMO ?= $(if $(shell grep -s "^DEMO=" .env),,1)
 GIVEN = $(foreach name,PORT HOST HTTPS DEMO,$(if $($(name)),$(name)=$($(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format clean
+.PHONY: help run test faults check bench format clean
 
 help:
 	@echo "make run     start everything on http://localhost:8000  (PORT=, HOST=0.0.0.0 HTTPS=1 for phones)"
 	@echo "make test    run all tests"
+	@echo "make faults  the fault tests in full: hours; for a machine of its own, at night"
 	@echo "make check   lint, types, deploy checks"
 	@echo "make bench   benchmarks"
 
@@ -35,6 +36,10 @@ run: $(VENV)/.run
 test: $(VENV)/.dev
 	@sh deploy/test-packages.sh
 	$(BIN)/python -m pytest $(ARGS)
+
+faults: $(VENV)/.dev
+	@sh deploy/test-packages.sh
+	STORM=full $(BIN)/python -m pytest tests/faults $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

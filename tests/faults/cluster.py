@@ -2,6 +2,9 @@
 
 clients -> fronts[0], fronts[1] -> workers[0], workers[1] -> redis_link -> Redis
                                                           -> postgres_link -> PostgreSQL
+
+Only the rows that cut clients off go by way of the fronts: all proxies live in the process of the tests, which has
+enough to do with its clients.
 """
 
 import contextlib
@@ -39,6 +42,7 @@ class Cluster:
     postgres_link: Proxy
     environment: dict[str, str]
     staff: dict[str, Any]
+    fronted: bool = False
     workers: list[servers.Web] = field(default_factory=list)
     fronts: list[Proxy] = field(default_factory=list)
     crowd: list[Person] = field(default_factory=list)
@@ -50,8 +54,9 @@ class Cluster:
 
     @property
     def addresses(self) -> list[str]:
-        """Where clients connect: in front of each worker."""
-        return [f"ws://127.0.0.1:{front.port}" for front in self.fronts]
+        """Where clients connect: at each worker, or in front of it."""
+        ports = [one.port for one in (self.fronts if self.fronted else self.workers)]
+        return [f"ws://127.0.0.1:{port}" for port in ports]
 
     @property
     def live(self) -> Live:
@@ -149,6 +154,7 @@ class Cluster:
 
     def mend(self) -> None:
         """Heal every network and start everything that does not run."""
+        self.fronted = False
         for proxy in (self.redis_link, self.postgres_link, *self.fronts):
             proxy.heal()
         for process in (self.redis.process, self.postgres.process, *(web.process for web in self.workers)):

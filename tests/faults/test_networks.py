@@ -59,6 +59,7 @@ async def test_a_client_whose_network_breaks_gets_all_it_missed(cluster, row, ho
 
 
 async def test_everybody_cut_off_is_caught_up_from_memory(cluster, row):
+    cluster.fronted = True
     reads = 0
 
     def intercept(data: bytes) -> Ruling:
@@ -108,6 +109,7 @@ async def memory_is_back(processes: list[int], before: list[int], seconds: float
 
 async def test_a_thousand_who_come_back_at_once_are_all_caught_up(cluster, row):
     """Without jitter, all in the same moment; nothing is restarted, whoever is shed comes again."""
+    cluster.fronted = True
     room = await Room.open(cluster)
     try:
         sender = room.client("", person=cluster.crowd[0])
@@ -239,6 +241,7 @@ async def test_the_loss_of_the_last_message_is_noticed(cluster, row):
 
 
 async def test_what_is_removed_while_half_are_away_is_shown_by_nobody(cluster, row):
+    cluster.fronted = True
     told: list[float] = []
 
     async def script(room: Room) -> None:
@@ -273,3 +276,37 @@ async def test_what_is_removed_while_half_are_away_is_shown_by_nobody(cluster, r
     assert outcome.verdict.findings == []
     assert removed == 5
     assert told_max <= 1
+
+
+async def test_who_is_banned_is_out_whether_on_line_or_away(cluster, row):
+    """Whoever is here is closed at once; whoever was away finds the door shut; the others go on."""
+    room = await Room.open(cluster)
+    cable = Proxy(cluster.thread, cluster.workers[1].port)
+    ben, cleo = cluster.crowd[0], cluster.crowd[1]
+    try:
+        here = room.client("", person=ben, turn=1)
+        away = room.client("", person=cleo, addresses=[f"ws://127.0.0.1:{cable.port}"])
+        bystander = room.client("bystander", turn=0)
+        await asyncio.gather(*(client.greeted() for client in room.clients))
+        cable.refuse()
+        began = time.monotonic()
+        for person in (ben, cleo):
+            path = f"sessions/{room.session_id}/participants/{person.id}/ban/"
+            answer = await asyncio.to_thread(room.host.post, path, {"reason": "rude"})
+            assert answer.status == 200, answer
+        while not here.finished and time.monotonic() - began < 5:
+            await asyncio.sleep(0.02)
+        out = time.monotonic() - began
+        cable.heal()
+        while not away.finished and time.monotonic() - began < 15:
+            await asyncio.sleep(0.05)
+        reply = await bystander.command("ping")
+    finally:
+        await room.leave()
+        cable.close()
+
+    row("banned on line and away", here=here.closes[-1].code, out_s=round(out, 2), away_greeted=len(away.greeted_at))
+    assert here.closes[-1].code == 4403
+    assert out <= 2
+    assert away.finished and len(away.greeted_at) == 1
+    assert reply is not None and reply["ok"]
