@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.conf import settings
@@ -81,9 +82,19 @@ def reads_write(marks: Marks) -> None:
         cursor.execute(statement, [value for row in rows for value in row])
 
 
-def reading_of(session_id: UUID, user_id: UUID) -> dict[str, int]:
-    """Up to where a person has read, and how many messages came after that (at most UNREAD_LIMIT are counted)."""
-    stored = ReadMarker.objects.filter(session_id=session_id, user_id=user_id).values_list("seq", flat=True).first()
-    seq = max(stored or 0, _noted.get((session_id, user_id), 0))
-    newer = ChatMessage.objects.filter(session_id=session_id, seq__gt=seq, removed_at__isnull=True)
-    return {"seq": seq, "unread": newer.exclude(user_id=user_id)[:UNREAD_LIMIT].count()}
+def readings_of(session_id: UUID, user_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """Up to where people have read, and how many messages of others came after that (at most UNREAD_LIMIT are counted).
+
+    Two queries, and one more for each whose own messages fill the end of the room.
+    """
+    stored = dict(ReadMarker.objects.filter(session_id=session_id, user_id__in=user_ids).values_list("user_id", "seq"))
+    shown = ChatMessage.objects.filter(session_id=session_id, removed_at__isnull=True)
+    newest = list(shown.order_by("-seq").values_list("seq", "user_id")[: 2 * UNREAD_LIMIT])
+    readings = {}
+    for user_id in user_ids:
+        seq = max(stored.get(user_id, 0), _noted.get((session_id, user_id), 0))
+        unread = sum(number > seq and author != user_id for number, author in newest)
+        if unread < UNREAD_LIMIT and len(newest) == 2 * UNREAD_LIMIT and newest[-1][0] > seq:
+            unread = shown.filter(seq__gt=seq).exclude(user_id=user_id)[:UNREAD_LIMIT].count()
+        readings[user_id] = {"seq": seq, "unread": min(unread, UNREAD_LIMIT)}
+    return readings

@@ -6,7 +6,7 @@ from typing import Any
 
 from accounts.socket_auth import SocketAuthentication
 from chat import operations as chat_operations
-from chat.reading import read_writer, reading_of
+from chat.reading import read_writer, readings_of
 from chat.selectors import chat_page, message_documents
 from chat.writer import chat_writer
 from livestream.errors import Missing
@@ -29,7 +29,7 @@ from tokens.services import tokens_expiring_tell, tokens_forget
 PARTS = RoomParts(
     sections={"messages": lambda session_id, head: chat_page(session_id=session_id, before=head + 1)},
     sources=(message_documents,),
-    personal={"read": reading_of},
+    personal={"read": readings_of},
 )
 
 

@@ -19,14 +19,15 @@ from livestream.identifiers import connection_name
 from livestream.metrics import SOCKETS_REFUSED
 from livestream.realtime import runtime
 from livestream.realtime.consumer import CommandConsumer
+from livestream.realtime.gathering import Gathered
 from livestream.realtime.groups import desk_group, person_group, room_group, user_group
 from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.hub import Member
 from livestream.realtime.protocol import CloseCode, encode
-from livestream.realtime.runtime import Counts, in_database, viewers_document
+from livestream.realtime.runtime import Counts, viewers_document
 from livestream.realtime.socket_limits import Holder
 from streams.permissions import NOBODY, require_view_as
-from streams.room import Admission, Place, SharedRoom, me_payload, room_admit
+from streams.room import Admission, Place, SharedRoom, me_payload, rooms_admit
 from streams.shared_rooms import SharedRooms
 from streams.state import OVER
 
@@ -201,10 +202,13 @@ def holder_of(actor: Actor, scope: Any) -> Holder:
     return Holder("address", network_of(address), settings.SOCKETS_PER_ADDRESS if address else 0)
 
 
+_admit = Gathered(rooms_admit)
+
+
 async def admitted(rooms: SharedRooms, place: Place, room: SharedRoom) -> Admission:
     """Let somebody into a room that was read already. Nobody in particular costs no query."""
     if place.actor.user_id is not None:
-        return await in_database(room_admit, place, room.session, rooms.parts)
+        return await _admit((place, room.session, rooms.parts))
     require_view_as(standing=NOBODY, actor=place.actor, session=room.session)
     return Admission(NOBODY)
 

@@ -1,6 +1,7 @@
 """What a socket is told when it enters a room: a part that is the same for everybody, and the part about itself."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -8,23 +9,27 @@ from uuid import UUID
 from django.utils import timezone
 
 from livestream.actors import Actor
+from livestream.errors import DomainError
 from livestream.realtime.protocol import encode
 from streams.models import ParticipantStatus, StreamSession
 from streams.payloads import session_payload
-from streams.permissions import Standing, can_ask_stage, require_view_as, standing_of
+from streams.permissions import Standing, can_ask_stage, require_view_as, standings_of
 from streams.selectors import (
     RESUME_LIMIT,
     EventSource,
     merged_events,
     queue_of,
     request_of,
+    requesters,
     session_event_documents,
     session_get,
     stage_of,
 )
-from streams.services.viewers import viewer_enter
+from streams.services.viewers import viewers_enter
 from streams.state import OVER
 
+# What is somebody's own, for each of many people of a session.
+Personal = Callable[[UUID, Sequence[UUID]], Mapping[UUID, Any]]
 # A section of the snapshot for a session, as it was at a sequence number.
 Section = Callable[[UUID, int], Any]
 
@@ -35,7 +40,7 @@ class RoomParts:
 
     sections: dict[str, Section] = field(default_factory=dict)
     sources: tuple[EventSource, ...] = ()
-    personal: dict[str, Callable[[UUID, UUID], Any]] = field(default_factory=dict)
+    personal: dict[str, Personal] = field(default_factory=dict)
 
     def events(self, session_id: UUID, after: int, up_to: int) -> list[dict[str, Any]]:
         """All durable events of a stretch of the room's sequence, in order."""
@@ -89,26 +94,61 @@ class Admission:
     personal: dict[str, Any] = field(default_factory=dict)
 
 
-def room_admit(place: Place, session: StreamSession, parts: RoomParts) -> Admission:
-    """Let somebody in, as a participant when signed in. Raises the domain's errors for who may not."""
-    standing = _standing(place, session)
-    if place.actor.user_id is None:
-        return Admission(standing)
-    user_id = place.actor.user_id
-    personal = {name: read(session.pk, user_id) for name, read in parts.personal.items()}
-    personal["request"] = request_of(session_id=session.pk, user_id=user_id, now=timezone.now())
-    if standing.can_moderate:
-        personal["queue"] = queue_of(session.pk)
-    return Admission(standing, personal)
+def rooms_admit(asked: Sequence[tuple[Place, StreamSession, RoomParts]]) -> list[Admission | DomainError]:
+    """Let signed-in people into rooms, as participants: for each the admission, or why they may not come in.
+
+    A crowd that comes at once costs a few queries and one transaction for each room, not for each person.
+    """
+    rooms: dict[UUID, list[tuple[Place, StreamSession, RoomParts]]] = defaultdict(list)
+    for ask in asked:
+        rooms[ask[1].pk].append(ask)
+    outcomes: dict[tuple[UUID, UUID | None], Admission | DomainError] = {}
+    for session_id, asks in rooms.items():
+        people = {place.actor.user_id: place.actor for place, _, _ in asks if place.actor.user_id is not None}
+        _, session, parts = asks[-1]  # the room as it was read last
+        admissions = _admissions(people, session=session, parts=parts)
+        outcomes |= {(session_id, user_id): admission for user_id, admission in admissions.items()}
+    return [outcomes[session.pk, place.actor.user_id] for place, session, _ in asked]
 
 
-def _standing(place: Place, session: StreamSession) -> Standing:
-    standing = standing_of(actor=place.actor, session_id=session.pk)
-    require_view_as(standing=standing, actor=place.actor, session=session)
-    newcomer = standing.status != ParticipantStatus.ACTIVE and session.state not in OVER
-    if place.actor.user_id is not None and newcomer:
-        return viewer_enter(session_id=session.pk, user_id=place.actor.user_id, standing=standing)
-    return standing
+def _admissions(
+    people: Mapping[UUID, Actor], *, session: StreamSession, parts: RoomParts
+) -> dict[UUID, Admission | DomainError]:
+    found = _entered(people, session=session)
+    inside = {user_id: standing for user_id, standing in found.items() if isinstance(standing, Standing)}
+    personal = {name: read(session.pk, list(inside)) for name, read in parts.personal.items()}
+    asked = requesters(session_id=session.pk, user_ids=inside)
+    now = timezone.now()
+    admissions: dict[UUID, Admission | DomainError] = {}
+    for user_id, outcome in found.items():
+        if isinstance(outcome, DomainError):
+            admissions[user_id] = outcome
+            continue
+        mine = {name: values[user_id] for name, values in personal.items()}
+        wishes = user_id in asked
+        mine["request"] = request_of(session_id=session.pk, user_id=user_id, now=now) if wishes else None
+        if outcome.can_moderate:
+            mine["queue"] = queue_of(session.pk)
+        admissions[user_id] = Admission(outcome, mine)
+    return admissions
+
+
+def _entered(people: Mapping[UUID, Actor], *, session: StreamSession) -> dict[UUID, Standing | DomainError]:
+    standings = standings_of(actors={(session.pk, user_id): actor for user_id, actor in people.items()})
+    outcomes: dict[UUID, Standing | DomainError] = {}
+    newcomers: dict[UUID, Standing] = {}
+    for user_id, actor in people.items():
+        outcomes[user_id] = standing = standings[session.pk, user_id]
+        try:
+            require_view_as(standing=standing, actor=actor, session=session)
+        except DomainError as error:
+            outcomes[user_id] = error
+        else:
+            if standing.status != ParticipantStatus.ACTIVE and session.state not in OVER:
+                newcomers[user_id] = standing
+    if newcomers:
+        outcomes |= viewers_enter(session_id=session.pk, standings=newcomers)
+    return outcomes
 
 
 def recent_events(session_id: UUID, parts: RoomParts) -> tuple[int, list[dict[str, Any]]]:

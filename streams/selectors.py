@@ -1,6 +1,6 @@
 """Reads. Each says what it returns and joins what its payload needs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -146,6 +146,12 @@ def request_now(request: GuestRequest, *, now: datetime) -> dict[str, Any]:
     waits = request.status == GuestRequestStatus.PENDING and request.invited_by_id is None
     place = queue_position(request) if waits else None
     return request_payload(request, position=place, retry_after=cooldown_of(request, now=now))
+
+
+def requesters(*, session_id: UUID, user_ids: Collection[UUID]) -> set[UUID]:
+    """Those among some people who ever wished to come on stage, or were invited."""
+    rows = GuestRequest.objects.filter(session_id=session_id, user_id__in=user_ids)
+    return set(rows.values_list("user_id", flat=True))
 
 
 def cooldown_of(request: GuestRequest, *, now: datetime) -> float | None:

@@ -1,5 +1,6 @@
 """People come into a session and leave it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from livestream.actors import Actor, require_signed_in
-from livestream.errors import Conflict, Denied, Invalid
+from livestream.errors import Conflict, Denied, DomainError, Invalid
 from streams.models import AuditEntry, Participant, ParticipantStatus, Role, SessionSettings
 from streams.permissions import OUT, Standing, require_host, require_view
 from streams.selectors import session_get
@@ -42,29 +43,44 @@ def viewer_join(*, session_id: UUID, actor: Actor) -> Participant:
 
 def viewer_enter(*, session_id: UUID, user_id: UUID, standing: Standing) -> Standing:
     """Take a place for somebody whose standing allows it and who has none; their standing then."""
+    outcome = viewers_enter(session_id=session_id, standings={user_id: standing})[user_id]
+    if isinstance(outcome, DomainError):
+        raise outcome
+    return outcome
+
+
+def viewers_enter(*, session_id: UUID, standings: Mapping[UUID, Standing]) -> dict[UUID, Standing | DomainError]:
+    """The same for many people of one session: for each the standing then, or why there is no place for them."""
     now = timezone.now()
-    mine = Participant.objects.filter(session_id=session_id, user_id=user_id)
+    outcomes: dict[UUID, Standing | DomainError] = {}
+    back, new = [], []
+    theirs = Participant.objects.filter(session_id=session_id, user_id__in=set(standings))
     with transaction.atomic():
         limits = SessionSettings.objects.select_for_update().get(pk=session_id)
         here = Participant.objects.filter(session_id=session_id, status=ParticipantStatus.ACTIVE).count()
-        if here >= limits.max_participants and not standing.can_moderate:
-            raise Conflict("session.full", "This show is full.", retry_after=30)
-        back = mine.filter(status=ParticipantStatus.LEFT).update(
-            status=ParticipantStatus.ACTIVE, joined_at=now, left_at=None
-        )
-        if not back:
-            # Waiting for the settings' row above, a twin of this request may have been here first.
-            row, _ = mine.get_or_create(
-                session_id=session_id, user_id=user_id, defaults={"role": Role.VIEWER, "joined_at": now}
-            )
-            _require_not_out(row, standing)
-    return replace(standing, role=standing.role or Role.VIEWER, status=ParticipantStatus.ACTIVE)
-
-
-def _require_not_out(row: Participant, standing: Standing) -> None:
-    """Nobody was put out between the look at their standing and the taking of a place. Staff stay where they are."""
-    if row.status in OUT and row.status != standing.status:
-        raise Denied(f"session.{row.status}", "You were removed from this show.")
+        statuses = dict(theirs.values_list("user_id", "status"))  # after the lock: a twin may have been here first
+        for user_id, standing in standings.items():
+            status = statuses.get(user_id)
+            if here >= limits.max_participants and not standing.can_moderate:
+                outcomes[user_id] = Conflict("session.full", "This show is full.", retry_after=30)
+                continue
+            if status in OUT and status != standing.status:
+                # Put out since somebody looked at their standing. Staff stay where they are.
+                outcomes[user_id] = Denied(f"session.{status}", "You were removed from this show.")
+                continue
+            if status == ParticipantStatus.LEFT:
+                back.append(user_id)
+            elif status is None:
+                new.append(Participant(session_id=session_id, user_id=user_id, role=Role.VIEWER, joined_at=now))
+            here += status in (None, ParticipantStatus.LEFT)
+            role = standing.role or Role.VIEWER
+            outcomes[user_id] = replace(standing, role=role, status=ParticipantStatus.ACTIVE)
+        if back:
+            left = theirs.filter(user_id__in=back, status=ParticipantStatus.LEFT)
+            left.update(status=ParticipantStatus.ACTIVE, joined_at=now, left_at=None)
+        # Who is invited at this moment is in already; that changes nothing.
+        Participant.objects.bulk_create(new, ignore_conflicts=True)
+    return outcomes
 
 
 def viewers_left(session_id: UUID, user_ids: list[UUID]) -> None:
