@@ -84,22 +84,22 @@ def _run(options: argparse.Namespace, *, path: Path) -> tuple[dict[str, Any], li
     bench = Bench(size=size, services=services)
     bench.skipped.update(dict.fromkeys(options.without, "left out"))
     rows: list[dict[str, Any]] = []
+    run = {"machine": before | {"pinned": cores()}, "size": {name: getattr(size, name) for name in size.__slots__}}
+    earlier = kept(path)
     try:
         for number in range(rounds):
             for name in options.only or SCENARIOS:
                 _scenario(bench, name, number, rows)
+            # After every round: what was measured must not be lost when the next one breaks off.
+            run |= {"quick": options.quick, "skipped": bench.skipped, "failed": bench.failed}
+            run["machine"] |= {"node": node_versions()}
+            report = with_rounds(earlier, rows, run=run, more=options.more)
+            write_json(report, name=path.stem)
     finally:
         services.close()
     for contestant, reason in bench.skipped.items():
         print(f"\nskipped: {contestant}: {reason}")
-    run = {
-        "machine": before | {"node": node_versions(), "pinned": cores()},
-        "size": {name: getattr(size, name) for name in size.__slots__},
-        "quick": options.quick,
-        "skipped": bench.skipped,
-        "failed": bench.failed,
-    }
-    return with_rounds(kept(path), rows, run=run, more=options.more), bench.failed
+    return report, bench.failed
 
 
 def _scenario(bench: Bench, name: str, number: int, rows: list[dict[str, Any]]) -> None:

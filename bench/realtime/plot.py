@@ -8,7 +8,7 @@ from bench.realtime.results import title_of
 PANELS = (
     ("room", "saturation", "deliveries_per_second", "one room, all that goes through: deliveries/s"),
     ("room", "saturation", "server_us_per_delivery", "one room: server CPU µs per delivery"),
-    ("room", "20 a second", "p99_ms", "one room, 20 messages/s: p99 ms"),
+    ("paced", "20 a second", "p99_ms", "one room, 20 messages/s: p99 ms"),
     ("storm", "highest rate", "deliveries_per_second", "storm, p99 < 100 ms: deliveries/s"),
     ("rooms", "1 in flight in each room", "deliveries_per_second", "rooms of ten: deliveries/s"),
     ("connect", None, "per_second", "connecting: sockets/s"),
