@@ -63,6 +63,7 @@ ROOM_MODULES = tuple(
         "stage-ask",
         "stage-panel",
         "person-row",
+        "put-out",
         "side-tabs",
         "stage-self",
         "backstage",

@@ -11,7 +11,7 @@ const ROLES = { host: "Host", cohost: "Co-host", guest: "Guest", moderator: "Mod
 
 /**
  * @param {import("./chat-log.js").Entry} entry
- * @param {{me: string|null, canDelete: boolean, canReply: boolean, quoted: Object|null}} context
+ * @param {{me: string|null, canDelete: boolean, canReply: boolean, canPutOut: boolean, quoted: Object|null}} context
  * @returns {HTMLLIElement}
  */
 export function messageElement(entry, context) {
@@ -70,5 +70,12 @@ function tools(message, context) {
   const button = (act, label, symbol) => el("button", { class: "icon-btn", type: "button", data: { act }, "aria-label": label, title: label }, icon(symbol));
   return el("span", { class: "tools" },
     context.canReply && button("reply", `Reply to ${who}`, "reply"),
-    context.canDelete && button("delete", `Remove message of ${who}`, "trash"));
+    context.canDelete && button("delete", `Remove message of ${who}`, "trash"),
+    mayPutOut(message, context) && button("kick", `Remove ${who} from the show`, "user-x"),
+    mayPutOut(message, context) && button("ban", `Ban ${who}`, "ban"));
+}
+
+/** Nobody puts the host out, nor oneself; whether somebody else may be, the server knows. */
+function mayPutOut({ user }, { canPutOut, me }) {
+  return canPutOut && user?.id && user.id !== me && user.role !== "host" && user.role !== "staff";
 }

@@ -9,6 +9,7 @@ import { messageElement } from "./chat-message.js";
 import { memory, need, toast } from "./dom.js";
 import { words } from "./errors.js";
 import { plural } from "./format.js";
+import { putOut } from "./put-out.js";
 
 const NEAR_PX = 90;
 const KEEP = 400;
@@ -154,7 +155,7 @@ export class Chat {
     const quoted = message.reply_to ? this.log.byId(message.reply_to?.id ?? message.reply_to)?.message : null;
     return messageElement(entry, {
       me: this.me?.id ?? null, quoted,
-      canDelete: Boolean(this.me?.can?.moderate), canReply: !this.composer.form.hidden,
+      canDelete: Boolean(this.me?.can?.moderate), canPutOut: Boolean(this.me?.can?.moderate) && this.store.live, canReply: !this.composer.form.hidden,
     });
   }
 
@@ -273,6 +274,11 @@ export class Chat {
     if (act === "discard") { this.log.forget(entry.key); item.remove(); this.composer.restore(entry.message.content); }
     if (act === "jump") this.#jump(button.dataset.target);
     if (act === "delete") this.#remove(entry, item);
+    if (act === "kick" || act === "ban") putOut({ user: entry.message.user, op: `stage.${act}`, call: (op, data) => this.#call(op, data) });
+  }
+
+  async #call(op, data) {
+    return this.socket.call(op, data).then(() => true, (error) => { toast(words(error), { bad: true, ms: 8000 }); return false; });
   }
 
   #jump(id) {

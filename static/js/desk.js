@@ -1,7 +1,7 @@
 /**
  * The host's desk: preview and sources, going live and ending, the numbers, the details and the chat.
  *
- * For tests and for support, `window.livestream` shows (read-only): `publisher` {pc, state, stats()}, `stage` {people, state, pc, seats, levels()}, `socket`, `session`, `viewers`.
+ * For tests and for support, `window.livestream` shows (read-only): `publisher` {pc, state, stats()}, `stage` {people, state, pc, seats, levels(), heard(user), received()}, `socket`, `session`, `viewers`.
  * @module desk
  */
 import { session as sessions } from "./api.js";
@@ -208,6 +208,8 @@ Object.defineProperty(window, "livestream", {
       get pc() { return stage.whep.pc; },
       get seats() { return stage.receiver.seats.video.map(({ mid, user, source: from }) => ({ mid, user, source: from })); },
       levels: async () => Object.fromEntries(await stage.receiver.levels()),
+      heard: (user) => stage.receiver.heard(user),
+      received: () => stage.receiver.refresh(),
     }),
     get messages() { return chat.log.ordered().map((entry) => structuredClone({ ...entry.message, fate: entry.fate })); },
   }),

@@ -2,7 +2,7 @@
  * The room page. Video and socket start side by side: the picture does not wait for the chat.
  *
  * For tests and for support, `window.livestream` shows (read-only) what the page is doing:
- * `stage` {people, staged, sending, seats, levels()},
+ * `stage` {people, staged, sending, seats, levels(), heard(user), received()},
  * `player` {pc, video, state, firstFrameMs (since asking), firstFrameAt (since opening the page), stats()}, `socket` {state, seq, epoch}, `session`, `viewers`.
  * @module room
  */
@@ -72,6 +72,8 @@ Object.defineProperty(window, "livestream", {
       get sending() { return self.publisher.state; },
       get seats() { return player.receiver.seats.video.map(({ mid, user, source }) => ({ mid, user, source })); },
       levels: async () => Object.fromEntries(await player.receiver.levels()),
+      heard: (user) => player.receiver.heard(user),
+      received: () => player.receiver.refresh(),
     }),
     get messages() { return chat.log.ordered().map((entry) => structuredClone({ ...entry.message, fate: entry.fate })); },
   }),

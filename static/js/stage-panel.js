@@ -8,6 +8,7 @@ import { busy, el, icon, need, toast } from "./dom.js";
 import { words } from "./errors.js";
 import { fromNow } from "./format.js";
 import { personHead, stageRow } from "./person-row.js";
+import { putOut } from "./put-out.js";
 import { SideTabs } from "./side-tabs.js";
 
 const AUDIENCE_LIMIT = 100;
@@ -53,9 +54,11 @@ export class StagePanel {
   }
 
   #news({ type, request }) {
-    if (type !== "requested" || !this.allowed) return;
+    if (type !== "requested" || !this.allowed || this.tabs.now === "people") return; // the list itself is read out
     const name = request.user.display_name || request.user.username;
-    toast(`${name} asks to come on stage.`, { ms: 9000, action: { label: "Look", run: () => { this.tabs.open("people"); need(`[data-request="${request.id}"] button`, this.root).focus(); } } });
+    const waiting = this.store.queue.length;
+    this.asking?.();
+    this.asking = toast(waiting > 1 ? `${name} and ${waiting - 1} more ask to come on stage.` : `${name} asks to come on stage.`, { ms: 9000, action: { label: "Look", run: () => { this.tabs.open("people"); this.root.querySelector("[data-queue] button")?.focus(); } } });
   }
 
   async #call(op, data, done = "") {
@@ -142,25 +145,4 @@ export class StagePanel {
     this.audience = page.results.filter((person) => person.status === "active" && person.role === "viewer");
     this.#lists();
   }
-}
-
-/**
- * Ask before somebody is removed or banned, with a reason that they may read.
- * @param {{user: Object, op: "stage.kick"|"stage.ban", call: (op: string, data: Object) => Promise<boolean>}} given
- */
-export function putOut({ user, op, call }) {
-  const dialog = /** @type {HTMLDialogElement} */ (need("#out-dialog"));
-  const ban = op === "stage.ban";
-  const name = user.display_name || user.username;
-  const reason = /** @type {HTMLInputElement} */ (need("#out-reason", dialog));
-  need("h2", dialog).textContent = ban ? `Ban ${name}?` : `Remove ${name} from the show?`;
-  need("[data-lead]", dialog).textContent = ban ? "Picture, sound and chat end for this person at once, and they cannot come back to this show." : "Picture, sound and chat end for this person at once. You can let them back in by inviting them.";
-  need("[value=yes]", dialog).textContent = ban ? "Ban" : "Remove";
-  reason.value = "";
-  dialog.returnValue = "";
-  dialog.showModal();
-  dialog.addEventListener("close", async () => {
-    if (dialog.returnValue !== "yes") return;
-    if (await call(op, { user: user.id, ...(reason.value.trim() ? { reason: reason.value.trim() } : {}) })) toast(`${name} is out.`);
-  }, { once: true });
 }

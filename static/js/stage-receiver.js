@@ -8,6 +8,7 @@ const VIDEO_LIMIT = 24;
 const LAST_N = 9; // what the server sends to viewers: the host, a shared screen and the latest speakers
 const LEVEL_OLD_MS = 700;
 const TELL_MS = 300;
+const AGAIN_MS = 1500;
 
 /** How many sections the present role needs. */
 export function sectionsFor({ onStage, settings }) {
@@ -67,6 +68,14 @@ export class StageReceiver extends EventTarget {
     return out;
   }
 
+  /** All sound of somebody that was decoded so far, or null. */
+  async heard(user) {
+    const seat = this.seats.audio.find((one) => one.user === user);
+    if (!seat || !this.whep.pc) return null;
+    const found = [...(await this.whep.pc.getStats()).values()].find((item) => item.type === "inbound-rtp" && item.mid === seat.mid);
+    return found?.totalAudioEnergy ?? null;
+  }
+
   async #measured(out) {
     const users = new Map(this.seats.audio.filter((seat) => out.get(seat.user) === 0).map((seat) => [seat.mid, seat.user]));
     for (const item of (await this.whep.pc.getStats()).values()) {
@@ -115,7 +124,10 @@ export class StageReceiver extends EventTarget {
       const said = JSON.stringify(body);
       if (said === this.said) return;
       this.said = said;
-      await this.whep.ask("/layers", { method: "POST", body }).catch(() => { this.said = ""; }); // only a wish: the next change tells again
+      await this.whep.ask("/layers", { method: "POST", body }).catch(() => {
+        this.said = "";
+        setTimeout(() => this.#tell(), AGAIN_MS);
+      });
     }, TELL_MS);
   }
 

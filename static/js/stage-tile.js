@@ -8,6 +8,12 @@ const ROLES = { host: "Host", cohost: "Co-host" };
 const LOUD = 0.02; // of full scale: speech is well above, a quiet room below
 const HOLD_MS = 700; // between two words nobody stops speaking
 
+function screenFor() {
+  const video = /** @type {HTMLVideoElement} */ (el("video", { playsinline: true, "aria-hidden": "true" }));
+  video.muted = true; // the voices play for themselves
+  return video;
+}
+
 /**
  * @typedef {Object} Look
  * @property {Object} person a participant
@@ -24,8 +30,7 @@ export class Tile {
   constructor(look, pick) {
     this.spokeAt = 0;
     this.track = null;
-    this.video = /** @type {HTMLVideoElement} */ (el("video", { playsinline: true, "aria-hidden": "true" }));
-    this.video.muted = true; // the voices play for themselves
+    this.video = screenFor();
     this.note = el("span", { class: "tile-note" });
     this.button = el("button", { class: "tile-pick", type: "button", on: { click: pick } });
     this.label = el("div", { class: "tile-label" });
@@ -63,13 +68,31 @@ export class Tile {
   #play(track) {
     if (track === this.track) return;
     this.track = track;
-    this.root.classList.remove("on");
-    this.video.srcObject = track ? new MediaStream([track]) : null;
-    if (!track) return;
-    this.video.play().catch(() => undefined); // muted: only a newer source can stop it
-    const shown = () => { if (track === this.track) this.root.classList.add("on"); };
-    if ("requestVideoFrameCallback" in this.video) this.video.requestVideoFrameCallback(shown);
-    else this.video.addEventListener("playing", shown, { once: true });
+    this.coming?.remove();
+    this.coming = null;
+    if (!track) {
+      this.root.classList.remove("on");
+      this.video.srcObject = null;
+      return;
+    }
+    // The same person may come from another section: the picture so far stays until the new one is there.
+    const next = this.shown ? screenFor() : this.video;
+    if (next !== this.video) { this.coming = next; this.video.before(next); }
+    next.srcObject = new MediaStream([track]);
+    next.play().catch(() => undefined); // muted: only a newer source can stop it
+    const shown = () => { if (track === this.track) this.#shows(next); };
+    if ("requestVideoFrameCallback" in next) next.requestVideoFrameCallback(shown);
+    else next.addEventListener("playing", shown, { once: true });
+  }
+
+  #shows(video) {
+    if (video !== this.video) {
+      this.video.srcObject = null;
+      this.video.remove();
+      this.video = video;
+      this.coming = null;
+    }
+    this.root.classList.add("on");
   }
 
   /** Is there a picture? */

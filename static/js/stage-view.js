@@ -65,7 +65,6 @@ export class StageView extends EventTarget {
 
   #make(look) {
     const tile = new Tile(look, () => this.#pick(look.key));
-    tile.video.addEventListener("resize", () => { if (look.source === "screen") this.#layout(); });
     this.root.append(tile.root);
     return tile;
   }

@@ -12,6 +12,10 @@ export const QUALITIES = {
   "720p": { width: 1280, height: 720, fps: 30, bitrate: 2_200_000 },
 };
 
+const SCREEN = { rid: "", scaleResolutionDownBy: 1, bitrate: null, fps: 30 };
+const BITS_PER_PIXEL = 0.1;
+const LEAST_BITRATE = 60_000;
+
 /** Smaller copies for small tiles and thin links, lowest first; the last one is the full picture. */
 const LAYERS = [
   { rid: "q", scaleResolutionDownBy: 4, bitrate: 110_000, fps: 15 },
@@ -19,8 +23,23 @@ const LAYERS = [
   { rid: "f", scaleResolutionDownBy: 1, bitrate: null, fps: 30 },
 ];
 
-const encoding = ({ rid, scaleResolutionDownBy, bitrate, fps }, quality) => ({
-  ...(rid ? { rid, scaleResolutionDownBy } : {}), maxBitrate: bitrate ?? QUALITIES[quality].bitrate, maxFramerate: Math.min(fps, QUALITIES[quality].fps),
+/** Browsers keep the first layers of a small picture and drop the last, the full one: so offer a small picture fewer. */
+function layersFor(track, quality) {
+  const { width = QUALITIES[quality].width, height = QUALITIES[quality].height } = track?.getSettings?.() || {};
+  const long = Math.max(width, height);
+  return LAYERS.slice(long >= 960 ? 0 : long >= 480 ? 1 : 2);
+}
+
+/** A small picture is not better for many bits: everybody pays for them once per viewer. */
+function enough(track, layer, quality) {
+  const { width = QUALITIES[quality].width, height = QUALITIES[quality].height } = track?.getSettings?.() || {};
+  const pixels = (width * height) / layer.scaleResolutionDownBy ** 2;
+  return Math.max(LEAST_BITRATE, Math.min(layer.bitrate ?? QUALITIES[quality].bitrate, Math.round(pixels * layer.fps * BITS_PER_PIXEL)));
+}
+
+const encoding = (layer, quality, track) => ({
+  ...(layer.rid ? { rid: layer.rid, scaleResolutionDownBy: layer.scaleResolutionDownBy } : {}),
+  maxBitrate: enough(track, layer, quality), maxFramerate: Math.min(layer.fps, QUALITIES[quality].fps),
 });
 
 /** Codecs in the wished order; what the other side may retransmit with comes along. */
@@ -44,13 +63,14 @@ export class WhipConnection {
     this.quality = quality;
     this.pc = new RTCPeerConnection({ iceServers: pass.ice_servers || [], bundlePolicy: "max-bundle" });
     this.audio = this.pc.addTransceiver(tracks.audio || "audio", { direction: "sendonly" });
-    const layers = pass.provider === LITE ? LAYERS : LAYERS.slice(-1).map(({ rid, ...only }) => only);
+    const layers = pass.provider === LITE ? layersFor(tracks.camera, quality) : LAYERS.slice(-1);
+    if (layers.length === 1) layers[0] = { ...layers[0], rid: "" };
     this.layers = layers;
-    this.video = this.pc.addTransceiver(tracks.camera || "video", { direction: "sendonly", sendEncodings: layers.map((layer) => encoding(layer, quality)) });
+    this.video = this.pc.addTransceiver(tracks.camera || "video", { direction: "sendonly", sendEncodings: layers.map((layer) => encoding(layer, quality, tracks.camera)) });
     preferCodec(this.video, codec);
     this.screen = null;
     if (pass.provider === LITE) {
-      this.screen = this.pc.addTransceiver(tracks.screen || "video", { direction: "sendonly", sendEncodings: [encoding({ bitrate: null, fps: 30 }, quality)] });
+      this.screen = this.pc.addTransceiver(tracks.screen || "video", { direction: "sendonly", sendEncodings: [encoding(SCREEN, quality, tracks.screen)] });
       preferCodec(this.screen, codec);
     }
     this.resource = null;
@@ -79,7 +99,7 @@ export class WhipConnection {
   async limit(quality) {
     this.quality = quality;
     await this.#set(this.video.sender, this.layers, this.content === "screen" ? "maintain-resolution" : "balanced");
-    if (this.screen) await this.#set(this.screen.sender, [{ bitrate: null, fps: 30 }], "maintain-resolution");
+    if (this.screen) await this.#set(this.screen.sender, [SCREEN], "maintain-resolution");
   }
 
   async #set(sender, layers, preference) {
@@ -87,7 +107,7 @@ export class WhipConnection {
     if (!parameters.encodings?.length) return;
     parameters.encodings.forEach((one, index) => {
       const layer = layers.find((known) => known.rid && known.rid === one.rid) || layers[Math.min(index, layers.length - 1)];
-      const { maxBitrate, maxFramerate } = encoding(layer, this.quality);
+      const { maxBitrate, maxFramerate } = encoding(layer, this.quality, sender.track);
       Object.assign(one, { maxBitrate, maxFramerate });
     });
     parameters.degradationPreference = preference;

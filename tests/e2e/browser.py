@@ -15,6 +15,7 @@ CHROMIUM_ARGUMENTS = [
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
 ]
+SMALL_CAMERA = (Path(__file__).parent / "small_camera.js").read_text()
 BARCODE = (Path(__file__).parent / "barcode.js").read_text()
 
 

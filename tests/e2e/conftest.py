@@ -1,11 +1,13 @@
 """A running product and a real browser with a fake camera."""
 
 import re
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 from tests.e2e.browser import BARCODE, CHROMIUM_ARGUMENTS, chromium_path
 from tests.e2e.product import ROOT, Product
@@ -42,13 +44,15 @@ class People:
 
     def window(self, **options: Any) -> Page:
         """Somebody who is not signed in."""
+        scripts = options.pop("scripts", [BARCODE])
         permissions = options.pop("permissions", ["camera", "microphone", "clipboard-read", "clipboard-write"])
         context = self._browser.new_context(
             base_url=self._product.url, permissions=permissions, viewport={"width": 1280, "height": 800}, **options
         )
         self._contexts.append(context)
         context.set_default_timeout(15_000)
-        context.add_init_script(BARCODE)
+        for script in scripts:
+            context.add_init_script(script)
         page = context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
         page.on("console", lambda message: self._heard(page, message))
@@ -67,9 +71,37 @@ class People:
         page.wait_for_url(lambda url: "/accounts/login" not in url)
         return page
 
+    def newcomer(self, display_name: str, **options: Any) -> Page:
+        """Somebody with a new account, signed in."""
+        page = self.window(**options)
+        page.goto("/accounts/signup/")
+        page.fill("[name=username]", f"{display_name.lower()}-{secrets.token_hex(3)}")
+        page.fill("[name=display_name]", display_name)
+        page.fill("[name=password]", secrets.token_urlsafe(12))
+        page.click("main button[type=submit]")
+        page.wait_for_url(lambda url: "/accounts/signup" not in url)
+        return page
+
+    def photograph(self, name: str) -> None:
+        """A picture of every window."""
+        ARTEFACTS.mkdir(parents=True, exist_ok=True)
+        for index, page in enumerate(page for context in self._contexts for page in context.pages):
+            with suppress(Error):
+                page.screenshot(path=ARTEFACTS / f"failed-{name}-{index}.png", timeout=5_000)
+
     def close(self) -> None:
         for context in self._contexts:
             context.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what the windows showed when a test failed."""
+    report = yield
+    everybody = getattr(item, "funcargs", {}).get("people")
+    if report.when == "call" and report.failed and everybody is not None:
+        everybody.photograph(item.name)
+    return report
 
 
 @pytest.fixture

@@ -1,0 +1,113 @@
+"""What people do on a stage, and what their pages then show, step by step."""
+
+import time
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.browser import SMALL_CAMERA
+from tests.e2e.test_show import wait_until
+
+SMALL: dict[str, Any] = {"scripts": [SMALL_CAMERA]}
+
+TILES = """() => [...document.querySelectorAll("[data-stage] .tile")].map((tile) => {
+    const video = tile.querySelector("video");
+    const small = document.createElement("canvas");
+    small.width = 32; small.height = 18;
+    const pen = small.getContext("2d", { willReadFrequently: true });
+    pen.drawImage(video, 0, 0, 32, 18);
+    const data = pen.getImageData(0, 0, 32, 18).data;
+    let low = 255, high = 0, print = 0;
+    for (let i = 0; i < data.length; i += 4) {
+        const light = (data[i] + data[i + 1] + data[i + 2]) / 3;
+        low = Math.min(low, light); high = Math.max(high, light);
+        print = (print * 31 + data[i] * 3 + data[i + 1] * 5 + data[i + 2] * 7) % 1e9;
+    }
+    return { user: tile.dataset.user, source: tile.dataset.source, on: tile.classList.contains("on"),
+             muted: tile.classList.contains("muted"), text: tile.querySelector(".tile-label").textContent,
+             width: video.videoWidth, low, high, print };
+})"""
+
+
+def user_id(page: Page) -> str:
+    """Whose page it is."""
+    found: str = page.evaluate("document.body.dataset.user")
+    return found
+
+
+def tiles(page: Page) -> list[dict[str, Any]]:
+    """What the tiles show now."""
+    found: list[dict[str, Any]] = page.evaluate(TILES)
+    return found
+
+
+def tile_of(page: Page, user: str, source: str = "camera") -> Any:
+    """One tile."""
+    return page.locator(f'[data-stage] .tile[data-user="{user}"][data-source="{source}"]')
+
+
+def pictures_move(page: Page, users: set[str], *, seconds: float = 25.0) -> None:
+    """Every one of these people has a tile whose picture is decoded, not black, and changes."""
+    deadline = time.monotonic() + seconds
+    first: dict[str, int] = {}
+    moving: set[str] = set()
+    seen: list[dict[str, Any]] = []
+    while time.monotonic() < deadline:
+        seen = [tile for tile in tiles(page) if tile["source"] == "camera"]
+        for tile in seen:
+            if not tile["on"] or not tile["width"] or tile["high"] - tile["low"] < 60:
+                continue
+            if tile["print"] != first.setdefault(tile["user"], tile["print"]):
+                moving.add(tile["user"])
+        if {tile["user"] for tile in seen} == users == moving:
+            return
+        page.wait_for_timeout(300)
+    told = page.evaluate("window.livestream.stage.received()")
+    raise AssertionError(
+        f"{page.url}: of {sorted(users)} only {sorted(moving)} move; tiles {seen}; the server says {told}"
+    )
+
+
+def asks(page: Page, words: str = "") -> None:
+    """A viewer asks to join."""
+    page.click("[data-ask-open]")
+    if words:
+        page.fill("#ask-message", words)
+    page.click("#ask-dialog button[value=ask]")
+    expect(page.locator("[data-ask-bar]")).to_contain_text("You have asked to join")
+
+
+def approves(desk: Page, user: str) -> None:
+    """Somebody who runs the stage lets a person on it."""
+    desk.click("[data-tab=people]")
+    desk.click(f'[data-queue] li:has([data-answer=approve]):has-text("{user}") [data-answer=approve]')
+
+
+def goes_on(page: Page) -> None:
+    """Who was approved checks the camera and goes on stage."""
+    expect(page.locator("#backstage")).to_be_visible(timeout=5_000)
+    wait_until(page, "document.querySelector('#backstage video').videoWidth > 0")
+    page.click("#backstage button[value=go]")
+    wait_until(page, "window.livestream.stage.sending === 'sending'", timeout=20)
+
+
+def acts(desk: Page, user: str, op: str, kind: str | None = None) -> None:
+    """Somebody who runs the stage does something about a person on it."""
+    row = desk.locator(f'[data-staged] [data-user="{user}"]')
+    if row.locator("[aria-expanded]").get_attribute("aria-expanded") == "false":
+        row.locator("[aria-expanded]").click()
+    selector = f'[data-op="{op}"]' + (f'[data-kind="{kind}"]' if kind else "")
+    row.locator(selector).click()
+
+
+def sound_energy(page: Page, user: str) -> float | None:
+    """All that was heard of somebody so far, as the receiver has it; None while nothing of them arrives."""
+    found: float | None = page.evaluate("(user) => window.livestream.stage.heard(user)", user)
+    return found
+
+
+def is_heard(page: Page, user: str, *, milliseconds: int = 2500) -> bool:
+    """Whether any sound of somebody arrives. The browser's false microphone beeps once a second."""
+    before = sound_energy(page, user) or 0.0
+    page.wait_for_timeout(milliseconds)
+    return (sound_energy(page, user) or 0.0) - before > 1e-6

@@ -1,0 +1,156 @@
+"""Asking to join, being refused, being invited, and how a stage of any size looks."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import People
+from tests.e2e.product import Product
+from tests.e2e.stage_steps import SMALL, asks, user_id
+from tests.e2e.test_pages import fits
+from tests.e2e.test_show import live, open_room, show_made, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+Screenshot = Callable[[Page, str], None]
+
+COME = """async ([show, names]) => {
+    const send = (path, body, token) => fetch(`/api/v1/${path}`, {
+        method: "POST", credentials: "omit", body: JSON.stringify(body),
+        headers: { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) },
+    });
+    const answers = [];
+    for (const display_name of names) {
+        const username = `guest-${Math.random().toString(36).slice(2, 10)}`;
+        const account = { username, display_name, password: `${username}-${username}-Pw` };
+        const { access } = await (await send("auth/register/", account)).json();
+        answers.push((await send(`sessions/${show}/guest-requests/`, {}, access)).status);
+    }
+    return answers;
+}"""
+NAMES = [
+    *("Mia Wong", "Jonas Müller-Lüdenscheidt", "Yuki", "Amara", "Theo", "Lina", "Noah", "Zoë", "Ivan", "فاطمة"),
+    *("Olu", "Grace", "Pedro", "Ana", "Ravi", "Kim", "Lea", "Max", "Ida", "Sven"),
+]
+TOGETHER = """() => {
+    const box = document.querySelector("[data-stage]").getBoundingClientRect();
+    const tiles = [...document.querySelectorAll("[data-stage] .tile")].map((tile) => tile.getBoundingClientRect());
+    const inside = tiles.every((tile) => tile.left >= box.left - 1 && tile.right <= box.right + 1
+        && tile.top >= box.top - 1 && tile.bottom <= box.bottom + 1);
+    const least = Math.min(...tiles.map((tile) => Math.min(tile.width, tile.height)));
+    return { count: tiles.length, inside, least };
+}"""
+
+
+def settings_changed(seller: Page, show: str, **settings: Any) -> None:
+    """The host changes what the stage allows."""
+    status = seller.evaluate(
+        """async ([show, settings]) => (await fetch(`/api/v1/sessions/${show}/`, {
+            method: "PATCH", headers: { "Content-Type": "application/json",
+                "X-CSRFToken": document.querySelector('meta[name="csrf-token"]').content },
+            body: JSON.stringify({ settings }) })).status""",
+        [show, settings],
+    )
+    assert status == 200
+
+
+def test_asking_taking_back_being_refused_and_being_invited(people: People, screenshot: Screenshot) -> None:
+    seller, mia = people.signed_in("seller", **SMALL), people.newcomer("Mia", **SMALL)
+    show = show_made(seller, "May I?")
+    live(seller)
+    open_room(mia, show)
+    bar = mia.locator("[data-ask-bar]")
+
+    asks(mia, "Just a question")
+    screenshot(mia, "room-waiting")
+    mia.click("[data-ask=cancel]")
+    expect(bar).to_be_hidden()
+
+    asks(mia)
+    seller.click("[data-tab=people]")
+    seller.click("[data-queue] [data-answer=reject]")
+    seller.fill("#reject-reason", "After the next lamp")
+    seller.press("#reject-reason", "Enter")
+    expect(bar).to_contain_text("After the next lamp", timeout=3_000)
+    expect(bar).to_contain_text("again in")
+    expect(mia.locator("[data-ask-open]")).to_be_hidden()
+    screenshot(mia, "room-refused")
+
+    # The search finds her among those who watch; she declines the first invitation and takes the second.
+    seller.fill("#people-search", "mi")
+    invite = seller.locator(f'[data-audience] [data-user="{user_id(mia)}"] button')
+    invite.click()
+    expect(mia.locator("#invited-dialog")).to_be_visible(timeout=3_000)
+    screenshot(mia, "room-invited")
+    mia.click("#invited-dialog button[value=decline]")
+    expect(bar).not_to_contain_text("invites you")
+    invite.click()
+    expect(mia.locator("#invited-dialog")).to_be_visible(timeout=3_000)
+    mia.click("#invited-dialog button[value=accept]")
+    expect(mia.locator("#backstage")).to_be_visible(timeout=3_000)
+
+    # Not after all: the seat is free again.
+    mia.click("#backstage button[value=leave]")
+    expect(seller.locator("[data-slots]")).to_have_text("0 of 20", timeout=3_000)
+    assert people.complaints == []
+
+
+def test_without_approval_a_viewer_goes_straight_backstage_and_a_full_stage_says_so(people: People) -> None:
+    seller, mia, ben = people.signed_in("seller", **SMALL), people.newcomer("Mia", **SMALL), people.signed_in("buyer2")
+    show = show_made(seller, "Open door")
+    settings_changed(seller, show, require_approval=False, max_guests=1)
+    live(seller)
+    for page in (mia, ben):
+        open_room(page, show)
+
+    mia.click("[data-ask-open]")
+    expect(mia.locator("#backstage")).to_be_visible(timeout=3_000)
+
+    expect(ben.locator("[data-ask-open]")).to_be_disabled(timeout=3_000)
+    expect(ben.locator("[data-ask-open]")).to_have_text("Stage is full")
+    mia.click("#backstage button[value=leave]")
+    expect(ben.locator("[data-ask-open]")).to_be_enabled(timeout=3_000)
+    assert people.complaints == []
+
+
+def test_a_stage_of_every_size_fits_phone_and_desk(people: People, product: Product, screenshot: Screenshot) -> None:
+    seller, viewer = people.signed_in("seller", **SMALL), people.window()
+    show = show_made(seller, "Full house")
+    settings_changed(seller, show, require_approval=False)
+    live(seller)
+    open_room(viewer, show)
+    screenshot(viewer, "stage-1")
+
+    there = 0
+    for count in (2, 4, 9, 21):
+        more = count - 1 - there
+        assert seller.evaluate(COME, [show, NAMES[there : count - 1]]) == [201] * more
+        there = count - 1
+        wait_until(viewer, f"document.querySelectorAll('[data-stage] .tile').length === {count}")
+        wait_until(viewer, "window.livestream.stage.staged")
+        for width, height in ((360, 740), (740, 360), (1280, 800), (1920, 1080)):
+            viewer.set_viewport_size({"width": width, "height": height})
+            viewer.wait_for_timeout(500)
+            together = viewer.evaluate(TOGETHER)
+            assert together["count"] == count
+            assert together["inside"], (count, width, together)
+            assert together["least"] >= 24, (count, width, together)
+            fits(viewer)
+        viewer.set_viewport_size({"width": 1280, "height": 800})
+        screenshot(viewer, f"stage-{count}")
+    viewer.emulate_media(color_scheme="dark")
+    screenshot(viewer, "stage-21-dark")
+    screenshot(seller, "desk-stage-21")
+
+    # A tile by the keyboard: large, and undone.
+    button = viewer.locator("[data-stage] .tile-pick").nth(3)
+    button.focus()
+    viewer.keyboard.press("Enter")
+    expect(viewer.locator("[data-stage] .tile.main")).to_have_count(1)
+    screenshot(viewer, "stage-21-spotlight")
+    viewer.keyboard.press("Enter")
+    expect(viewer.locator("[data-stage] .tile.main")).to_have_count(0)
+    assert viewer.evaluate("window.livestream.player.state") == "playing"
+    assert people.complaints == []
