@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import http.client
 import json
 import resource
 import select
 import struct
 import time
+import urllib.parse
 
 import aiohttp
 import psutil
@@ -35,16 +37,27 @@ def main() -> None:
     arguments.add_argument("--warm-up", type=float, default=2.0)
     arguments.add_argument("--seconds", type=float, default=8.0)
     arguments.add_argument("--pid", type=int, required=True, help="of the node")
+    arguments.add_argument("--pictures", type=int, default=1)
+    arguments.add_argument("--sounds", type=int, default=1)
+    arguments.add_argument("--switch", action="store_true", help="move everybody down and up once before the window")
+    arguments.add_argument("--switching", type=float, default=0.0, help="everybody changes layer so often, in seconds")
     options = arguments.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, hard), hard))
     with open(options.tokens) as file:
         tokens = file.read().split()
     started = time.monotonic()
-    clients, times = asyncio.run(connect_all(options.url, tokens))
+    clients, times, places = asyncio.run(
+        connect_all(options.url, tokens, pictures=options.pictures, sounds=options.sounds)
+    )
     connected_seconds = time.monotonic() - started
+    wishes = Wishes(places, tokens)
+    if options.switch:
+        for quality in ("low", "auto"):
+            Crowd(clients, wishes=wishes, every=options.warm_up, qualities=(quality,)).run(seconds=options.warm_up)
     Crowd(clients).run(seconds=options.warm_up)
-    result = measure(Crowd(clients), seconds=options.seconds, pid=options.pid)
+    crowd = Crowd(clients, wishes=wishes, every=options.switching, qualities=("low", "auto"))
+    result = measure(crowd, seconds=options.seconds, pid=options.pid)
     result |= {
         "viewers": len(tokens),
         "connected": len(clients),
@@ -54,25 +67,50 @@ def main() -> None:
     print(json.dumps(result), flush=True)
 
 
-async def connect_all(url: str, tokens: list[str]) -> tuple[list[MediaClient], list[float]]:
-    """All viewers with keys, and how long each took from POST to keys."""
+class Wishes:
+    """Asks the node for layers, over one HTTP connection kept open."""
+
+    def __init__(self, places: list[str], tokens: list[str]) -> None:
+        self._places, self._tokens = [urllib.parse.urlsplit(place) for place in places], tokens
+        self._connection = http.client.HTTPConnection(self._places[0].netloc, timeout=5)
+
+    def ask(self, index: int, quality: str) -> None:
+        """One viewer asks for a quality."""
+        self._connection.request(
+            "POST",
+            self._places[index].path + "/layers",
+            body=json.dumps({"quality": quality}),
+            headers={"Authorization": f"Bearer {self._tokens[index]}"},
+        )
+        response = self._connection.getresponse()
+        response.read()
+        if response.status != 204:
+            raise RuntimeError(f"layers refused with {response.status}")
+
+
+async def connect_all(
+    url: str, tokens: list[str], *, pictures: int, sounds: int
+) -> tuple[list[MediaClient], list[float], list[str]]:
+    """All viewers with keys, how long each took from POST to keys, and their resources."""
     gate = asyncio.Semaphore(CONNECTING_AT_ONCE)
     async with aiohttp.ClientSession() as session:
-        done = await asyncio.gather(*(connect_one(session, gate, url, token) for token in tokens))
-    return [client for client, _ in done], [seconds for _, seconds in done]
+        clients = [MediaClient("viewer", pictures=pictures, sounds=sounds) for _ in tokens]
+        ways = [connect_one(session, gate, url, token, c) for token, c in zip(tokens, clients, strict=True)]
+        done = await asyncio.gather(*ways)
+    return clients, [seconds for seconds, _ in done], [place for _, place in done]
 
 
 async def connect_one(
-    session: aiohttp.ClientSession, gate: asyncio.Semaphore, url: str, token: str
-) -> tuple[MediaClient, float]:
+    session: aiohttp.ClientSession, gate: asyncio.Semaphore, url: str, token: str, client: MediaClient
+) -> tuple[float, str]:
     async with gate:
-        client = MediaClient("viewer")
         started = time.monotonic()
         headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {token}"}
         async with session.post(url, data=client.offer(), headers=headers) as response:
             answer = await response.text()
             if response.status != 201:
                 raise RuntimeError(f"{response.status} {answer[:200]}")
+            place = urllib.parse.urljoin(url, response.headers["Location"])
         client.set_answer(answer)
         loop, moved = asyncio.get_running_loop(), asyncio.Event()
         client.begin()
@@ -91,14 +129,22 @@ async def connect_one(
             except TimeoutError:
                 client.check()
         loop.remove_reader(client.socket.fileno())
-        return client, time.monotonic() - started
+        return time.monotonic() - started, place
 
 
 class Crowd:
-    """Connected viewers, watched for a while."""
+    """Connected viewers, watched for a while. With wishes, each asks for the next quality every so often."""
 
-    def __init__(self, clients: list[MediaClient]) -> None:
+    def __init__(
+        self,
+        clients: list[MediaClient],
+        *,
+        wishes: Wishes | None = None,
+        every: float = 0.0,
+        qualities: tuple[str, ...] = (),
+    ) -> None:
         self.clients = clients
+        self._wishes, self._every, self._qualities = wishes, every, qualities
         self.packets = self.bytes = 0
         self.delays_ms: list[float] = []
         # Per viewer and source: first, highest and count.
@@ -114,8 +160,8 @@ class Crowd:
             client.receive()
             by_number[client.socket.fileno()] = index
             poll.register(client.socket.fileno(), select.EPOLLIN)
-        started = next_report = time.monotonic()
-        turn = 0
+        started = next_report = next_wish = time.monotonic()
+        turn = wish = 0
         while (now := time.monotonic()) - started < seconds:
             for number, _ in poll.poll(0.02):
                 self._read(by_number[number])
@@ -123,6 +169,11 @@ class Crowd:
                 self._feed_back(turn)
                 turn += 1
                 next_report += REPORT_SECONDS / len(self.clients)
+            while self._wishes is not None and self._every and now >= next_wish:
+                quality = self._qualities[wish // len(self.clients) % len(self._qualities)]
+                self._wishes.ask(wish % len(self.clients), quality)
+                wish += 1
+                next_wish += self._every / len(self.clients)
         poll.close()
         return time.monotonic() - started
 
@@ -187,6 +238,7 @@ def measure(crowd: Crowd, *, seconds: float, pid: int) -> dict[str, object]:
         "seconds": spent,
         "cpu_cores": cpu,
         "cpu_percent_per_viewer": cpu / count * 100,
+        "cpu_us_per_packet": cpu * spent / max(1, crowd.packets) * 1e6,
         "rss_mb": node.memory_info().rss / 1e6,
         "packets_per_second": crowd.packets / spent,
         "mbit_per_viewer": crowd.bytes * 8 / spent / count / 1e6,

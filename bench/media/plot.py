@@ -43,3 +43,38 @@ def plot(report: dict[str, Any], *, path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
+
+
+def plot_stage(report: dict[str, Any], *, path: Path) -> None:
+    """CPU, CPU a packet and delay of each scenario; skipped without matplotlib."""
+    try:
+        import matplotlib  # noqa: PLC0415  -- optional: the table and JSON do without
+    except ImportError:
+        return
+    matplotlib.use("Agg")
+    from matplotlib import pyplot  # noqa: PLC0415  -- after the backend is chosen
+
+    names = list(report["median"])
+    figure, axes = pyplot.subplots(1, 3, figsize=(13, 4), sharey=True)
+    for axis, keys, title in zip(
+        axes,
+        (["cpu_cores"], ["cpu_us_per_packet"], ["delay_p50_ms", "delay_p95_ms"]),
+        ("CPU of the node (cores)", "CPU a packet sent (us)", "added delay, p50 and p95 (ms)"),
+        strict=True,
+    ):
+        for key in reversed(keys):
+            axis.barh(names, [report["median"][name][key] for name in names], height=0.6, alpha=0.7)
+            for name in names:
+                windows = report["windows"][name]
+                axis.scatter([window[key] for window in windows], [name] * len(windows), s=12, color="black", alpha=0.5)
+        axis.set_title(title)
+        axis.grid(axis="x", alpha=0.3)
+    axes[0].axvline(report["aim"]["cores_for_twenty"], linestyle="--", color="grey")
+    axes[0].invert_yaxis()
+    machine = report["machine"]
+    figure.suptitle(
+        f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, {machine['at']}", fontsize=9
+    )
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)

@@ -7,7 +7,6 @@ change happens at a key frame, so the viewer's decoder notices nothing and nothi
 from __future__ import annotations
 
 import secrets
-from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from pylibsrtp import Error as SrtpError
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from streams.media.encoding import Encoding
     from streams.media.track import PublishedTrack
 
-# Changes within this many are enough to answer for what is missing: older packets are out of the cache.
-_SEGMENTS = 8
 _LONG_HEADER, _PLAIN_HEADER = 0x90, 0x80
 
 # variant (extension head, picture shift, base shift), floor, first header byte, payload type, sequence
@@ -72,7 +69,6 @@ class Feed:
         "_position",
         "_repair_sequence",
         "_segment",
-        "_segments",
         "address",
         "encoding",
         "formats",
@@ -108,7 +104,6 @@ class Feed:
         # misjudge the rollover counter (RFC 3711 section 3.3.1), well away from the start.
         self._position = Position(secrets.randbelow(0x4000), secrets.randbits(32), None, None, 0)
         self._segment: Segment | None = None
-        self._segments: deque[Segment] = deque(maxlen=_SEGMENTS)
         self._repair_sequence = secrets.randbelow(0x4000)
 
     @property
@@ -190,7 +185,6 @@ class Feed:
             base_shift=base_shift,
             format=self.formats[fanout.codec],
         )
-        self._segments.append(self._segment)
         if self.wanted is not None and self.wanted.fanout is fanout:
             if self.encoding is not None:
                 self.encoding.fanout.dismiss(self)
@@ -242,9 +236,12 @@ class Feed:
             return
 
     def resend(self, sequence: int, *, now: float) -> int:
-        """Send one packet again, as RTX where negotiated; its size in bytes, 0 when it is gone."""
-        segment = next((s for s in reversed(self._segments) if (sequence - s.start) & 0xFFFF < 0x8000), None)
+        """Send one packet again, as RTX where negotiated; its size in bytes, 0 when it is gone. What came
+        before the last change is not sent again: the key frame after it has made it useless."""
+        segment = self._segment
         if segment is None or self.protect is None or self.send is None or self.address is None:
+            return 0
+        if (sequence - segment.start) & 0xFFFF >= 0x8000:
             return 0
         cached = segment.fanout.cached((sequence - segment.shift) & 0xFFFF)
         if cached is None:

@@ -29,7 +29,7 @@ FEEDBACK_BUDGET, FEEDBACK_PER_SECTION = 100, 10
 # Answers to NACKs: a burst, and then a share of what his link carries, so that repairing does not choke it.
 RESEND_BURST_BYTES = 100_000
 RESEND_SHARE = 0.25
-RESEND_FLOOR_BYTES = 60_000
+RESEND_FLOOR_BYTES = 4_000
 DECISION_SECONDS = 0.5
 # An Opus voice with its packets' headers.
 AUDIO_BITS_PER_SECOND = 48_000
@@ -162,7 +162,9 @@ class Viewer(Peer):
     def refill(self) -> None:
         """Every second: a new budget."""
         self._feedback_left = FEEDBACK_BUDGET + FEEDBACK_PER_SECTION * self._sections
-        allowance = max(RESEND_FLOOR_BYTES, self.link.limit * RESEND_SHARE / 8)
+        # The shared picture is sent as it is, whatever the link; so are its repairs.
+        carried = self.link.limit if self.feeds else self.engine.config.publisher_ceiling
+        allowance = max(RESEND_FLOOR_BYTES, carried * RESEND_SHARE / 8)
         self._resend_left = min(RESEND_BURST_BYTES, self._resend_left + allowance)
 
     def on_tick(self, now: float) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 
 Drop = Callable[[bytes], bool]
@@ -32,6 +33,28 @@ class EveryNth:
             return False
         self.dropped += 1
         return True
+
+
+class Bottleneck:
+    """Drops whatever comes faster than a link carries, as a router with a short queue does."""
+
+    QUEUE_SECONDS = 0.2
+
+    def __init__(self, bits_per_second: float) -> None:
+        self.bits_per_second = bits_per_second
+        self.dropped = 0
+        self._queued_bytes = 0.0
+        self._at = time.monotonic()
+
+    def __call__(self, data: bytes) -> bool:
+        now, rate = time.monotonic(), self.bits_per_second / 8
+        self._queued_bytes = max(0.0, self._queued_bytes - (now - self._at) * rate)
+        self._at = now
+        if self._queued_bytes + len(data) > rate * self.QUEUE_SECONDS:
+            self.dropped += 1
+            return True
+        self._queued_bytes += len(data)
+        return False
 
 
 def nothing(data: bytes) -> bool:
