@@ -52,6 +52,7 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.media $(ARGS)
+	$(BIN)/python -m bench.media.stage $(ARGS)
 	$(BIN)/python -m bench.glass
 	$(BIN)/python -m bench.tokens
 	$(BIN)/python -m bench.realtime $(ARGS)
