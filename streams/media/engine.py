@@ -12,7 +12,7 @@ from streams.media.answer import answer_write
 from streams.media.config import NodeConfig
 from streams.media.dtls import DtlsIdentity, DtlsState
 from streams.media.errors import NotLive, TokenInvalid, TooMany
-from streams.media.grants import Grant, Stage
+from streams.media.grants import LEEWAY_SECONDS, LIFETIME_LIMIT_SECONDS, Grant, Stage
 from streams.media.limits import QuietLog, TokenBuckets
 from streams.media.negotiation import remote_transport
 from streams.media.peer import Peer
@@ -70,15 +70,20 @@ class Engine:
         self._require_room_for_one(grant, caller=caller)
         offer = sdp_parse(sdp)
         remote = remote_transport(offer)
+        stage = self._stage_of(grant)
         tracks, answers = plan_publication(
-            offer, start_bits_per_second=self.config.publisher_start, sources=grant.sources, stats=self.stats
+            offer,
+            start_bits_per_second=self.config.publisher_start,
+            sources=grant.sources,
+            stats=self.stats,
+            is_guest=stage in ("cohost", "guest"),
         )
         room = self.rooms.get(grant.session) or Room(engine=self, session=grant.session)
         publisher = Publisher(
             room=room,
             tracks=tracks,
             extensions=extension_numbers(offer),
-            stage=self._stage_of(grant),
+            stage=stage,
             engine=self,
             grant=grant,
             token=token,
@@ -227,6 +232,7 @@ class Engine:
     def room_changed(self, room: Room) -> None:
         """Forget a room once nobody is in it."""
         if room.is_empty and self.rooms.get(room.session) is room:
+            room.stage.tell(time.monotonic())
             del self.rooms[room.session]
 
     def tell(self, kind: str, publisher: Publisher, *, reason: str | None = None) -> None:
@@ -273,6 +279,9 @@ class Engine:
             if room.dark_since is not None and now - room.dark_since > self.config.hold_seconds:
                 room.close_viewers("idle")
         self.revocations.forget_expired(now=time.time())
+        # No grant that an older change concerns can be alive.
+        oldest = time.time() - LIFETIME_LIMIT_SECONDS - 2 * LEEWAY_SECONDS
+        self._stages = {key: (stage, at) for key, (stage, at) in self._stages.items() if at > oldest}
 
     def close(self) -> None:
         """Say goodbye to everybody."""

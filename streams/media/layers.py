@@ -64,7 +64,7 @@ def allocate(pictures: Sequence[Picture], *, budget: float) -> tuple[list[int | 
         cost = _cost(pictures[index], 0, is_last=place == 0)
         if cost <= left:
             chosen[index] = 0
-            left -= cost
+            left = max(0.0, left - _cost(pictures[index], 0))
         elif needed is None:
             needed = budget - left + pictures[index].rates[0] * RAISE
     for index in order:

@@ -21,12 +21,24 @@ _SOURCES_OF: dict[str, tuple[Source, ...]] = {"audio": ("audio",), "video": ("ca
 
 
 def plan_publication(
-    offer: SessionDescription, *, start_bits_per_second: int, stats: Stats, sources: tuple[Source, ...] = SOURCES
+    offer: SessionDescription,
+    *,
+    start_bits_per_second: int,
+    stats: Stats,
+    sources: tuple[Source, ...] = SOURCES,
+    is_guest: bool = False,
 ) -> tuple[list[PublishedTrack], list[SectionAnswer]]:
     """The tracks that an offer publishes and the answers to its sections: the first audio, the first video
     as the camera and the second as the screen. Raises OfferInvalid when a kind is offered in codecs that
     cannot be carried, since half a show on the air would be the worse surprise; WrongRole when the grant
-    allows none of it. A section that the grant does not allow is kept inactive."""
+    allows none of it. A section that the grant does not allow is kept inactive. Guests are asked to send
+    silence sparingly."""
+    # Chromium starts at 300 kbit/s and climbs for many seconds unless told that more is welcome. Most of a
+    # large stage is silent: without DTX (RFC 7587 section 6.1) each silence is 50 packets a second to each viewer.
+    hints: dict[Source, str] = {
+        "camera": f"x-google-start-bitrate={start_bits_per_second // 1000}",
+        "audio": "usedtx=1" if is_guest else "",
+    }
     left = {kind: list(of_kind) for kind, of_kind in _SOURCES_OF.items()}
     tracks: list[PublishedTrack] = []
     answers: list[SectionAnswer] = []
@@ -46,7 +58,7 @@ def plan_publication(
             continue
         track = _track(section, source=source, choice=choice, stats=stats)
         tracks.append(track)
-        answers.append(_answer(section, track=track, start_bits_per_second=start_bits_per_second))
+        answers.append(_answer(section, track=track, hint=hints.get(source, "")))
     if not is_anything_sent:
         raise OfferInvalid("The offer publishes neither audio nor video.")
     if not tracks:
@@ -73,10 +85,8 @@ def _layers(section: MediaSection) -> list[str]:
     return rids_lowest_first(offered)[:LAYER_LIMIT]
 
 
-def _answer(section: MediaSection, *, track: PublishedTrack, start_bits_per_second: int) -> SectionAnswer:
+def _answer(section: MediaSection, *, track: PublishedTrack, hint: str) -> SectionAnswer:
     taken = {encoding.rid for encoding in track.encodings if encoding.rid}
-    # Chromium starts at 300 kbit/s and climbs for many seconds unless told that more is welcome.
-    hint = f"x-google-start-bitrate={start_bits_per_second // 1000}" if track.source == "camera" else ""
     return SectionAnswer(
         section=section,
         choice=track.choice,

@@ -85,7 +85,12 @@ class RoomStage:
             self.version = self.room.engine.next_version()
             self._is_report_due = True
             self.rewire()
-        if self._is_report_due and now - self._reported_at >= REPORT_SECONDS:
+        if now - self._reported_at >= REPORT_SECONDS:
+            self.tell(now)
+
+    def tell(self, now: float) -> None:
+        """Report the tables to web if they have changed since it was last told."""
+        if self._is_report_due:
             self._is_report_due, self._reported_at = False, now
             self.room.engine.tell_slots(self.room, data=self.summary())
 

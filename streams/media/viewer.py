@@ -169,7 +169,7 @@ class Viewer(Peer):
 
     def on_tick(self, now: float) -> None:
         """Now and then: another look at what he could be sent."""
-        if self.feeds and self.is_connected and now - self._decided_at >= DECISION_SECONDS:
+        if self.feeds and now - self._decided_at >= DECISION_SECONDS:
             self.choose_layers(now=now)
 
     def may_wish(self, now: float) -> bool:
@@ -187,6 +187,9 @@ class Viewer(Peer):
 
     def choose_layers(self, *, now: float | None = None) -> None:
         """Give every picture the layer that is useful and that the link carries."""
+        if not self.is_connected:
+            # What begins before he can receive it would begin without its key frame for him.
+            return
         now = time.monotonic() if now is None else now
         self._decided_at = now
         candidates = [(feed, layers) for feed in self.feeds if (layers := feed.flowing(now))]

@@ -149,6 +149,14 @@ async def test_who_is_in_which_place_is_told_and_the_latest_is_enough(receiver):
             "audio": [],
         }
 
+        ada.close()
+        mo.close()
+        await eventually(lambda: not show.engine.rooms)
+        await eventually(lambda: receiver.reports[-1]["type"] == "slots.changed")
+        last = receiver.reports[-1]["data"]
+        assert (last["stage"], last["speakers"]) == ([], [])
+        assert last["v"] > told[0]["data"]["v"]
+
 
 async def test_silence_is_told_and_so_is_the_return(receiver):
     async with running(webhook_url=receiver.url, silence_seconds=0.5) as show:

@@ -18,7 +18,7 @@ from streams.media.publication import plan_publication
 from streams.media.sdp import Codec, sdp_parse
 from streams.media.slot import Slot
 from streams.media.stats import Stats
-from streams.media.subscription import plan_host
+from streams.media.subscription import is_for_stage, plan_host, plan_stage
 
 DATA = Path(__file__).parent / "data"
 VP8, H264 = Codec("VP8", 90000), Codec("H264", 90000)
@@ -319,3 +319,83 @@ def test_what_is_written_can_be_read():
 
     answer = sdp_parse(text).media[0]
     assert (answer.kind, answer.formats, answer.codecs, answer.setup) == ("video", [96], {96: VP8}, "active")
+
+
+@pytest.mark.parametrize(("name", "codec"), [("vp8", VP8), ("h264", H264)])
+def test_a_browsers_microphone_camera_in_layers_and_screen_are_taken(name, codec):
+    offer = sdp_parse(recorded(f"chromium_whip_stage_{name}.sdp"))
+
+    tracks, answers = plan_publication(offer, start_bits_per_second=800_000, stats=Stats())
+
+    assert [(track.source, track.mid, track.choice.codec) for track in tracks] == [
+        ("audio", "0", OPUS),
+        ("camera", "1", codec),
+        ("screen", "2", VP8),
+    ]
+    assert [[encoding.rid for encoding in track.encodings] for track in tracks] == [[""], ["l", "m", "h"], [""]]
+    assert [encoding.declared for track in tracks for encoding in track.encodings] == [True, False, False, False, True]
+    text = answer_write(
+        sections=answers,
+        transport=LocalTransport(ice_ufrag="u", ice_pwd="p", fingerprint="AA", setup="passive", candidates=[]),
+    )
+    _, audio, camera, screen = text.split("m=")
+    assert "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n" in audio
+    assert [line for line in camera.split("\r\n") if line.startswith(("a=rid", "a=simulcast"))] == [
+        "a=rid:l recv",
+        "a=rid:m recv",
+        "a=rid:h recv",
+        "a=simulcast:recv l;m;h",
+    ]
+    assert "a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n" in camera
+    assert "simulcast" not in screen
+    assert "transport-cc" not in text
+
+
+@pytest.mark.parametrize("is_guest", [False, True])
+def test_people_beside_the_host_are_asked_to_send_silence_sparingly(is_guest):
+    offer = sdp_parse(recorded("chromium_whip_stage_vp8.sdp"))
+
+    _, answers = plan_publication(offer, start_bits_per_second=800_000, stats=Stats(), is_guest=is_guest)
+
+    transport = LocalTransport(ice_ufrag="u", ice_pwd="p", fingerprint="AA", setup="passive", candidates=[])
+    text = answer_write(sections=answers, transport=transport)
+    assert ("a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1\r\n" in text) == is_guest
+
+
+def test_of_more_than_three_layers_the_lowest_three_are_taken():
+    offer = sdp_parse(
+        offer_with(
+            map="a=rtpmap:96 VP8/90000\r\n"
+            + "\r\n".join(f"a=rid:{rid} send" for rid in "abcd")
+            + "\r\na=simulcast:send a;~b;c,x;d"
+        )
+    )
+
+    (camera,), (answer,) = plan_publication(offer, start_bits_per_second=1, stats=Stats())
+
+    assert [encoding.rid for encoding in camera.encodings] == ["a", "b", "c"]
+    assert answer.rids == ("a", "b", "c")
+
+
+def test_a_stage_is_answered_section_by_section_in_every_codec_that_may_come():
+    one = recorded("chromium_whep.sdp")
+    offer = sdp_parse(one)
+    offer.media = [*offer.media, *sdp_parse(one).media]
+    slots = {}
+
+    plan = plan_stage(
+        offer,
+        audio_slot=lambda index: slots.setdefault(index, Slot(kind="audio", codec=OPUS, parameters="", stats=Stats())),
+        h264_parameters=None,
+    )
+
+    assert is_for_stage(offer)
+    assert [section.direction for section in plan.answers] == ["sendonly"] * 4
+    sounds = [answer for answer in plan.answers if answer.section.kind == "audio"]
+    assert [answer.ssrc for answer in sounds] == [slot.ssrc for slot in slots.values()]
+    assert [sorted(feed.formats) for feed in plan.feeds] == [["H264", "VP8"]] * 2
+    assert len({feed.ssrc for feed in plan.feeds} | {feed.repair_ssrc for feed in plan.feeds}) == 4
+
+
+def test_one_picture_and_one_sound_are_the_host():
+    assert not is_for_stage(sdp_parse(recorded("chromium_whep.sdp")))

@@ -1,0 +1,248 @@
+"""Which layer is worth sending, and which one the link carries."""
+
+import json
+import re
+from fractions import Fraction
+
+import av
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.media.dimensions import Dimensions, h264_dimensions, vp8_dimensions
+from streams.media.errors import MediaRefused
+from streams.media.layers import Picture, Tile, Wishes, allocate, useful_layer, wishes_read
+from streams.media.link import HOLD_LIMIT_SECONDS, HOLD_SECONDS, Link
+from streams.media.loudness import Loudness
+from streams.media.track import rids_lowest_first
+from tests.media.stagehands import vp8
+
+SIZES = [Dimensions(320, 180), Dimensions(640, 360), Dimensions(1280, 720)]
+RATES = (100.0, 300.0, 900.0)
+
+
+def picture(*, ceiling=2, current=None, rank=1.0, rates=RATES):
+    return Picture(rates=rates, ceiling=ceiling, current=current, rank=rank)
+
+
+@pytest.mark.parametrize(
+    ("tile", "quality", "expected"),
+    [
+        (Tile(width=160, height=90), "auto", 0),
+        (Tile(width=400, height=225), "auto", 0),
+        (Tile(width=640, height=360), "auto", 1),
+        (Tile(width=1280, height=720), "auto", 2),
+        (Tile(width=1280, height=720), "low", 0),
+        (Tile(width=1280, height=720), "medium", 1),
+        (Tile(width=160, height=90), "high", 2),
+        (Tile(visible=False), "auto", None),
+        (Tile(visible=False), "high", None),
+        (None, "auto", 2),
+    ],
+)
+@pytest.mark.parametrize("sizes", [SIZES, [None] * 3])
+def test_a_picture_is_as_large_as_it_is_shown_and_asked_for(tile, quality, expected, sizes):
+    assert useful_layer(sizes, wishes=Wishes(quality=quality), tile=tile, rank=0, count=1) == expected
+
+
+def test_among_many_people_the_others_are_small_when_nobody_says_how_they_are_shown():
+    assert useful_layer(SIZES, wishes=Wishes(), tile=None, rank=1, count=3) == 1
+    assert useful_layer(SIZES, wishes=Wishes(), tile=None, rank=1, count=9) == 0
+
+
+def test_everybody_is_small_before_anybody_is_large_and_the_main_picture_grows_first():
+    pictures = [picture(rank=2), picture(rank=0), picture(rank=1)]
+
+    assert allocate(pictures, budget=250)[0] == [None, 0, 0]
+    assert allocate(pictures, budget=340)[0] == [0, 0, 0]
+    assert allocate(pictures, budget=1300)[0] == [0, 2, 0]
+    assert allocate(pictures, budget=10_000) == ([2, 2, 2], None)
+
+
+def test_what_the_next_step_needs_is_told():
+    chosen, needed = allocate([picture()], budget=200)
+
+    assert chosen == [0]
+    assert allocate([picture()], budget=needed)[0] == [1]
+
+
+def test_a_layer_stays_when_its_rate_wavers_around_the_budget():
+    for budget in (290, 300, 320):
+        assert allocate([picture(current=1)], budget=budget)[0] == [1]
+        assert allocate([picture(current=0)], budget=budget)[0] == [0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            Picture,
+            rates=st.lists(st.floats(1, 1e6), min_size=1, max_size=3).map(lambda rates: tuple(sorted(rates))),
+            ceiling=st.just(0),
+            current=st.sampled_from([None, 0]),
+            rank=st.floats(0, 5),
+        ),
+        max_size=24,
+    ),
+    st.floats(0, 1e7),
+)
+def test_never_more_is_sent_than_the_budget_and_what_it_may_keep(pictures, budget):
+    chosen, needed = allocate(pictures, budget=budget)
+
+    spent = sum(p.rates[level] for p, level in zip(pictures, chosen, strict=True) if level is not None)
+    assert spent <= budget * 2 + 1e-6
+    assert (needed is None) == (None not in chosen)
+    assert needed is None or needed > budget
+
+
+@pytest.mark.parametrize(
+    ("rids", "ordered"),
+    [
+        (["h", "m", "l"], ["l", "m", "h"]),
+        (["f", "h", "q"], ["q", "h", "f"]),
+        (["q", "h", "f"], ["q", "h", "f"]),
+        (["h", "l"], ["l", "h"]),
+        (["2", "0", "1"], ["0", "1", "2"]),
+        (["high", "low"], ["low", "high"]),
+        (["x", "a"], ["x", "a"]),
+    ],
+)
+def test_layers_are_ordered_by_the_customs_of_naming_them(rids, ordered):
+    assert rids_lowest_first(rids) == ordered
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"quality": "best"},
+        {"quality": None},
+        {"quality": ["low"]},
+        {"tiles": []},
+        {"tiles": {"0": 5}},
+        {"tiles": {"9": {}}},
+        {"tiles": {"0": {"width": -1}}},
+        {"tiles": {"0": {"width": 1.5}}},
+        {"tiles": {"0": {"width": True}}},
+        {"tiles": {"0": {"height": 10**9}}},
+        {"tiles": {"0": {"visible": 1}}},
+        {"tiles": {str(number): {} for number in range(65)}},
+    ],
+)
+def test_wishes_that_say_nothing_are_refused(value):
+    with pytest.raises(MediaRefused):
+        wishes_read(value, before=Wishes(), mids={"0", "1"})
+
+
+def test_wishes_add_to_what_was_asked_before():
+    first = wishes_read({"tiles": {"0": {"width": 10, "height": 5}}}, before=Wishes(), mids={"0", "1"})
+
+    then = wishes_read({"quality": "low", "tiles": {"1": {"visible": False}}, "new": 1}, before=first, mids={"0", "1"})
+
+    assert then == Wishes(quality="low", tiles={"0": Tile(width=10, height=5), "1": Tile(visible=False)})
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(["quality", "tiles", "x"]), json_values, max_size=3))
+def test_any_wishes_are_read_or_refused(value):
+    try:
+        wishes = wishes_read(json.loads(json.dumps(value)), before=Wishes(), mids={"0"})
+    except MediaRefused:
+        return
+    assert set(wishes.tiles) <= {"0"}
+
+
+def test_a_link_falls_at_once_to_what_arrived():
+    link = Link(now=0.0)
+
+    assert link.on_loss(0.6, sent=1_000_000, now=1.0)
+
+    assert link.limit == pytest.approx(360_000)
+    assert not link.on_loss(0.9, sent=1_000_000, now=1.5), "reports of before the fall"
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.05, 0.09])
+def test_loss_that_repair_can_mend_changes_nothing(loss):
+    link = Link(now=0.0)
+
+    assert not link.on_loss(loss, sent=1_000_000, now=1.0)
+
+
+def test_an_estimate_counts_when_it_is_far_below_what_is_sent():
+    link = Link(now=0.0)
+
+    assert not link.on_estimate(800_000, sent=1_000_000, now=1.0)
+    assert link.on_estimate(300_000, sent=1_000_000, now=1.1)
+    assert link.limit == 300_000
+
+
+def test_a_link_rises_after_a_clean_while_and_slower_after_each_step_that_failed():
+    link, now, pauses = Link(now=0.0), 0.0, []
+    for _ in range(5):
+        link.on_loss(0.5, sent=1_000_000, now=now)
+        fell_at = now
+        while not link.may_rise(now):
+            now += 0.1
+            link.on_loss(0.0, sent=200_000, now=now)
+        pauses.append(now - fell_at)
+        link.rise(500_000, now=now)
+        now += 1.1
+
+    longest = HOLD_LIMIT_SECONDS
+    assert pauses == pytest.approx([HOLD_SECONDS, 2 * HOLD_SECONDS, longest, longest, longest], abs=0.2)
+
+
+def test_a_link_that_tells_nothing_does_not_rise():
+    assert not Link(now=0.0).may_rise(100.0)
+
+
+def test_a_cough_is_no_speech_and_a_sentence_is():
+    loudness = Loudness()
+    loudness.note(10, now=1.0)
+    assert loudness.spoke_at is None
+
+    for number in range(20):
+        loudness.note(25, now=2.0 + number / 50)
+
+    assert loudness.spoke_at == pytest.approx(2.38)
+
+
+def test_the_size_is_read_from_a_vp8_key_frame():
+    key = vp8(is_key=True, picture=5, base=5, size=(1280, 720))
+
+    assert vp8_dimensions(key) == Dimensions(1280, 720)
+    assert vp8_dimensions(vp8(is_key=False, picture=5, base=5)) is None
+
+
+def parameter_set(width, height, profile):
+    """What an encoder that is not ours writes, without its start code."""
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+    encoder.time_base, encoder.profile = Fraction(1, 30), profile
+    frame = av.VideoFrame(width, height, "yuv420p")
+    data = b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+    units = re.split(b"\x00\x00\x00?\x01", data)
+    return next(unit for unit in units if unit and unit[0] & 0x1F == 7)
+
+
+@pytest.mark.parametrize("profile", ["Baseline", "Main", "High"])
+@pytest.mark.parametrize("size", [(1280, 720), (640, 360), (320, 180), (1920, 1080), (482, 270)])
+def test_the_size_is_read_from_an_h264_parameter_set(size, profile):
+    sps = parameter_set(*size, profile)
+    aggregate = b"\x78" + len(sps).to_bytes(2, "big") + sps + b"\x00\x04\x68\xce\x3c\x80"
+
+    assert h264_dimensions(sps) == h264_dimensions(aggregate) == Dimensions(*size)
+    assert h264_dimensions(b"\x65" + sps[1:]) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=60))
+def test_sizes_are_looked_for_in_anything(data):
+    for found in (vp8_dimensions(data), h264_dimensions(data), h264_dimensions(b"\x67" + data)):
+        assert found is None or (0 < found.width <= 16384 and 0 < found.height <= 16384)
