@@ -34,7 +34,7 @@ def books_are_right(engine):
 @pytest.mark.parametrize("seed", range(4))
 async def test_the_books_are_right_after_every_step(seed):
     dice = random.Random(seed)
-    async with running(silence_seconds=0.3) as show:
+    async with running(silence_seconds=1.0) as show:
         engine, publishers, viewers = show.engine, [], []
 
         async def publish():
