@@ -1,0 +1,126 @@
+"""A stage in real browsers: a host, three guests and two viewers, and everything that may happen to them."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import People
+from tests.e2e.product import Product
+from tests.e2e.stage_steps import (
+    SMALL,
+    acts,
+    approves,
+    asks,
+    goes_on,
+    is_heard,
+    pictures_move,
+    tile_of,
+    tiles,
+    user_id,
+)
+from tests.e2e.test_show import live, open_room, show_made, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+
+Screenshot = Callable[[Page, str], None]
+
+
+def test_a_stage_from_asking_to_the_end(people: People, product: Product, screenshot: Screenshot) -> None:
+    seller = people.signed_in("seller", **SMALL)
+    mia, jonas, yuki = (people.newcomer(name, **SMALL) for name in ("Mia", "Jonas", "Yuki"))
+    viewer, stranger = people.signed_in("buyer"), people.window()
+    show = show_made(seller, "Three guests")
+    host = user_id(seller)
+    live(seller)
+    for page in (mia, jonas, yuki, viewer, stranger):
+        open_room(page, show)
+    assert viewer.evaluate("window.livestream.stage.staged") is False
+
+    # The queue is in order, with the words of who asks; a stranger is offered nothing.
+    asks(mia, "About the green lamp")
+    asks(jonas)
+    asks(yuki)
+    expect(jonas.locator("[data-ask-bar]")).to_contain_text("number 2")
+    expect(stranger.locator("[data-ask-open]")).to_be_hidden()
+    expect(seller.locator("[data-waiting]")).to_have_text("3", timeout=5_000)
+    seller.click("[data-tab=people]")
+    expect(seller.locator("[data-queue] .person-name")).to_have_text(["Mia", "Jonas", "Yuki"])
+    expect(seller.locator("[data-queue]")).to_contain_text("About the green lamp")
+    screenshot(seller, "desk-queue")
+
+    # Approved: backstage first, then on stage, and everybody sees everybody move.
+    for page, name in ((mia, "Mia"), (jonas, "Jonas"), (yuki, "Yuki")):
+        approves(seller, name)
+        if name == "Mia":
+            expect(mia.locator("#backstage")).to_be_visible(timeout=5_000)
+            mia.wait_for_timeout(600)
+            screenshot(mia, "room-backstage")
+        goes_on(page)
+    ids = {"mia": user_id(mia), "jonas": user_id(jonas), "yuki": user_id(yuki)}
+    everybody = {host, *ids.values()}
+    for page in (viewer, stranger, mia, jonas, yuki, seller):
+        pictures_move(page, everybody)
+    screenshot(viewer, "room-stage-4")
+    screenshot(mia, "room-on-stage")
+    screenshot(seller, "desk-stage")
+
+    # A mute by the host is heard and seen by everybody; the person may undo it.
+    assert is_heard(viewer, ids["mia"])
+    acts(seller, ids["mia"], "stage.mute", "audio")
+    for page in (viewer, jonas, mia):
+        expect(tile_of(page, ids["mia"])).to_contain_class("muted", timeout=3_000)
+    viewer.wait_for_timeout(500)
+    assert not is_heard(viewer, ids["mia"])
+    assert is_heard(viewer, ids["jonas"])
+    expect(mia.locator("[data-own=audio]")).to_have_attribute("aria-pressed", "false")
+    mia.click("[data-own=audio]")
+    expect(tile_of(viewer, ids["mia"])).not_to_contain_class("muted", timeout=3_000)
+    assert is_heard(viewer, ids["mia"], milliseconds=4000)
+
+    # Up to co-host, who gets the people beside the chat, and down again.
+    acts(seller, ids["jonas"], "stage.promote")
+    expect(tile_of(viewer, ids["jonas"])).to_contain_text("Co-host", timeout=3_000)
+    expect(jonas.locator("[data-tab=people]")).to_be_visible()
+    acts(seller, ids["jonas"], "stage.demote")
+    expect(tile_of(viewer, ids["jonas"])).not_to_contain_text("Co-host", timeout=3_000)
+    expect(jonas.locator("[data-tab=people]")).to_be_hidden()
+
+    # A reload comes back to the same place, muted as before.
+    yuki.click("[data-own=audio]")
+    expect(tile_of(viewer, ids["yuki"])).to_contain_class("muted", timeout=3_000)
+    yuki.reload()
+    wait_until(yuki, "window.livestream?.stage?.sending === 'sending'", timeout=20)
+    expect(yuki.locator("[data-own=audio]")).to_have_attribute("aria-pressed", "false")
+    pictures_move(yuki, everybody)
+    pictures_move(viewer, everybody)
+    expect(tile_of(viewer, ids["yuki"])).to_contain_class("muted")
+
+    # A kick ends picture and sound within a second, and says so.
+    acts(seller, ids["mia"], "stage.kick")
+    seller.click("#out-dialog button[value=yes]")
+    began = time.monotonic()
+    expect(tile_of(viewer, ids["mia"])).to_have_count(0, timeout=3_000)
+    gone = time.monotonic() - began
+    wait_until(mia, "window.livestream.player.pc === null && window.livestream.stage.sending === 'idle'", timeout=3)
+    assert gone < 1.5
+    assert ids["mia"] not in str(product.media_rooms())
+    expect(mia.locator("[data-player] [data-overlay]")).to_contain_text("removed from this show")
+    screenshot(mia, "room-kicked")
+    mia.reload()
+    expect(mia.locator("h1")).to_have_text("This door is closed for you")
+
+    # Who leaves is asked once, and goes on watching.
+    jonas.click("[data-own=leave]")
+    jonas.click("#leave-dialog button[value=yes]")
+    for page in (viewer, jonas):
+        pictures_move(page, {host, ids["yuki"]})
+    expect(jonas.locator("[data-ask-open]")).to_be_visible()
+
+    seller.click("[data-do=end]")
+    seller.click("#end-dialog button[value=yes]")
+    for page in (viewer, yuki):
+        expect(page.locator("[data-player] [data-overlay]")).to_contain_text("ended", timeout=5_000)
+        assert tiles(page) == []
+    assert people.complaints == []
