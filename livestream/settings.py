@@ -241,6 +241,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "ENUM_NAME_OVERRIDES": {
+        "RoleEnum": "streams.models.Role",
+        "MediaRoleEnum": ["publisher", "subscriber"],
+        "MutedByEnum": "streams.models.MutedBy",
+    },
 }
 API_MAX_BODY_BYTES = 256 * 1024
 REQUEST_MAX_BODY_BYTES = 1024 * 1024
