@@ -39,8 +39,9 @@ from streams.services.arrivals import Verdict
 from streams.services.credentials import Lost
 from streams.services.rooms import room_prepare, room_ref
 from streams.services.sessions import session_refused
+from streams.services.stage_media import GRANT_LIFE
 from streams.services.switching import session_provider_switch
-from streams.services.uids import known_uid, provider_uid, uid_claim, uid_retire
+from streams.services.uids import held_uids, provider_uid, uid_claim, uid_retire
 from streams.state import OPEN, OVER
 from tokens.events import TokenExpiring
 from tokens.models import IssuedToken
@@ -272,14 +273,16 @@ def account_tokens_revoke(user_id: UUID, now: datetime) -> int:
 def _cut(session_id: UUID, user_id: UUID) -> None:
     """Put a person out of the media of one session; they may come back with a new token, under another number."""
     session = StreamSession.objects.filter(pk=session_id, state__in=OPEN).first()
-    uid = known_uid(session=session, user_id=user_id) if session is not None else None
-    if session is None or uid is None:
+    if session is None:
         return
+    now = timezone.now()
+    room = room_ref(session)
     try:
-        provider_named(session.provider).remove(room=room_ref(session), uid=uid)
+        for uid in held_uids(session=session, user_id=user_id, since=now - GRANT_LIFE):
+            provider_named(session.provider).remove(room=room, uid=uid)
     except ProviderError as error:
         logger.warning("media not cut session=%s user=%s error=%s", session_id, user_id, error)
-    uid_retire(session_id=session_id, user_id=user_id, now=timezone.now())
+    uid_retire(session_id=session_id, user_id=user_id, now=now)
 
 
 def arrival_verdict(*, session: StreamSession, uid: str, at: datetime, lasting: bool = False) -> Verdict:

@@ -23,7 +23,7 @@ from streams.permissions import GUESTS, OUT
 from streams.providers.base import Capability, Provider, RoomRef
 from streams.providers.registry import provider_named
 from streams.services.rooms import room_ref
-from streams.services.uids import known_uid, uid_retire
+from streams.services.uids import held_uids, uid_retire
 from streams.state import OPEN
 
 RETRY_AFTER = timedelta(seconds=1)
@@ -69,18 +69,20 @@ def _told(row: Participant) -> bool:
 
 
 def _tell(provider: Provider, row: Participant) -> None:
-    uid = known_uid(session=row.session, user_id=row.user_id)
-    if uid is None:  # who never got anything for this provider has nothing to lose there
-        return
+    now = timezone.now()
+    # None for who never got anything for this provider, and has nothing to lose there.
+    uids = held_uids(session=row.session, user_id=row.user_id, since=now - GRANT_LIFE)
     room = room_ref(row.session)
-    if row.status in OUT:
-        provider.remove(room=room, uid=uid)
-        uid_retire(session_id=row.session_id, user_id=row.user_id, now=timezone.now())
-    elif row.status == ParticipantStatus.ACTIVE and row.role in GUESTS:
-        _tell_seated(provider, row, room=room, uid=uid)
-    elif row.role != Role.HOST:
-        provider.unpublish(room=room, uid=uid)
-        uid_retire(session_id=row.session_id, user_id=row.user_id, now=timezone.now())
+    seated = row.status == ParticipantStatus.ACTIVE and row.role in GUESTS
+    for uid in uids:
+        if row.status in OUT:
+            provider.remove(room=room, uid=uid)
+        elif seated:
+            _tell_seated(provider, row, room=room, uid=uid)
+        elif row.role != Role.HOST:
+            provider.unpublish(room=room, uid=uid)
+    if row.status in OUT or not (seated or row.role == Role.HOST):
+        uid_retire(session_id=row.session_id, user_id=row.user_id, now=now)
 
 
 def _tell_seated(provider: Provider, row: Participant, *, room: RoomRef, uid: str) -> None:

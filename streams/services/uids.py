@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from livestream.errors import Conflict, Unavailable
@@ -37,6 +37,16 @@ def known_uid(*, session: StreamSession, user_id: UUID | None) -> str | None:
         return str(user_id)
     number = _current(session, user_id).values_list("number", flat=True).first()
     return str(number) if number is not None else None
+
+
+def held_uids(*, session: StreamSession, user_id: UUID, since: datetime) -> list[str]:
+    """All that a person may be there as: what the provider knows them by, and what it did until a moment after
+    `since`. Whoever changes the number, or gave one up by leaving the stage, may go on under the old one."""
+    if not _numbered(session):
+        return [str(user_id)]
+    rows = MediaUid.objects.filter(Q(retired_at__isnull=True) | Q(retired_at__gt=since))
+    numbers = rows.filter(session_id=session.pk, user_id=user_id).order_by("given_at", "number")
+    return [str(number) for number in numbers.values_list("number", flat=True)]
 
 
 def uid_claim(*, session: StreamSession, user_id: UUID, number: int) -> str:

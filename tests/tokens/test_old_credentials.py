@@ -8,11 +8,11 @@ from streams.models import MediaUid
 from streams.providers.base import MediaRole
 from streams.selectors import session_get
 from streams.services.removal import participant_ban, participant_kick
-from streams.services.stage import stage_demote
+from streams.services.stage import stage_demote, stage_mute
 from tests.cast import let_in, make_show
 from tests.providers.setups import stand_in_of
 from tokens.models import IssuedToken
-from tokens.services import media_token_issue
+from tokens.services import agora_token_issue, media_token_issue
 
 PROVIDERS = ("agora", "livekit", "daily")
 
@@ -73,3 +73,43 @@ def test_a_number_that_something_was_taken_from_is_not_given_again(settings, ada
         assert after != before
         assert {str(rule["uid"]) for rule in server.rules} == {before}
         assert MediaUid.objects.filter(user=ben, retired_at__isnull=True).get().number == int(after)
+
+
+@pytest.fixture
+def two_numbers(settings, ada, ben):
+    """Ben is there twice at Agora: under the number that he was given, and under one that he asked for later."""
+    with stand_in_of("agora", settings) as server:
+        session = make_show(ada, provider="agora")
+        let_in(session, ben, role="guest")
+        first = media_token_issue(session_id=session.pk, actor=actor_of(ben), role=MediaRole.PUBLISHER).uid
+        asked = agora_token_issue(
+            channel=session.channel_id, actor=actor_of(ben), role=MediaRole.PUBLISHER, uid=int(first) // 2 + 1
+        ).uid
+        server.session, server.uids = session, {first, asked}
+        for uid in (first, asked):
+            server.enter(session.channel_id, uid, ("audio", "video"))
+        yield server
+
+
+@pytest.mark.parametrize("put_out", [participant_kick, participant_ban])
+def test_who_asked_for_another_number_is_put_out_under_both(two_numbers, ada, ben, put_out):
+    put_out(session_id=two_numbers.session.pk, actor=actor_of(ada), user_id=ben.pk)
+
+    assert {str(rule["uid"]) for rule in two_numbers.rules} == two_numbers.uids
+    assert two_numbers.present(two_numbers.session.channel_id) == set()
+
+
+def test_who_asked_for_another_number_is_silent_under_both(two_numbers, ada, ben):
+    stage_mute(session_id=two_numbers.session.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
+
+    muted = {str(rule["uid"]) for rule in two_numbers.rules if rule["privileges"] == ["publish_audio"]}
+    assert muted == two_numbers.uids
+
+
+def test_who_watches_on_after_the_stage_is_put_out_all_the_same(on_stage, ada, ben, cleo):
+    session = on_stage.session
+    stage_demote(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
+
+    participant_kick(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
+
+    assert on_stage.present(session.channel_id) == {on_stage.uids[cleo.pk]}
