@@ -50,7 +50,9 @@ def builtin_report_apply(*, report: dict[str, Any]) -> None:
         raise Invalid("webhook.bad_shape", "The report names no session or time.") from None
     if at.tzinfo is None:
         raise Invalid("webhook.bad_shape", "The report's time has no zone.")
-    host_id = StreamSession.objects.filter(pk=session_id).values_list("host_id", flat=True).first()
+    # A show that went on elsewhere is no business of the node that it left.
+    sessions = StreamSession.objects.filter(pk=session_id, provider="builtin")
+    host_id = sessions.values_list("host_id", flat=True).first()
     user_id = as_uuid(report.get("user"))
     if host_id is None or user_id is None:
         return

@@ -18,14 +18,16 @@ ENTRIES_AT_MOST = 64
 
 
 def slots_note(*, session_id: UUID, data: Any) -> bool:
-    """Keep the tables of a room and tell it; False for tables older than those that are known.
+    """Keep the tables of a room and tell it; False for tables older than those that are known, and for a show that is
+    over or went on elsewhere.
 
     `v` grows within one `epoch` of the node. Another epoch is another process of it, whose tables are always newer:
     an old one's reports were delivered before, or never will be.
     """
     slots = _checked(data)
     with transaction.atomic():
-        session = StreamSession.objects.select_for_update(no_key=True).filter(pk=session_id, state__in=OPEN).first()
+        rows = StreamSession.objects.select_for_update(no_key=True)
+        session = rows.filter(pk=session_id, provider="builtin", state__in=OPEN).first()
         if session is None:
             return False
         known = session.stage_slots

@@ -103,6 +103,7 @@ def _swap(session: StreamSession, *, provider: str, now: datetime) -> bool:
             channel_id=channel_name(),
             host_lease_at=session.host_lease_at if tells else None,
             host_lost_at=now if tells and was_there else None,
+            stage_slots={},
         )
         == 1
     )

@@ -9,15 +9,17 @@ from livestream.actors import SYSTEM, actor_of
 from livestream.realtime.groups import room_group
 from streams.models import MutedBy, Participant, ProviderDelivery, SessionSettings, StreamSession
 from streams.room import RoomParts, room_load
-from streams.services.media import media_reconcile
+from streams.services.media import host_seen, media_reconcile
 from streams.services.removal import participant_ban, participant_kick
 from streams.services.sessions import session_end
 from streams.services.stage import stage_demote, stage_leave, stage_media_set, stage_mute, stage_promote, stage_remove
 from streams.services.stage_media import guest_lost, guest_seen, media_retry, node_started
 from streams.services.stage_sweeps import guests_expire
+from streams.services.switching import session_provider_switch
 from streams.services.viewers import viewer_leave
 from tests.bodies import assert_error
 from tests.cast import let_in
+from tests.providers.setups import stand_in_of
 from tests.streams.test_stage import on_stage
 from tests.streams.test_webhooks import deliver, report
 from tokens.models import IssuedToken
@@ -305,6 +307,21 @@ def test_slots_of_a_show_that_is_over_are_nothing(client, show):
     session_end(session_id=show.pk, actor=SYSTEM)
 
     assert deliver(client, report(show, "slots.changed", data=tables())).json() == {"applied": False}
+
+
+def test_a_show_that_went_on_elsewhere_hears_nothing_of_the_node_that_it_left(client, settings, stage, ada, ben):
+    deliver(client, report(stage, "slots.changed", data=tables()))
+    with stand_in_of("livekit", settings):
+        session_provider_switch(session_id=stage.pk, actor=actor_of(ada), provider="livekit")
+        host_seen(session_id=stage.pk, at=timezone.now())
+        guest_seen(session_id=stage.pk, user_id=ben.pk, at=timezone.now())
+
+        for user in (ada, ben):
+            deliver(client, report(stage, "publisher.lost", user=str(user.pk), after=1))
+        deliver(client, report(stage, "slots.changed", data=tables(v=2)))
+
+    assert StreamSession.objects.values_list("host_lost_at", "stage_slots").get() == (None, {})
+    assert row_of(stage, ben).media_lost_at is None
 
 
 def test_leaving_clears_what_the_desk_held(stage, ada, ben):
