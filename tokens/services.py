@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID, uuid4
@@ -148,6 +148,7 @@ def _handed_out(wish: Wish, *, room: RoomRef, join: Callable[..., JoinDescriptor
     )
     for _ in range(TRIES):
         made = join(room=room, person=person, role=wish.role, is_admin=wish.standing.is_host, now=wish.now)
+        made = _naming_host(wish, made)
         try:
             with transaction.atomic():
                 row = _remember(wish, made)
@@ -157,6 +158,14 @@ def _handed_out(wish: Wish, *, room: RoomRef, join: Callable[..., JoinDescriptor
         TOKENS.labels(made.provider, "issued").inc()
         return made
     raise Unavailable(retry_after=1)
+
+
+def _naming_host(wish: Wish, made: JoinDescriptor) -> JoinDescriptor:
+    """Where people are numbers, players are told the host's: else they would not know whose picture is the show."""
+    if Capability.NUMERIC_UIDS not in provider_named(made.provider).capabilities:
+        return made
+    host_uid = provider_uid(session=wish.session, user_id=wish.session.host_id)
+    return replace(made, details={**made.details, "host_uid": host_uid})
 
 
 def _remember(wish: Wish, made: JoinDescriptor) -> IssuedToken:

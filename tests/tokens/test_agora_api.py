@@ -139,6 +139,13 @@ def test_a_person_keeps_the_number_in_a_show_and_has_another_in_the_next(api, ad
     assert api(ben).post(f"/api/v1/sessions/{stage.pk}/token/").json()["uid"] == str(uids[0])
 
 
+def test_players_are_told_which_number_is_the_hosts(api, ada, ben, stage):
+    seen = api(ben).post(f"/api/v1/sessions/{stage.pk}/token/").json()["details"]["host_uid"]
+
+    own = api(ada).post(f"/api/v1/sessions/{stage.pk}/token/", {"role": "publisher"}, format="json").json()
+    assert (own["uid"], own["details"]["host_uid"]) == (seen, seen)
+
+
 def test_two_people_never_have_the_same(api, stage):
     uids = [ask(api(make_user()), stage).json()["uid"] for _ in range(20)]
 
