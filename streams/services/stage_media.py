@@ -91,10 +91,11 @@ def _tell_seated(provider: Provider, row: Participant, *, room: RoomRef, uid: st
         "video": row.video_muted_by == MutedBy.HOST,
         "screen": row.screen_stopped,
     }
+    # The place first: at some providers it says anew what somebody may send, and would lift the mutes.
+    provider.set_stage(room=room, uid=uid, stage=row.role)
     for kind, muted in held.items() if Capability.MUTE_AT_SERVER in provider.capabilities else ():
         if muted or Capability.UNMUTE_AT_SERVER in provider.capabilities:
             provider.mute(room=room, uid=uid, kind=kind, muted=muted)
-    provider.set_stage(room=room, uid=uid, stage=row.role)
 
 
 def guest_seen(*, session_id: UUID, user_id: UUID, at: datetime) -> None:

@@ -45,16 +45,17 @@ def test_coming_on_stage_the_node_learns_place_and_mutes(node, show, ben):
 
     on_stage(show, ben)
 
-    assert node.about(ben) == ["mute audio", "unmute video", "unmute screen", "stage guest"]
+    assert node.about(ben) == ["stage guest", "mute audio", "unmute video", "unmute screen"]
     assert row_of(show, ben).media_due_at is None
 
 
 def test_a_cohost_is_told_as_one(node, stage, ada, ben):
     stage_promote(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk)
 
-    assert node.about(ben)[-1] == "stage cohost"
+    assert node.about(ben)[0] == "stage cohost"
+    node.calls.clear()
     stage_demote(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk)
-    assert node.about(ben)[-1] == "stage guest"
+    assert node.about(ben)[0] == "stage guest"
 
 
 def test_a_mute_by_the_desk_is_held_at_the_node_until_the_person_lifts_it(node, stage, ada, ben):
@@ -164,7 +165,7 @@ def test_a_new_node_is_told_of_mutes_and_of_who_was_put_out(
         node_started(node="local")
     media_retry(now=timezone.now())
 
-    assert node.about(ben) == ["mute audio", "unmute video", "unmute screen", "stage guest"]
+    assert node.about(ben) == ["stage guest", "mute audio", "unmute video", "unmute screen"]
     assert node.about(cleo) == ["DELETE"]
 
 
@@ -186,7 +187,7 @@ def test_who_publishes_is_seen_and_their_mutes_are_told_again(client, node, stag
 
     deliver(client, report(stage, user=str(ben.pk), after=1))
 
-    assert node.about(ben) == ["unmute audio", "mute video", "unmute screen", "stage guest"]
+    assert node.about(ben) == ["stage guest", "unmute audio", "mute video", "unmute screen"]
     assert row_of(stage, ben).media_seen_at is not None
 
 

@@ -1,6 +1,9 @@
 """Who is put out or taken off the stage has nothing left that works, at any provider."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from livestream.actors import actor_of
 from livestream.errors import DomainError
@@ -9,6 +12,7 @@ from streams.providers.base import MediaRole
 from streams.selectors import session_get
 from streams.services.removal import participant_ban, participant_kick
 from streams.services.stage import stage_demote, stage_mute
+from streams.services.stage_media import guest_seen, media_retry
 from tests.cast import let_in, make_show
 from tests.providers.setups import stand_in_of
 from tokens.models import IssuedToken
@@ -113,3 +117,13 @@ def test_who_watches_on_after_the_stage_is_put_out_all_the_same(on_stage, ada, b
     participant_kick(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
 
     assert on_stage.present(session.channel_id) == {on_stage.uids[cleo.pk]}
+
+
+def test_who_is_muted_by_the_desk_stays_so_however_often_their_place_is_told(on_stage, ada, ben):
+    session = on_stage.session
+
+    stage_mute(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
+    guest_seen(session_id=session.pk, user_id=ben.pk, at=timezone.now())
+    media_retry(now=timezone.now() + timedelta(minutes=1))
+
+    assert on_stage.sending(session.channel_id, on_stage.uids[ben.pk]) == {"video"}
