@@ -2,7 +2,7 @@
 
 The addresses are templates with `{channel}`. The token is either made for each person, a JSON Web Token (RFC 7519)
 that the server checks with a shared secret and that runs out after ten minutes, or one fixed token for everybody,
-which nobody can take back.
+viewers too, which nobody can take back. With that one there are no private shows, and who watches could publish.
 """
 
 from datetime import datetime, timedelta
@@ -23,8 +23,15 @@ class WhipProvider(Adapter):
     """A WHIP and WHEP server somewhere."""
 
     name = "whip"
-    capabilities = frozenset({Capability.BROWSER_PUBLISHES, Capability.PRIVATE_SHOWS})
     required_settings = ("WHIP_PUBLISH_URL", "WHIP_WATCH_URL")
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:  # type: ignore[override]
+        """Who may watch can be limited only with tokens of each person's own."""
+        found = {Capability.BROWSER_PUBLISHES}
+        if settings.WHIP_TOKEN_SECRET:
+            found |= {Capability.PRIVATE_SHOWS}
+        return frozenset(found)
 
     @classmethod
     def settings_problems(cls) -> list[SettingProblem]:
@@ -38,7 +45,10 @@ class WhipProvider(Adapter):
             hint = "Set WHIP_TOKEN_SECRET (a token for each person), or WHIP_TOKEN (one for all); not both."
             problems.append(SettingProblem("WHIP_TOKEN_SECRET", "or WHIP_TOKEN has to be set", hint))
         elif settings.WHIP_TOKEN:
-            hint = "Whoever published once can publish again. Use WHIP_TOKEN_SECRET where the server can check JWTs."
+            hint = (
+                "Everybody gets it, so whoever may watch can publish, too, and again after they were put out. "
+                "Use WHIP_TOKEN_SECRET where the server can check JWTs."
+            )
             problems.append(SettingProblem("WHIP_TOKEN", "cannot be taken back from anybody", hint, fatal=False))
         if 0 < len(settings.WHIP_TOKEN_SECRET) < SECRET_MIN_CHARACTERS:
             problems.append(SettingProblem("WHIP_TOKEN_SECRET", f"is shorter than {SECRET_MIN_CHARACTERS} characters"))

@@ -89,6 +89,7 @@ class TestWhip(ProviderContract):
         made = self.joined(provider, room, ADA, MediaRole.PUBLISHER)
 
         assert (made.token, made.shared_token) == ("fixed", True)
+        assert Capability.PRIVATE_SHOWS not in provider.capabilities
         assert [(one.setting, one.fatal) for one in provider.settings_problems()] == [("WHIP_TOKEN", False)]
 
     @pytest.mark.parametrize(
