@@ -35,6 +35,7 @@ run: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@sh deploy/test-packages.sh
+	@sh deploy/livekit-server.sh $(BIN)/livekit-server
 	$(BIN)/python -m pytest $(ARGS)
 
 faults: $(VENV)/.dev

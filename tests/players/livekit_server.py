@@ -1,9 +1,11 @@
-"""A real livekit-server, where one is installed: on the PATH, or named by LIVEKIT_SERVER."""
+"""A real livekit-server, where there is one: named by LIVEKIT_SERVER, beside Python (`make test` builds it where Go is
+installed), or on the PATH."""
 
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ class LiveKitServer:
         self.binary, self.folder = binary, folder
         self.port = _free(socket.SOCK_STREAM)
         self.url = f"ws://127.0.0.1:{self.port}"
+        self.http_url = f"http://127.0.0.1:{self.port}"
         (folder / "livekit.yaml").write_text(
             f"port: {self.port}\nbind_addresses: ['127.0.0.1']\nkeys:\n  {KEY}: {SECRET}\n"
             f"rtc:\n  tcp_port: {_free(socket.SOCK_STREAM)}\n  udp_port: {_free(socket.SOCK_DGRAM)}\n"
@@ -59,7 +62,8 @@ class LiveKitServer:
 def livekit_path() -> str | None:
     """Where the server's binary is."""
     named = os.environ.get("LIVEKIT_SERVER", "")
-    return named if named and Path(named).is_file() else shutil.which("livekit-server")
+    places = (Path(named), Path(sys.executable).with_name("livekit-server"))
+    return next((str(place) for place in places if place.is_file()), shutil.which("livekit-server"))
 
 
 def _free(kind: socket.SocketKind) -> int:
