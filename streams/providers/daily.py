@@ -106,7 +106,8 @@ class DailyProvider(Adapter):
         for participant in self._present(room, uid):
             allowed = _allowed(participant)
             kept = allowed - SENT[kind] if muted else allowed | SENT[kind]
-            self._permit(room, participant, [name for name in EVERYTHING if name in kept])
+            # Still on stage: without presence they would not be found when they may speak again.
+            self._permit(room, participant, [name for name in EVERYTHING if name in kept], present=True)
 
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
         """They may send nothing, and watch on."""
@@ -140,8 +141,10 @@ class DailyProvider(Adapter):
         people = self._call("GET", f"{self._path(room)}/presence", absent=True).get("data", [])
         return [one for one in people if uid and one.get("userId") == uid and one.get("id")]
 
-    def _permit(self, room: RoomRef, participant: dict[str, Any], sends: list[str]) -> None:
-        body = {"data": {str(participant["id"]): permissions(sends)}}
+    def _permit(
+        self, room: RoomRef, participant: dict[str, Any], sends: list[str], *, present: bool | None = None
+    ) -> None:
+        body = {"data": {str(participant["id"]): permissions(sends, present=present)}}
         self._call("POST", f"{self._path(room)}/update-permissions", body, absent=True)
 
     def _path(self, room: RoomRef) -> str:
@@ -156,9 +159,9 @@ class DailyProvider(Adapter):
         return self._http.call(method, settings.DAILY_API_URL + path, headers=headers, body=body, absent=absent)
 
 
-def permissions(sends: list[str]) -> dict[str, Any]:
-    """What somebody may do: always the whole set, so that nothing is left to a default."""
-    return {"hasPresence": bool(sends), "canSend": sends or False, "canAdmin": False}
+def permissions(sends: list[str], *, present: bool | None = None) -> dict[str, Any]:
+    """What somebody may do: always the whole set, so that nothing is left to a default. Who may send is present."""
+    return {"hasPresence": bool(sends) if present is None else present, "canSend": sends or False, "canAdmin": False}
 
 
 def _allowed(participant: dict[str, Any]) -> set[str]:

@@ -337,6 +337,7 @@ class DailyStandIn(StandIn):
         self.key = key
         self.made: dict[str, dict[str, Any]] = {}
         self.tokens: list[dict[str, Any]] = []
+        self.presence: dict[tuple[str, str], bool] = {}
 
     def answer(self, method: str, path: str, headers: Any, body: Any) -> tuple[int, Any]:
         if headers.get("Authorization") != f"Bearer {self.key}":
@@ -353,7 +354,7 @@ class DailyStandIn(StandIn):
                 known = self.made.pop(name, None)
                 return (200, {"deleted": True, "name": name}) if known else (404, {"error": "not-found"})
             case "GET", ["rooms", name, "presence"]:
-                people = [self._entry(name, person) for person in self.rooms.get(name, {}).values()]
+                people = [self._entry(name, one) for one in self.rooms.get(name, {}).values() if self._shown(name, one)]
                 return 200, {"total_count": len(people), "data": people}
             case "POST", ["rooms", name, "eject"]:
                 only(body, "ids", "user_ids", "ban")
@@ -367,6 +368,7 @@ class DailyStandIn(StandIn):
                     only(given, "hasPresence", "canSend", "canAdmin")
                     person = self.rooms[name][participant.removeprefix("p-")]
                     sends = set(given["canSend"] or [])
+                    self.presence[name, person.uid] = given["hasPresence"]
                     person.may_publish = bool(sends)
                     person.muted = {kind for kind, sent in self.KINDS.items() if sent not in sends}
                 return 200, {}
@@ -387,6 +389,10 @@ class DailyStandIn(StandIn):
         assert len(properties["user_id"]) <= 36
         self.tokens.append(properties)
         return jwt.encode({"r": properties["room_name"], "n": len(self.tokens)}, "k" * 32, algorithm="HS256")
+
+    def _shown(self, room: str, person: Person) -> bool:
+        """The list leaves out who has no presence; a token that may send gives it."""
+        return self.presence.get((room, person.uid), person.may_publish)
 
     def _entry(self, room: str, person: Person) -> dict[str, Any]:
         sends = [self.KINDS[kind] for kind in sorted(person.sends - person.muted)] if person.may_publish else []

@@ -265,6 +265,16 @@ class TestDaily(ProviderContract):
         assert (asked["room_name"], asked["user_id"]) == (room.channel_id, self.uids[BEN])
         assert asked["enable_screenshare"] is False
 
+    def test_who_was_muted_in_all_they_send_can_be_heard_again(self, provider, room, stand_in):
+        self.there(stand_in, room)
+        for kind in ("audio", "video", "screen"):
+            provider.mute(room=room, uid=self.uids[ADA], kind=kind, muted=True)
+
+        provider.mute(room=room, uid=self.uids[ADA], kind="audio", muted=False)
+
+        assert stand_in.sending(self.name_of(room), self.uids[ADA]) == {"audio"}
+        assert stand_in.mistakes == []
+
     def test_no_token_is_asked_for_without_a_room(self, provider, room, stand_in):
         asked = len(stand_in.requests)
 
