@@ -58,12 +58,15 @@ class Link:
         self._fall(estimate, now=now)
         return True
 
-    def may_rise(self, now: float) -> bool:
-        """Whether to try a step up now: the link is clean, was so for long enough, and told us since."""
+    def may_rise(self, now: float, *, is_dark: bool = False) -> bool:
+        """Whether to try a step up now: the link is clean, was so for long enough, and told us since.
+
+        While no picture is sent (`is_dark`) nothing is reported either, and only trying can tell.
+        """
         if self._tried_at is not None and now - self._tried_at > TRIAL_SECONDS:
             self._tried_at, self._hold = None, HOLD_SECONDS
-        is_told = self._reported_at > self._changed_at
-        return is_told and self.loss < LOSS_CLEAN and now - self._changed_at >= self._hold
+        is_clean = self._reported_at > self._changed_at and self.loss < LOSS_CLEAN
+        return (is_dark or is_clean) and now - self._changed_at >= self._hold
 
     def rise(self, limit: float, *, now: float) -> None:
         """Try with this much, and in larger steps while the link has never failed."""

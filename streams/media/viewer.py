@@ -153,7 +153,9 @@ class Viewer(Peer):
                 self._want_keyframe(item)
             elif isinstance(item, BitrateEstimate):
                 self.estimate = item.bits_per_second
-                has_fallen |= self.link.on_estimate(item.bits_per_second, sent=self.sent_rate(), now=now)
+                # Only pictures bear the time of sending; an estimate made without any says nothing.
+                if pictures := self._picture_rate():
+                    has_fallen |= self.link.on_estimate(item.bits_per_second, sent=pictures, now=now)
             elif isinstance(item, ReportBlock):
                 has_fallen |= self._reception(item, now=now)
         if has_fallen:
@@ -183,7 +185,10 @@ class Viewer(Peer):
 
     def sent_rate(self) -> float:
         """What is sent to him now, bits per second, sound included."""
-        return self._audio_rate() + sum(feed.encoding.rate for feed in self.feeds if feed.encoding is not None)
+        return self._audio_rate() + self._picture_rate()
+
+    def _picture_rate(self) -> float:
+        return sum(feed.encoding.rate for feed in self.feeds if feed.encoding is not None)
 
     def choose_layers(self, *, now: float | None = None) -> None:
         """Give every picture the layer that is useful and that the link carries."""
@@ -203,7 +208,7 @@ class Viewer(Peer):
         pictures = [picture for _, _, picture in shown]
         audio = self._audio_rate()
         chosen, needed = allocate(pictures, budget=self._budget(pictures) - audio)
-        if needed is not None and self.link.may_rise(now):
+        if needed is not None and self.link.may_rise(now, is_dark=not self._picture_rate()):
             self.link.rise(needed + audio, now=now)
             chosen, _ = allocate(pictures, budget=self._budget(pictures) - audio)
         for (feed, layers, _), level in zip(shown, chosen, strict=True):

@@ -246,3 +246,12 @@ def test_the_size_is_read_from_an_h264_parameter_set(size, profile):
 def test_sizes_are_looked_for_in_anything(data):
     for found in (vp8_dimensions(data), h264_dimensions(data), h264_dimensions(b"\x67" + data)):
         assert found is None or (0 < found.width <= 16384 and 0 < found.height <= 16384)
+
+
+def test_a_viewer_who_is_sent_no_picture_is_tried_again_though_nothing_is_reported():
+    link = Link(now=0.0)
+    assert link.on_loss(0.9, sent=400_000, now=1.0)
+
+    assert not link.may_rise(4.0), "nothing was reported since"
+    assert not link.may_rise(1.5, is_dark=True), "too early"
+    assert link.may_rise(4.0, is_dark=True)
