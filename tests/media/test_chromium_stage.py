@@ -115,7 +115,7 @@ async def browsers():
             await browser.close()
 
 
-async def decoded(page, mid, *, width, seconds=20.0):
+async def decoded(page, mid, *, width, seconds=45.0):
     """Until pictures of this width are being decoded in a section."""
     async with asyncio.timeout(seconds):
         frames = None

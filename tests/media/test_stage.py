@@ -76,6 +76,7 @@ async def test_a_place_that_was_left_is_taken_by_the_next_and_the_stream_goes_on
             await cam.sees(mid)
         await ben.leave()
         await eventually(lambda: people.show.engine.rooms[ROOM].stage.stage.rows[1] is None)
+        await asyncio.sleep(0.3)  # what was on its way has come
         gone_at = len(cam.by_mid[cam.video_mids[1]].packets)
 
         await people.perform("dot")
