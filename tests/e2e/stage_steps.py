@@ -111,3 +111,12 @@ def is_heard(page: Page, user: str, *, milliseconds: int = 2500) -> bool:
     before = sound_energy(page, user) or 0.0
     page.wait_for_timeout(milliseconds)
     return (sound_energy(page, user) or 0.0) - before > 1e-6
+
+
+def goes_quiet(page: Page, user: str, *, seconds: float = 8.0) -> bool:
+    """Whether nothing of somebody arrives any more. A browser lets the last sound fade for a second or so."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not is_heard(page, user, milliseconds=1500):
+            return True
+    return False

@@ -14,6 +14,7 @@ from tests.e2e.stage_steps import (
     approves,
     asks,
     goes_on,
+    goes_quiet,
     is_heard,
     pictures_move,
     tile_of,
@@ -71,8 +72,7 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
     acts(seller, ids["mia"], "stage.mute", "audio")
     for page in (viewer, jonas, mia):
         expect(tile_of(page, ids["mia"])).to_contain_class("muted", timeout=3_000)
-    viewer.wait_for_timeout(500)
-    assert not is_heard(viewer, ids["mia"])
+    assert goes_quiet(viewer, ids["mia"])
     assert is_heard(viewer, ids["jonas"])
     expect(mia.locator("[data-own=audio]")).to_have_attribute("aria-pressed", "false")
     mia.click("[data-own=audio]")
