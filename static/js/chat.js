@@ -9,6 +9,7 @@ import { messageElement } from "./chat-message.js";
 import { memory, need, toast } from "./dom.js";
 import { words } from "./errors.js";
 import { plural } from "./format.js";
+import { LinkState } from "./link-state.js";
 import { putOut } from "./put-out.js";
 
 const NEAR_PX = 90;
@@ -37,6 +38,7 @@ export class Chat {
     this.older = need("[data-older]", root);
     this.start = need("[data-start]", root);
     this.composer = new Composer(root, store.session.id);
+    new LinkState(root, socket);
     this.dirty = new Set();
     this.unseen = 0;
     this.atEnd = true;
@@ -74,10 +76,8 @@ export class Chat {
     });
   }
 
-  #link({ state, code }) {
-    const line = need("[data-link]", this.root);
-    line.dataset.link = state;
-    line.textContent = { connecting: "Connecting", open: "Live chat", waiting: "Reconnecting", stopped: code === 4410 ? "Closed" : "Disconnected" }[state] || "";
+  /** What was not acknowledged is sent again: the room knows what it has already. */
+  #link({ state }) {
     if (state !== "open") return;
     for (const entry of this.log.unsent()) {
       if (entry.fate === "pending" || AGAIN.has(entry.error?.code)) this.#send(entry);

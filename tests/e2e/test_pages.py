@@ -1,10 +1,11 @@
 """Every page at a phone's and a desk's width, and what pages say when something is missing."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.e2e.conftest import People
 from tests.e2e.product import Product
@@ -146,3 +147,28 @@ def test_a_private_show_opens_for_whom_the_host_lets_in(people: People, screensh
     welcome = buyer.goto(f"/live/{show}/")
     assert welcome is not None
     assert welcome.status == 200
+
+
+def test_a_room_that_cannot_be_reached_says_so_and_is_tried_at_a_click(people: People, screenshot: Screenshot) -> None:
+    seller, buyer = people.signed_in("seller"), people.signed_in("buyer")
+    show = show_made(seller, "Overload")
+    overloaded = True
+
+    def answer(socket: WebSocketRoute) -> None:
+        if overloaded:
+            socket.close(code=4101, reason="retry in 30")
+        else:
+            socket.connect_to_server()
+
+    buyer.route_web_socket(re.compile("/ws/live/"), answer)
+    buyer.goto(f"/live/{show}/")
+
+    expect(buyer.locator("[data-link]")).to_have_text("Reconnecting")
+    expect(buyer.locator("[data-link-wait]")).to_have_text(re.compile(r"^in \d\d s$"))
+    screenshot(buyer, "room-reconnecting")
+    assert buyer.locator(".chat > header").evaluate("(head) => head.scrollWidth <= head.clientWidth")
+    overloaded = False
+    buyer.click("[data-link-retry]")
+    expect(buyer.locator("[data-link]")).to_have_text("Live chat")
+    expect(buyer.locator("[data-link-retry]")).to_be_hidden()
+    expect(buyer.locator("[data-link-wait]")).to_be_empty()

@@ -1,0 +1,45 @@
+/**
+ * How the connection to the room stands, in the chat's head: a word, how long until the next attempt, and a way to try now.
+ * @module link-state
+ */
+import { need } from "./dom.js";
+
+const LONG_WAIT_MS = 2000; // shorter waits are over before anybody could act
+
+/**
+ * What to say about a link.
+ * @param {{state: string, code?: number, retryAt?: number}} link as the room socket tells it
+ * @param {number} now milliseconds, as `retryAt`
+ * @returns {{text: string, wait: number, retry: boolean}} `wait` in whole seconds, 0 when there is nothing to count
+ */
+export function linkWords({ state, code, retryAt = 0 }, now) {
+  const text = { connecting: "Connecting", open: "Live chat", waiting: "Reconnecting", stopped: code === 4410 ? "Closed" : "Disconnected" }[state] || "";
+  const retry = state === "waiting" && retryAt - now > LONG_WAIT_MS;
+  return { text, wait: retry ? Math.ceil((retryAt - now) / 1000) : 0, retry };
+}
+
+export class LinkState {
+  /**
+   * @param {HTMLElement} root an element around the parts of templates/partials/chat.html
+   * @param {import("./room-socket.js").RoomSocket} socket
+   */
+  constructor(root, socket) {
+    this.line = need("[data-link]", root);
+    this.count = need("[data-link-wait]", root);
+    this.button = need("[data-link-retry]", root);
+    this.link = { state: "connecting" };
+    socket.addEventListener("link", ({ detail }) => { this.link = detail; this.#show(); });
+    this.button.addEventListener("click", () => socket.retry());
+  }
+
+  #show() {
+    clearTimeout(this.tick);
+    const { text, wait, retry } = linkWords(this.link, Date.now());
+    this.line.dataset.link = this.link.state;
+    if (this.line.textContent !== text) this.line.textContent = text;
+    // The seconds stand apart from the word: whoever listens to the page is not told each of them.
+    this.count.textContent = wait ? `in ${wait} s` : "";
+    this.button.hidden = !retry;
+    if (retry) this.tick = setTimeout(() => this.#show(), 500);
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * The room's socket under any sequence of failures, on a clock of its own, and what must hold after each of them.
+ *
+ * Below it stands a room that knows the protocol: a numbered log, snapshots, resumption, `sync`, beats, acknowledgements.
+ */
+import { linkWords } from "/static/js/link-state.js";
+import { RoomSocket } from "/static/js/room-socket.js";
+
+const BEAT_MS = 10000;
+const FIRST_ATTEMPT_MS = 5000; // contract: the first attempt comes within five seconds
+const LONGEST_WAIT_MS = 35000; // the longest delay of the table, and what an overloaded room asks for on top
+const STATES = ["idle", "connecting", "open", "waiting", "stopped"];
+
+/** Time that passes only when it is told to. */
+class Clock {
+  constructor() {
+    this.now = 1_700_000_000_000;
+    this.jobs = new Map();
+    this.last = 0;
+    window.setTimeout = (job, ms = 0) => { this.jobs.set(++this.last, { at: this.now + ms, job }); return this.last; };
+    window.clearTimeout = (id) => { this.jobs.delete(id); };
+    Date.now = () => this.now;
+  }
+
+  async pass(ms) {
+    const end = this.now + ms;
+    for (;;) {
+      await settled();
+      const [id, next] = [...this.jobs].filter(([, { at }]) => at <= end).sort(([a, one], [b, two]) => one.at - two.at || a - b)[0] || [];
+      if (!id) break;
+      this.jobs.delete(id);
+      this.now = Math.max(this.now, next.at);
+      next.job();
+    }
+    this.now = end;
+    await settled();
+  }
+}
+
+const settled = async () => { for (let i = 0; i < 8; i += 1) await Promise.resolve(); };
+const clock = new Clock();
+let room = null;
+
+/** A socket of the room below. */
+class Wire extends EventTarget {
+  static CONNECTING = 0;
+  static OPEN = 1;
+  static CLOSING = 2;
+  static CLOSED = 3;
+
+  constructor(address) {
+    super();
+    this.readyState = Wire.CONNECTING;
+    this.asked = new URL(address).searchParams;
+    room.wires.push(this);
+    room.connected(this);
+  }
+
+  send(text) { if (this.readyState === Wire.OPEN) room.heard(this, JSON.parse(text)); }
+
+  /** The page closes. A dead network answers nothing. */
+  close(code) { if (this.readyState < Wire.CLOSING) { this.readyState = Wire.CLOSING; if (room.mode !== "hole") setTimeout(() => this.gone(code), 1); } }
+
+  gone(code, reason = "") {
+    if (this.readyState === Wire.CLOSED) return;
+    this.readyState = Wire.CLOSED;
+    if (code === 4403) room.saidNo = true;
+    this.dispatchEvent(new CloseEvent("close", { code, reason }));
+  }
+
+  tell(...documents) {
+    if (this.readyState === Wire.OPEN) this.dispatchEvent(new MessageEvent("message", { data: documents.map((one) => JSON.stringify(one)).join("\n") }));
+  }
+}
+
+/** The server's side. `mode`: up, refuse (no connection), hole (nothing answers), busy (4101), closed (4403). */
+class Room {
+  constructor() {
+    Object.assign(this, { mode: "up", epoch: "a1", log: [], wires: [], stored: new Map(), saidNo: false });
+    this.beat();
+  }
+
+  get live() { return this.wires.filter(({ readyState }) => readyState < Wire.CLOSING); }
+  get open() { return this.wires.filter(({ readyState }) => readyState === Wire.OPEN); }
+
+  beat() {
+    if (this.mode === "up") for (const wire of this.open) wire.tell({ type: "beat", data: { epoch: this.epoch, seq: this.log.length } });
+    setTimeout(() => this.beat(), BEAT_MS);
+  }
+
+  connected(wire) {
+    setTimeout(() => {
+      if (this.mode === "hole" || wire.readyState !== Wire.CONNECTING) return;
+      if (this.mode === "refuse") { wire.gone(1006); return; }
+      wire.readyState = Wire.OPEN;
+      if (this.mode === "busy") { wire.gone(4101, "retry in 3"); return; }
+      if (this.mode === "closed") { wire.gone(4403, "session.kicked"); return; }
+      if (wire.asked.has("epoch")) wire.tell({ type: "resumed", data: this.since(wire.asked.get("epoch"), Number(wire.asked.get("after"))) });
+      else wire.tell({ type: "snapshot", data: this.snapshot() });
+    }, 5);
+  }
+
+  snapshot() { return { epoch: this.epoch, seq: this.log.length, session: { id: "show" }, messages: [] }; }
+
+  since(epoch, after) {
+    const known = epoch === this.epoch && after <= this.log.length && this.log.length - after <= 5;
+    return known ? { recovered: true, epoch, seq: this.log.length, events: this.log.slice(after) } : { recovered: false, snapshot: this.snapshot() };
+  }
+
+  heard(wire, { id, op, data }) {
+    if (this.mode === "hole") return;
+    const answers = { ping: () => ({}), sync: () => this.since(data.epoch, data.after), "chat.send": () => this.store(data.client_id) };
+    setTimeout(() => { if (this.mode !== "hole") wire.tell({ re: id, ok: true, data: answers[op]() }); }, 3);
+  }
+
+  store(clientId) {
+    if (!this.stored.has(clientId)) this.stored.set(clientId, this.add());
+    return { seq: this.stored.get(clientId) };
+  }
+
+  add() {
+    this.log.push({ type: "chat.message", seq: this.log.length + 1, data: { id: String(this.log.length + 1) } });
+    return this.log.length;
+  }
+
+  say(count, deliver = (events) => events) {
+    const from = this.log.length;
+    for (let i = 0; i < count; i += 1) this.add();
+    if (this.mode !== "hole") for (const wire of this.open) for (const event of deliver(this.log.slice(from))) wire.tell(event);
+  }
+}
+
+const EVENTS = {
+  say: () => room.say(2),
+  together: () => { const from = room.log.length; room.say(3, () => []); for (const wire of room.open) if (room.mode !== "hole") wire.tell(...room.log.slice(from)); },
+  swap: () => room.say(3, (events) => events.reverse()),
+  twice: () => room.say(2, (events) => [...events, ...events]),
+  lose: () => room.say(1, () => []),
+  loseMany: () => room.say(7, () => []),
+  garbage: () => { for (const wire of room.open) wire.dispatchEvent(new MessageEvent("message", { data: "{\n[]\nnull\n7" })); },
+  cut: () => { for (const wire of room.live) wire.gone(1006); },
+  restart: () => { for (const wire of room.live) wire.gone(4000, "restart"); },
+  up: () => { room.mode = "up"; },
+  refuse: () => { room.mode = "refuse"; for (const wire of room.live) wire.gone(1006); },
+  busy: () => { room.mode = "busy"; for (const wire of room.live) wire.gone(4101, "retry in 3"); },
+  hole: () => { room.mode = "hole"; },
+  renew: () => { room.epoch += "x"; room.log.length = 0; for (const wire of room.live) wire.gone(4002); },
+  retry: (socket) => socket.retry(),
+  wake: () => window.dispatchEvent(new Event("online")),
+  out: () => { room.mode = "closed"; for (const wire of room.live) wire.gone(4403, "session.kicked"); },
+};
+
+export const NAMES = Object.keys(EVENTS);
+
+/** What the page was told: every durable event, and every link. */
+class Witness {
+  constructor(socket) {
+    Object.assign(this, { socket, epoch: null, shown: 0, link: { state: "idle" }, failedAt: null, found: [] });
+    socket.addEventListener("snapshot", ({ detail }) => { this.epoch = detail.snapshot.epoch; this.shown = detail.snapshot.seq; });
+    socket.addEventListener("message", ({ detail }) => {
+      if (!detail.seq) return;
+      if (detail.seq !== this.shown + 1) this.found.push(`event ${detail.seq} after ${this.shown}`);
+      this.shown = detail.seq;
+    });
+    socket.addEventListener("link", ({ detail }) => this.#linked(detail));
+  }
+
+  #linked(link) {
+    const before = this.link;
+    this.link = link;
+    if (link.state === "waiting") {
+      const wait = link.retryAt - clock.now;
+      // After a connection that was good for a while the first attempt is near, unless the room asks for patience.
+      const first = before.state === "open" && room.mode !== "busy";
+      if (!(wait >= 0 && wait <= (first ? FIRST_ATTEMPT_MS : LONGEST_WAIT_MS))) this.found.push(`waits ${wait} ms`);
+    }
+  }
+}
+
+function broken({ socket, link }, after, sockets) {
+  const shown = linkWords(link, clock.now);
+  const rules = {
+    "a state that pages know": STATES.includes(socket.state) && link.state === socket.state,
+    "one connection at most": room.live.length <= 1,
+    "a connection, or a time for the next": socket.state === "stopped" || room.live.length === 1 || (socket.state === "waiting" && link.retryAt >= clock.now),
+    "words for every state": shown.text.length > 0,
+    "a long wait is counted, and can be cut short": link.state !== "waiting" || link.retryAt - clock.now <= 2000 || (shown.retry && shown.wait > 0),
+    "who is put out has stopped": !room.saidNo || socket.state === "stopped",
+    "who is put out does not come back": after.stopped === undefined || sockets === after.stopped,
+    "nothing shown that was not said": socket.epoch !== room.epoch || socket.seq <= room.log.length,
+  };
+  return Object.entries(rules).filter(([, holds]) => !holds).map(([rule]) => `${after.name}: ${rule} (${socket.state})`);
+}
+
+/** One person's page through these events; then everything heals. The rules that did not hold. */
+export async function drive(events) {
+  clock.jobs.clear();
+  room = new Room();
+  window.WebSocket = Wire;
+  const socket = new RoomSocket("/ws/live/show/");
+  const witness = new Witness(socket);
+  socket.open();
+  await clock.pass(50);
+  let stopped;
+  for (const [name, ms] of events) {
+    const waited = socket.state === "waiting", made = room.wires.length;
+    EVENTS[name](socket);
+    if (name === "retry" && waited && room.wires.length !== made + 1) witness.found.push("retry: no attempt at once");
+    await clock.pass(ms);
+    if (socket.state === "stopped") stopped ??= room.wires.length;
+    witness.found.push(...broken(witness, { name, stopped }, room.wires.length));
+  }
+  return [...witness.found, ...await healed(socket, witness, stopped)];
+}
+
+async function healed(socket, witness, stopped) {
+  const found = [];
+  room.mode = "up";
+  await clock.pass(70000);
+  if (stopped !== undefined) {
+    if (socket.state !== "stopped" || room.wires.length !== stopped) found.push(`healed: put out, and yet ${socket.state}`);
+  } else {
+    const sent = await sendTwice(socket);
+    if (socket.state !== "open") found.push(`healed: ${socket.state}`);
+    if (sent[0] !== sent[1] || sent[0] !== room.log.length) found.push(`healed: sent again is stored again (${sent})`);
+    await clock.pass(2 * BEAT_MS);
+    if (witness.shown !== room.log.length || witness.epoch !== room.epoch) found.push(`healed: shown ${witness.shown} of ${room.log.length}`);
+  }
+  socket.close();
+  await clock.pass(60000);
+  if (room.live.length || socket.state !== "stopped") found.push("left: something stays behind");
+  return found;
+}
+
+/** The same words twice, as a page does that heard no answer. */
+async function sendTwice(socket) {
+  const seqs = [];
+  for (let i = 0; i < 2; i += 1) {
+    socket.call("chat.send", { text: "again", client_id: "one" }).then(({ seq }) => seqs.push(seq), (error) => seqs.push(error.code));
+    await clock.pass(100);
+  }
+  return seqs;
+}
+
+Object.assign(window, { drivenSocket: { drive, NAMES } });
