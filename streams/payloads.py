@@ -114,6 +114,13 @@ def participant_payload(participant: Participant) -> dict[str, Any]:
     }
 
 
+def stage_payload(participant: Participant, *, number: int | None) -> dict[str, Any]:
+    """A person on stage, as the room is told; with the number that the provider knows them by, where it knows only
+    numbers."""
+    payload = participant_payload(participant)
+    return payload if number is None else payload | {"media_uid": str(number)}
+
+
 def request_payload(
     request: GuestRequest, *, position: int | None = None, retry_after: float | None = None
 ) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from livestream.errors import Missing
 from streams.models import (
     GuestRequest,
     GuestRequestStatus,
+    MediaUid,
     Participant,
     ParticipantStatus,
     Role,
@@ -20,8 +21,10 @@ from streams.models import (
     StreamSession,
     Visibility,
 )
-from streams.payloads import instant, participant_payload, request_payload
+from streams.payloads import instant, request_payload, stage_payload
 from streams.permissions import ON_STAGE, OUT, Standing
+from streams.providers.base import Capability
+from streams.providers.registry import providers_with
 from streams.state import LIVE, SessionState
 
 RESUME_LIMIT = 300
@@ -109,7 +112,19 @@ def people_on_stage(session_id: UUID) -> list[Participant]:
 
 def stage_of(session_id: UUID) -> list[dict[str, Any]]:
     """The people on stage; what every viewer is told. The audience is a count."""
-    return [participant_payload(row) for row in people_on_stage(session_id)]
+    people = people_on_stage(session_id)
+    numbers = _numbers_of(session_id, [person.user_id for person in people])
+    return [stage_payload(person, number=numbers.get(person.user_id)) for person in people]
+
+
+def _numbers_of(session_id: UUID, user_ids: Collection[UUID]) -> dict[UUID, int]:
+    """What the show's provider knows some people by, where that is numbers; not what an earlier provider did."""
+    numbering = providers_with(Capability.NUMERIC_UIDS)
+    if not numbering:
+        return {}
+    current = MediaUid.objects.filter(session_id=session_id, user_id__in=user_ids, retired_at__isnull=True)
+    rows = current.filter(session__provider__in=numbering).values_list("user_id", "number")
+    return {user_id: number for user_id, number in rows if user_id is not None}
 
 
 def guest_requests() -> QuerySet[GuestRequest]:

@@ -40,8 +40,9 @@ from streams.services.credentials import Lost
 from streams.services.rooms import room_prepare, room_ref
 from streams.services.sessions import session_refused
 from streams.services.stage_media import GRANT_LIFE
+from streams.services.stage_uids import media_uid, media_uid_claim
 from streams.services.switching import session_provider_switch
-from streams.services.uids import held_uids, provider_uid, uid_claim, uid_retire
+from streams.services.uids import held_uids, uid_retire
 from streams.state import OPEN, OVER
 from tokens.events import TokenExpiring
 from tokens.models import IssuedToken
@@ -110,7 +111,7 @@ def agora_token_issue(
     if with_rtm and VERSIONS[0] != settings.AGORA_TOKEN_VERSION:
         raise Invalid("token.rtm_needs_007", "Media and signalling in one token need tokens of version 007.")
     if uid is not None:
-        uid_claim(session=wish.session, user_id=actor.user_id, number=uid)
+        media_uid_claim(session=wish.session, user_id=actor.user_id, number=uid)
     return _handed_out(wish, room=room_ref(wish.session), join=partial(provider.join_with, with_rtm=with_rtm))
 
 
@@ -142,7 +143,7 @@ def _issue(wish: Wish) -> JoinDescriptor:
 def _handed_out(wish: Wish, *, room: RoomRef, join: Callable[..., JoinDescriptor]) -> JoinDescriptor:
     """Have a token made and remember it. Two that happen to be the same are not both handed out."""
     person = PersonRef(
-        uid=provider_uid(session=wish.session, user_id=wish.actor.user_id),
+        uid=media_uid(session=wish.session, user_id=wish.actor.user_id),
         name=wish.actor.display_name or "Guest",
         stage=str(wish.standing.role) if wish.standing.can_publish else "",
     )
@@ -164,7 +165,7 @@ def _naming_host(wish: Wish, made: JoinDescriptor) -> JoinDescriptor:
     """Where people are numbers, players are told the host's: else they would not know whose picture is the show."""
     if Capability.NUMERIC_UIDS not in provider_named(made.provider).capabilities:
         return made
-    host_uid = provider_uid(session=wish.session, user_id=wish.session.host_id)
+    host_uid = media_uid(session=wish.session, user_id=wish.session.host_id)
     return replace(made, details={**made.details, "host_uid": host_uid})
 
 

@@ -12,11 +12,11 @@ from livestream.errors import Conflict, Denied, Missing
 from livestream.events import desk_open, desk_shut, publish
 from streams.events import StageChanged
 from streams.models import AuditEntry, MutedBy, Participant, ParticipantStatus, Role, StreamSession
-from streams.payloads import participant_payload
 from streams.permissions import GUESTS
-from streams.selectors import people_on_stage, sessions
+from streams.selectors import sessions, stage_of
 from streams.services.credentials import Lost, credentials_revoke
 from streams.services.sequence import event_record
+from streams.services.uids import provider_uid
 from streams.state import LIVE, OPEN, OVER
 
 SEATS = 20
@@ -87,7 +87,10 @@ def require_seated(person: Participant) -> None:
 
 
 def seat_take(*, session: StreamSession, person: Participant, now: datetime) -> None:
-    """Bring somebody on stage as a guest. Raises Conflict when no seat is free."""
+    """Bring somebody on stage as a guest. Raises Conflict when no seat is free.
+
+    Whoever takes a seat has a number, where the provider knows numbers: what tells of the seat tells of it too.
+    """
     if person.status != ParticipantStatus.ACTIVE:
         raise Conflict("stage.not_here", "That person is not in the room at the moment.")
     if person.role != Role.VIEWER:
@@ -103,6 +106,7 @@ def seat_take(*, session: StreamSession, person: Participant, now: datetime) -> 
     person.video_muted, person.video_muted_by = dark, MutedBy.HOST if dark else ""
     person.screen_sharing = person.screen_stopped = False
     person.save(update_fields=SEAT_FIELDS)
+    provider_uid(session=session, user_id=person.user_id)
 
 
 def seat_leave(*, person: Participant, now: datetime) -> None:
@@ -138,14 +142,14 @@ def stage_tell(
 ) -> None:
     """Count the seats that are taken, and tell the room who is on stage and what happened. `user_id` None: to several;
     `by` None: by itself."""
-    people = people_on_stage(session_id)
-    guests = sum(person.role in GUESTS for person in people)
+    people = stage_of(session_id)
+    guests = sum(person["role"] in GUESTS for person in people)
     StreamSession.objects.filter(pk=session_id).update(guest_count=guests)
     change: dict[str, Any] = {"user": str(user_id) if user_id else None, "what": what, "by": str(by) if by else None}
     if kind is not None:
         change["kind"] = kind
     data = {
-        "participants": [participant_payload(person) for person in people],
+        "participants": people,
         "change": change,
         "guest_count": guests,
     }

@@ -64,7 +64,7 @@ class Visitor:
     def open(self, **sdks: str) -> "Visitor":
         """Open the test page with these SDKs."""
         self.page.goto(self.site.page(sdks))
-        self.until("Boolean(window.harness)")
+        self.until("Boolean(window.harness?.stage)")
         return self
 
     def run(self, script: str, argument: Any = None) -> Any:

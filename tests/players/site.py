@@ -18,7 +18,8 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>play
 <body><video playsinline muted width="320" height="240"></video>
 <script type="application/json" id="sdk-data">{sdks}</script>
 <script src="/standins/strict.js"></script>
-<script type="module" src="/pages/harness.js"></script></body></html>"""
+<script type="module" src="/pages/harness.js"></script>
+<script type="module" src="/pages/stage.js"></script></body></html>"""
 
 
 class Site:

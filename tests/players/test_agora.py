@@ -1,5 +1,6 @@
 """The Agora engine in a real browser, with a scripted stand-in for the SDK that knows its rules."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -258,3 +259,107 @@ def test_refused_as_a_sender_a_viewer_goes_on_watching(ben: Visitor) -> None:
     ben.run("window.control.client.comes(41, 'video')")
     ben.until("window.call.last.state === 'receiving'")
     assert ben.run("window.call.wants") == {"watch": True, "send": False}
+
+
+# ---- The stage: pages know people by their ids, Agora by numbers --------------------------------------------------
+
+ON_STAGE = [["ada", "host", "41"], ["ben", "guest", "52"], ["cleo", "cohost", "63"]]
+COLOURS = {41: "red", 52: "lime", 63: "blue"}
+
+
+def on_stage(visitor: Visitor, people: list[list[str]], *numbers: int) -> Visitor:
+    """A viewer's page with these people on stage, each of whom sends a picture of their own colour."""
+    visitor.run("window.harness.standIn('agora')")
+    visitor.run("(given) => window.harness.stage(given)", {"pass": agora(), "people": people})
+    visitor.until("window.call.link === 'up'")
+    for number in numbers:
+        sends(visitor, number, COLOURS[number])
+    return visitor
+
+
+def sends(visitor: Visitor, number: int, colour: str) -> None:
+    visitor.run(
+        """([number, colour]) => {
+            window.control.pictures[number] = window.harness.plainPicture(colour);
+            window.control.client.comes(number, 'audio', 'video');
+        }""",
+        [number, colour],
+    )
+
+
+def tiles(**pictures: str | None) -> str:
+    """Holds when these tiles, and no others, show these pictures."""
+    wanted = json.dumps({f"id-of-{name}": colour for name, colour in sorted(pictures.items())})
+    return (
+        "JSON.stringify(Object.fromEntries(Object.entries(window.harness.shown()).sort())) === "
+        f"JSON.stringify({wanted})"
+    )
+
+
+def test_each_picture_is_in_the_tile_of_the_person_whose_number_it_came_under(ben: Visitor) -> None:
+    on_stage(ben, ON_STAGE, 63, 52, 41)
+
+    ben.until(tiles(ada="red", ben="green", cleo="blue"))
+    assert ben.run("window.call.main.uid") == "41"
+
+
+def test_somebody_who_comes_on_stage_has_a_tile_whichever_is_heard_of_first(ben: Visitor) -> None:
+    on_stage(ben, ON_STAGE[:1], 41, 52)
+    ben.until(tiles(ada="red"))
+
+    ben.run("(people) => window.harness.change(people, { what: 'joined' })", ON_STAGE)
+    ben.until(tiles(ada="red", ben="green", cleo=None))
+    sends(ben, 63, "blue")
+
+    ben.until(tiles(ada="red", ben="green", cleo="blue"))
+
+
+def test_a_guest_with_another_number_keeps_the_tile(ben: Visitor) -> None:
+    on_stage(ben, ON_STAGE[:2], 41, 52)
+    ben.until(tiles(ada="red", ben="green"))
+
+    ben.run("window.control.client.goes(52)")
+    sends(ben, 77, "blue")
+    ben.run("(people) => window.harness.change(people, { what: 'number' })", [ON_STAGE[0], ["ben", "guest", "77"]])
+
+    ben.until(tiles(ada="red", ben="blue"))
+
+
+def test_a_host_with_another_number_is_the_main_picture_again(ben: Visitor) -> None:
+    on_stage(ben, ON_STAGE[:2], 41, 52)
+    ben.run("window.control.client.goes(41)")
+    sends(ben, 77, "blue")
+
+    ben.run("(people) => window.harness.change(people, { what: 'number' })", [["ada", "host", "77"], ON_STAGE[1]])
+
+    ben.until(tiles(ada="blue", ben="green"))
+    assert ben.run("window.call.main.uid") == "77"
+    ben.until("window.call.main.sources.camera.track === window.call.stream.getVideoTracks()[0]")
+
+
+def test_nobody_elses_number_is_taken_for_a_person_on_stage(ben: Visitor) -> None:
+    on_stage(ben, ON_STAGE[:2], 41)
+
+    sends(ben, 63, "blue")
+
+    ben.until(tiles(ada="red", ben=None))
+    assert ben.run("window.receiver.seats.video.map(({ user }) => user).sort()") == ["63", "id-of-ada"]
+
+
+def test_who_speaks_is_told_by_person(ben: Visitor) -> None:
+    on_stage(ben, ON_STAGE[:2], 41, 52)
+
+    ben.run("window.control.client.tell('volume-indicator', [{ uid: 52, level: 60 }, { uid: 41, level: 1 }])")
+
+    levels = ben.run("window.receiver.levels().then((levels) => Object.fromEntries(levels))")
+    assert levels == {"id-of-ada": 0, "id-of-ben": 1}
+
+
+def test_a_guests_small_tile_gets_the_low_stream_under_the_guests_number(ben: Visitor) -> None:
+    on_stage(ben, ON_STAGE[:2], 41, 52)
+    ben.until(tiles(ada="red", ben="green"))
+
+    ben.run("() => { window.view.root.style.height = '200px' }")
+
+    asked = "([name, uid, kind]) => name === 'client.setRemoteVideoStreamType' && uid === 52 && kind === 1"
+    ben.until(f"window.used.some({asked})")

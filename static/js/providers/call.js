@@ -40,6 +40,8 @@ export class Call extends EventTarget {
   constructor(sessionId, { hostId = null, ask = (role) => sessions.token(sessionId, role) } = {}) {
     super();
     this.hostId = hostId;
+    /** the host's number, where people are numbers and the room has told it: newer than what a pass says */
+    this.hostUid = null;
     this.ask = ask;
     /** @type {import("./interface.js").Descriptor|null} */
     this.pass = null;
@@ -68,9 +70,22 @@ export class Call extends EventTarget {
     return this.wants.send ? "publisher" : "subscriber";
   }
 
+  /** What the provider knows the host by. */
+  get host() {
+    return this.hostUid || this.pass?.details?.host_uid || this.hostId;
+  }
+
   /** The main picture's person. */
   get main() {
-    return mainPerson(this.people, this.pass?.details?.host_uid || this.hostId);
+    return mainPerson(this.people, this.host);
+  }
+
+  /** The host goes by this number from now on; nothing where people go by their ids. */
+  follow(hostUid) {
+    if (!hostUid || hostUid === this.hostUid) return;
+    this.hostUid = hostUid;
+    this.#people(this.people);
+    this.#settle();
   }
 
   /**

@@ -23,7 +23,8 @@ export class PeopleReceiver extends EventTarget {
     this.quality = "auto";
     this.tiles = {};
     for (const type of ["people", "state", "sections"]) watching.addEventListener(type, () => this.#seat());
-    store.addEventListener("change", ({ detail }) => { if (detail.what === "stage") this.#seat(); });
+    store.addEventListener("change", ({ detail }) => { if (detail.what === "stage") this.#stage(); });
+    this.#stage();
   }
 
   /** The seat with somebody's camera or screen, or null. */
@@ -59,11 +60,18 @@ export class PeopleReceiver extends EventTarget {
   /** Voices are never held back: there is no former connection that would say the same. */
   settled() {}
 
-  /** Which person of ours somebody is. A provider that knows people by numbers of its own tells who the host is. */
+  /** Which person of ours somebody is: providers know people by our ids, or by numbers that the room tells. */
   #user(one) {
     const { participants, session } = this.store;
-    if (participants.some(({ user }) => user.id === one.uid)) return one.uid;
-    return one === this.watching.call.main ? session.host.id : one.uid;
+    if (one.uid === this.watching.call.host) return session.host.id;
+    return participants.find(({ media_uid: number }) => number === one.uid)?.user.id ?? one.uid;
+  }
+
+  /** Others came, or have another number: the host too, whose picture is the main one. */
+  #stage() {
+    const host = this.store.participants.find(({ role }) => role === "host");
+    this.watching.call.follow(host?.media_uid);
+    this.#seat();
   }
 
   #seat() {

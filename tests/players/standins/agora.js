@@ -3,7 +3,7 @@
   const EVENTS = ["user-joined", "user-left", "user-published", "user-unpublished", "connection-state-change", "token-privilege-will-expire",
     "token-privilege-did-expire", "network-quality", "volume-indicator"];
   const fault = (code) => Object.assign(new Error(code), { code, name: "AgoraRTCException" });
-  const control = { clients: [], refuse: {} };
+  const control = { clients: [], refuse: {}, /* what somebody sends, by number */ pictures: {} };
 
   const localTrack = (kind, track) => {
     const members = { trackMediaType: kind, getMediaStreamTrack: () => track, close: () => track.stop() };
@@ -18,8 +18,8 @@
     return strict(`${kind}Track`, members);
   };
 
-  const remoteTrack = (kind) => {
-    const track = madeTrack(kind);
+  const remoteTrack = (kind, uid) => {
+    const track = control.pictures[uid] && kind === "video" ? control.pictures[uid] : madeTrack(kind);
     return { trackMediaType: kind, getMediaStreamTrack: () => track };
   };
 
@@ -69,7 +69,7 @@
       subscribe: async (user, kind) => {
         const known = users.get(user.uid);
         if (!known || !["audio", "video"].includes(kind) || !known[kind === "audio" ? "hasAudio" : "hasVideo"]) throw fault("INVALID_REMOTE_USER");
-        known[`${kind}Track`] = remoteTrack(kind);
+        known[`${kind}Track`] = remoteTrack(kind, user.uid);
         return known[`${kind}Track`];
       },
       setRemoteVideoStreamType: async (uid, type) => { if (!is.whole(uid) || ![0, 1].includes(type)) misused("setRemoteVideoStreamType(uid, 0 or 1)"); },
