@@ -48,3 +48,7 @@ class Adapter:
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
         """Not here."""
         raise ProviderUnsupported(self.name, "does not tell who sends")
+
+    def sending(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, set[str]]]:
+        """Who sends, and nothing about the kinds."""
+        return {name: {uid: set() for uid in uids} for name, uids in self.publishers(rooms=rooms).items()}

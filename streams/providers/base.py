@@ -133,3 +133,6 @@ class Provider(Protocol):
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
         """Who sends media now: session id -> uids. A provider that knows all its rooms names them all."""
+
+    def sending(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, set[str]]]:
+        """The same, with the kinds that are not muted there; none where the provider does not tell."""

@@ -131,10 +131,18 @@ class DailyProvider(Adapter):
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
         """Who is there and may send."""
-        found: dict[str, set[str]] = {}
+        return {name: set(people) for name, people in self.sending(rooms=rooms).items()}
+
+    def sending(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, set[str]]]:
+        """The same, with the kinds that they may send."""
+        found: dict[str, dict[str, set[str]]] = {}
         for room in rooms:
             people = self._call("GET", f"{self._path(room)}/presence", absent=True).get("data", [])
-            found[str(room.session_id)] = {str(one.get("userId")) for one in people if _allowed(one)}
+            found[str(room.session_id)] = {
+                str(one.get("userId")): {kind for kind, names in SENT.items() if names & allowed}
+                for one in people
+                if (allowed := _allowed(one))
+            }
         return found
 
     def _present(self, room: RoomRef, uid: str) -> list[dict[str, Any]]:

@@ -121,11 +121,17 @@ class LiveKitProvider(Adapter):
         self._call("DeleteRoom", {"room": room.channel_id}, grant, absent=True)
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
-        """Who has a live track in each of these rooms."""
-        found: dict[str, set[str]] = {}
+        """Who has a track in each of these rooms, muted or not."""
+        return {name: set(people) for name, people in self.sending(rooms=rooms).items()}
+
+    def sending(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, set[str]]]:
+        """The same, with the kinds of the tracks that are not muted."""
+        found: dict[str, dict[str, set[str]]] = {}
         for room in rooms:
             people = self._room_call(room, "ListParticipants", {}, absent=True).get("participants", [])
-            found[str(room.session_id)] = {str(person.get("identity")) for person in people if person.get("tracks")}
+            found[str(room.session_id)] = {
+                str(person.get("identity")): _kinds_of(person["tracks"]) for person in people if person.get("tracks")
+            }
         return found
 
     def _permit(self, room: RoomRef, uid: str, *, publishes: bool) -> None:
@@ -156,6 +162,11 @@ class LiveKitProvider(Adapter):
             body=body,
             absent=absent,
         )
+
+
+def _kinds_of(tracks: list[dict[str, Any]]) -> set[str]:
+    open_ = {track.get("source") for track in tracks if not track.get("muted")}
+    return {kind for kind, sources in KINDS.items() if open_ & set(sources)}
 
 
 def video_grant(channel: str, *, publishes: bool) -> dict[str, Any]:

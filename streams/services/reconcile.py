@@ -8,9 +8,10 @@ from streams.models import StreamSession
 from streams.providers.base import Capability
 from streams.providers.inboxes import HOST
 from streams.providers.registry import provider_named, providers_with
-from streams.services.arrivals import arrival_judge
+from streams.services.arrivals import Verdict, arrival_judge
 from streams.services.media_events import presence_note
 from streams.services.rooms import room_ref
+from streams.services.stage_media import guest_compare
 from streams.services.uids import person_by_uid
 from streams.state import LIVE
 
@@ -50,18 +51,19 @@ def providers_reconcile(*, now: datetime) -> int:
 
 
 def session_reconcile(*, session: StreamSession, now: datetime) -> None:
-    """Note who is there and who is not, and send away who sends without the right to. Raises ProviderError."""
-    answer = provider_named(session.provider).publishers(rooms=[room_ref(session)])
-    senders = answer.get(str(session.pk), set())
+    """Note who is there and who is not, and send away who sends without the right to. Raises ProviderError.
+
+    Asks once for the whole show, and tells the provider nothing of people who are as they should be.
+    """
+    answer = provider_named(session.provider).sending(rooms=[room_ref(session)])
     host_there = False
-    for uid in senders:
+    for uid, kinds in answer.get(str(session.pk), {}).items():
         user_id = session.host_id if uid == HOST else person_by_uid(session=session, uid=uid)
         if user_id == session.host_id:
             host_there = True
-        elif uid != HOST:
-            # Whoever connected rightly may stay past the token's end: only what was taken back counts.
-            arrival_judge(session=session, uid=uid, publishes=True, at=now, lasting=True)
-        if user_id is not None:
-            presence_note(session=session, user_id=user_id, there=True, at=now)
-    if not host_there:
-        presence_note(session=session, user_id=session.host_id, there=False, at=now)
+            continue
+        # Whoever connected rightly may stay past the token's end: only what was taken back counts.
+        verdict = arrival_judge(session=session, uid=uid, publishes=True, at=now, lasting=True)
+        if user_id is not None and verdict == Verdict.PUBLISH:
+            guest_compare(session_id=session.pk, user_id=user_id, sends=kinds, now=now)
+    presence_note(session=session, user_id=session.host_id, there=host_there, at=now)

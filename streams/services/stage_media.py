@@ -6,7 +6,7 @@ fails, or a process that dies before it, is made good by the next sweep. Telling
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -86,16 +86,20 @@ def _tell(provider: Provider, row: Participant) -> None:
 
 
 def _tell_seated(provider: Provider, row: Participant, *, room: RoomRef, uid: str) -> None:
-    held = {
+    # The place first: at some providers it says anew what somebody may send, and would lift the mutes.
+    provider.set_stage(room=room, uid=uid, stage=row.role)
+    for kind, muted in _held(row).items() if Capability.MUTE_AT_SERVER in provider.capabilities else ():
+        if muted or Capability.UNMUTE_AT_SERVER in provider.capabilities:
+            provider.mute(room=room, uid=uid, kind=kind, muted=muted)
+
+
+def _held(row: Participant) -> dict[str, bool]:
+    """Which kinds the desk has muted."""
+    return {
         "audio": row.audio_muted_by == MutedBy.HOST,
         "video": row.video_muted_by == MutedBy.HOST,
         "screen": row.screen_stopped,
     }
-    # The place first: at some providers it says anew what somebody may send, and would lift the mutes.
-    provider.set_stage(room=room, uid=uid, stage=row.role)
-    for kind, muted in held.items() if Capability.MUTE_AT_SERVER in provider.capabilities else ():
-        if muted or Capability.UNMUTE_AT_SERVER in provider.capabilities:
-            provider.mute(room=room, uid=uid, kind=kind, muted=muted)
 
 
 def guest_seen(*, session_id: UUID, user_id: UUID, at: datetime) -> None:
@@ -111,6 +115,19 @@ def guest_seen(*, session_id: UUID, user_id: UUID, at: datetime) -> None:
         ).update(media_seen_at=at, media_lost_at=None)
         if person.update(media_due_at=timezone.now()):
             transaction.on_commit(partial(person_media_tell, session_id=session_id, user_id=user_id))
+
+
+def guest_compare(*, session_id: UUID, user_id: UUID, sends: Collection[str], now: datetime) -> None:
+    """Somebody other than the host is there, and sends these kinds: news when they were thought away, have no seat,
+    or are heard of with something that the desk has muted. Else they are as they should be, and nothing is told."""
+    row = Participant.objects.filter(session_id=session_id, user_id=user_id).exclude(role=Role.HOST).first()
+    if row is None:
+        return
+    seated = row.status == ParticipantStatus.ACTIVE and row.role in GUESTS
+    known = row.media_seen_at is not None and row.media_lost_at is None
+    heard = any(muted and kind in sends for kind, muted in _held(row).items())
+    if not (seated and known) or heard:
+        guest_seen(session_id=session_id, user_id=user_id, at=now)
 
 
 def guest_lost(*, session_id: UUID, user_id: UUID, at: datetime) -> None:

@@ -6,15 +6,19 @@ import pytest
 from django.utils import timezone
 
 from livestream.actors import actor_of
-from streams.models import StreamSession
+from streams.models import Participant, StreamSession
 from streams.payloads import host_present
 from streams.providers.base import MediaRole
 from streams.selectors import session_get
 from streams.services import reconcile
-from streams.services.reconcile import providers_reconcile
+from streams.services.media_events import presence_note
+from streams.services.reconcile import providers_reconcile, session_reconcile
+from streams.services.seats import seat_leave
+from streams.services.stage import stage_mute
 from streams.services.sweeps import sessions_expire
 from tests.cast import make_show
 from tests.providers.setups import PATHS, stand_in_of
+from tests.streams.test_stage import on_stage
 from tokens.services import media_token_issue
 
 
@@ -81,3 +85,80 @@ def test_only_a_provider_that_tells_makes_a_host_absent(ada, settings, provider,
     session.transitions.update(created_at=timezone.now() - timedelta(hours=1))
 
     assert sessions_expire(now=timezone.now()) == ended
+
+
+# ---- The minute's question is the only call while everybody is as they should be ----------------------------------
+
+QUESTION = {"livekit": "ListParticipants", "agora": "hosts_only", "daily": "presence"}
+
+
+@pytest.fixture(params=QUESTION)
+def on_air(request, settings, ada, ben, cleo, django_capture_on_commit_callbacks):
+    """A show at a vendor with Ada, Ben and Cleo sending, as the vendor has told; its requests so far are forgotten."""
+    with stand_in_of(request.param, settings) as server:
+        session = on_stage(make_show(ada, provider=request.param), ben, cleo)
+        server.uids = {}
+        for user in (ada, ben, cleo):
+            made = media_token_issue(session_id=session.pk, actor=actor_of(user), role=MediaRole.PUBLISHER)
+            server.uids[user.username] = made.uid
+            server.enter(session.channel_id, made.uid, ("audio", "video"))
+            presence_note(session=session, user_id=user.pk, there=True, at=timezone.now())
+        server.session, server.vendor = session_get(session.pk), request.param
+        server.committing = django_capture_on_commit_callbacks
+        server.requests.clear()
+        yield server
+
+
+def minute(server, number=1):
+    """A minute passes; what was asked and told in it."""
+    server.requests.clear()
+    with server.committing(execute=True):
+        session_reconcile(session=server.session, now=timezone.now() + timedelta(minutes=number))
+    assert server.mistakes == []
+    return [path.rpartition("/")[2] for _, path, _ in server.requests]
+
+
+def test_a_minute_costs_one_call_however_many_are_on_stage(on_air):
+    minutes = [minute(on_air, number) for number in (1, 2, 3)]
+
+    assert minutes == [[QUESTION[on_air.vendor]]] * 3
+
+
+def test_what_the_desk_has_muted_costs_nothing_while_it_holds(on_air, ada, ben):
+    stage_mute(session_id=on_air.session.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
+
+    assert minute(on_air) == [QUESTION[on_air.vendor]]
+    assert on_air.sending(on_air.session.channel_id, on_air.uids["ben"]) == {"video"}
+
+
+@pytest.mark.parametrize("on_air", ["livekit", "daily"], indirect=True)
+def test_who_is_heard_though_muted_is_muted_again_and_nobody_else_is_asked_about(on_air, ada, ben):
+    stage_mute(session_id=on_air.session.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
+    on_air.enter(on_air.session.channel_id, on_air.uids["ben"], ("audio", "video"))  # joined anew, and nobody said so
+
+    told = minute(on_air)
+
+    assert told[0] == QUESTION[on_air.vendor]
+    assert on_air.sending(on_air.session.channel_id, on_air.uids["ben"]) == {"video"}
+    assert on_air.uids["cleo"] not in str(on_air.requests)
+    assert minute(on_air) == [QUESTION[on_air.vendor]]
+
+
+def test_a_guest_whose_arrival_was_never_told_is_told_of_once(on_air, cleo):
+    Participant.objects.filter(user=cleo).update(media_seen_at=None)
+
+    told = [minute(on_air, number) for number in (1, 2)]
+
+    assert told[0][0] == QUESTION[on_air.vendor]
+    assert told[1] == [QUESTION[on_air.vendor]]
+    assert Participant.objects.get(user=cleo).media_seen_at is not None
+
+
+def test_who_sends_without_a_seat_is_stopped_by_one_call(on_air, cleo):
+    seat_leave(person=Participant.objects.get(user=cleo), now=timezone.now())  # and the provider was not told
+
+    told = minute(on_air)
+
+    assert on_air.senders(on_air.session.channel_id) == {on_air.uids["ada"], on_air.uids["ben"]}
+    assert told[0] == QUESTION[on_air.vendor]
+    assert len(told) == 2
