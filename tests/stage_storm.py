@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import UUID
 
 import django
@@ -19,7 +20,7 @@ THREADS = 28
 
 
 def cast() -> dict[str, object]:
-    """A show with ten guests on stage and a hundred who wait."""
+    """A show with a cohost and ten guests on stage, and a hundred who wait."""
     from livestream.actors import SYSTEM, actor_of
     from streams.services.guest_requests import guest_request_make
     from streams.services.stage import stage_promote
@@ -28,18 +29,25 @@ def cast() -> dict[str, object]:
 
     host = make_user()
     session = make_show(host)
-    guests, requests = [make_user() for _ in range(SEATED)], []
-    for user in guests:
+    cohost, *guests = [make_user() for _ in range(1 + SEATED)]
+    for user in (cohost, *guests, cohost):
         viewer_join(session_id=session.pk, actor=actor_of(user))
         stage_promote(session_id=session.pk, actor=SYSTEM, user_id=user.pk)
+    requests = []
     for _ in range(WAITING):
         request, _ = guest_request_make(session_id=session.pk, actor=actor_of(make_user()))
         requests.append(str(request.pk))
-    return {"session": str(session.pk), "guests": [str(user.pk) for user in guests], "requests": requests}
+    return {
+        "session": str(session.pk),
+        "cohost": str(cohost.pk),
+        "guests": [str(user.pk) for user in guests],
+        "requests": requests,
+    }
 
 
-def storm(session: UUID, number: int, of: int, at: float, scene: dict[str, list[str]]) -> dict[str, int]:
-    """This process's share of what happens at one instant: approvals, leaving, kicks, coming back, new tokens."""
+def storm(session: UUID, number: int, of: int, at: float, scene: dict[str, Any]) -> dict[str, int]:
+    """This process's share of what happens at one instant: approvals, leaving, kicks, coming back, new tokens, and a
+    cohost who mutes everybody while being demoted."""
     from accounts.models import User
     from livestream.actors import SYSTEM, Actor, actor_of
     from livestream.errors import DomainError
@@ -48,7 +56,7 @@ def storm(session: UUID, number: int, of: int, at: float, scene: dict[str, list[
     from streams.providers.base import MediaRole
     from streams.services.guest_requests import guest_request_approve
     from streams.services.removal import participant_kick
-    from streams.services.stage import stage_leave
+    from streams.services.stage import stage_demote, stage_leave, stage_mute
     from streams.services.viewers import viewer_enter, viewers_left
     from tokens.services import media_token_issue
 
@@ -77,6 +85,14 @@ def storm(session: UUID, number: int, of: int, at: float, scene: dict[str, list[
                 ][index % 3]
             )
         acts.append(lambda u=user: media_token_issue(session_id=session, actor=u, role=MediaRole.PUBLISHER))
+    cohost = actor_of(User.objects.get(pk=scene["cohost"]))
+    first = [  # all of them look at their rights before the demotion is through
+        lambda g=guest, k=kind: stage_mute(session_id=session, actor=cohost, user_id=UUID(g), kind=k)
+        for guest in scene["guests"][number::of]
+        for kind in ("audio", "video", "screen")
+    ]
+    if number == 0:
+        first.append(lambda: stage_demote(session_id=session, actor=host, user_id=UUID(scene["cohost"])))
     for asker in list(askers.values())[number :: of * 5]:
         acts.append(lambda pk=asker: come_back(actor_of(User.objects.get(pk=pk))))
     random.Random(number).shuffle(acts)
@@ -94,7 +110,7 @@ def storm(session: UUID, number: int, of: int, at: float, scene: dict[str, list[
             connection.close()
 
     with ThreadPoolExecutor(THREADS) as pool:
-        return dict(Counter(pool.map(one, acts)))
+        return dict(Counter(pool.map(one, first + acts)))
 
 
 def count(session: UUID) -> dict[str, object]:
@@ -120,7 +136,10 @@ def count(session: UUID) -> dict[str, object]:
             assert error.code == "stage.full", error
     told = list(SessionEvent.objects.filter(session=session, type="stage.changed").order_by("seq"))
     seqs = list(SessionEvent.objects.filter(session=session).order_by("seq").values_list("seq", flat=True))
+    changes = [event.data["change"] for event in told]
+    demoted = next(place for place, change in enumerate(changes) if change["what"] == "demoted")
     return {
+        "by_the_former_cohost": sum(change["by"] == changes[demoted]["user"] for change in changes[demoted:]),
         "after_storm": after_storm,
         "filled": [seats(), counted()],
         "most": max(event.data["guest_count"] for event in told),

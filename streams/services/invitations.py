@@ -3,19 +3,14 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
-from django.utils import timezone
-
 from livestream.actors import Actor, require_signed_in
 from livestream.errors import Conflict, Denied
 from streams.models import GuestRequest, GuestRequestStatus, Participant, ParticipantStatus, Role
-from streams.permissions import Standing, require_moderate, require_view, standing_of
-from streams.selectors import session_get
+from streams.services.acting import Acting, at_the_desk, in_the_room
 from streams.services.guest_requests import person_here, request_grant, request_store
 from streams.services.queue import request_lock, request_pending, request_resolve, request_tell, require_pending
-from streams.services.seats import deed_audit, person_lock, require_open_stage, stage_lock
+from streams.services.seats import require_open_stage
 from streams.services.stage_media import person_media_tell
-from streams.stage_permissions import require_act_on
 
 
 def guest_invite(*, session_id: UUID, actor: Actor, user_id: UUID) -> tuple[GuestRequest, bool]:
@@ -23,33 +18,28 @@ def guest_invite(*, session_id: UUID, actor: Actor, user_id: UUID) -> tuple[Gues
 
     The host also lets back in, in this way, somebody who was removed.
     """
-    standing = require_moderate(actor=actor, session=session_get(session_id))
     actor_id = require_signed_in(actor)
-    now = timezone.now()
-    with transaction.atomic():
-        session = stage_lock(session_id)
-        require_open_stage(session)
-        person = person_lock(session_id, user_id)
-        whom = standing_of(actor=Actor(user_id=user_id), session_id=session_id)
-        require_act_on(actor=actor, standing=standing, target_id=user_id, target=whom)
-        _require_invitable(person, actor=actor, standing=standing)
+    with at_the_desk(session_id=session_id, actor=actor) as desk:
+        require_open_stage(desk.session)
+        person = desk.target(user_id)
+        _require_invitable(person, desk)
         pending = request_pending(session_id=session_id, user_id=user_id)
-        if pending is not None and pending.expires_at > now:
+        if pending is not None and pending.expires_at > desk.now:
             return _standing_invitation(pending), False
         if pending is not None:
-            request_resolve(pending, status=GuestRequestStatus.EXPIRED, responder_id=None, now=now)
+            request_resolve(pending, status=GuestRequestStatus.EXPIRED, responder_id=None, now=desk.now)
         if person.status == ParticipantStatus.KICKED:
-            readmit(person, now=now)
-        request = request_store(session_id=session_id, user_id=user_id, invited_by=actor_id, now=now)
-        request_tell(request, now=now)
-        deed_audit(session_id=session_id, actor_id=actor_id, action="invite", target_id=user_id, now=now)
+            readmit(person, now=desk.now)
+        request = request_store(session_id=session_id, user_id=user_id, invited_by=actor_id, now=desk.now)
+        request_tell(request, now=desk.now)
+        desk.audit("invite", user_id)
     return request, True
 
 
-def _require_invitable(person: Participant, *, actor: Actor, standing: Standing) -> None:
+def _require_invitable(person: Participant, desk: Acting) -> None:
     if person.status == ParticipantStatus.BANNED:
         raise Denied("stage.not_allowed", "That person is banned from this show.")
-    if person.status == ParticipantStatus.KICKED and not (standing.is_host or actor.is_staff):
+    if person.status == ParticipantStatus.KICKED and not (desk.standing.is_host or desk.actor.is_staff):
         raise Denied("stage.not_allowed", "Only the host can let somebody back in.")
     if person.status == ParticipantStatus.LEFT:
         raise Conflict("stage.not_here", "That person is not in the room at the moment.")
@@ -73,17 +63,13 @@ def readmit(person: Participant, *, now: datetime) -> None:
 def guest_accept(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
     """Come on stage as one was asked to, if a seat is free. Accepting twice changes nothing."""
     user_id = require_signed_in(actor)
-    require_view(actor=actor, session=session_get(session_id))
-    now = timezone.now()
-    with transaction.atomic():
-        session = stage_lock(session_id)
+    with in_the_room(session_id=session_id, actor=actor) as place:
         request = _own_invitation(session_id=session_id, request_id=request_id, user_id=user_id)
         if request.status == GuestRequestStatus.APPROVED:
             return request
-        require_pending(request, now=now)
-        require_open_stage(session)
-        person = person_here(session=session, actor=actor)
-        request_grant(session=session, request=request, person=person, by=user_id, now=now)
+        require_pending(request, now=place.now)
+        require_open_stage(place.session)
+        request_grant(request, person_here(place), place)
     person_media_tell(session_id=session_id, user_id=user_id)
     return request
 
@@ -91,14 +77,12 @@ def guest_accept(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRe
 def guest_decline(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
     """Say no to an invitation. Declining twice changes nothing."""
     user_id = require_signed_in(actor)
-    require_view(actor=actor, session=session_get(session_id))
-    now = timezone.now()
-    with transaction.atomic():
+    with in_the_room(session_id=session_id, actor=actor) as place:
         request = _own_invitation(session_id=session_id, request_id=request_id, user_id=user_id)
         if request.status == GuestRequestStatus.REJECTED:
             return request
-        require_pending(request, now=now)
-        request_resolve(request, status=GuestRequestStatus.REJECTED, responder_id=user_id, now=now)
+        require_pending(request, now=place.now)
+        request_resolve(request, status=GuestRequestStatus.REJECTED, responder_id=user_id, now=place.now)
     return request
 
 

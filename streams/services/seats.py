@@ -11,7 +11,7 @@ from uuid import UUID
 from livestream.errors import Conflict, Denied, Missing
 from livestream.events import desk_open, desk_shut, publish
 from streams.events import StageChanged
-from streams.models import AuditEntry, MutedBy, Participant, ParticipantStatus, Role, StreamSession
+from streams.models import MutedBy, Participant, ParticipantStatus, Role, StreamSession
 from streams.permissions import GUESTS
 from streams.selectors import sessions, stage_of
 from streams.services.credentials import Lost, credentials_revoke
@@ -155,17 +155,3 @@ def stage_tell(
     }
     seq = event_record(session_id=session_id, wire_name=StageChanged.wire_name, data=data, now=now)
     publish(StageChanged(session_id=session_id, at=now, seq=seq, data=data))
-
-
-def deed_audit(
-    *, session_id: UUID, actor_id: UUID | None, action: str, target_id: UUID | None, now: datetime, **details: Any
-) -> None:
-    """Write down what somebody did to somebody."""
-    AuditEntry.objects.create(
-        session_id=session_id,
-        actor_id=actor_id,
-        action=f"stage.{action}",
-        target_user_id=target_id,
-        details=details,
-        created_at=now,
-    )
