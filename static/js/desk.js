@@ -19,6 +19,7 @@ import { busy, need, pageData, toast } from "./dom.js";
 import { ApiError, words } from "./errors.js";
 import { viaSdk } from "./providers/ways.js";
 import { Publisher } from "./publisher.js";
+import { renewWhenTold } from "./renewal.js";
 import { showNumbers } from "./room-numbers.js";
 import { RoomSocket } from "./room-socket.js";
 import { RoomStore } from "./room-store.js";
@@ -185,6 +186,7 @@ function paint() {
   });
 }
 
+renewWhenTold(socket, id, publisher, stage.whep);
 socket.addEventListener("link", ({ detail }) => {
   if (detail.state === "stopped" && detail.code === 4401) location.assign(`/accounts/login/?next=${encodeURIComponent(location.pathname)}`);
 });

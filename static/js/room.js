@@ -12,6 +12,7 @@ import { need, pageData } from "./dom.js";
 import { closeWords } from "./errors.js";
 import { Player } from "./player.js";
 import { viaSdk } from "./providers/ways.js";
+import { renewWhenTold } from "./renewal.js";
 import { askToJoin } from "./stage-ask.js";
 import { StagePanel } from "./stage-panel.js";
 import { StageSelf } from "./stage-self.js";
@@ -37,7 +38,7 @@ showNumbers(store);
 socket.addEventListener("link", ({ detail }) => {
   if (detail.state === "stopped" && detail.code >= 4400 && detail.code !== 4410) { self.stop(); player.bar(closeWords(detail.code, detail.reason)); }
 });
-socket.addEventListener("message", ({ detail }) => { if (detail.type === "token.expiring") early.renew?.(); });
+renewWhenTold(socket, session.id, early, sender);
 // The show goes on with another provider: another way of playing, so another page.
 store.addEventListener("change", () => { if (store.session.provider !== session.provider && !store.over) location.reload(); });
 socket.open();

@@ -1,0 +1,94 @@
+"""The product's own desk and room with a provider's SDK that is scripted: what pages and server make of each other."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.e2e.conftest import People
+from tests.e2e.product import Product
+from tests.e2e.test_show import live, show_made, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+STAND_INS = Path(__file__).parent / "standins"
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The product with Agora, whose SDK is the stand-in."""
+    folder = tmp_path_factory.mktemp("agora")
+    sdk = folder / "sdk"
+    sdk.mkdir()
+    script = "".join((STAND_INS / name).read_text() for name in ("strict.js", "agora.js"))
+    (sdk / "agora.js").write_text(script)
+    running = Product(
+        folder,
+        MEDIA_PROVIDER="agora",
+        AGORA_APP_ID="970ca35de60c44645bbae8a215061b33",
+        AGORA_APP_CERTIFICATE="5cfd2fd1755d40ecb72977518be15d3b",
+        SDK_DIR=os.fspath(sdk),
+    )
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def people(browser: Browser, product: Product) -> Iterator[People]:
+    everybody = People(browser, product)
+    yield everybody
+    everybody.close()
+
+
+def renewals(page: Page) -> int:
+    return int(page.evaluate("window.used.filter(([name]) => name === 'client.renewToken').length"))
+
+
+def run_out_soon(product: Product, show: str) -> None:
+    """Have the tokens of a show end within a minute, as far as the server knows."""
+    database = product.environment["DATABASE_URL"].removeprefix("sqlite:///")
+    soon = (datetime.now(UTC) + timedelta(seconds=40)).strftime("%Y-%m-%d %H:%M:%S")
+    with sqlite3.connect(database, timeout=20) as connection:
+        changed = connection.execute(
+            "UPDATE tokens_issuedtoken SET expires_at = ? WHERE session_id = ?", (soon, show.replace("-", ""))
+        )
+        assert changed.rowcount > 0
+
+
+def test_the_desk_and_the_room_fetch_another_token_when_the_server_says_that_theirs_ends(
+    people: People, product: Product
+) -> None:
+    seller, buyer = people.signed_in("seller"), people.signed_in("buyer")
+    show = show_made(seller, "Tokens that end")
+    live(seller)
+    buyer.goto(f"/live/{show}/")
+    wait_until(buyer, "window.control?.client?.state === 'CONNECTED'")
+    assert (renewals(seller), renewals(buyer)) == (0, 0)
+
+    run_out_soon(product, show)
+
+    for page in (seller, buyer):
+        wait_until(page, "window.used.some(([name]) => name === 'client.renewToken')", 20)
+    seller.wait_for_timeout(2500)  # another round of the janitor
+    assert (renewals(seller), renewals(buyer)) == (1, 1)
+    assert seller.evaluate("window.livestream.publisher.state") == "sending"
+    assert people.complaints == []
+
+
+def test_the_room_is_told_the_number_under_which_the_host_sends(people: People) -> None:
+    seller, buyer = people.signed_in("seller"), people.window()
+    show = show_made(seller, "By number")
+    buyer.goto(f"/live/{show}/")
+    live(seller)
+    wait_until(buyer, "window.control?.client?.state === 'CONNECTED'")
+
+    number = seller.evaluate("window.used.find(([name]) => name === 'client.join')[4]")
+    wait_until(buyer, f"window.livestream.stage.people[0]?.media_uid === '{number}'")
+    buyer.evaluate(f"window.control.client.comes({number}, 'audio', 'video')")
+
+    wait_until(buyer, "document.querySelector('[data-player] video').getVideoPlaybackQuality().totalVideoFrames > 3")
+    assert people.complaints == []
