@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.core.asgi import get_asgi_application
 from django.db import Error as DatabaseError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "livestream.settings")
-http_application = get_asgi_application()
+awaited_application = get_asgi_application()
 
 # The apps are loaded by the line above; the sockets need their models.
 from accounts.people import demo_people_close  # noqa: E402
@@ -22,17 +23,27 @@ from livestream.drain import drain_on_signals  # noqa: E402
 from livestream.half_requests import close_half_requests, uvicorn_server  # noqa: E402
 from livestream.log_filters import quiet_server_logs  # noqa: E402
 from livestream.realtime import runtime  # noqa: E402
+from livestream.request_threads import ThreadedHandler  # noqa: E402
 from livestream.routing import websocket_application  # noqa: E402
+from livestream.urls import MEDIA_ADDRESS  # noqa: E402
 from streams.media_proxy import close_clients  # noqa: E402
 
 require_whole_providers()
 logger = logging.getLogger(__name__)
+threaded_application = ThreadedHandler()
+
+
+def is_awaited(scope: Any) -> bool:
+    """Whether a request's view is a coroutine: those that carry media's sign-in to the node and wait for it."""
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    return re.match(MEDIA_ADDRESS, path.removeprefix("/")) is not None
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """Route a connection by its type."""
     match scope["type"]:
         case "http":
+            http_application = awaited_application if is_awaited(scope) else threaded_application
             await limited(http_application, scope, receive, send)
         case "websocket":
             await websocket_application(scope, receive, send)

@@ -104,6 +104,8 @@ DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlit
 DATABASES: dict[str, dict[str, Any]] = {"default": environ.Env.db_url_config(DATABASE_URL)}
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # Opening the file anew costs more than most requests; a thread keeps what it has opened.
+    DATABASES["default"]["CONN_MAX_AGE"] = None
     # IMMEDIATE: a writer waits for the lock at BEGIN instead of failing when a read turns into a write.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",

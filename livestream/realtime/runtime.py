@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connections
+from django.db import close_old_connections
 
 from livestream.metrics import VIEWER_CONNECTIONS, VIEWERS
 from livestream.realtime import fanout
@@ -54,14 +54,11 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
 
 
 def _visit(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Like Channels' `database_sync_to_async`, but a thread keeps its SQLite connection: opening the file anew costs
-    more than most visits. Connections of a pool go back to it, and one that failed is closed."""
+    """Like Channels' `database_sync_to_async`: a connection that failed, or is of a pool, does not stay open."""
     try:
         return function(*args, **kwargs)
     finally:
-        for connection in connections.all(initialized_only=True):
-            if connection.vendor != "sqlite" or connection.errors_occurred:
-                connection.close_if_unusable_or_obsolete()
+        close_old_connections()
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
 
 from accounts import hashers
-from accounts.hashers import BoundedArgon2PasswordHasher
+from accounts.hashers import AT_ONCE, BoundedArgon2PasswordHasher
 from livestream.errors import Unavailable
+from livestream.request_threads import REQUEST_THREADS
 
 
 def test_hashes_are_djangos_own(settings):
@@ -49,3 +51,19 @@ def test_who_waits_too_long_is_told_to_come_back(monkeypatch):
 
     assert caught.value.retry_after == 0.05
     assert BoundedArgon2PasswordHasher().encode("secret", "saltsalt").startswith("argon2$")
+
+
+def test_who_comes_when_too_many_wait_is_told_to_come_back_at_once():
+    with ExitStack() as crowd:
+        for _ in range(hashers.ADMITTED):
+            hashers._admitted.acquire()
+            crowd.callback(hashers._admitted.release)
+
+        with pytest.raises(Unavailable):
+            BoundedArgon2PasswordHasher().encode("secret", "saltsalt")
+
+    assert BoundedArgon2PasswordHasher().encode("secret", "saltsalt").startswith("argon2$")
+
+
+def test_people_who_sign_in_leave_threads_to_the_others():
+    assert AT_ONCE < hashers.ADMITTED < REQUEST_THREADS

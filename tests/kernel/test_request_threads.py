@@ -1,0 +1,121 @@
+"""Requests in threads that stay."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from asgiref.sync import iscoroutinefunction
+from django.contrib.staticfiles import finders
+from django.urls import URLResolver, get_resolver
+
+from livestream.asgi import is_awaited
+from livestream.request_threads import REQUEST_THREADS, ThreadedHandler, _threads
+
+HEADERS = [(b"host", b"testserver")]
+MEDIA_PATHS = ["/whip/abc", "/whep/abc/def", "/whip/abc/def/layers"]
+
+
+class Caller:
+    """One who sends a request without a body, and may go away."""
+
+    def __init__(self, path="/health"):
+        self.scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": HEADERS}
+        self.sent = []
+        self.gone = asyncio.Event()
+        self._asked = False
+
+    async def receive(self):
+        if not self._asked:
+            self._asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, event):
+        self.sent.append(event)
+
+    def calls(self):
+        return asyncio.create_task(ThreadedHandler()(self.scope, self.receive, self.send))
+
+    @property
+    def body(self):
+        return b"".join(event.get("body", b"") for event in self.sent)
+
+
+@contextmanager
+def all_threads_busy() -> Iterator[None]:
+    over = threading.Event()
+    held = [_threads.submit(over.wait, 20) for _ in range(REQUEST_THREADS)]
+    try:
+        yield
+    finally:
+        over.set()
+        for one in held:
+            one.result()
+
+
+def views(resolver: URLResolver) -> Iterator[object]:
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            yield from views(entry)
+        else:
+            yield entry.callback
+
+
+async def test_a_request_is_answered():
+    caller = Caller()
+    await caller.calls()
+
+    assert (caller.sent[0]["status"], caller.body) == (200, b'{"status": "ok"}')
+
+
+async def test_a_file_arrives_whole():
+    caller = Caller("/static/css/base.css")
+    await caller.calls()
+
+    with open(finders.find("css/base.css"), "rb") as file:
+        assert caller.body == file.read()
+
+
+async def test_who_leaves_while_all_threads_are_busy_is_not_served_any_more():
+    leaves, stays = Caller(), Caller()
+    with all_threads_busy():
+        left, served = leaves.calls(), stays.calls()
+        await asyncio.sleep(0.05)
+        leaves.gone.set()
+        await asyncio.wait_for(left, 5)
+        assert not served.done()
+    await asyncio.wait_for(served, 5)
+
+    assert (leaves.sent, stays.sent[0]["status"]) == ([], 200)
+
+
+async def test_a_server_that_stops_stops_waiting_for_a_thread():
+    caller = Caller()
+    with all_threads_busy():
+        waiting = caller.calls()
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    assert caller.sent == []
+
+
+@pytest.mark.parametrize("path", MEDIA_PATHS)
+def test_a_view_that_waits_takes_no_thread(path):
+    view = get_resolver().resolve(path).func
+
+    assert iscoroutinefunction(view)
+    assert is_awaited({"path": path})
+    assert is_awaited({"path": f"/under{path}", "root_path": "/under"})
+
+
+def test_no_other_view_waits():
+    waiting = {view for view in views(get_resolver()) if iscoroutinefunction(view)}
+
+    assert waiting == {get_resolver().resolve(path).func for path in MEDIA_PATHS}
+    assert not is_awaited({"path": "/health"})
+    assert not is_awaited({"path": "/api/v1/sessions/"})
