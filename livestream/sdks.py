@@ -114,8 +114,6 @@ def player_sources() -> dict[str, list[str]]:
         sources["connect-src"] += _origins(
             settings.LIVEKIT_URL, {"ws": "http", "http": "ws", "wss": "https", "https": "wss"}
         )
-    if "whip" in settings.PROVIDERS:
-        sources["connect-src"] += [*_origins(settings.WHIP_PUBLISH_URL), *_origins(settings.WHIP_WATCH_URL)]
     base = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
     # A directive that the policy does not have yet would else take the place of default-src, our own origin with it.
     return {

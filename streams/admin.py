@@ -80,6 +80,18 @@ class ProviderRoomAdmin(ReadOnlyAdmin):
     uuid_search_fields = ("session_id",)
 
 
+@admin.register(models.MediaResource)
+class MediaResourceAdmin(ReadOnlyAdmin):
+    """What people have open at providers that are reached through this product's own address."""
+
+    exclude = ("url", "token_hash")
+    list_display = ("created_at", "user", "uid", "session", "provider", "role", "due_at")
+    list_filter = ("provider", "role", ("due_at", admin.EmptyFieldListFilter))
+    list_select_related = ("user", "session")
+    search_fields = ("user__username", "session__title", "channel_id", "uid")
+    uuid_search_fields = ("session_id", "user_id")
+
+
 @admin.register(models.StreamSession)
 class SessionAdmin(ReadOnlyAdmin):
     """Sessions. Title and description can be put right; everything else is the host's, or follows from events."""

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from livestream.realtime import runtime
 from streams.services.deliveries import deliveries_forget
+from streams.services.gateway import resources_sweep
 from streams.services.media import media_reconcile
 from streams.services.reconcile import providers_reconcile
 from streams.services.stage_media import media_retry
@@ -50,6 +51,7 @@ def janitor_tick(holder: str, sweeps: tuple[Sweep, ...] = ()) -> bool:
     own: tuple[Sweep, ...] = (
         media_reconcile,
         media_retry,
+        resources_sweep,
         providers_reconcile,
         requests_expire,
         guests_expire,

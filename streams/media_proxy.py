@@ -1,18 +1,25 @@
 """WHIP and WHEP on the web process's own origin, carried to the media node.
 
-So one origin and one certificate are enough; an encoder may also talk to the node directly.
+So one origin and one certificate are enough; an encoder may also talk to the node directly. Shows that go through
+somebody else's server have the same addresses: `streams.media_gateway`.
 """
 
 import asyncio
 import logging
 
 import aiohttp
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from livestream.api import client_address, error_response
 from livestream.errors import BodyTooBig, Unavailable
+from livestream.identifiers import as_uuid
+from streams.media_gateway import media_gateway
+from streams.providers.base import Capability
+from streams.providers.registry import providers_with
+from streams.services.gateway import session_is_gated
 
 MAX_BODY_BYTES = 256 * 1024
 TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)
@@ -67,6 +74,11 @@ async def close_clients() -> None:
 @csrf_exempt
 async def media_proxy(request: HttpRequest, protocol: str, session: str, resource: str | None = None) -> HttpResponse:
     """Hand a WHIP or WHEP request to the media node and its answer back. The node checks the bearer token."""
+    if providers_with(Capability.GATEWAY):
+        # As Django runs a synchronous view: in the request's own thread, whose connection Django closes at its end.
+        elsewhere = await sync_to_async(_elsewhere)(request, protocol, session, resource)
+        if elsewhere is not None:
+            return elsewhere
     body = request.read(MAX_BODY_BYTES + 1)
     if len(body) > MAX_BODY_BYTES:
         return error_response(BodyTooBig("media.too_large", "An offer is at most 256 KiB."))
@@ -90,3 +102,11 @@ async def media_proxy(request: HttpRequest, protocol: str, session: str, resourc
         logger.warning("media node does not answer error=%s", type(error).__name__)
         message = "The media server does not answer. It is being looked after; try again in a moment."
         return error_response(Unavailable("media.unavailable", message, retry_after=2))
+
+
+def _elsewhere(request: HttpRequest, protocol: str, session: str, resource: str | None) -> HttpResponse | None:
+    """The answer for a show whose media are not the node's; None for all others."""
+    session_id = as_uuid(session)
+    if session_id is None or not session_is_gated(session_id=session_id):
+        return None
+    return media_gateway(request, protocol, session_id, resource)

@@ -563,6 +563,38 @@ class ProviderRoom(models.Model):
         return f"{self.provider} {self.channel_id}"
 
 
+class MediaResource(models.Model):
+    """A connection at a provider that somebody opened through our own address (WHIP, WHEP), until it is ended there.
+
+    `name` is its address here, `url` its address there, which is nobody's business. `due_at` stands while it has
+    still to be ended whoever it belongs to; what a show has left behind is ended without a mark.
+    """
+
+    name = models.CharField(max_length=64, primary_key=True)
+    session = models.ForeignKey(StreamSession, models.CASCADE, related_name="media_resources")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="media_resources"
+    )
+    provider = models.CharField(max_length=20)
+    channel_id = models.CharField(max_length=64)
+    uid = models.CharField(max_length=64)
+    role = models.CharField(max_length=10)
+    url = models.CharField(max_length=2000)
+    token_hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, blank=True, help_text="It has still to be ended at the provider.")
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["channel_id", "uid", "-created_at"], name="resource_by_person"),
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="resource_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.role} of {self.uid}"
+
+
 class ProviderHealth(models.Model):
     """What a web process last found of a provider: whether its breaker lets calls pass, and why."""
 

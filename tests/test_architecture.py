@@ -25,6 +25,7 @@ EDGE_NAMES = {
     "consumers",
     "janitor",
     "management",
+    "media_gateway",
     "media_proxy",
     "operations",
     "pages",

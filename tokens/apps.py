@@ -13,6 +13,7 @@ class TokensConfig(AppConfig):
         from streams.services.arrivals import when_arriving  # noqa: PLC0415 - needs the app registry
         from streams.services.credentials import when_lost  # noqa: PLC0415 - needs the app registry
         from streams.services.endings import when_over  # noqa: PLC0415 - needs the app registry
+        from streams.services.passes import when_presented  # noqa: PLC0415 - needs the app registry
         from streams.services.switching import when_switched  # noqa: PLC0415 - needs the app registry
         from tokens import services  # noqa: PLC0415 - needs the app registry
 
@@ -21,3 +22,4 @@ class TokensConfig(AppConfig):
         when_switched(services.session_tokens_revoke)
         when_withdrawn(services.account_tokens_revoke)
         when_arriving(services.arrival_verdict)
+        when_presented(services.pass_read)

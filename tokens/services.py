@@ -37,6 +37,8 @@ from streams.providers.registry import provider_named
 from streams.selectors import session_get
 from streams.services.arrivals import Verdict
 from streams.services.credentials import Lost
+from streams.services.gateway import held_room
+from streams.services.passes import Pass
 from streams.services.rooms import room_prepare, room_ref
 from streams.services.sessions import session_refused
 from streams.services.stage_media import GRANT_LIFE
@@ -289,7 +291,8 @@ def _cut(session_id: UUID, user_id: UUID) -> None:
     room = room_ref(session)
     try:
         for uid in held_uids(session=session, user_id=user_id, since=now - GRANT_LIFE):
-            provider_named(session.provider).remove(room=room, uid=uid)
+            with held_room(room, provider=session.provider, uid=uid) as held:
+                provider_named(session.provider).remove(room=held, uid=uid)
     except ProviderError as error:
         logger.warning("media not cut session=%s user=%s error=%s", session_id, user_id, error)
     uid_retire(session_id=session_id, user_id=user_id, now=now)
@@ -307,6 +310,21 @@ def arrival_verdict(*, session: StreamSession, uid: str, at: datetime, lasting: 
     if MediaRole.PUBLISHER.value in roles:
         return Verdict.PUBLISH
     return Verdict.WATCH if roles else Verdict.NOTHING
+
+
+def pass_read(token: str) -> Pass | None:
+    """What a token is good for now; None when it was taken back, ran out, or was never handed out."""
+    row = _good(timezone.now()).filter(token_hash=token_hash(token)).first()
+    if row is None:
+        return None
+    return Pass(
+        session_id=row.session_id,
+        user_id=row.user_id,
+        uid=row.uid,
+        provider=row.provider,
+        channel_id=row.channel_id,
+        role=MediaRole(row.role),
+    )
 
 
 # ---- Running out ---------------------------------------------------------------------------------------------------

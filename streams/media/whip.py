@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from streams.media.cors import CORS, PREFLIGHT
 from streams.media.errors import (
     MediaRefused,
     OfferInvalid,
@@ -35,14 +36,6 @@ FRAGMENT_TYPE = "application/trickle-ice-sdpfrag"
 BODY_SECONDS = 10.0
 FRAGMENT_LIMIT_BYTES, WISHES_LIMIT_BYTES = 64 * 1024, 16 * 1024
 _ROLES: dict[str, Role] = {"whip": "publisher", "whep": "subscriber"}
-_CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After",
-}
-_PREFLIGHT = {
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
-    "Access-Control-Max-Age": "86400",
-}
 _FRAGMENT_LINE = re.compile(r"[a-z]=[^\r\n]*")
 
 
@@ -129,14 +122,14 @@ class WhipEndpoints:
 
     async def layers_options(self, request: web.Request) -> web.Response:
         """CORS preflight for the layers of a resource."""
-        return web.Response(status=204, headers={**_PREFLIGHT, "Access-Control-Allow-Methods": "POST, OPTIONS"})
+        return web.Response(status=204, headers={**PREFLIGHT, "Access-Control-Allow-Methods": "POST, OPTIONS"})
 
     async def endpoint_options(self, request: web.Request) -> web.Response:
         """CORS preflight, and what the endpoint accepts."""
         return web.Response(
             status=204,
             headers={
-                **_PREFLIGHT,
+                **PREFLIGHT,
                 "Access-Control-Allow-Methods": "POST, OPTIONS",
                 "Accept-Post": OFFER_TYPE,
             },
@@ -147,7 +140,7 @@ class WhipEndpoints:
         return web.Response(
             status=204,
             headers={
-                **_PREFLIGHT,
+                **PREFLIGHT,
                 "Access-Control-Allow-Methods": "DELETE, PATCH, GET, OPTIONS",
                 "Accept-Patch": FRAGMENT_TYPE,
             },
@@ -240,7 +233,7 @@ def caller_of(request: web.Request, config: NodeConfig) -> str | None:
 
 def cors_headers(path: str) -> dict[str, str]:
     """The headers that every answer on WHIP and WHEP addresses carries, errors too."""
-    return _CORS if path.startswith(("/whip/", "/whep/")) else {}
+    return CORS if path.startswith(("/whip/", "/whep/")) else {}
 
 
 def _refusal(status: int, message: str) -> web.Response:

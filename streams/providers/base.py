@@ -35,6 +35,8 @@ class Capability(StrEnum):
     NEEDS_ROOM = "needs_room"
     # People are numbers there (1 to 2**32 - 1), not names.
     NUMERIC_UIDS = "numeric_uids"
+    # People enter through our own address and never talk to the provider's: it is a `Gateway`.
+    GATEWAY = "gateway"
 
 
 class MediaRole(StrEnum):
@@ -45,13 +47,25 @@ class MediaRole(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Resource:
+    """A connection that somebody has open through our own address; `url` is where its provider ends it."""
+
+    name: str
+    uid: str
+    role: MediaRole
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class RoomRef:
-    """A session as a provider knows it. `external` is what the provider's `prepare` gave back for it."""
+    """A session as a provider knows it. `external` is what the provider's `prepare` gave back for it; `resources` is
+    what a `Gateway` may have to end, and empty everywhere else."""
 
     session_id: UUID
     channel_id: str
     node: str = ""
     external: dict[str, str] = field(default_factory=dict)
+    resources: tuple[Resource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +150,35 @@ class Provider(Protocol):
 
     def sending(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, set[str]]]:
         """The same, with the kinds that are not muted there; none where the provider does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The provider's answer to an offer. `url` stays with us; `links` are its relay servers, for the client."""
+
+    answer: bytes
+    url: str
+    etag: str = ""
+    links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """The provider's answer to a changed connection: new candidates, or nothing."""
+
+    status: int
+    answer: bytes = b""
+    etag: str = ""
+
+
+class Gateway(Provider, Protocol):
+    """A provider that people reach through our own address: we make its connections for them, and end them."""
+
+    def open(self, *, room: RoomRef, uid: str, role: MediaRole, offer: bytes) -> Opened:
+        """Make a connection with the server's own credential. Tried once. Raises ProviderRejected with the status."""
+
+    def amend(self, *, room: RoomRef, resource: Resource, fragment: bytes, if_match: str) -> Amended:
+        """Hand on trickled candidates, or a wish for new ones."""
+
+    def end(self, *, room: RoomRef, resource: Resource) -> None:
+        """Cut one connection. One that is gone already is no error."""

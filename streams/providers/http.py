@@ -1,12 +1,13 @@
 """Calls to a provider's HTTP API: bounded, repeated with jitter where that is safe, and given up while it is away.
 
-What comes back is JSON or an error of ours. Nothing of a call is logged but the provider, the outcome and how long
-it took: addresses and headers hold credentials.
+What comes back is JSON, or the plain answer where that is asked for, or an error of ours. Nothing of a call is logged
+but the provider, the outcome and how long it took: addresses and headers hold credentials.
 """
 
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import urllib3
@@ -19,6 +20,15 @@ from livestream.recovery import TABLE, delays
 CALLS = TABLE["provider_calls"]
 ANSWER_LIMIT_BYTES = 1024 * 1024
 BUSY = frozenset({429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whatever it says. `headers` know no case."""
+
+    status: int
+    headers: urllib3.HTTPHeaderDict
+    body: bytes
 
 
 class ProviderHttp:
@@ -59,9 +69,11 @@ class ProviderHttp:
         waits = delays(
             attempts=CALLS["attempts"], first=CALLS["first_delay_seconds"], longest=CALLS["longest_delay_seconds"]
         )
+        given = {"Accept": "application/json", "Content-Type": "application/json", **headers}
+        raw = json.dumps(body).encode() if body is not None else None
         while True:
             try:
-                answer = self._once(method, url, headers, body)
+                answer = self.exchange(method, url, headers=given, body=raw)
             except ProviderUnreachable as error:
                 wait = next(waits, None)
                 if wait is None or not (repeatable or isinstance(error, NothingSent)) or isinstance(error, LeftAlone):
@@ -70,9 +82,8 @@ class ProviderHttp:
                 continue
             return self._understood(answer, absent=absent)
 
-    def _once(
-        self, method: str, url: str, headers: Mapping[str, str], body: Mapping[str, Any] | None
-    ) -> urllib3.BaseHTTPResponse:
+    def exchange(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """One request, tried once and redirected nowhere, and its answer. Raises ProviderUnreachable."""
         try:
             self.circuit.enter()
         except CircuitOpen as error:
@@ -80,13 +91,7 @@ class ProviderHttp:
             raise LeftAlone(self.provider, "left alone for now", retry_after=error.retry_after) from None
         started = time.monotonic()
         try:
-            answer = self._pool.request(
-                method,
-                url,
-                body=json.dumps(body).encode() if body is not None else None,
-                headers={"Accept": "application/json", "Content-Type": "application/json", **headers},
-                redirect=False,
-            )
+            answer = self._read(method, url, headers, body)
         except urllib3.exceptions.HTTPError as error:
             name = type(error).__name__
             self._failed(name)
@@ -107,19 +112,32 @@ class ProviderHttp:
         PROVIDER_CALLS.labels(self.provider, str(answer.status)).inc()
         return answer
 
+    def _read(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        """The answer, of which no more than the limit is taken in."""
+        response = self._pool.request(
+            method, url, body=body, headers=dict(headers), redirect=False, preload_content=False
+        )
+        try:
+            data = response.read(ANSWER_LIMIT_BYTES + 1)
+        finally:
+            response.close()  # one that was read to its end has given its connection back already
+        if len(data) > ANSWER_LIMIT_BYTES:
+            raise urllib3.exceptions.ResponseError("too long")
+        return Answer(response.status, response.headers, data)
+
     def _failed(self, reason: str) -> None:
         PROVIDER_CALLS.labels(self.provider, reason).inc()
         self.circuit.failed(reason)
 
-    def _understood(self, answer: urllib3.BaseHTTPResponse, *, absent: bool) -> dict[str, Any]:
+    def _understood(self, answer: Answer, *, absent: bool) -> dict[str, Any]:
         if answer.status == 404 and absent:
             return {}
         if not 200 <= answer.status < 300:
             raise ProviderRejected(self.provider, f"answered {answer.status}", status=answer.status)
-        if not answer.data:
+        if not answer.body:
             return {}
         try:
-            document = json.loads(answer.data[:ANSWER_LIMIT_BYTES])
+            document = json.loads(answer.body)
         except (ValueError, RecursionError):
             raise ProviderUnreachable(self.provider, "answered something else than JSON") from None
         return document if isinstance(document, dict) else {"items": document}

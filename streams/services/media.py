@@ -18,6 +18,7 @@ from streams.models import StreamSession
 from streams.payloads import instant
 from streams.providers.base import Capability, RoomRef
 from streams.providers.registry import provider_named
+from streams.services.gateway import held_room
 from streams.services.rooms import room_ref
 from streams.services.stage_media import guests_reconcile
 from streams.state import LIVE, OPEN
@@ -32,9 +33,10 @@ def media_close(*, session: StreamSession, room: RoomRef | None = None) -> None:
 
 def _room_close(*, provider: str, room: RoomRef) -> None:
     try:
-        provider_named(provider).close(room=room)
+        with held_room(room, provider=provider) as held:
+            provider_named(provider).close(room=held)
     except ProviderError as error:
-        logger.warning("media not closed, reconciling will session=%s error=%s", room.session_id, error)
+        logger.warning("media not closed, a sweep will session=%s error=%s", room.session_id, error)
 
 
 def host_seen(*, session_id: UUID, at: datetime) -> None:

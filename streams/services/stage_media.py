@@ -20,8 +20,9 @@ from livestream.errors import ProviderError
 from livestream.identifiers import as_uuid
 from streams.models import MutedBy, Participant, ParticipantStatus, Role
 from streams.permissions import GUESTS, OUT
-from streams.providers.base import Capability, Provider, RoomRef
+from streams.providers.base import Capability, MediaRole, Provider, RoomRef
 from streams.providers.registry import provider_named
+from streams.services.gateway import held_room
 from streams.services.rooms import room_ref
 from streams.services.uids import held_uids, uid_retire
 from streams.state import OPEN
@@ -76,11 +77,13 @@ def _tell(provider: Provider, row: Participant) -> None:
     seated = row.status == ParticipantStatus.ACTIVE and row.role in GUESTS
     for uid in uids:
         if row.status in OUT:
-            provider.remove(room=room, uid=uid)
+            with held_room(room, provider=row.session.provider, uid=uid) as held:
+                provider.remove(room=held, uid=uid)
         elif seated:
             _tell_seated(provider, row, room=room, uid=uid)
         elif row.role != Role.HOST:
-            provider.unpublish(room=room, uid=uid)
+            with held_room(room, provider=row.session.provider, uid=uid, role=MediaRole.PUBLISHER) as held:
+                provider.unpublish(room=held, uid=uid)
     if row.status in OUT or not (seated or row.role == Role.HOST):
         uid_retire(session_id=row.session_id, user_id=row.user_id, now=now)
 

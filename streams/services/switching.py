@@ -19,6 +19,7 @@ from streams.permissions import require_host
 from streams.providers.base import Capability
 from streams.providers.registry import provider_named
 from streams.selectors import session_get
+from streams.services.gateway import held_room
 from streams.services.rooms import room_ref
 from streams.services.sequence import event_record
 from streams.state import OVER
@@ -87,7 +88,8 @@ def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) ->
         seq = event_record(session_id=session_id, wire_name=SettingsChanged.wire_name, data=data, now=now)
         publish(SettingsChanged(session_id=session_id, at=now, seq=seq, data=data))
     try:
-        provider_named(session.provider).close(room=left)
+        with held_room(left, provider=session.provider) as held:
+            provider_named(session.provider).close(room=held)
     except ProviderError as error:  # it is left because it does not answer, often enough
         logger.warning("room left open session=%s error=%s", session_id, error)
     logger.info("provider switched session=%s from=%s to=%s", session_id, session.provider, provider)

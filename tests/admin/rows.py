@@ -80,6 +80,18 @@ def _session_rows(session: streams.StreamSession, host: User, viewer: User, numb
     streams.ProviderRoom.objects.create(
         session=session, provider="daily", channel_id=session.channel_id, details={"url": "u"}, claimed_at=NOW
     )
+    streams.MediaResource.objects.create(
+        name=f"resource-{number}",
+        session=session,
+        user=viewer,
+        provider="whip",
+        channel_id=session.channel_id,
+        uid=str(viewer.pk),
+        role="subscriber",
+        url=f"https://media.example/{CANARY}",
+        token_hash=f"{CANARY}{number}",
+        created_at=NOW,
+    )
     streams.ProviderHealth.objects.create(
         provider=f"one-{number}", state="open", reason="Timeout", failures=5, process="p", changed_at=NOW
     )

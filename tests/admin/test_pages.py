@@ -25,6 +25,7 @@ ADMINISTRATORS_ONLY = {
     "streams.mediauid",
     "streams.providerdelivery",
     "streams.providerhealth",
+    "streams.mediaresource",
     "streams.providerroom",
     "streams.wallet",
     "streams.walletentry",

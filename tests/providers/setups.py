@@ -6,7 +6,15 @@ from typing import Any
 
 from livestream.circuit import circuits_forget
 from streams.providers import registry
-from tests.providers.stand_ins import AgoraStandIn, DailyStandIn, LiveKitStandIn, MuxStandIn, StandIn, running
+from tests.providers.stand_ins import (
+    AgoraStandIn,
+    DailyStandIn,
+    LiveKitStandIn,
+    MuxStandIn,
+    StandIn,
+    WhipStandIn,
+    running,
+)
 
 APP_ID, CERTIFICATE = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 SECRET = "a secret that is long enough for anybody who asks"
@@ -29,6 +37,7 @@ def stand_in_of(name: str, settings: Any) -> Iterator[StandIn]:
         "livekit": (LiveKitStandIn, {"key": "APIkey", "secret": SECRET}),
         "daily": (DailyStandIn, {"key": "daily key"}),
         "mux": (MuxStandIn, {"token_id": "mux id", "secret": "mux secret"}),
+        "whip": (WhipStandIn, {"secret": SECRET}),
     }
     kind, fields = kinds[name]
     with running(kind, **fields) as server:
@@ -48,6 +57,12 @@ def stand_in_of(name: str, settings: Any) -> Iterator[StandIn]:
                 "MUX_TOKEN_SECRET": "mux secret",
                 "MUX_API_URL": server.url,
                 "MUX_WEBHOOK_SIGNING_SECRET": ["SuperSecret123"],
+            },
+            "whip": {
+                "WHIP_PUBLISH_URL": f"{server.url}/{{channel}}/whip",
+                "WHIP_WATCH_URL": f"{server.url}/{{channel}}/whep",
+                "WHIP_TOKEN_SECRET": SECRET,
+                "WHIP_TOKEN": "",
             },
         }[name]
         for setting, value in given.items():

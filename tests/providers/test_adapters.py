@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings as django_settings
 
-from livestream.errors import ProviderError, ProviderRejected, ProviderUnsupported
+from livestream.errors import ProviderError, ProviderRejected, ProviderUnreachable, ProviderUnsupported
 from streams.providers.agora import AgoraProvider
 from streams.providers.agora_007 import token_verified
-from streams.providers.base import Capability, MediaRole
+from streams.providers.base import Capability, MediaRole, Resource
 from streams.providers.builtin import BuiltinProvider
 from streams.providers.daily import DailyProvider
 from streams.providers.livekit import LiveKitProvider
@@ -26,6 +26,8 @@ from tests.providers.stand_ins import (
     LiveKitStandIn,
     MuxStandIn,
     NodeStandIn,
+    Raw,
+    WhipStandIn,
     running,
 )
 
@@ -60,37 +62,157 @@ class TestBuiltin(ProviderContract):
 
 class TestWhip(ProviderContract):
     adapter = WhipProvider
-    settings = {
-        "WHIP_PUBLISH_URL": "https://media.example/{channel}/whip",
-        "WHIP_WATCH_URL": "https://media.example/{channel}/whep",
-        "WHIP_TOKEN_SECRET": LONG,
-        "WHIP_TOKEN": "",
-    }
-    secrets = (LONG,)
+    settings = {"WHIP_TOKEN_SECRET": LONG, "WHIP_TOKEN": ""}
+    secrets = (LONG, "capability")
 
-    def test_each_role_has_an_address_of_its_own_for_the_channel(self, provider, room):
+    @pytest.fixture
+    def stand_in(self):
+        with running(WhipStandIn, secret=LONG) as server:
+            yield server
+
+    def addresses(self, stand_in):
+        ways = {"WHIP_PUBLISH_URL": "whip", "WHIP_WATCH_URL": "whep"}
+        return {name: f"{stand_in.url}/{{channel}}/{way}" for name, way in ways.items()}
+
+    def opened(self, provider, room, who, role=MediaRole.PUBLISHER):
+        made = provider.open(room=room, uid=self.uids[who], role=role, offer=WhipStandIn.OFFER)
+        resource = Resource(name=who, uid=self.uids[who], role=role, url=made.url)
+        return made, dataclasses.replace(room, resources=(*room.resources, resource))
+
+    def there(self, provider, stand_in, room):
+        for who in (ADA, BEN):
+            _, room = self.opened(provider, room, who)
+        return room
+
+    def asked(self, provider, room):
+        self.opened(provider, room, ADA)
+
+    def test_people_get_our_own_address_and_nothing_of_the_servers(self, provider, room, stand_in):
         made = [self.joined(provider, room, ADA, role) for role in MediaRole]
 
         assert [(one.protocol, one.url) for one in made] == [
-            ("whip", f"https://media.example/{room.channel_id}/whip"),
-            ("whep", f"https://media.example/{room.channel_id}/whep"),
+            ("whip", f"{django_settings.PUBLIC_URL}/whip/{room.session_id}"),
+            ("whep", f"{django_settings.PUBLIC_URL}/whep/{room.session_id}"),
         ]
+        assert stand_in.url not in str(made)
+        assert stand_in.requests == []
 
-    def test_the_token_names_person_channel_and_role_and_ends(self, provider, room):
-        made = self.joined(provider, room, BEN, MediaRole.SUBSCRIBER)
+    def test_each_request_has_a_token_of_its_own_that_names_person_channel_and_role(self, provider, room, stand_in):
+        room = self.there(provider, stand_in, room)
+        _, room = self.opened(provider, room, BEN, MediaRole.SUBSCRIBER)
+        provider.remove(room=room, uid=self.uids[BEN])
 
-        claims = jwt.decode(made.token, LONG, algorithms=["HS256"])
-        assert (claims["sub"], claims["channel"], claims["role"]) == (self.uids[BEN], room.channel_id, "subscriber")
-        assert claims["exp"] - claims["iat"] == 600
+        told = [(one["sub"], one["channel"], one["role"]) for one in stand_in.tokens]
+        ada, ben = (self.uids[who] for who in (ADA, BEN))
+        sent, watched = ("publisher", "subscriber")
+        assert told == [
+            (who, room.channel_id, role)
+            for who, role in ((ada, sent), (ben, sent), (ben, watched), (ben, sent), (ben, watched))
+        ]
+        assert len({one["jti"] for one in stand_in.tokens}) == 5
 
-    def test_one_fixed_token_is_given_as_it_is_and_warned_of(self, provider, room, settings):
+    def test_who_is_taken_off_the_stage_watches_on(self, provider, room, stand_in):
+        room = self.there(provider, stand_in, room)
+        _, room = self.opened(provider, room, BEN, MediaRole.SUBSCRIBER)
+
+        provider.unpublish(room=room, uid=self.uids[BEN])
+
+        assert stand_in.senders(room.channel_id) == {self.uids[ADA]}
+        assert stand_in.present(room.channel_id) == set(self.uids.values())
+
+    def test_a_fixed_token_goes_to_the_server_and_to_nobody_else(self, provider, room, stand_in, settings):
         settings.WHIP_TOKEN_SECRET, settings.WHIP_TOKEN = "", "fixed"
+        stand_in.fixed = "fixed"
 
-        made = self.joined(provider, room, ADA, MediaRole.PUBLISHER)
+        made = self.joined(provider, room, BEN, MediaRole.SUBSCRIBER)
+        _, held = self.opened(provider, room, ADA)
+        provider.close(room=held)
 
-        assert (made.token, made.shared_token) == ("fixed", True)
-        assert Capability.PRIVATE_SHOWS not in provider.capabilities
-        assert [(one.setting, one.fatal) for one in provider.settings_problems()] == [("WHIP_TOKEN", False)]
+        assert "fixed" not in str(made)
+        assert (made.shared_token, stand_in.open, stand_in.mistakes) == (False, {}, [])
+        assert Capability.PRIVATE_SHOWS in provider.capabilities
+        assert provider.settings_problems() == []
+
+    def test_the_answer_comes_with_relay_servers_and_no_other_links(self, provider, room):
+        made, _ = self.opened(provider, room, ADA)
+
+        assert (made.answer, made.etag, made.links) == (WhipStandIn.ANSWER, '"first"', (WhipStandIn.RELAY,))
+
+    @pytest.mark.parametrize(
+        "location",
+        [
+            "http://169.254.169.254/{channel}/{name}",
+            "//elsewhere.example/{name}",
+            "https://127.0.0.1/{name}",
+            "http://127.0.0.1:1/{name}",
+            "file:///etc/passwd",
+            "http://[::1/{name}",
+            "",
+        ],
+    )
+    def test_a_connection_that_is_not_the_servers_own_is_not_taken(self, provider, room, stand_in, location):
+        stand_in.location = location
+
+        with pytest.raises(ProviderRejected):
+            self.opened(provider, room, ADA)
+
+        assert len(stand_in.requests) == 1
+
+    @pytest.mark.parametrize(("where", "made"), [("/{channel}/whip?again", 1), ("http://127.0.0.1:9/", 0)])
+    def test_a_redirection_is_followed_on_the_server_itself(self, provider, room, stand_in, where, made):
+        answer = stand_in.answer
+
+        def redirected(*request):
+            stand_in.answer = answer
+            return 307, Raw(headers={"Location": where.format(channel=room.channel_id)})
+
+        stand_in.answer = redirected
+        try:
+            self.opened(provider, room, ADA)
+        except ProviderRejected:
+            assert made == 0
+
+        assert stand_in.made == made
+
+    def test_a_redirection_in_a_circle_is_left(self, provider, room, stand_in):
+        stand_in.answer = lambda *_: (307, Raw(headers={"Location": "/round/whip"}))
+
+        with pytest.raises(ProviderRejected):
+            self.opened(provider, room, ADA)
+
+        assert len(stand_in.requests) == 3
+
+    def test_an_answer_without_an_end_is_not_taken_in(self, provider, room, stand_in):
+        stand_in.answer = lambda *_: (201, Raw(b"v" * (1024 * 1024 + 1), {"Location": "/a"}))
+
+        with pytest.raises(ProviderUnreachable):
+            self.opened(provider, room, ADA)
+
+    def test_an_offer_is_not_made_twice(self, provider, room, stand_in):
+        stand_in.broken = [502]
+
+        with pytest.raises(ProviderUnreachable):
+            self.opened(provider, room, ADA)
+
+        assert len(stand_in.requests) == 1
+
+    def test_one_that_cannot_be_ended_keeps_no_other_from_it(self, provider, room, stand_in):
+        room = self.there(provider, stand_in, room)
+        stand_in.broken = [403]
+
+        with pytest.raises(ProviderRejected):
+            provider.close(room=room)
+
+        assert stand_in.present(room.channel_id) == {self.uids[ADA]}
+
+    def test_who_sends_is_cut_first(self, provider, room, stand_in):
+        _, room = self.opened(provider, room, ADA)
+        _, watching = self.opened(provider, dataclasses.replace(room, resources=()), BEN, MediaRole.SUBSCRIBER)
+        room = dataclasses.replace(room, resources=watching.resources + room.resources)
+
+        provider.close(room=room)
+
+        assert [path.split("/")[2] for method, path, _ in stand_in.requests if method == "DELETE"] == ["whip", "whep"]
 
     @pytest.mark.parametrize(
         ("changes", "named"),
@@ -266,7 +388,7 @@ class TestDaily(ProviderContract):
         assert asked["enable_screenshare"] is False
 
     def test_who_was_muted_in_all_they_send_can_be_heard_again(self, provider, room, stand_in):
-        self.there(stand_in, room)
+        self.there(provider, stand_in, room)
         for kind in ("audio", "video", "screen"):
             provider.mute(room=room, uid=self.uids[ADA], kind=kind, muted=True)
 

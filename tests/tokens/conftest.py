@@ -27,3 +27,9 @@ def daily(settings):
 def mux(settings):
     with stand_in_of("mux", settings) as server:
         yield server
+
+
+@pytest.fixture
+def whip(settings):
+    with stand_in_of("whip", settings) as server:
+        yield server

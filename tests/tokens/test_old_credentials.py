@@ -5,20 +5,27 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.services import password_set
 from livestream.actors import actor_of
 from livestream.errors import DomainError
-from streams.models import MediaUid
+from streams.models import MediaResource, MediaUid, Participant
 from streams.providers.base import MediaRole
 from streams.selectors import session_get
+from streams.services.gateway import resources_sweep
 from streams.services.removal import participant_ban, participant_kick
+from streams.services.sessions import session_end, session_update
 from streams.services.stage import stage_demote, stage_mute
 from streams.services.stage_media import guest_seen, media_retry
+from streams.services.switching import session_provider_switch
+from streams.services.viewers import viewer_invite
 from tests.cast import let_in, make_show
+from tests.gateway import offer, send, token_for, trickle, watch
 from tests.providers.setups import stand_in_of
 from tokens.models import IssuedToken
 from tokens.services import agora_token_issue, media_token_issue
 
 PROVIDERS = ("agora", "livekit", "daily")
+LONG_AGO = timezone.now() - timedelta(hours=1)
 
 
 @pytest.fixture(params=PROVIDERS)
@@ -127,3 +134,130 @@ def test_who_is_muted_by_the_desk_stays_so_however_often_their_place_is_told(on_
     media_retry(now=timezone.now() + timedelta(minutes=1))
 
     assert on_stage.sending(session.channel_id, on_stage.uids[ben.pk]) == {"video"}
+
+
+# ---- A server that knows no persons, behind our own address --------------------------------------------------------
+
+
+@pytest.fixture(params=["signed", "fixed"])
+def watched(request, whip, settings, ada, ben, cleo):
+    """Ada sends at a foreign server, Ben and Cleo watch; its credential is signed for each request, or one for all."""
+    if request.param == "fixed":
+        settings.WHIP_TOKEN_SECRET, settings.WHIP_TOKEN, whip.fixed = "", "fixed", "fixed"
+    session = make_show(ada, provider="whip")
+    for user in (ben, cleo):
+        let_in(session, user)
+    whip.held = {ada: send(session), ben: watch(session, ben), cleo: watch(session, cleo)}
+    whip.session = session_get(session.pk)
+    yield whip
+    assert whip.mistakes == []
+
+
+def connected(server):
+    """Whose connections stand, by the row that stands for each; nobody's else than the server has."""
+    rows = list(MediaResource.objects.select_related("user"))
+    assert {row.url.rpartition("/")[2] for row in rows} == set(server.open)
+    return {row.user.username for row in rows}
+
+
+def assert_opens_nothing(server, user):
+    """Neither what they hold nor what they could ask for."""
+    token, location = server.held[user]
+    made = server.made
+    for answer in (offer(server.session, token), trickle(location, token), trickle(location, token, if_match="*")):
+        assert answer.status_code in (401, 404)
+    assert server.made == made
+
+
+@pytest.mark.parametrize("put_out", [participant_kick, participant_ban])
+def test_who_is_put_out_of_a_foreign_server_loses_the_picture_at_once(watched, ada, ben, cleo, put_out):
+    put_out(session_id=watched.session.pk, actor=actor_of(ada), user_id=ben.pk)
+
+    assert connected(watched) == {"ada", "cleo"}
+    assert_opens_nothing(watched, ben)
+    with pytest.raises(DomainError) as raised:
+        token_for(watched.session, ben)
+    assert raised.value.status == 403
+    assert trickle(watched.held[cleo][1], watched.held[cleo][0]).status_code == 204
+
+
+def test_a_removal_that_the_server_did_not_hear_is_told_again(watched, ada, ben):
+    watched.broken = [503]
+
+    participant_kick(session_id=watched.session.pk, actor=actor_of(ada), user_id=ben.pk)
+
+    assert connected(watched) == {"ada", "ben", "cleo"}
+    assert_opens_nothing(watched, ben)
+    assert Participant.objects.get(user=ben).media_due_at is not None
+    media_retry(now=timezone.now() + timedelta(seconds=2))
+    assert connected(watched) == {"ada", "cleo"}
+    assert Participant.objects.get(user=ben).media_due_at is None
+
+
+def test_who_was_let_in_again_comes_with_a_new_token_and_not_with_the_old(watched, ada, ben):
+    participant_kick(session_id=watched.session.pk, actor=actor_of(ada), user_id=ben.pk)
+    viewer_invite(session_id=watched.session.pk, actor=actor_of(ada), username="ben")
+
+    assert_opens_nothing(watched, ben)
+    watch(watched.session, ben)
+    assert connected(watched) == {"ada", "ben", "cleo"}
+
+
+def test_a_viewers_token_publishes_nothing(watched, ben):
+    token, _ = watched.held[ben]
+
+    assert offer(watched.session, token, MediaRole.PUBLISHER).json()["error"]["code"] == "media.wrong_role"
+    with pytest.raises(DomainError) as raised:
+        token_for(watched.session, ben, MediaRole.PUBLISHER)
+    assert raised.value.code == "token.role_not_held"
+
+
+def test_the_installations_token_is_not_one_of_ours(watched, settings):
+    for token in (settings.WHIP_TOKEN or "fixed", settings.WHIP_TOKEN_SECRET or "secret"):
+        assert offer(watched.session, token).status_code == 401
+        assert offer(watched.session, token, MediaRole.PUBLISHER).status_code == 401
+
+
+@pytest.mark.parametrize("way", ["end", "private", "switch"])
+def test_nothing_of_a_show_that_is_over_or_went_on_otherwise_is_left(watched, ada, ben, way):
+    pk = watched.session.pk
+
+    if way == "end":
+        session_end(session_id=pk, actor=actor_of(ada))
+    elif way == "private":
+        session_update(session_id=pk, actor=actor_of(ada), changes={"visibility": "private"})
+    else:
+        session_provider_switch(session_id=pk, actor=actor_of(ada), provider="builtin")
+
+    assert connected(watched) == set()
+    if way != "switch":  # then the address is the node's, which knows no such token
+        for user in (ada, ben):
+            assert_opens_nothing(watched, user)
+
+
+def test_a_private_show_at_a_foreign_server_is_its_peoples_alone(watched, ada, ben, cleo):
+    pk = watched.session.pk
+    session_update(session_id=pk, actor=actor_of(ada), changes={"visibility": "private"})
+    viewer_invite(session_id=pk, actor=actor_of(ada), username="ben")
+    session = session_get(pk)
+
+    send(session)
+    watch(session, ben)
+
+    assert connected(watched) == {"ada", "ben"}
+    for stranger in (cleo, None):
+        with pytest.raises(DomainError) as raised:
+            token_for(session, stranger)
+        assert raised.value.status == 404
+
+
+def test_a_new_password_cuts_what_the_old_one_opened_and_lets_its_owner_come_back(watched, ben):
+    IssuedToken.objects.filter(user=ben).update(created_at=LONG_AGO, expires_at=timezone.now() - timedelta(minutes=1))
+
+    password_set(user_id=ben.pk, password="another correct horse 8")
+    resources_sweep(now=timezone.now() + timedelta(seconds=2))
+
+    assert connected(watched) == {"ada", "cleo"}
+    assert_opens_nothing(watched, ben)
+    watch(watched.session, ben)
+    assert connected(watched) == {"ada", "ben", "cleo"}
