@@ -1,19 +1,21 @@
 """Saying something: many messages, of many people in many rooms, in one transaction.
 
 Every check runs once for the whole batch, so a message costs a fraction of what it costs alone. `message_post` is a
-batch of one; the writer (`chat.writer`) collects what arrives within a few milliseconds.
+batch of one; the writer (`chat.writer`) collects what arrives within a few milliseconds, and asks for what can be done
+promptly, so that one room's lock does not hold up the others.
 """
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 from redis.exceptions import RedisError
@@ -27,7 +29,7 @@ from livestream.errors import Conflict, Denied, DomainError, Invalid, Missing, N
 from livestream.events import publish
 from streams.models import StreamSession
 from streams.permissions import NOBODY, Standing, require_view_as, standings_of
-from streams.services.sequence import seqs_take_while_open
+from streams.services.sequence import is_lock_timeout, seqs_take_promptly, seqs_take_unheld, seqs_take_while_open
 from streams.state import OVER
 
 logger = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ class Facts:
 
 
 Outcome = ChatMessage | DomainError
+Take = Callable[[Mapping[UUID, int]], dict[UUID, range]]
 
 
 def message_post(
@@ -93,19 +96,53 @@ def message_post(
 
 def messages_post(*, posts: Sequence[Post]) -> list[Outcome]:
     """Say many things at once: for each, in order, the stored message or why it was refused."""
+    return cast("list[Outcome]", _post(posts, seqs_take_while_open))  # which takes the numbers of all, or raises
+
+
+def messages_post_promptly(*, posts: Sequence[Post]) -> list[Outcome | None]:
+    """The same, but a room that another transaction holds is not waited for.
+
+    None stands for what must be posted again by itself. Of one room nothing is stored that came after such a one.
+    """
+    with _lock_timeout_suppressed():
+        return _post(posts, seqs_take_promptly)
+    # Some of it may be stored already; then it is found by its client_id.
+    with _lock_timeout_suppressed():
+        return _post(posts, seqs_take_unheld)
+    return [None for _ in posts]  # not a room but something else is held: one of the people, say, who is being erased
+
+
+@contextmanager
+def _lock_timeout_suppressed() -> Iterator[None]:
+    """Leave a block whose transaction waited too long for another one."""
+    try:
+        yield
+    except OperationalError as error:
+        if not is_lock_timeout(error):
+            raise
+
+
+def _post(posts: Sequence[Post], take: Take) -> list[Outcome | None]:
     with suppress(IntegrityError, Conflict):
-        return _post_all(posts, known={})
+        return _post_all(posts, take, known={})
     # Nearly every message is new, so the insert itself finds the few that are not. Then, or when a room ended between
     # the checks and the insert, look first; and when that happens again, one by one, so that nobody pays for
     # another's luck.
     with suppress(IntegrityError, Conflict):
-        return _post_all(posts, known=_known(posts))
-    return [_post_one(post) for post in posts]
+        return _post_all(posts, take, known=_known(posts))
+    outcomes: list[Outcome | None] = []
+    held: set[UUID] = set()
+    for post in posts:
+        outcome = None if post.session_id in held else _post_one(post, take)
+        if outcome is None:
+            held.add(post.session_id)
+        outcomes.append(outcome)
+    return outcomes
 
 
-def _post_one(post: Post) -> Outcome:
+def _post_one(post: Post, take: Take) -> Outcome | None:
     try:
-        return _post_all([post], known=_known([post]))[0]
+        return _post_all([post], take, known=_known([post]))[0]
     except Conflict as error:
         return error
     except IntegrityError:
@@ -115,28 +152,30 @@ def _post_one(post: Post) -> Outcome:
         return known
 
 
-def _post_all(posts: Sequence[Post], *, known: dict[Key, ChatMessage]) -> list[Outcome]:
+def _post_all(posts: Sequence[Post], take: Take, *, known: dict[Key, ChatMessage]) -> list[Outcome | None]:
     """Raises IntegrityError when one of the others is stored already, Conflict when a room has just ended; then nothing
-    was stored."""
+    was stored. None for the messages of a room whose numbers could not be taken."""
     keys = [post.key for post in posts]
     firsts = dict(zip(reversed(keys), reversed(posts), strict=True))
-    outcomes: dict[Key, Outcome] = {key: known[key] for key in firsts if key in known}
+    outcomes: dict[Key, Outcome | None] = {key: known[key] for key in firsts if key in known}
     facts = _facts([post for key, post in firsts.items() if key not in known])
     # Slow mode must not count a message again that is stored.
     outcomes |= _known([post for key, post in firsts.items() if key not in known and facts.is_slow(post.session_id)])
-    accepted: dict[UUID, list[ChatMessage]] = defaultdict(list)
+    accepted: dict[UUID, dict[Key, ChatMessage]] = defaultdict(dict)
     refused: list[Post] = []
     for key in dict.fromkeys(keys):
         if key in outcomes:
             continue
         try:
-            outcomes[key] = message = _checked(firsts[key], facts)
+            message = _checked(firsts[key], facts)
         except DomainError as error:
             outcomes[key] = error
             refused.append(firsts[key])
         else:
-            accepted[message.session_id].append(message)
-    _store(accepted, now=facts.now)
+            accepted[message.session_id][key] = message
+    stored = _store(accepted, take, now=facts.now)
+    for session_id, messages in accepted.items():
+        outcomes |= messages if session_id in stored else dict.fromkeys(messages)
     outcomes |= _known(refused)  # who was heard once is told so again, whatever has happened since
     return [outcomes[key] for key in keys]
 
@@ -207,21 +246,22 @@ def _checked(post: Post, facts: Facts) -> ChatMessage:
     )
 
 
-def _store(accepted: dict[UUID, list[ChatMessage]], *, now: datetime) -> None:
-    """Number and insert the messages; rooms in one order, so that two processes never wait for each other crosswise."""
+def _store(accepted: Mapping[UUID, Mapping[Key, ChatMessage]], take: Take, *, now: datetime) -> set[UUID]:
+    """Number and insert the messages of all rooms whose numbers can be taken; which rooms those are."""
     if not accepted:
-        return
+        return set()
     with transaction.atomic():
-        for session_id in sorted(accepted):
-            messages = accepted[session_id]
-            numbers = seqs_take_while_open(session_id=session_id, count=len(messages))
-            for number, message in zip(numbers, messages, strict=True):
+        numbers = take({session_id: len(messages) for session_id, messages in accepted.items()})
+        rows = []
+        for session_id in sorted(numbers):
+            for number, message in zip(numbers[session_id], accepted[session_id].values(), strict=True):
                 message.seq = number
-        rows = [message for messages in accepted.values() for message in messages]
+                rows.append(message)
         ChatMessage.objects.bulk_create(rows)
         for message in rows:
             data = message_payload(message)
             publish(ChatMessagePosted(session_id=message.session_id, at=now, seq=message.seq, data=data))
+    return set(numbers)
 
 
 def _shown_role(standing: Standing) -> str:

@@ -1,23 +1,29 @@
 """One writer per process: what arrives within a few milliseconds becomes one transaction, acknowledged after COMMIT.
 
-A slow database makes senders wait here; readers never notice, since nothing of theirs stands behind it.
+A slow database makes senders wait here; readers never notice, since nothing of theirs stands behind it. A room that
+another transaction holds leaves the common lane and waits in a lane of its own, so that only its own senders wait.
 """
 
 import asyncio
 import concurrent.futures
 import logging
+from collections.abc import Callable, Sequence
+from uuid import UUID
 
 from django.db import Error as DatabaseError
 
 from chat.models import ChatMessage
-from chat.posting import Outcome, Post, message_post, messages_post
+from chat.posting import Outcome, Post, message_post, messages_post, messages_post_promptly
 from livestream.errors import DomainError, Unavailable
-from livestream.metrics import CHAT_BATCH, CHAT_WAITING
-from livestream.realtime.runtime import in_database
+from livestream.metrics import CHAT_BATCH, CHAT_HELD, CHAT_WAITING
+from livestream.realtime.runtime import in_database_by
 
 LINGER_SECONDS = 0.003
 BATCH_LIMIT = 500
 QUEUE_LIMIT = 5_000
+# How many rooms wait at a time, each with a thread and a connection; further ones wait for a lane first.
+HELD_LANES = 3
+FINISH_SECONDS = 5.0
 THREAD_WAIT_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
@@ -25,27 +31,64 @@ Waiting = tuple[Post, "asyncio.Future[Outcome]"]
 
 
 class ChatWriter:
-    """Collects posts and writes them, batch after batch, in the order in which they came."""
+    """Collects posts and writes them, batch after batch, those of a room in the order in which they came.
+
+    A room is in one lane at a time: the common one, or, while `_held` has it, its own.
+    """
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self._waiting: list[Waiting] = []
+        self._held: dict[UUID, list[Waiting]] = {}
         self._came = asyncio.Event()
+        self._unanswered: set[asyncio.Future[Outcome]] = set()
+        self._closed = False
+        self._lanes = asyncio.Semaphore(HELD_LANES)
+        self._threads = concurrent.futures.ThreadPoolExecutor(1 + HELD_LANES, thread_name_prefix="chat")
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def post(self, post: Post) -> ChatMessage:
         """Write one message; returns when it is stored for good. Raises why it was refused."""
-        if len(self._waiting) >= QUEUE_LIMIT:
+        if self._closed or self._is_full(post.session_id):
             raise _unavailable()
         future: asyncio.Future[Outcome] = self.loop.create_future()
-        self._waiting.append((post, future))
-        self._came.set()
+        self._unanswered.add(future)
+        future.add_done_callback(self._unanswered.discard)
+        self._line_up([(post, future)])
         outcome = await future
         if isinstance(outcome, DomainError):
             raise outcome
         return outcome
 
+    def _is_full(self, room: UUID) -> bool:
+        """Rooms that are held fill queues of their own, and not that of the others."""
+        held = self._held.get(room)
+        if held is None:
+            return len(self._waiting) >= QUEUE_LIMIT
+        return len(held) >= BATCH_LIMIT or sum(map(len, self._held.values())) >= QUEUE_LIMIT
+
+    def _line_up(self, posts: Sequence[Waiting]) -> None:
+        for waiting in posts:
+            self._held.get(waiting[0].session_id, self._waiting).append(waiting)
+        if self._waiting:
+            self._came.set()
+
     async def run(self) -> None:
-        """Write until cancelled."""
+        """Write until cancelled; then what still waits. What cannot be written soon is refused."""
+        common = self.loop.create_task(self._write_common())
+        try:
+            await asyncio.shield(common)
+        finally:
+            self._closed = True
+            if self._unanswered and not common.done():
+                await asyncio.wait(self._unanswered, timeout=FINISH_SECONDS)
+            for task in (common, *self._tasks):
+                task.cancel()
+            for future in list(self._unanswered):
+                future.set_result(_unavailable())
+            self._threads.shutdown(wait=False)
+
+    async def _write_common(self) -> None:
         crowded = False
         while True:
             await self._came.wait()
@@ -54,24 +97,54 @@ class ChatWriter:
             batch, self._waiting = self._waiting[:BATCH_LIMIT], self._waiting[BATCH_LIMIT:]
             if not self._waiting:
                 self._came.clear()
+            if not batch:  # all that had come was set aside
+                continue
             crowded = len(batch) > 1
             CHAT_BATCH.observe(len(batch))
             CHAT_WAITING.set(len(self._waiting))
-            await self._write(batch)
+            await self._write(batch, messages_post_promptly)
 
-    async def _write(self, batch: list[Waiting]) -> None:
-        outcomes: list[Outcome]
+    async def _write_held(self, room: UUID) -> None:
+        """Write what waits for one room, as patiently as the database is; then it is one of many again."""
+        async with self._lanes:
+            done = False
+            while not done and self._held[room]:  # while it is held it stays here, where it delays nobody
+                batch, self._held[room] = self._held[room][:BATCH_LIMIT], self._held[room][BATCH_LIMIT:]
+                done = await self._write(batch, messages_post)
+        self._line_up(self._held.pop(room))
+        CHAT_HELD.set(len(self._held))
+
+    async def _write(self, batch: list[Waiting], write: Callable[..., Sequence[Outcome | None]]) -> bool:
+        """Answer every post of a batch, or set it aside. Whether the database answered, too."""
+        outcomes: Sequence[Outcome | None] | None = None
         try:
-            outcomes = await in_database(messages_post, posts=[post for post, _ in batch])
+            outcomes = await in_database_by(self._threads, write, posts=[post for post, _ in batch])
         except DatabaseError as error:
             logger.warning("chat not written messages=%d error=%s", len(batch), type(error).__name__)
-            outcomes = [_unavailable() for _ in batch]
         except Exception:
             logger.exception("chat not written messages=%d", len(batch))
-            outcomes = [_unavailable() for _ in batch]
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
-            if not future.done():
-                future.set_result(outcome)
+        aside = []
+        for waiting, outcome in zip(batch, outcomes or [_unavailable() for _ in batch], strict=True):
+            if outcome is None:
+                aside.append(waiting)
+            elif not waiting[1].done():
+                waiting[1].set_result(outcome)
+        if aside:
+            self._set_aside(aside)
+        return outcomes is not None
+
+    def _set_aside(self, posts: list[Waiting]) -> None:
+        """Give the rooms of these posts lanes of their own. What came for them meanwhile stands behind."""
+        rooms = dict.fromkeys(post.session_id for post, _ in posts)
+        self._held |= {room: [] for room in rooms}
+        posts, self._waiting = posts + self._waiting, []
+        self._line_up(posts)
+        CHAT_HELD.set(len(self._held))
+        logger.info("chat rooms held rooms=%d", len(rooms))
+        for room in rooms:
+            task = self.loop.create_task(self._write_held(room))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
 
 def _unavailable() -> Unavailable:

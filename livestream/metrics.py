@@ -24,6 +24,7 @@ CHAT_BATCH = Histogram(
     "livestream_chat_batch", "Messages written in one transaction.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
 )
 CHAT_WAITING = Gauge("livestream_chat_waiting", "Messages waiting for the writer.")
+CHAT_HELD = Gauge("livestream_chat_held_rooms", "Rooms that wait by themselves, since something else holds them.")
 LOOP_LAG = Histogram(
     "livestream_loop_lag_seconds",
     "How late the event loop came round to what was due.",

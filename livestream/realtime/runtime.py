@@ -7,7 +7,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,7 +50,12 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
     Straight to the thread, without the caller's context: what the function opens (a connection to Redis, say) stays
     with the thread for the next visit, and not with every socket that ever asked.
     """
-    return await asyncio.get_running_loop().run_in_executor(_executor, partial(_visit, function, *args, **kwargs))
+    return await in_database_by(_executor, function, *args, **kwargs)
+
+
+async def in_database_by(executor: Executor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """The same in threads of one's own, for work that may wait long and must not keep the others from theirs."""
+    return await asyncio.get_running_loop().run_in_executor(executor, partial(_visit, function, *args, **kwargs))
 
 
 def _visit(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,13 +1,19 @@
 """The room's sequence: who writes a durable event takes its number here, inside the same transaction."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import Error as DatabaseError
 from django.db import connection, transaction
 
 from livestream.errors import Conflict, Missing
 from streams.models import SessionEvent, StreamSession
+
+# Longer than other processes hold a row to write into it, shorter than anybody notices.
+PROMPT_MILLISECONDS = 50
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's lock_not_available
 
 
 def seqs_take(*, session_id: UUID, count: int = 1) -> range:
@@ -22,15 +28,38 @@ def seqs_take(*, session_id: UUID, count: int = 1) -> range:
     return range(head - count + 1, head + 1)
 
 
-def seqs_take_while_open(*, session_id: UUID, count: int) -> range:
-    """The same for a session that is not over; its row is locked, so it cannot end before the transaction does.
+def seqs_take_while_open(counts: Mapping[UUID, int]) -> dict[UUID, range]:
+    """The same for many sessions that are not over; their rows are locked, so none ends before the transaction does.
 
-    Raises Conflict when it is over, or gone.
+    Always in one order, so that two processes never wait for each other crosswise. Raises Conflict when a session is
+    over, or gone.
     """
-    head = _advance(session_id, count, " AND state IN ('initializing', 'active', 'paused')")
-    if head is None:
-        raise Conflict("session.ended", "This show is over; its chat is closed.")
-    return range(head - count + 1, head + 1)
+    taken = {}
+    for session_id in sorted(counts):
+        head = _advance(session_id, counts[session_id], " AND state IN ('initializing', 'active', 'paused')")
+        if head is None:
+            raise Conflict("session.ended", "This show is over; its chat is closed.")
+        taken[session_id] = range(head - counts[session_id] + 1, head + 1)
+    return taken
+
+
+def seqs_take_promptly(counts: Mapping[UUID, int]) -> dict[UUID, range]:
+    """The same, but this transaction waits no longer than a moment for a lock: see `is_lock_timeout`."""
+    if connection.vendor == "postgresql":  # SQLite has one lock for everything: nobody could go first
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = {PROMPT_MILLISECONDS}")
+    return seqs_take_while_open(counts)
+
+
+def seqs_take_unheld(counts: Mapping[UUID, int]) -> dict[UUID, range]:
+    """The same, without those sessions whose rows another transaction holds (or that are gone)."""
+    rows = StreamSession.objects.select_for_update(skip_locked=True, no_key=True).filter(pk__in=counts)
+    return seqs_take_promptly({session_id: counts[session_id] for session_id in rows.values_list("pk", flat=True)})
+
+
+def is_lock_timeout(error: DatabaseError) -> bool:
+    """Whether a statement failed because it waited too long for another transaction."""
+    return getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE
 
 
 def _advance(session_id: UUID, count: int, condition: str) -> int | None:
