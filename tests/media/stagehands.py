@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,14 +15,16 @@ from bench.media.client import (
     AUDIO_TYPE,
     LEVEL_NUMBER,
     MID_NUMBER,
+    REPAIR_TYPE,
+    REPAIRED_NUMBER,
     RID_NUMBER,
     VIDEO_TYPE,
     MediaClient,
     extended,
 )
 from streams.media.grants import SOURCES, Source, Stage
-from streams.media.rtcp import KeyframeRequest, ReportBlock, receiver_report, rtcp_parse
-from streams.media.rtp import RtpPacket, rtp_build, rtp_parse
+from streams.media.rtcp import KeyframeRequest, Nack, ReportBlock, receiver_report, rtcp_parse
+from streams.media.rtp import RtpPacket, rtp_build, rtp_parse, rtx_payload
 from tests.media.show import ROOM, Show, eventually
 
 FRAMES_PER_SECOND = 25
@@ -52,10 +56,18 @@ class Layer:
     base: int = 7
     is_key_due: bool = True
     is_sent: bool = True
+    # What did not get through at first, by its number, and the source that it comes from when it is asked for.
+    lost: dict[int, bytes] = field(default_factory=dict)
+    repair_ssrc: int = field(default_factory=lambda: secrets.randbelow(2**32 - 1) + 1)
+    repair_sequence: int = 0
 
 
 class Performer:
-    """Sends sound and pictures until told otherwise, and gives a key frame to whoever asks."""
+    """Sends sound and pictures until told otherwise, and gives a key frame to whoever asks.
+
+    With `loses` every so many packets of a layer get lost, and come as RTX when they are asked for; that source
+    is named by nothing but repaired-rid (RFC 8852).
+    """
 
     def __init__(self, show: Show, user: str, client: MediaClient, token: str, location: str) -> None:
         self.show, self.user, self.client, self.token, self.location = show, user, client, token, location
@@ -81,6 +93,7 @@ class Performer:
         self._audio_sequence = 1
         self._started = time.monotonic()
         self.has_sound = True
+        self.loses = 0
         self.task = asyncio.ensure_future(self._run())
 
     async def _run(self) -> None:
@@ -103,6 +116,27 @@ class Performer:
                 if isinstance(item, KeyframeRequest):
                     for layer in self.layers.values():
                         layer.is_key_due |= layer.ssrc == item.ssrc
+                elif isinstance(item, Nack):
+                    for rid, layer in self.layers.items():
+                        if layer.ssrc == item.ssrc:
+                            self._repair(rid, layer, item.sequences)
+
+    def _repair(self, rid: str, layer: Layer, sequences: Iterable[int]) -> None:
+        for sequence in sequences:
+            packet = layer.lost.pop(sequence, None)
+            if packet is None:
+                continue
+            layer.repair_sequence += 1
+            again = rtp_build(
+                marker=packet[1] & 0x80,
+                payload_type=REPAIR_TYPE,
+                sequence=layer.repair_sequence & 0xFFFF,
+                timestamp=int.from_bytes(packet[4:8], "big"),
+                ssrc=layer.repair_ssrc,
+                payload=rtx_payload(sequence=sequence, payload=packet[12:]),
+            )
+            names = {MID_NUMBER: layer.marks[MID_NUMBER], REPAIRED_NUMBER: rid.encode()}
+            self.client.send_rtp(extended(again, names))
 
     def _sound(self) -> None:
         packet = rtp_build(
@@ -141,7 +175,10 @@ class Performer:
                 ssrc=layer.ssrc,
                 payload=payload,
             )
-            self.client.send_rtp(extended(packet, layer.marks))
+            if self.loses and layer.sequence % self.loses == 0:
+                layer.lost[layer.sequence] = packet
+            else:
+                self.client.send_rtp(extended(packet, layer.marks))
 
     async def leave(self) -> None:
         """Stop sending and say goodbye."""
@@ -259,12 +296,13 @@ class Company:
         *,
         layers: tuple[str, ...] = (),
         with_screen: bool = False,
+        with_repair: bool = False,
         sources: tuple[Source, ...] = SOURCES,
         token: str | None = None,
     ) -> Performer:
         """Somebody on stage, on the air."""
         token = token or self.show.token(user, "publisher", stage=stage, sources=sources)
-        client = MediaClient("publisher", layers=layers, with_screen=with_screen)
+        client = MediaClient("publisher", layers=layers, with_screen=with_screen, with_repair=with_repair)
         location = await self._connect("whip", client, token)
         performer = Performer(self.show, user, client, token, location)
         self.people.append(performer)

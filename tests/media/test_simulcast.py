@@ -176,3 +176,31 @@ async def test_a_publisher_is_told_that_all_layers_are_welcome_before_their_sour
             await asyncio.sleep(0.02)
 
         assert [item.ssrcs for item in items if isinstance(item, BitrateEstimate)] == [()]
+
+
+async def test_what_a_layer_loses_comes_again_from_a_source_known_only_by_the_name_of_what_it_repairs():
+    async with company() as people:
+        ada = await people.perform("ada", "host", layers=THREE, with_repair=True)
+        viewers = {}
+        for quality in ("low", "medium", "high"):
+            viewers[quality] = await people.watch(quality)
+            await viewers[quality].ask(quality=quality)
+            await until_layer(viewers[quality], quality)
+        since = time.monotonic()
+
+        ada.loses = 12
+        await asyncio.sleep(3.0)
+        ada.loses = 0
+        await asyncio.sleep(0.5)
+
+        camera = people.show.publisher().track("camera")
+        assert {layer.rid: layer.repair_ssrc for layer in camera.encodings} == {
+            rid: layer.repair_ssrc for rid, layer in ada.layers.items()
+        }
+        for viewer in viewers.values():
+            packets = viewer.by_mid[viewer.video_mids[0]].since(since)
+            first = packets[0].sequence
+            assert len(packets) > 60
+            assert_unbroken(sorted(packets, key=lambda packet: (packet.sequence - first) & 0xFFFF))
+        assert [layer.lost for layer in ada.layers.values()] == [{}, {}, {}]
+        assert [layer.repair_sequence > 3 for layer in ada.layers.values()] == [True, True, True]
