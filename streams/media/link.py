@@ -49,13 +49,14 @@ class Link:
         self._fall(sent * (1.0 - loss) * MARGIN, now=now)
         return True
 
-    def on_estimate(self, estimate: float, *, sent: float, now: float) -> bool:
-        """What the viewer thinks his link carries; whether the budget fell."""
+    def on_estimate(self, estimate: float, *, sent: float, beside: float, now: float) -> bool:
+        """How much of what is `sent` the viewer thinks his link carries, `beside` what he does not count;
+        whether the budget fell."""
         if estimate > sent * ESTIMATE_TOO_LOW or now - self._fell_at < SETTLE_SECONDS:
             return False
-        if estimate >= self.limit:
+        if estimate + beside >= self.limit:
             return False
-        self._fall(estimate, now=now)
+        self._fall(estimate + beside, now=now)
         return True
 
     def may_rise(self, now: float, *, is_dark: bool = False) -> bool:

@@ -153,9 +153,10 @@ class Viewer(Peer):
                 self._want_keyframe(item)
             elif isinstance(item, BitrateEstimate):
                 self.estimate = item.bits_per_second
-                # Only pictures bear the time of sending; an estimate made without any says nothing.
+                # Only pictures bear the time of sending, so sounds are not in it; made without any it says nothing.
                 if pictures := self._picture_rate():
-                    has_fallen |= self.link.on_estimate(item.bits_per_second, sent=pictures, now=now)
+                    sounds = self._audio_rate()
+                    has_fallen |= self.link.on_estimate(item.bits_per_second, sent=pictures, beside=sounds, now=now)
             elif isinstance(item, ReportBlock):
                 has_fallen |= self._reception(item, now=now)
         if has_fallen:

@@ -177,9 +177,17 @@ def test_loss_that_repair_can_mend_changes_nothing(loss):
 def test_an_estimate_counts_when_it_is_far_below_what_is_sent():
     link = Link(now=0.0)
 
-    assert not link.on_estimate(800_000, sent=1_000_000, now=1.0)
-    assert link.on_estimate(300_000, sent=1_000_000, now=1.1)
+    assert not link.on_estimate(800_000, sent=1_000_000, beside=0, now=1.0)
+    assert link.on_estimate(300_000, sent=1_000_000, beside=0, now=1.1)
     assert link.limit == 300_000
+
+
+def test_what_an_estimate_leaves_out_is_carried_beside_it():
+    link = Link(now=0.0)
+
+    assert link.on_estimate(300_000, sent=1_000_000, beside=200_000, now=1.0)
+
+    assert link.limit == 500_000
 
 
 def test_a_link_rises_after_a_clean_while_and_slower_after_each_step_that_failed():
