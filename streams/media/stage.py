@@ -72,8 +72,8 @@ class RoomStage:
         host = self._host_camera()
         cameras = [(name, self._spoke_at(name)) for name in present if name.source == "camera"]
         changed = [
-            self.stage.update([name for name in present if name.source != "audio"]),
-            self.audio.update([name for name in present if name.source == "audio"]),
+            self.stage.update([name for name in present if name.source != "audio"], first=host),
+            self.audio.update([name for name in present if name.source == "audio"], first=self._host_sound()),
             self.speakers.update(
                 host=host if host in present else None,
                 screens=[name for name in present if name.source == "screen"],
@@ -168,6 +168,10 @@ class RoomStage:
     def _host_camera(self) -> SourceName | None:
         host = self.room.host
         return SourceName(host, "camera") if host is not None else None
+
+    def _host_sound(self) -> SourceName | None:
+        host = self.room.host
+        return SourceName(host, "audio") if host is not None else None
 
     def _spoke_at(self, name: SourceName) -> float | None:
         track = self.track_of(SourceName(name.user, "audio"))

@@ -19,6 +19,7 @@ from streams.media.negotiation import (
 )
 from streams.media.sdp import Codec, MediaSection, SessionDescription
 from streams.media.slot import Sink, Slot
+from streams.media.tables import HOST_INDEX
 from streams.media.viewer import Place, Seat
 
 SECTIONS_OF_A_KIND = 24
@@ -119,7 +120,9 @@ def _place(section: MediaSection, *, plan: Subscription, audio_slot: Callable[[i
     slot = audio_slot(index)
     sink = Sink(payload_type=choice.payload_type, repair_type=choice.retransmission_type)
     plan.places.append(Place(index=index, slot=slot, sink=sink, mid=section.mid))
-    return SectionAnswer(section=section, choice=choice, direction="sendonly", ssrc=slot.ssrc, stream=f"a{index}")
+    return SectionAnswer(
+        section=section, choice=choice, direction="sendonly", ssrc=slot.ssrc, stream=_stream("a", index)
+    )
 
 
 def _feed(section: MediaSection, *, plan: Subscription, parameters: str | None) -> SectionAnswer:
@@ -141,9 +144,15 @@ def _feed(section: MediaSection, *, plan: Subscription, parameters: str | None) 
         direction="sendonly",
         ssrc=feed.ssrc,
         retransmission_ssrc=feed.repair_ssrc,
-        stream=f"v{index}",
+        stream=_stream("v", index),
         extensions=(SEND_TIME,) if feed.has_send_time else (),
     )
+
+
+def _stream(kind: str, index: int) -> str:
+    """The stream of a section (its msid). Browsers play sound and picture of one stream in step with each other.
+    The first sections are both the host's; the others are now this person's, now that one's, and apart."""
+    return "host" if index == HOST_INDEX else f"{kind}{index}"
 
 
 def _video_choices(section: MediaSection, *, parameters: str | None) -> list[Choice]:

@@ -33,21 +33,25 @@ class IndexTable:
         """Where a source is."""
         return self.rows.index(name) if name in self.rows else None
 
-    def update(self, present: Sequence[SourceName]) -> bool:
-        """Take these sources, in their order, for all that is there; whether anything changed."""
+    def update(self, present: Sequence[SourceName], *, first: SourceName | None = None) -> bool:
+        """Take these sources, in their order, for all that is there; whether anything changed. Index 0 is kept
+        free for `first`, though who was there before it was named stays."""
         before = list(self.rows)
         wanted = dict.fromkeys(present)
         self.rows = [name if name in wanted else None for name in self.rows]
         for name in wanted:
-            if name in self.rows:
-                continue
-            if None in self.rows:
-                self.rows[self.rows.index(None)] = name
-            else:
-                self.rows.append(name)
+            if name not in self.rows:
+                self._place(name, lowest=0 if first in (None, name) else 1)
         while self.rows and self.rows[-1] is None:
             self.rows.pop()
         return self.rows != before
+
+    def _place(self, name: SourceName, *, lowest: int) -> None:
+        self.rows += [None] * (lowest - len(self.rows))
+        if None in self.rows[lowest:]:
+            self.rows[self.rows.index(None, lowest)] = name
+        else:
+            self.rows.append(name)
 
 
 class SpeakersTable:

@@ -1,4 +1,4 @@
-"""A UDP proxy between a party and the node that loses, and counts, packets."""
+"""A UDP proxy between a party and the node that loses, counts and delays packets."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 Drop = Callable[[bytes], bool]
+Delay = Callable[[bytes], float]
 
 
 def is_media(data: bytes) -> bool:
@@ -62,12 +63,17 @@ def nothing(data: bytes) -> bool:
     return False
 
 
+def at_once(data: bytes) -> float:
+    """Delays nothing."""
+    return 0.0
+
+
 class LossyProxy:
     """Listens on its own port; each party behind it gets its own socket towards the node."""
 
-    def __init__(self, *, node_port: int, to_node: Drop, to_party: Drop) -> None:
+    def __init__(self, *, node_port: int, to_node: Drop, to_party: Drop, delay_to_party: Delay) -> None:
         self._node_port = node_port
-        self._to_node, self._to_party = to_node, to_party
+        self._to_node, self._to_party, self._delay_to_party = to_node, to_party, delay_to_party
         self._outward: dict[tuple[str, int], socket.socket] = {}
         self._transport: asyncio.DatagramTransport | None = None
         self.port = 0
@@ -82,6 +88,7 @@ class LossyProxy:
     def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
+            self._transport = None
         for outward in self._outward.values():
             asyncio.get_running_loop().remove_reader(outward.fileno())
             outward.close()
@@ -111,8 +118,17 @@ class LossyProxy:
     def _from_node(self, outward: socket.socket, address: tuple[str, int]) -> None:
         with contextlib.suppress(BlockingIOError):
             while data := outward.recv(2048):
-                if not self._to_party(data) and self._transport is not None:
-                    self._transport.sendto(data, address)
+                if self._to_party(data):
+                    continue
+                seconds = self._delay_to_party(data)
+                if seconds:
+                    asyncio.get_running_loop().call_later(seconds, self._to, address, data)
+                else:
+                    self._to(address, data)
+
+    def _to(self, address: tuple[str, int], data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.sendto(data, address)
 
 
 class _Side(asyncio.DatagramProtocol):
@@ -124,9 +140,11 @@ class _Side(asyncio.DatagramProtocol):
 
 
 @contextlib.asynccontextmanager
-async def lossy(*, node_port: int, to_node: Drop = nothing, to_party: Drop = nothing) -> AsyncIterator[LossyProxy]:
+async def lossy(
+    *, node_port: int, to_node: Drop = nothing, to_party: Drop = nothing, delay_to_party: Delay = at_once
+) -> AsyncIterator[LossyProxy]:
     """A proxy for as long as the block lasts."""
-    proxy = LossyProxy(node_port=node_port, to_node=to_node, to_party=to_party)
+    proxy = LossyProxy(node_port=node_port, to_node=to_node, to_party=to_party, delay_to_party=delay_to_party)
     await proxy.open()
     try:
         yield proxy

@@ -395,6 +395,7 @@ def test_a_stage_is_answered_section_by_section_in_every_codec_that_may_come():
     assert [answer.ssrc for answer in sounds] == [slot.ssrc for slot in slots.values()]
     assert [sorted(feed.formats) for feed in plan.feeds] == [["H264", "VP8"]] * 2
     assert len({feed.ssrc for feed in plan.feeds} | {feed.repair_ssrc for feed in plan.feeds}) == 4
+    assert sorted(answer.stream for answer in plan.answers) == ["a1", "host", "host", "v1"], "the host's in step"
 
 
 def test_one_picture_and_one_sound_are_the_host():

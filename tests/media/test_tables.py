@@ -31,6 +31,27 @@ def test_a_source_takes_the_lowest_free_index_and_keeps_it():
     assert (table.index_of(cam("c")), table.index_of(cam("b"))) == (2, None)
 
 
+def test_the_first_index_is_kept_for_the_host():
+    table = IndexTable()
+
+    table.update([cam("a"), cam("b")], first=cam("h"))
+    assert table.rows == [None, cam("a"), cam("b")]
+    table.update([cam("a"), cam("b"), cam("h")], first=cam("h"))
+    assert table.rows == [cam("h"), cam("a"), cam("b")]
+    table.update([cam("b"), cam("c"), cam("d")], first=cam("h"))
+
+    assert table.rows == [None, cam("c"), cam("b"), cam("d")]
+
+
+def test_who_came_before_the_host_was_known_stays():
+    table = IndexTable()
+    table.update([cam("a")])
+
+    table.update([cam("a"), cam("h")], first=cam("h"))
+
+    assert table.rows == [cam("a"), cam("h")]
+
+
 def test_what_changes_nothing_is_no_change():
     table = IndexTable()
 
@@ -92,7 +113,7 @@ class Stage(RuleBasedStateMachine):
         self.before_index, self.before_speakers = list(self.index.rows), list(self.speakers.rows)
         names = list(self.present)
         self.left = {name for name in [*self.before_index, *self.before_speakers] if name and name not in self.present}
-        self.index.update(names)
+        self.index.update(names, first=cam("host"))
         self.speakers.update(
             host=cam("host") if cam("host") in self.present else None,
             screens=[name for name in names if name.source == "screen"],
@@ -122,6 +143,10 @@ class Stage(RuleBasedStateMachine):
             taken = [row for row in rows if row is not None]
             assert len(taken) == len(set(taken))
             assert set(taken) <= set(self.present)
+
+    @invariant()
+    def the_first_place_is_the_hosts(self):
+        assert self.index.rows[:1] in ([], [None], [cam("host")])
 
     @invariant()
     def everybody_present_is_on_the_stage_where_he_was(self):
