@@ -195,8 +195,10 @@ class Participant(models.Model):
 
     The media fields are about people on stage. `media_due_at` stands while the provider has still to be told of the
     person's role, mutes or removal; it is set in the transaction that changed them and cleared when the provider
-    has taken it.
+    has taken it. `moderates` is what `selectors.participants` adds: whether the person is a `SessionModerator` here.
     """
+
+    moderates: bool
 
     session = models.ForeignKey(StreamSession, models.CASCADE, related_name="participants")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="participations")

@@ -99,11 +99,12 @@ def session_payload(session: StreamSession, *, now: datetime) -> dict[str, Any]:
 
 
 def participant_payload(participant: Participant) -> dict[str, Any]:
-    """A person in a session. Needs `user` loaded."""
+    """A person in a session. Needs `user` and `moderates` loaded."""
     return {
         "user": person_payload(participant.user),
         "role": participant.role,
         "status": participant.status,
+        "moderator": participant.moderates,
         "joined_at": instant(participant.joined_at),
         "left_at": instant(participant.left_at),
         "audio_muted": participant.audio_muted,

@@ -168,10 +168,12 @@ def me_payload(*, actor: Actor, admission: Admission, session: StreamSession) ->
         "username": actor.username,
         "display_name": actor.display_name,
         "role": standing.role or "viewer",
+        "moderator": standing.moderates,
         "can": {
             "chat": signed_in and open_ and chat_on,
             "moderate": signed_in and standing.can_moderate,
             "control": signed_in and standing.is_host,
+            "appoint": signed_in and (standing.is_host or actor.is_staff),
             "publish": signed_in and open_ and standing.can_publish,
             "ask_stage": signed_in and can_ask_stage(standing=standing, session=session),
         },

@@ -40,3 +40,9 @@ def require_choose_cohosts(*, actor: Actor, standing: Standing) -> None:
     """The actor may make a guest a cohost: the host alone."""
     if not (standing.is_host or actor.is_system):
         raise Denied("stage.not_allowed", "Only the host chooses co-hosts.")
+
+
+def require_choose_moderators(*, actor: Actor, standing: Standing) -> None:
+    """The actor may make somebody a moderator of this session, or take that back: host and staff."""
+    if not (standing.is_host or actor.is_staff or actor.is_system):
+        raise Denied("stage.not_allowed", "Only the host chooses moderators.")

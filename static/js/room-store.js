@@ -106,7 +106,7 @@ export class RoomStore extends EventTarget {
 
   #iAm(me) {
     this.me = me;
-    this.moderator = Boolean(me.can?.moderate) && !["host", "cohost"].includes(me.role);
+    this.moderator = Boolean(me.moderator);
     this.request = me.request ? { ...me.request, heard_at: Date.now() } : null;
     this.queue = me.queue || [];
   }
@@ -138,6 +138,7 @@ export class RoomStore extends EventTarget {
     if (type === "stage.changed") {
       this.participants = onStageIn(data.participants);
       this.session = { ...this.session, guest_count: data.guest_count };
+      this.#myOffice(data.change);
       this.#myRole();
       this.#tell("stage");
       this.#news("change", { change: data.change });
@@ -153,6 +154,13 @@ export class RoomStore extends EventTarget {
     }
   }
 
+  /** Whether I moderate this show, kept true as the host appoints and dismisses. */
+  #myOffice({ user, what }) {
+    if (!this.me?.id || user !== this.me.id || !["appointed", "dismissed"].includes(what)) return;
+    this.moderator = what === "appointed";
+    this.#myRights();
+  }
+
   /** What the snapshot said of my role and rights, kept true as I come, go and rise. */
   #myRole() {
     if (!this.me?.id) return;
@@ -166,8 +174,9 @@ export class RoomStore extends EventTarget {
     if (!this.me?.id) return;
     const { settings } = this.session;
     const publish = Boolean(this.mine);
+    const moderate = this.moderator || ["host", "cohost"].includes(this.me.role);
     this.me = { ...this.me, can: {
-      ...this.me.can, publish, moderate: this.moderator || ["host", "cohost"].includes(this.me.role),
+      ...this.me.can, publish, moderate, chat: !this.over && (moderate || settings?.enable_chat !== false),
       ask_stage: !publish && this.live && settings?.allow_guests !== false && (settings?.max_guests ?? 1) > 0,
     } };
     this.#tell("me");

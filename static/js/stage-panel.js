@@ -7,7 +7,7 @@ import { session as sessions } from "./api.js";
 import { busy, el, icon, need, toast } from "./dom.js";
 import { words } from "./errors.js";
 import { fromNow } from "./format.js";
-import { personHead, stageRow } from "./person-row.js";
+import { personHead, personRow } from "./person-row.js";
 import { putOut } from "./put-out.js";
 import { SideTabs } from "./side-tabs.js";
 
@@ -43,7 +43,7 @@ export class StagePanel {
     const { store } = this;
     this.tabs.offer(this.allowed && store.live);
     if (!this.allowed) { this.known = false; return; }
-    if (!this.known && store.me.role === "cohost" && !store.me.queue) sessions.queue(store.session.id).then((queue) => store.setQueue(queue), () => undefined);
+    if (!this.known && !store.me.queue) sessions.queue(store.session.id).then((queue) => store.setQueue(queue), () => undefined);
     this.known = true;
     this.tabs.count(store.queue.length);
     const most = store.session.settings?.max_guests ?? 20;
@@ -53,12 +53,21 @@ export class StagePanel {
     this.#lists();
   }
 
-  #news({ type, request }) {
+  #news({ type, request, change }) {
+    if (type === "change") { this.#audienceChanged(change); return; }
     if (type !== "requested" || !this.allowed || this.tabs.now === "people") return; // the list itself is read out
     const name = request.user.display_name || request.user.username;
     const waiting = this.store.queue.length;
     this.asking?.();
     this.asking = toast(waiting > 1 ? `${name} and ${waiting - 1} more ask to come on stage.` : `${name} asks to come on stage.`, { ms: 9000, action: { label: "Look", run: () => { this.tabs.open("people"); this.root.querySelector("[data-queue] button")?.focus(); } } });
+  }
+
+  /** Who watches is read only now and then; what happens to them meanwhile is told. */
+  #audienceChanged({ user, what }) {
+    const person = this.audience.find((known) => known.user.id === user);
+    if (!person || !["appointed", "dismissed"].includes(what)) return;
+    person.moderator = what === "appointed";
+    this.#lists();
   }
 
   async #call(op, data, done = "") {
@@ -106,15 +115,19 @@ export class StagePanel {
     const fits = ({ user }) => !wanted || `${user.display_name} ${user.username}`.toLocaleLowerCase().includes(wanted);
     const { participants, me } = this.store;
     const staged = participants.filter(fits);
-    this.#keepFocus(need("[data-staged]", this.root), () => staged.map((person) => stageRow({
-      person, me, open: this.open === person.user.id, act: (action, button) => this.#act(person, action, button),
+    const row = (person, main = null) => personRow({
+      person, me, main, open: this.open === person.user.id, act: (action, button) => this.#act(person, action, button),
       toggle: () => { this.open = this.open === person.user.id ? null : person.user.id; this.#lists(); },
-    })));
+    });
+    this.#keepFocus(need("[data-staged]", this.root), () => staged.map((person) => row(person)));
     const watching = this.audience.filter((person) => fits(person) && !this.store.onStage(person.user.id));
     need("[data-audience-empty]", this.root).hidden = watching.length > 0;
     need("[data-audience-empty]", this.root).textContent = wanted ? "Nobody by that name is watching." : "Nobody who is signed in is watching.";
-    this.#keepFocus(need("[data-audience]", this.root), () => watching.map((person) => el("li", { class: "person-row", data: { user: person.user.id } },
-      personHead(person.user, el("button", { class: "btn small", type: "button", "aria-label": `Invite ${person.user.display_name}`, on: { click: (event) => busy(event.currentTarget, () => this.#invite(person)) } }, "Invite")))));
+    this.#keepFocus(need("[data-audience]", this.root), () => watching.map((person) => row(person, person.user.id === me.id ? null : this.#inviting(person))));
+  }
+
+  #inviting(person) {
+    return el("button", { class: "btn small", type: "button", data: { op: "guest.invite" }, "aria-label": `Invite ${person.user.display_name}`, on: { click: (event) => busy(event.currentTarget, () => this.#invite(person)) } }, "Invite");
   }
 
   /** Drawn anew with the keyboard's place kept. */
@@ -132,7 +145,7 @@ export class StagePanel {
     const data = { user: person.user.id, ...(action.data || {}) };
     const name = person.user.display_name || person.user.username;
     if (action.op === "stage.kick" || action.op === "stage.ban") { putOut({ user: person.user, op: action.op, call: (op, more) => this.#call(op, more) }); return; }
-    const done = { "stage.unmute": `${name} is asked to do it.`, "stage.remove": `${name} is off the stage, and goes on watching.` }[action.op];
+    const done = { "stage.appoint": `${name} moderates this show now.`, "stage.dismiss": `${name} does not moderate this show any more.`, "stage.unmute": `${name} is asked to do it.`, "stage.remove": `${name} is off the stage, and goes on watching.` }[action.op];
     busy(button, () => this.#call(action.op, data, done));
   }
 

@@ -180,6 +180,8 @@ export class StageSelf {
     }
     if (change.user !== me) return;
     if (change.what === "promoted" && this.store.mine?.role === "cohost") toast("You are a co-host now: the stage’s people are beside the chat.", { ms: 8000 });
+    if (change.what === "appointed") toast("You moderate this show now: its people are beside the chat.", { ms: 8000 });
+    if (change.what === "dismissed") toast("You do not moderate this show any more.", { ms: 6000 });
     if (change.what === "demoted" && this.guest) toast("You are a guest again.", { ms: 6000 });
     if (["left", "demoted"].includes(change.what) && !this.guest) toast("You are off the stage now, and go on watching.", { ms: 8000 });
   }

@@ -87,6 +87,7 @@ class ParticipantOut(serializers.Serializer[Any]):
     user = Person()
     role = serializers.ChoiceField(choices=Role.choices)
     status = serializers.ChoiceField(choices=ParticipantStatus.choices)
+    moderator = serializers.BooleanField()
     joined_at = serializers.DateTimeField()
     left_at = serializers.DateTimeField(allow_null=True)
     audio_muted = serializers.BooleanField()

@@ -30,7 +30,7 @@ from streams.models import GuestRequest, Participant
 from streams.payloads import participant_payload, request_payload
 from streams.permissions import require_moderate
 from streams.selectors import queue_position, queue_rows, request_now, session_get
-from streams.services import guest_requests, invitations, removal, stage
+from streams.services import guest_requests, invitations, moderators, removal, stage
 
 REFUSALS = {400: ErrorOut, 401: ErrorOut, 403: ErrorOut, 404: ErrorOut, 409: ErrorOut}
 
@@ -138,6 +138,8 @@ DEEDS: dict[str, type[APIView]] = {
     "remove": _person_view(stage.stage_remove, "Take somebody off the stage; they go on watching."),
     "promote": _person_view(stage.stage_promote, "A viewer becomes a guest, a guest a co-host."),
     "demote": _person_view(stage.stage_demote, "A co-host becomes a guest, a guest a viewer."),
+    "appoint": _person_view(moderators.moderator_appoint, "Make somebody a moderator of this session."),
+    "dismiss": _person_view(moderators.moderator_dismiss, "Take the moderator's role back."),
     "kick": _person_view(removal.participant_kick, "Remove somebody until the host lets them in again.", Refusal),
     "ban": _person_view(removal.participant_ban, "Remove somebody for good.", Refusal),
 }

@@ -22,7 +22,7 @@ from streams.models import GuestRequest, Participant
 from streams.payloads import participant_payload
 from streams.room import Place
 from streams.selectors import request_now
-from streams.services import guest_requests, invitations, removal, stage
+from streams.services import guest_requests, invitations, moderators, removal, stage
 
 
 def _request(request: GuestRequest) -> dict[str, Any]:
@@ -127,6 +127,8 @@ OPERATIONS: dict[str, Operation[Place]] = {
     "stage.remove": Operation(_on(stage.stage_remove), Target),
     "stage.promote": Operation(_on(stage.stage_promote), Target),
     "stage.demote": Operation(_on(stage.stage_demote), Target),
+    "stage.appoint": Operation(_on(moderators.moderator_appoint), Target),
+    "stage.dismiss": Operation(_on(moderators.moderator_dismiss), Target),
     "stage.kick": Operation(_on(removal.participant_kick), TargetRefusal),
     "stage.ban": Operation(_on(removal.participant_ban), TargetRefusal),
     "stage.leave": Operation(do_leave),

@@ -13,6 +13,7 @@ from streams.models import GuestRequestStatus, Participant, ParticipantStatus
 from streams.permissions import standing_of
 from streams.services.acting import Acting, at_the_desk
 from streams.services.credentials import Lost, credentials_revoke
+from streams.services.moderators import moderator_forget
 from streams.services.queue import request_pending, request_resolve
 from streams.services.seats import is_seated, person_lock, seat_leave
 from streams.services.stage_media import person_media_tell
@@ -43,6 +44,7 @@ def _put_out(status: ParticipantStatus, *, session_id: UUID, actor: Actor, user_
             seat_leave(person=person, now=desk.now)
         person.status, person.left_at, person.media_due_at = status, desk.now, desk.now
         person.save(update_fields=("status", "left_at", "media_due_at"))
+        moderator_forget(person)
         pending = request_pending(session_id=session_id, user_id=user_id)
         if pending is not None:
             answer = GuestRequestStatus.REJECTED

@@ -12,8 +12,8 @@ from livestream.errors import Conflict, Denied, Missing
 from livestream.events import desk_open, desk_shut, publish
 from streams.events import StageChanged
 from streams.models import MutedBy, Participant, ParticipantStatus, Role, StreamSession
-from streams.permissions import GUESTS
-from streams.selectors import sessions, stage_of
+from streams.permissions import GUESTS, Standing
+from streams.selectors import participants, sessions, stage_of
 from streams.services.credentials import Lost, credentials_revoke
 from streams.services.sequence import event_record
 from streams.services.uids import provider_uid
@@ -71,7 +71,7 @@ def person_lock(session_id: UUID, user_id: UUID) -> Participant:
 
 
 def _locked(session_id: UUID, user_id: UUID) -> Participant | None:
-    rows = Participant.objects.select_for_update(of=("self",)).select_related("user")
+    rows = participants().select_for_update(of=("self",))
     return rows.filter(session_id=session_id, user_id=user_id).first()
 
 
@@ -120,14 +120,24 @@ def seat_leave(*, person: Participant, now: datetime) -> None:
     person.save(update_fields=SEAT_FIELDS)
     credentials_revoke(session_id=person.session_id, user_id=person.user_id, lost=Lost.PUBLISHING, now=now)
     if was_cohost:
-        desk_shut(session_id=person.session_id, user_id=person.user_id)
+        desk_place(person)
 
 
 def seat_rank(*, person: Participant, role: Role, now: datetime) -> None:
     """Make a guest a cohost, or a cohost a guest."""
     person.role, person.media_due_at = role, now
     person.save(update_fields=("role", "media_due_at"))
-    change = desk_open if role == Role.COHOST else desk_shut
+    desk_place(person)
+
+
+def desk_place(person: Participant) -> None:
+    """Have somebody's open sockets hear the host's desk as long as they moderate, for whatever reason that is."""
+    standing = Standing(
+        role=Role(person.role),
+        status=ParticipantStatus(person.status),
+        moderates=person.moderates or person.user.is_staff,
+    )
+    change = desk_open if standing.can_moderate else desk_shut
     change(session_id=person.session_id, user_id=person.user_id)
 
 

@@ -12,7 +12,7 @@ from livestream.actors import Actor, require_signed_in
 from livestream.errors import Conflict, Denied, DomainError, Invalid
 from streams.models import AuditEntry, Participant, ParticipantStatus, Role, SessionSettings
 from streams.permissions import OUT, Standing, require_host, require_view
-from streams.selectors import session_get
+from streams.selectors import participants, session_get
 from streams.services.queue import requests_withdraw
 from streams.services.seats import (
     is_seated,
@@ -38,7 +38,7 @@ def viewer_join(*, session_id: UUID, actor: Actor) -> Participant:
         raise Conflict("session.ended", "This show is over.")
     if standing.status != ParticipantStatus.ACTIVE:
         viewer_enter(session_id=session_id, user_id=user_id, standing=standing)
-    return Participant.objects.select_related("user").get(session_id=session_id, user_id=user_id)
+    return participants().get(session_id=session_id, user_id=user_id)
 
 
 def viewer_enter(*, session_id: UUID, user_id: UUID, standing: Standing) -> Standing:
@@ -135,7 +135,7 @@ def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participa
             target_user_id=user.pk,
             created_at=now,
         )
-    return Participant.objects.select_related("user").get(pk=participant.pk)
+    return participants().get(pk=participant.pk)
 
 
 def viewer_leave(*, session_id: UUID, actor: Actor) -> None:

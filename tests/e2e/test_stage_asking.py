@@ -80,7 +80,7 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
 
     # The search finds her among those who watch; she declines the first invitation and takes the second.
     seller.fill("#people-search", "mi")
-    invite = seller.locator(f'[data-audience] [data-user="{user_id(mia)}"] button')
+    invite = seller.locator(f'[data-audience] [data-user="{user_id(mia)}"] [data-op="guest.invite"]')
     invite.click()
     expect(mia.locator("#invited-dialog")).to_be_visible(timeout=3_000)
     screenshot(mia, "room-invited")

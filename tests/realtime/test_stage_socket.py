@@ -111,6 +111,57 @@ async def test_a_new_cohost_hears_the_desk_at_once_and_a_former_one_no_more(live
         assert (await ben_socket.command("guest.approve", request=first)).code == "session.not_moderator"
 
 
+async def test_a_new_moderator_hears_the_desk_at_once_and_a_former_one_no_more(live):
+    ada, ben, cleo = live.person("ada"), live.person("ben"), live.person("cleo")
+    show = live.show(ada)
+
+    async with (
+        live.watching(show, ada) as desk,
+        live.watching(show, ben) as ben_socket,
+        live.watching(show, cleo) as asker,
+    ):
+        assert (await desk.command("stage.appoint", user=ben.id)).data["participant"]["moderator"]
+        told = [(await socket.next("stage.changed"))["data"]["change"] for socket in (ben_socket, asker)]
+        assert told == [{"user": ben.id, "what": "appointed", "by": ada.id}] * 2
+        request = (await asker.command("guest.request")).data["request"]["id"]
+        assert (await ben_socket.next("guest.requested"))["data"]["request"]["id"] == request
+        async with live.watching(show, ben) as again:
+            me = again.snapshot["me"]
+            assert (me["role"], me["moderator"], me["can"]["moderate"], me["can"]["appoint"]) == (
+                "viewer",
+                True,
+                True,
+                False,
+            )
+            assert [row["id"] for row in me["queue"]] == [request]
+
+        await desk.command("stage.dismiss", user=ben.id)
+        await ben_socket.next("stage.changed")
+        await desk.command("guest.reject", request=request)
+        await asker.next("guest.resolved")
+        assert await ben_socket.silent()
+        assert ben_socket.heard("guest.resolved") == []
+        assert (await ben_socket.command("stage.mute_all", kind="audio")).code == "session.not_moderator"
+
+
+async def test_a_moderator_who_was_a_cohost_goes_on_hearing_the_desk(live):
+    ada, ben, cleo = live.person("ada"), live.person("ben"), live.person("cleo")
+    show = live.show(ada)
+
+    async with (
+        live.watching(show, ada) as desk,
+        live.watching(show, ben) as ben_socket,
+        live.watching(show, cleo) as asker,
+    ):
+        await on_stage(desk, ben_socket)
+        for op in ("stage.promote", "stage.appoint", "stage.demote", "stage.remove"):
+            assert (await desk.command(op, user=ben.id)).ok
+            await ben_socket.next("stage.changed")
+
+        request = (await asker.command("guest.request")).data["request"]["id"]
+        assert (await ben_socket.next("guest.requested"))["data"]["request"]["id"] == request
+
+
 async def test_who_resumes_learns_who_they_are_now(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)

@@ -32,6 +32,7 @@ def test_a_viewer_comes_in(api, show, ben):
         "left_at": None,
         "audio_muted": False,
         "video_muted": False,
+        "moderator": False,
         "audio_muted_by": None,
         "video_muted_by": None,
         "screen_sharing": False,

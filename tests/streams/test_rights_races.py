@@ -16,6 +16,7 @@ from streams.services.guest_requests import (
     guest_request_reject,
 )
 from streams.services.invitations import guest_accept, guest_decline, guest_invite
+from streams.services.moderators import moderator_appoint, moderator_dismiss
 from streams.services.removal import participant_ban, participant_kick
 from streams.services.seats import stage_lock
 from streams.services.stage import (
@@ -133,6 +134,21 @@ def test_a_cohost_who_is_demoted_meanwhile_does_nothing_more(stage, ada, ben, cl
 
     assert outcome == ("stage.not_allowed" if deed == "take back" else "session.not_moderator")
     assert [stored(stage)] == after
+
+
+def test_a_moderator_who_is_dismissed_meanwhile_does_nothing_more(stage, ada, cleo, eve):
+    host = actor_of(ada)
+    let_in(stage, eve)
+    moderator_appoint(session_id=stage.pk, actor=host, user_id=eve.pk)
+
+    outcome = overtaken(
+        stage,
+        lambda: moderator_dismiss(session_id=stage.pk, actor=host, user_id=eve.pk),
+        lambda: participant_kick(session_id=stage.pk, actor=actor_of(eve), user_id=cleo.pk),
+    )
+
+    assert outcome == "session.not_moderator"
+    assert Participant.objects.get(user=cleo).status == "active"
 
 
 def test_a_cohost_who_is_put_out_meanwhile_does_nothing_more(stage, ada, ben, cleo):

@@ -30,6 +30,8 @@ DEEDS = {
     "remove": ("remove", "stage.remove", {}),
     "promote": ("promote", "stage.promote", {}),
     "demote": ("demote", "stage.demote", {}),
+    "appoint": ("appoint", "stage.appoint", {}),
+    "dismiss": ("dismiss", "stage.dismiss", {}),
     "kick": ("kick", "stage.kick", {"reason": "x"}),
     "ban": ("ban", "stage.ban", {"reason": "x"}),
     "invite": ("invite", "guest.invite", {}),
@@ -104,6 +106,10 @@ def expected(deed, actor, target):
         return "stage.not_allowed"
     if target == "cohost" and actor not in ("host", "staff"):
         return "stage.not_allowed"
+    if deed in ("appoint", "dismiss"):
+        if actor not in ("host", "staff"):
+            return "stage.not_allowed"
+        return "stage.not_here" if deed == "appoint" and target in ("banned", "kicked") else OK
     if deed in ("kick", "ban"):
         protected = {"staff": {"staff"}, "moderator": {"host", "staff"}}.get(target, DESK)
         return OK if actor in protected else "stage.not_allowed"
@@ -147,12 +153,17 @@ def on_the_socket(cast, op, actor, **data):
 
 def tried(cast, attempt):
     """The outcome of an attempt, which leaves no trace; a refused one has left none by itself."""
-    rows = Participant.objects.filter(session=cast.session).order_by("pk").values()
-    before = list(rows), SessionEvent.objects.count(), GuestRequest.objects.count()
+    people = Participant.objects.filter(session=cast.session).order_by("pk").values()
+    moderators = SessionModerator.objects.order_by("pk").values()
+
+    def stored():
+        return list(people.all()), list(moderators.all()), SessionEvent.objects.count(), GuestRequest.objects.count()
+
+    before = stored()
     with transaction.atomic():
         outcome = attempt()
         if outcome != OK:
-            assert (list(rows), SessionEvent.objects.count(), GuestRequest.objects.count()) == before
+            assert stored() == before
         transaction.set_rollback(True)
     return outcome
 

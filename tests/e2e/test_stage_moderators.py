@@ -1,0 +1,43 @@
+"""The host trusts somebody in the audience with the show, and takes that back."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import People
+from tests.e2e.stage_steps import SMALL, user_id
+from tests.e2e.test_pages import fits
+from tests.e2e.test_show import live, open_room, show_made
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
+
+Screenshot = Callable[[Page, str], None]
+
+
+def test_a_moderator_is_made_and_unmade_in_the_list_of_people(people: People, screenshot: Screenshot) -> None:
+    seller, mia = people.signed_in("seller", **SMALL), people.newcomer("Mia", **SMALL)
+    show = show_made(seller, "Trusted")
+    live(seller)
+    open_room(mia, show)
+    expect(mia.locator("[role=tablist]")).to_be_hidden()
+
+    seller.click("[data-tab=people]")
+    row = seller.locator(f'[data-audience] [data-user="{user_id(mia)}"]')
+    row.locator("[aria-expanded]").click()
+    screenshot(seller, "desk-person-acts")
+    row.locator('[data-op="stage.appoint"]').click()
+
+    expect(row.locator("[data-role=moderator]")).to_be_visible(timeout=3_000)
+    expect(mia.locator(".toast").last).to_contain_text("You moderate this show now")
+    mia.click("[data-tab=people]")
+    expect(mia.locator(f'[data-audience] [data-user="{user_id(mia)}"] [data-role=moderator]')).to_be_visible()
+    expect(mia.locator('[data-op="stage.appoint"]')).to_have_count(0)
+    for page, name in ((seller, "desk-moderator"), (mia, "room-moderator")):
+        screenshot(page, name)
+        fits(page)
+
+    row.locator('[data-op="stage.dismiss"]').click()
+    expect(row.locator("[data-role=moderator]")).to_have_count(0, timeout=3_000)
+    expect(mia.locator("[role=tablist]")).to_be_hidden()
+    assert people.complaints == []
