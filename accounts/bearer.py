@@ -3,18 +3,56 @@
 Both hold a hash of the password, so that a new password ends them all.
 """
 
+from collections.abc import Sequence
+from copy import copy
 from typing import TypedDict
+from uuid import UUID
 
+from django.utils.crypto import constant_time_compare
+from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import TokenError
-from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import RefreshToken, Token
+from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from accounts.models import User
 from livestream.actors import Actor, actor_of
 from livestream.errors import NotAuthenticated
+from livestream.realtime.gathering import GatheredInThreads
 
 MAX_LENGTH = 4096
+
+
+def _people(user_ids: Sequence[UUID]) -> list[User | Exception]:
+    found = User.objects.in_bulk(set(user_ids))
+    # Two requests of one person run in two threads: what a view does to its user must not reach the other's.
+    return [copy(found[user_id]) if user_id in found else AuthenticationFailed() for user_id in user_ids]
+
+
+_person = GatheredInThreads(_people)
+
+
+class BearerAuthentication(JWTAuthentication):
+    """Simple JWT's rules with the people of a crowd read together."""
+
+    def get_user(self, validated_token: Token) -> User:  # type: ignore[override]
+        """Whose token this is. Raises AuthenticationFailed when they are gone, closed, or have a new password."""
+        try:
+            user = _person(UUID(validated_token[api_settings.USER_ID_CLAIM]))
+        except (KeyError, ValueError):
+            raise AuthenticationFailed() from None
+        password = str(validated_token.get(api_settings.REVOKE_TOKEN_CLAIM))
+        if not user.is_active or not constant_time_compare(password, get_md5_hash_password(user.password)):
+            raise AuthenticationFailed()
+        return user
+
+
+class BearerScheme(SimpleJWTScheme):
+    """How the OpenAPI schema describes it."""
+
+    target_class = "accounts.bearer.BearerAuthentication"
 
 
 class Pair(TypedDict):
@@ -37,7 +75,7 @@ def bearer_refresh(*, refresh: str) -> Pair:
     """
     try:
         token = RefreshToken(refresh)  # type: ignore[arg-type]
-        JWTAuthentication().get_user(token)
+        BearerAuthentication().get_user(token)
     except (TokenError, AuthenticationFailed):
         raise not_valid() from None
     return Pair(access=str(token.access_token), refresh=refresh)
@@ -45,7 +83,7 @@ def bearer_refresh(*, refresh: str) -> Pair:
 
 def bearer_actor(*, access: str) -> Actor:
     """Whose access token this is. Raises NotAuthenticated."""
-    authentication = JWTAuthentication()
+    authentication = BearerAuthentication()
     try:
         user = authentication.get_user(authentication.get_validated_token(access.encode("ascii")))
     except (UnicodeEncodeError, AuthenticationFailed):

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from livestream.errors import (
     Denied,
     DomainError,
     Invalid,
+    Missing,
     NotAuthenticated,
     ProviderError,
     ProviderUnreachable,
@@ -26,15 +27,15 @@ from livestream.errors import (
 )
 from livestream.events import publish
 from livestream.metrics import TOKENS
+from livestream.realtime.gathering import GatheredInThreads
 from livestream.realtime.groups import user_group
 from streams.models import SessionType, StreamSession, Visibility
 from streams.payloads import instant
-from streams.permissions import Standing, require_view
+from streams.permissions import NOBODY, Standing, require_view_as, standings_of
 from streams.providers.agora import AgoraProvider
 from streams.providers.agora_tokens import VERSIONS
 from streams.providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
 from streams.providers.registry import provider_named
-from streams.selectors import session_get
 from streams.services.arrivals import Verdict
 from streams.services.credentials import Lost
 from streams.services.gateway import held_room
@@ -58,6 +59,15 @@ ARRIVAL_LEEWAY = timedelta(seconds=60)
 TRIES = 3
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks for what; nothing is checked yet."""
+
+    session_id: UUID
+    actor: Actor
+    role: MediaRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +129,37 @@ def agora_token_issue(
 
 def _wish(session_id: UUID, actor: Actor, role: MediaRole) -> Wish:
     """What is wanted, by somebody who may have it. Raises the domain's errors for everybody else."""
+    return _known(Asked(session_id, actor, role))
+
+
+def _wishes(asked: Sequence[Asked]) -> list[Wish | Exception]:
+    """For each, in order, the wish or why it may not be had: as many queries for a crowd as for one."""
     now = timezone.now()  # before the standing is read: who is put out meanwhile has a token from before that
-    session = session_get(session_id)
-    standing = require_view(actor=actor, session=session)
+    sessions = StreamSession.objects.in_bulk({one.session_id for one in asked})
+    people = {(one.session_id, one.actor.user_id): one.actor for one in asked if one.actor.user_id}
+    standings = standings_of(actors=people)
+    wishes: list[Wish | Exception] = []
+    for one in asked:
+        standing = standings.get((one.session_id, one.actor.user_id), NOBODY) if one.actor.user_id else NOBODY
+        try:
+            wishes.append(_checked(one, sessions.get(one.session_id), standing, now))
+        except DomainError as error:
+            wishes.append(error)
+    return wishes
+
+
+def _checked(asked: Asked, session: StreamSession | None, standing: Standing, now: datetime) -> Wish:
+    if session is None:
+        raise Missing("session.missing", "There is no such show.")
+    require_view_as(standing=standing, actor=asked.actor, session=session)
     if session.state in OVER:  # first: everybody has left the stage of a show that is over, its host too
         raise Conflict("session.ended", "This show is over.")
-    if role == MediaRole.PUBLISHER:
-        if actor.user_id is None:
+    if asked.role == MediaRole.PUBLISHER:
+        if asked.actor.user_id is None:
             raise NotAuthenticated()
         if not standing.can_publish:
             raise Denied("token.role_not_held", "Only the host and guests on stage may send video.")
-    return Wish(session, actor, standing, role, now)
+    return Wish(session, asked.actor, standing, asked.role, now)
 
 
 def _issue(wish: Wish) -> JoinDescriptor:
@@ -153,8 +183,7 @@ def _handed_out(wish: Wish, *, room: RoomRef, join: Callable[..., JoinDescriptor
         made = join(room=room, person=person, role=wish.role, is_admin=wish.standing.is_host, now=wish.now)
         made = _naming_host(wish, made)
         try:
-            with transaction.atomic():
-                row = _remember(wish, made)
+            row = _stored(_row(wish, made))
         except IntegrityError:
             continue
         _require_still(wish, row)
@@ -171,11 +200,12 @@ def _naming_host(wish: Wish, made: JoinDescriptor) -> JoinDescriptor:
     return replace(made, details={**made.details, "host_uid": host_uid})
 
 
-def _remember(wish: Wish, made: JoinDescriptor) -> IssuedToken:
+def _row(wish: Wish, made: JoinDescriptor) -> IssuedToken:
+    """What is kept of a token."""
     pk = uuid4()
     # One that everybody gets says nothing, and is no secret of this holder.
     kept = f"{pk}:{made.token}" if made.shared_token else made.token
-    return IssuedToken.objects.create(
+    return IssuedToken(
         pk=pk,
         user_id=wish.actor.user_id,
         session_id=wish.session.pk,
@@ -188,6 +218,20 @@ def _remember(wish: Wish, made: JoinDescriptor) -> IssuedToken:
         created_at=wish.now,
         expires_at=made.expires_at,
     )
+
+
+def _rows_store(rows: Sequence[IssuedToken]) -> list[IssuedToken | Exception]:
+    """Store all at once; where a token is there already, one by one, so that nobody pays for another's luck."""
+    try:
+        with transaction.atomic():
+            IssuedToken.objects.bulk_create(rows)
+    except IntegrityError as error:
+        return [error] if len(rows) == 1 else [_rows_store([row])[0] for row in rows]
+    return list(rows)
+
+
+_known = GatheredInThreads(_wishes)
+_stored = GatheredInThreads(_rows_store)
 
 
 def _require_still(wish: Wish, row: IssuedToken) -> None:

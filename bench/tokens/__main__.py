@@ -1,8 +1,8 @@
 """How fast media tokens are handed out: `python -m bench.tokens`.
 
-A real web server, one process, with 100 live shows and 100 callers: first each asks every two seconds for as long as
-it takes, far more often than a token has to be renewed; then all ask in the same instant. Beside that, how many
-tokens one core makes when nobody asks over a network.
+A real web server, one process, with 100 live shows: first 100 callers, then 200, ask every two seconds each, far more
+often than a token has to be renewed; then 100 ask in the same instant. Beside that, how many tokens one core makes when
+nobody asks over a network.
 """
 
 import argparse
@@ -24,7 +24,10 @@ from tests import servers
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "bench" / "results" / "tokens.json"
-SHOWS = ASKERS = 100
+SHOWS = 100
+ASKERS = 100  # at the same time
+CROWDS = (100, 200)  # of the open loop
+BURSTS = 10
 LIMIT_SECONDS = 0.2
 PERIOD_SECONDS = 2.0  # how often each caller asks
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -33,7 +36,7 @@ SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 def prepared(environment: dict[str, str]) -> dict[str, Any]:
     """Shows and people, and how fast one thread makes tokens."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.tokens.prepare", str(SHOWS), str(ASKERS)],
+        [sys.executable, "-m", "bench.tokens.prepare", str(SHOWS), str(max(CROWDS))],
         cwd=ROOT,
         env=environment,
         check=True,
@@ -101,22 +104,31 @@ def main() -> None:
         servers.prepare_database(environment)
         made = prepared(environment)
         with servers.running_web(environment=environment, log=Path(folder) / "web.log", server="uvicorn") as web:
-            asyncio.run(burst(web.url, made["shows"], made["access"]))  # warm
-            steady = asyncio.run(asked(web.url, made["shows"], made["access"], options.seconds))
-            bursts = [asyncio.run(burst(web.url, made["shows"], made["access"])) for _ in range(3)]
+            shows, access = made["shows"], made["access"]
+            asyncio.run(burst(web.url, shows, access[:ASKERS]))  # warm
+            steady = [asyncio.run(asked(web.url, shows, access[:crowd], options.seconds)) for crowd in CROWDS]
+            bursts = [asyncio.run(burst(web.url, shows, access[:ASKERS])) for _ in range(BURSTS)]
+    at_once = percentiles([one for taken in bursts for one in taken])
+    loops = [percentiles(taken) for taken in steady]
     result = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
         "shows_live": SHOWS,
-        "askers": ASKERS,
-        "open_loop": {
-            "asked_per_second": ASKERS / PERIOD_SECONDS,
-            "answers": len(steady),
-            "milliseconds": percentiles(steady),
-        },
-        "all_at_the_same_moment": {"milliseconds": percentiles([one for taken in bursts for one in taken])},
+        "open_loop": [
+            {
+                "askers": crowd,
+                "asked_per_second": crowd / PERIOD_SECONDS,
+                "answers": len(taken),
+                "milliseconds": milliseconds,
+            }
+            for crowd, taken, milliseconds in zip(CROWDS, steady, loops, strict=True)
+        ],
+        "all_at_the_same_moment": {"askers": ASKERS, "bursts": BURSTS, "milliseconds": at_once},
         "tokens_per_second_of_one_core": made["per_second"],
-        "p99_below_200_ms": percentiles(steady)["p99"] < LIMIT_SECONDS * 1000,
+        "p99_below_200_ms": {
+            "open_loop": all(loop["p99"] < LIMIT_SECONDS * 1000 for loop in loops),
+            "all_at_the_same_moment": at_once["p99"] < LIMIT_SECONDS * 1000,
+        },
     }
     RESULTS.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))

@@ -1,0 +1,126 @@
+"""Many who ask for tokens, or show one, at the same moment: checked together, and each for themselves."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError
+from django.utils import timezone
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework_simplejwt.tokens import AccessToken
+
+from accounts.bearer import BearerAuthentication, _people
+from accounts.models import User
+from livestream.actors import ANONYMOUS, actor_of
+from livestream.errors import Conflict, Denied, Missing, NotAuthenticated
+from streams.models import ParticipantStatus
+from streams.providers.base import MediaRole
+from tests.cast import let_in, make_show, make_user
+from tokens.models import IssuedToken
+from tokens.services import Asked, Wish, _rows_store, _wishes
+
+pytestmark = pytest.mark.django_db
+WATCH, PUBLISH = MediaRole.SUBSCRIBER, MediaRole.PUBLISHER
+
+
+def row_of(show, user, token_hash):
+    now = timezone.now()
+    return IssuedToken(
+        user_id=user.pk,
+        session_id=show.pk,
+        provider="builtin",
+        token_hash=token_hash,
+        channel_id=show.channel_id,
+        uid=str(user.pk),
+        role=WATCH.value,
+        created_at=now,
+        expires_at=now + timedelta(minutes=10),
+    )
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_the_checks_of_a_crowd_take_as_many_queries_as_those_of_one(ada, size, django_assert_num_queries):
+    asked = [Asked(make_show(ada).pk, actor_of(make_user()), WATCH) for _ in range(size)]
+
+    with django_assert_num_queries(3):
+        wishes = _wishes(asked)
+
+    assert [(wish.session.pk, wish.actor, wish.role) for wish in wishes] == [
+        (one.session_id, one.actor, one.role) for one in asked
+    ]
+
+
+def test_each_of_a_crowd_is_told_what_is_true_of_them(ada, ben, eve):
+    show, private = make_show(ada), make_show(ada, visibility="private")
+    over, other = make_show(ada, state="ended"), make_show(ada)
+    let_in(other, eve, status=ParticipantStatus.BANNED)
+
+    answers = _wishes(
+        [
+            Asked(show.pk, actor_of(ada), PUBLISH),
+            Asked(show.pk, actor_of(ben), PUBLISH),
+            Asked(show.pk, ANONYMOUS, PUBLISH),
+            Asked(show.pk, ANONYMOUS, WATCH),
+            Asked(private.pk, actor_of(eve), WATCH),
+            Asked(private.pk, actor_of(ada), WATCH),
+            Asked(other.pk, actor_of(eve), WATCH),
+            Asked(over.pk, actor_of(ben), WATCH),
+            Asked(ben.pk, actor_of(ben), WATCH),
+        ]
+    )
+
+    expected = [Wish, Denied, NotAuthenticated, Wish, Missing, Wish, Denied, Conflict, Missing]
+    assert [type(answer) for answer in answers] == expected
+
+
+def test_a_token_that_is_there_already_costs_nobody_else_theirs(show, ada, ben):
+    first = row_of(show, ada, "a" * 64)
+    assert _rows_store([first]) == [first]
+    same, other = row_of(show, ben, "a" * 64), row_of(show, ben, "b" * 64)
+
+    answers = _rows_store([same, other])
+
+    assert isinstance(answers[0], IntegrityError)
+    assert answers[1] is other
+    assert set(IssuedToken.objects.values_list("user_id", "token_hash")) == {
+        (ada.pk, "a" * 64),
+        (ben.pk, "b" * 64),
+    }
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_the_people_of_a_crowd_are_read_together(size, django_assert_num_queries):
+    people = [make_user() for _ in range(size)]
+
+    with django_assert_num_queries(1):
+        assert _people([person.pk for person in people]) == people
+
+
+def test_two_requests_of_one_person_share_no_user(ben, show):
+    first, second, nobody = _people([ben.pk, ben.pk, show.pk])
+    first.display_name = "Somebody else"
+
+    assert (second.display_name, type(nobody)) == (ben.display_name, AuthenticationFailed)
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"password": "another"}])
+def test_a_bearer_token_ends_with_the_account_and_the_password(ben, change):
+    token = AccessToken.for_user(ben)
+    assert BearerAuthentication().get_user(token) == ben
+
+    User.objects.filter(pk=ben.pk).update(**change)
+
+    with pytest.raises(AuthenticationFailed):
+        BearerAuthentication().get_user(token)
+
+
+@pytest.mark.parametrize("claims", [{"user_id": None}, {"user_id": "nobody"}, {"hash_password": None}])
+def test_a_bearer_token_without_its_claims_is_nobodys(ben, claims):
+    token = AccessToken.for_user(ben)
+    for name, value in claims.items():
+        if value is None:
+            del token[name]
+        else:
+            token[name] = value
+
+    with pytest.raises(AuthenticationFailed):
+        BearerAuthentication().get_user(token)
