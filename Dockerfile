@@ -1,5 +1,10 @@
 # One image, two commands: the web process (below) and the media node (`python manage.py runmedia`).
-FROM python:3.11-slim
+#
+# SDKS names the browser SDKs that its pages shall have, such as "livekit agora": those of the media providers that the
+# settings will turn on (docs/operations.md). Without it no Node is fetched, and none is ever in the image itself.
+ARG SDKS=""
+
+FROM python:3.11-slim AS base
 
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -13,9 +18,25 @@ WORKDIR /app
 COPY requirements.txt .
 RUN pip install -r requirements.txt
 COPY . .
+# It is needed to load the settings and signs nothing.
+ARG BUILD_KEY=for-building-only
 
-# The key is needed to load the settings and signs nothing; what is made beside it does not stay in the image.
-RUN SECRET_KEY=for-collectstatic-only DATA_DIR=/tmp/build python manage.py collectstatic --noinput \
+FROM base AS sdks
+RUN install -d /sdk
+
+FROM base AS fetched-sdks
+COPY --from=node:22-slim /usr/local/bin/node /usr/local/bin/node
+COPY --from=node:22-slim /usr/local/lib/node_modules/npm /usr/local/lib/node_modules/npm
+RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm
+ARG SDKS
+RUN SECRET_KEY=$BUILD_KEY DATA_DIR=/tmp/build SDK_DIR=/sdk python manage.py install_sdks $SDKS
+
+FROM ${SDKS:+fetched-}sdks AS chosen
+
+FROM base
+COPY --from=chosen /sdk /tmp/build/sdk
+# What is collected stays, what is made beside it does not.
+RUN SECRET_KEY=$BUILD_KEY DATA_DIR=/tmp/build python manage.py collectstatic --noinput \
     && rm -rf /tmp/build
 
 USER livestream
