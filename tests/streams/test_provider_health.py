@@ -4,16 +4,27 @@ from livestream.circuit import circuit_named, circuits_forget
 from streams.models import ProviderHealth
 
 
-def test_a_breaker_that_opens_and_closes_is_written_down(db):
+def test_a_breaker_that_opens_and_closes_is_written_down_and_metered(db, client):
     circuits_forget()
     breaker = circuit_named("livekit")
 
     for _ in range(5):
         breaker.failed("ReadTimeoutError")
-    opened = ProviderHealth.objects.get()
+    opened, metered = ProviderHealth.objects.get(), in_metrics(client)
     breaker.succeeded()
-    closed = ProviderHealth.objects.get()
+    closed, metered_after = ProviderHealth.objects.get(), in_metrics(client)
     circuits_forget()
 
     assert (opened.provider, opened.state, opened.reason, opened.failures) == ("livekit", "open", "ReadTimeoutError", 5)
     assert (closed.state, closed.failures) == ("closed", 0)
+    assert (metered, metered_after) == ("2.0", "0.0")
+
+
+def in_metrics(client):
+    """How /metrics has the breaker."""
+    (line,) = [
+        line
+        for line in client.get("/metrics").content.decode().splitlines()
+        if line.startswith('livestream_provider_circuit{provider="livekit"}')
+    ]
+    return line.rpartition(" ")[2]
