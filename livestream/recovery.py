@@ -30,13 +30,15 @@ class Category(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """How to recover. `renew` says what to fetch anew before trying again; `tell` when the person hears of it:
+    """How to recover. `then` says what follows when the attempts are used up: go on `slowly`, with the longest wait
+    between two, or `stop`. `renew` says what to fetch anew before trying again; `tell` when the person hears of it:
     at_once, after_first (attempt), when_given_up."""
 
     retry: bool
     attempts: int
     first_delay_seconds: float
     longest_delay_seconds: float
+    then: str
     renew: str | None
     fallback: bool
     tell: str

@@ -3,9 +3,9 @@
  * @module api
  */
 import { ApiError } from "./errors.js";
+import { patience } from "./recovery.js";
 
 const BASE = "/api/v1/";
-const TIMEOUT_MS = 15000;
 
 const csrf = () => document.querySelector('meta[name="csrf-token"]')?.getAttribute("content") || "";
 
@@ -27,7 +27,7 @@ async function failure(response) {
  * @param {{body?: any, type?: string, timeout?: number, keepalive?: boolean}} [options] body: object (JSON) or Blob
  * @returns {Promise<any>} the parsed answer, null when there is none
  */
-export async function request(method, path, { body, type, timeout = TIMEOUT_MS, keepalive = false } = {}) {
+export async function request(method, path, { body, type, timeout = patience("request"), keepalive = false } = {}) {
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRFToken"] = csrf();
   let payload;

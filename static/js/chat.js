@@ -3,6 +3,7 @@
  * @module chat
  */
 import { session as sessions } from "./api.js";
+import { Backoff } from "./backoff.js";
 import { Composer } from "./chat-composer.js";
 import { ChatLog } from "./chat-log.js";
 import { messageElement } from "./chat-message.js";
@@ -18,7 +19,8 @@ const PAGE = 50;
 const QUIET_MS = 800;
 const READ_EVERY_MS = 5000;
 const SLOW_AFTER_MS = 1200;
-const AGAIN = new Set(["socket.closed", "socket.timeout", "network", "network.timeout", "unavailable", "chat.unavailable"]);
+/** Categories of refusals that were nobody's doing: once the socket is back, the message is sent again. */
+const AGAIN = ["network", "system"];
 
 const newClientId = () => crypto.randomUUID?.() || Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 
@@ -80,7 +82,7 @@ export class Chat {
   #link({ state }) {
     if (state !== "open") return;
     for (const entry of this.log.unsent()) {
-      if (entry.fate === "pending" || AGAIN.has(entry.error?.code)) this.#send(entry);
+      if (entry.fate === "pending" || AGAIN.includes(entry.error?.category)) this.#send(entry);
     }
   }
 
@@ -249,15 +251,18 @@ export class Chat {
       if (error.retryAfter) this.composer.holdFor(error.retryAfter);
       if (error.code === "not_authenticated") document.body.dataset.user = "";
       this.#mark(entry.key);
-      if (error.code === "socket.timeout" && this.socket.state === "open") setTimeout(() => this.#resend(entry), 1000);
+      if (error.code === "socket.timeout" && this.socket.state === "open") this.#soon(entry);
     } finally {
       clearTimeout(slow);
       entry.sending = false;
     }
   }
 
-  #resend(entry) {
-    if (entry.fate === "failed" && !entry.resent) { entry.resent = true; this.#send(entry); }
+  /** No answer over an open socket: once more, as often as the table has it for the chat. */
+  #soon(entry) {
+    entry.backoff ??= new Backoff();
+    const { retry, wait } = entry.backoff.after({ code: "chat" });
+    if (retry) setTimeout(() => { if (entry.fate === "failed") this.#send(entry); }, wait);
   }
 
   #act(event) {

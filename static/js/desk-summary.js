@@ -2,10 +2,8 @@
  * What the show came to, once it is over. The server draws it; a desk that is open at the end asks for its page anew.
  * @module desk-summary
  */
+import { Backoff } from "./backoff.js";
 import { need } from "./dom.js";
-
-const TRIES = 3;
-const PAUSE_MS = 1500;
 
 /** @param {import("./room-store.js").RoomStore} store */
 export function summary(store) {
@@ -13,11 +11,12 @@ export function summary(store) {
   const look = async () => {
     if (shown || !store.over) return;
     shown = true;
-    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    const backoff = new Backoff();
+    for (let next = null; !next?.spent; next = backoff.after({ code: "unavailable" })) {
+      if (next) await new Promise((resolve) => setTimeout(resolve, next.wait));
       const page = await fetch(location.href, { headers: { Accept: "text/html" } }).then((answer) => (answer.ok ? answer.text() : ""), () => "");
       const fresh = new DOMParser().parseFromString(page, "text/html").querySelector("[data-summary]:not([hidden])");
       if (fresh) { need("[data-summary]").replaceWith(document.adoptNode(fresh)); return; }
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   };
   store.addEventListener("change", look);

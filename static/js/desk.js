@@ -19,13 +19,13 @@ import { busy, need, pageData, toast } from "./dom.js";
 import { ApiError, words } from "./errors.js";
 import { viaSdk } from "./providers/ways.js";
 import { Publisher } from "./publisher.js";
+import { patience } from "./recovery.js";
 import { renewWhenTold } from "./renewal.js";
 import { showNumbers } from "./room-numbers.js";
 import { RoomSocket } from "./room-socket.js";
 import { RoomStore } from "./room-store.js";
 import { StagePanel } from "./stage-panel.js";
 
-const PATIENCE_MS = 20000;
 const EARLY_MS = 15 * 60000;
 
 const root = need("#main");
@@ -90,7 +90,7 @@ async function send() {
   const remember = ({ detail }) => { last = detail.error || last; };
   publisher.addEventListener("state", remember);
   let timer;
-  const late = new Promise((resolve, reject) => { timer = setTimeout(() => reject(last || new ApiError({ code: "media.unreachable" })), PATIENCE_MS); });
+  const late = new Promise((resolve, reject) => { timer = setTimeout(() => reject(last || new ApiError({ code: "media.unreachable" })), patience("go_live")); });
   try {
     await Promise.race([publisher.start(), late]);
   } catch (error) {

@@ -79,6 +79,7 @@ const WORDS = {
   "player.protocol": "This show is carried another way now. Reload the page.",
   "player.no_sdk": "The player for this show is not installed here. Whoever runs this site has to run install_sdks.",
   "player.unsupported": "This browser cannot play this show. Use a current Chrome, Edge, Firefox or Safari.",
+  "OldBrowser": "This browser cannot play live video. Use a current Chrome, Edge, Firefox or Safari.",
   "player.removed": "You were taken out of this show.",
   "player.elsewhere": "You have opened this show in another window or on another device.",
   "player.own_show": "Watching here would end what your desk sends. A private window shows what viewers see.",

@@ -51,12 +51,17 @@ function overElsewhere({ error }) {
   }[error?.code];
 }
 
+/** What to do where trying again by itself cannot help: log in, load the page anew, or go elsewhere. */
+function nextStep(error) {
+  if (["csrf", "media.wrong_session"].includes(error?.code)) return "reload";
+  return { authentication: "login", permission: "home" }[error?.category] || "retry";
+}
+
 function overLive(scene, host) {
   if (scene.media === "failed" && scene.fatal) {
     const elsewhere = overElsewhere(scene);
     if (elsewhere) return elsewhere;
-    const text = scene.error?.code === "OldBrowser" ? "This browser cannot play live video. Use a current Chrome, Edge, Firefox or Safari." : words(scene.error);
-    return { key: "failed", icon: "warning", title: "No picture", text, action: scene.error?.code === "not_authenticated" ? "login" : "retry" };
+    return { key: "failed", icon: "warning", title: "No picture", text: words(scene.error), action: nextStep(scene.error) };
   }
   if (scene.hostLostUntil && !scene.flowing) {
     return { key: "host-lost", icon: "wifi-off", title: `${host} lost the connection`, text: "We are holding the room. The picture comes back by itself.", busy: true };

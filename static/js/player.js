@@ -7,12 +7,12 @@ import { need } from "./dom.js";
 import { controls } from "./player-controls.js";
 import { drawOverlay, overlayFor } from "./player-overlay.js";
 import { qualityMenu } from "./quality-menu.js";
+import { patience } from "./recovery.js";
 import { Sound } from "./sound.js";
 import { StageReceiver, sectionsFor } from "./stage-receiver.js";
 import { StageView } from "./stage-view.js";
 
 const SWITCH_MS = 3000;
-const STALL_MS = 4000;
 const LOOK_MS = 1000;
 
 export class Player {
@@ -127,14 +127,14 @@ export class Player {
       this.lastFrames = { count: stats.frames, at: now };
       if (!first && !this.flowing) { this.flowing = true; this.#draw(); }
       if (this.store.hostLostUntil && !first) this.flowing = true;
-    } else if (now - this.lastFrames.at > STALL_MS && !document.hidden) {
+    } else if (now - this.lastFrames.at > patience("viewer_stall") && !document.hidden) {
       const expected = this.#expected();
       this.flowing = this.staged && !expected && !this.store.hostLostUntil; // cameras off is a fine stage too
       this.lastFrames = { ...this.lastFrames, at: now };
       if (expected) { if (!this.staged) this.#awaitFrame(); this.whep.restart(); }
       this.#draw();
     }
-    if (this.store.hostLostUntil && now - this.lastFrames.at > 1500) this.flowing = false;
+    if (this.store.hostLostUntil && now - this.lastFrames.at > patience("viewer_shaky")) this.flowing = false;
     this.#draw();
   }
 

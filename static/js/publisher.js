@@ -8,12 +8,9 @@
 import { session as sessions } from "./api.js";
 import { Backoff } from "./backoff.js";
 import { ApiError } from "./errors.js";
+import { patience } from "./recovery.js";
 import { closedByServer, readStats } from "./rtc.js";
 import { WhipConnection } from "./whip.js";
-
-const SHAKY_MS = 800; // Chromium itself waits some seconds before it says "disconnected"
-const GOODBYE_LOOK_MS = 1500;
-const FINAL = new Set(["denied", "token.role_not_held", "stage.not_on_stage", "media.wrong_role", "media.wrong_session", "missing", "not_authenticated", "session.not_live", "media.unsupported_media", "player.protocol", "player.encoder_only"]);
 
 export class Publisher extends EventTarget {
   /**
@@ -26,7 +23,7 @@ export class Publisher extends EventTarget {
     this.sessionId = sessionId;
     this.state = "idle";
     this.run = 0;
-    this.backoff = new Backoff({ base: 500, cap: 10000 });
+    this.backoff = new Backoff();
     this.tracks = { audio: null, camera: null, screen: null };
     this.content = "camera";
     this.quality = "540p";
@@ -140,14 +137,19 @@ export class Publisher extends EventTarget {
   }
 
   #refused(error) {
-    const code = error instanceof ApiError ? error.code : "";
-    if (FINAL.has(code) || !(error instanceof ApiError)) {
+    const next = error instanceof ApiError ? this.backoff.after(error) : { retry: false };
+    if (!next.retry) {
       this.#end();
       this.#set("failed", { error });
       return;
     }
-    this.#set(this.state === "connecting" && this.backoff.attempt < 3 ? "connecting" : "reconnecting", { error });
-    this.#soon(Math.max((error.retryAfter || 0) * 1000, this.backoff.next()));
+    this.#set(this.state === "connecting" && !next.told ? "connecting" : "reconnecting", { error });
+    this.#soon(next.wait);
+  }
+
+  /** A connection that stood is gone. */
+  #again() {
+    this.#soon(this.backoff.after({ code: "media.unreachable" }).wait);
   }
 
   #soon(ms) {
@@ -162,12 +164,13 @@ export class Publisher extends EventTarget {
       if (over || run !== this.run) return;
       over = true;
       if (closedByServer(pc)) this.#goodbye(run);
-      else { this.#set("reconnecting"); this.#soon(this.backoff.next()); }
+      else { this.#set("reconnecting"); this.#again(); }
     };
     pc.addEventListener("connectionstatechange", () => {
       if (run !== this.run) return;
       clearTimeout(this.timer);
-      if (pc.connectionState === "disconnected") this.timer = setTimeout(lost, SHAKY_MS);
+      // Chromium itself waits some seconds before it says "disconnected".
+      if (pc.connectionState === "disconnected") this.timer = setTimeout(lost, patience("sender_shaky"));
       if (pc.connectionState === "failed" || pc.connectionState === "closed") lost();
     });
     video.sender.transport?.addEventListener("statechange", () => { if (video.sender.transport.state === "closed") lost(); });
@@ -177,13 +180,13 @@ export class Publisher extends EventTarget {
   async #goodbye(run) {
     if (this.connection) this.connection.resource = null;
     this.#set("reconnecting");
-    await new Promise((resolve) => setTimeout(resolve, GOODBYE_LOOK_MS));
+    await new Promise((resolve) => setTimeout(resolve, patience("sender_goodbye")));
     if (run !== this.run) return;
     const standing = await this.standing();
     if (run !== this.run) return;
     if (standing === "over") this.stop({ over: true });
     else if (standing === "taken") { this.#end(); this.#set("taken"); }
-    else this.#soon(this.backoff.next());
+    else this.#again();
   }
 
   async #hostStanding() {

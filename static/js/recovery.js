@@ -9,6 +9,7 @@ export const RECOVERY = Object.freeze({
       "attempts": 8,
       "first_delay_seconds": 0.5,
       "longest_delay_seconds": 20,
+      "then": "slowly",
       "renew": null,
       "fallback": true,
       "tell": "after_first"
@@ -18,6 +19,7 @@ export const RECOVERY = Object.freeze({
       "attempts": 1,
       "first_delay_seconds": 0,
       "longest_delay_seconds": 0,
+      "then": "stop",
       "renew": "credentials",
       "fallback": false,
       "tell": "when_given_up"
@@ -27,6 +29,7 @@ export const RECOVERY = Object.freeze({
       "attempts": 0,
       "first_delay_seconds": 0,
       "longest_delay_seconds": 0,
+      "then": "stop",
       "renew": null,
       "fallback": false,
       "tell": "at_once"
@@ -36,6 +39,7 @@ export const RECOVERY = Object.freeze({
       "attempts": 6,
       "first_delay_seconds": 1,
       "longest_delay_seconds": 10,
+      "then": "slowly",
       "renew": "media_token",
       "fallback": true,
       "tell": "after_first"
@@ -45,6 +49,7 @@ export const RECOVERY = Object.freeze({
       "attempts": 3,
       "first_delay_seconds": 0.5,
       "longest_delay_seconds": 5,
+      "then": "stop",
       "renew": null,
       "fallback": false,
       "tell": "when_given_up"
@@ -54,6 +59,7 @@ export const RECOVERY = Object.freeze({
       "attempts": 5,
       "first_delay_seconds": 1,
       "longest_delay_seconds": 30,
+      "then": "slowly",
       "renew": null,
       "fallback": true,
       "tell": "at_once"
@@ -66,7 +72,6 @@ export const RECOVERY = Object.freeze({
     "not_authenticated": "authentication",
     "token.invalid": "authentication",
     "ticket": "authentication",
-    "media.bad_token": "authentication",
     "denied": "permission",
     "csrf": "permission",
     "sign_in": "permission",
@@ -85,6 +90,12 @@ export const RECOVERY = Object.freeze({
     "webhook": "permission",
     "media.wrong_session": "permission",
     "media.wrong_role": "permission",
+    "media.unsupported_media": "permission",
+    "provider.no_stage": "permission",
+    "provider.not_private": "permission",
+    "provider.unknown": "permission",
+    "player": "permission",
+    "OldBrowser": "permission",
     "media": "stream",
     "provider": "stream",
     "chat": "chat",
@@ -103,6 +114,39 @@ export const RECOVERY = Object.freeze({
     "chat.unavailable": "system"
   },
   "default_category": "system",
+  "waiting": {
+    "codes": [
+      "media.not_live",
+      "session.not_live"
+    ],
+    "delay_seconds": 1
+  },
+  "patience": {
+    "least_delay_seconds": 0.08,
+    "request_seconds": 15,
+    "media_answer_seconds": 8,
+    "media_candidates_seconds": 0.3,
+    "media_connection_seconds": 10,
+    "viewer_shaky_seconds": 1.5,
+    "viewer_goodbye_seconds": 0.4,
+    "viewer_overlap_seconds": 6,
+    "viewer_stall_seconds": 4,
+    "sender_shaky_seconds": 0.8,
+    "sender_goodbye_seconds": 1.5,
+    "go_live_seconds": 20,
+    "pass_left_seconds": 20,
+    "renew_ahead_seconds": 60,
+    "renew_jitter_seconds": 15,
+    "renew_soonest_seconds": 5,
+    "reply_seconds": 10,
+    "ping_seconds": 4,
+    "silence_seconds": 25,
+    "offline_silence_seconds": 3,
+    "beat_seconds": 0.6,
+    "steady_seconds": 5,
+    "overload_seconds": 5,
+    "poll_seconds": 15
+  },
   "provider_calls": {
     "attempts": 3,
     "first_delay_seconds": 0.2,
@@ -124,3 +168,6 @@ export function categoryOf(code) {
 
 /** How to recover from an error with this code. */
 export const strategyOf = (code) => RECOVERY.strategies[categoryOf(code)];
+
+/** Milliseconds until something counts as lost, late or due: the table's `patience`. */
+export const patience = (name) => RECOVERY.patience[`${name}_seconds`] * 1000;

@@ -2,7 +2,7 @@
  * One room's socket. Promises its listeners every durable event exactly once and in order, whatever the network does.
  *
  * Dispatches CustomEvents:
- * - `link` {state: "connecting"|"open"|"waiting"|"stopped", code?, retryAt?}
+ * - `link` {state: "connecting"|"open"|"waiting"|"stopped", code?, retryAt?}; while it is not open, `fallback` says whether to ask over HTTP
  * - `snapshot` {snapshot, again}: a whole picture of the room; everything known before is replaced (`again` after the first)
  * - `me` {me}: who I am now, after a resumption
  * - `message` {type, seq?, ts?, data}: durable events in order, and passing ones as they come
@@ -10,11 +10,9 @@
  */
 import { Backoff } from "./backoff.js";
 import { ApiError } from "./errors.js";
+import { patience } from "./recovery.js";
 
-const REPLY_MS = 10000;
-const SILENCE_MS = 25000; // the server beats every 10 s; two missed and some slack
-const BEAT_GRACE_MS = 600; // a beat may overtake the event it counts
-const STEADY_MS = 5000; // a connection that lived this long was a good one
+const CLOSED = new ApiError({ code: "socket.closed" });
 
 export class RoomSocket extends EventTarget {
   /** @param {string} url path of the room's socket, such as /ws/live/{id}/ */
@@ -24,7 +22,8 @@ export class RoomSocket extends EventTarget {
     this.epoch = null;
     this.seq = 0;
     this.state = "idle";
-    this.backoff = new Backoff({ base: 800 });
+    this.backoff = new Backoff();
+    this.fallback = false;
     this.calls = new Map();
     this.held = new Map();
     this.ref = 0;
@@ -32,7 +31,7 @@ export class RoomSocket extends EventTarget {
     this.seen = 0;
     this.timers = {};
     this.onWake = () => this.#wake();
-    this.onOffline = () => { if (!navigator.onLine) this.#watch(3000); };
+    this.onOffline = () => { if (!navigator.onLine) this.#watch(patience("offline_silence")); };
   }
 
   open() {
@@ -60,8 +59,8 @@ export class RoomSocket extends EventTarget {
    * Ask the room to do something.
    * @returns {Promise<Object>} the reply's data; rejects with ApiError, code "socket.closed" or "socket.timeout" when there was no answer
    */
-  call(op, data = {}, { timeout = REPLY_MS } = {}) {
-    if (this.socket?.readyState !== WebSocket.OPEN) return Promise.reject(new ApiError({ code: "socket.closed" }));
+  call(op, data = {}, { timeout = patience("reply") } = {}) {
+    if (this.socket?.readyState !== WebSocket.OPEN) return Promise.reject(CLOSED);
     const id = String(++this.ref);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -95,7 +94,7 @@ export class RoomSocket extends EventTarget {
     this.socket = socket;
     socket.addEventListener("message", (event) => { if (socket === this.socket) this.#frame(event.data); });
     socket.addEventListener("close", (event) => { if (socket === this.socket) this.#closed(event); });
-    this.#watch(SILENCE_MS);
+    this.#watch(patience("silence"));
   }
 
   /** Forget the present connection without waiting for its closing handshake, which a dead network never finishes. */
@@ -108,14 +107,14 @@ export class RoomSocket extends EventTarget {
     if (socket && socket.readyState < WebSocket.CLOSING) socket.close(1000);
     for (const { reject, timer } of this.calls.values()) {
       clearTimeout(timer);
-      reject(new ApiError({ code: "socket.closed" }));
+      reject(CLOSED);
     }
     this.calls.clear();
   }
 
   #watch(ms) {
     clearTimeout(this.timers.silence);
-    this.timers.silence = setTimeout(() => this.#again(this.backoff.next()), ms);
+    this.timers.silence = setTimeout(() => this.#again(), ms);
   }
 
   #closed({ code, reason }) {
@@ -124,12 +123,16 @@ export class RoomSocket extends EventTarget {
       this.#link("stopped", { code, reason });
       return;
     }
-    const asked = code >= 4100 && code < 4200 ? Number.parseFloat((reason.match(/[\d.]+/) || ["5"])[0]) * 1000 : 0;
-    this.#again(asked ? asked + this.backoff.next() : this.backoff.next());
+    const asked = /[\d.]+/.exec(reason);
+    this.#again(code >= 4100 && code < 4200 ? (asked ? Number.parseFloat(asked[0]) * 1000 : patience("overload")) : 0);
   }
 
-  #again(wait) {
+  /** @param {number} [asked] milliseconds that the server wants to be left alone, to which every client adds its own */
+  #again(asked = 0) {
     this.#drop();
+    const next = this.backoff.after(CLOSED);
+    this.fallback = next.fallback;
+    const wait = asked + next.wait;
     this.#link("waiting", { retryAt: Date.now() + wait });
     this.timers.retry = setTimeout(() => this.#connect(), wait);
   }
@@ -142,15 +145,15 @@ export class RoomSocket extends EventTarget {
       this.#connect();
     } else if (this.state === "open") {
       const seen = this.seen;
-      this.call("ping", {}, { timeout: 4000 }).catch((error) => {
-        if (error.code === "socket.timeout" && this.seen === seen) this.#again(this.backoff.next());
+      this.call("ping", {}, { timeout: patience("ping") }).catch((error) => {
+        if (error.code === "socket.timeout" && this.seen === seen) this.#again();
       });
     }
   }
 
   #frame(text) {
     this.seen += 1;
-    this.#watch(SILENCE_MS);
+    this.#watch(patience("silence"));
     for (const line of String(text).split("\n")) {
       if (!line) continue;
       let document;
@@ -179,7 +182,9 @@ export class RoomSocket extends EventTarget {
 
   #opened() {
     clearTimeout(this.timers.steady);
-    this.timers.steady = setTimeout(() => this.backoff.reset(), STEADY_MS);
+    this.fallback = false;
+    // A connection that lived for a while was a good one.
+    this.timers.steady = setTimeout(() => this.backoff.reset(), patience("steady"));
     if (this.state !== "open") this.#link("open");
   }
 
@@ -240,7 +245,8 @@ export class RoomSocket extends EventTarget {
     if (epoch !== this.epoch) { this.#sync(); return; }
     if (seq <= this.seq) return;
     clearTimeout(this.timers.beat);
-    this.timers.beat = setTimeout(() => { if (seq > this.seq) this.#sync(); }, BEAT_GRACE_MS);
+    // A beat may overtake the event it counts.
+    this.timers.beat = setTimeout(() => { if (seq > this.seq) this.#sync(); }, patience("beat"));
   }
 
   async #sync() {
@@ -253,7 +259,7 @@ export class RoomSocket extends EventTarget {
       this.syncing = false;
       this.#resumed(data);
     } catch (error) {
-      if (socket === this.socket && error.code !== "socket.closed") this.#again(this.backoff.next());
+      if (socket === this.socket && error.code !== "socket.closed") this.#again();
     } finally {
       if (socket === this.socket) this.syncing = false;
     }

@@ -12,6 +12,7 @@ import { need, pageData } from "./dom.js";
 import { closeWords } from "./errors.js";
 import { Player } from "./player.js";
 import { viaSdk } from "./providers/ways.js";
+import { patience } from "./recovery.js";
 import { renewWhenTold } from "./renewal.js";
 import { askToJoin } from "./stage-ask.js";
 import { StagePanel } from "./stage-panel.js";
@@ -20,8 +21,6 @@ import { askedAt, early } from "./room-early.js";
 import { showNumbers } from "./room-numbers.js";
 import { RoomSocket } from "./room-socket.js";
 import { RoomStore } from "./room-store.js";
-
-const POLL_MS = 15000;
 
 const session = pageData("session-data");
 const store = new RoomStore(session);
@@ -45,9 +44,9 @@ socket.open();
 
 // While the socket cannot be had (a proxy that knows no WebSocket), state still arrives, only later.
 setInterval(async () => {
-  if (socket.state === "open" || socket.state === "stopped" || document.hidden || !navigator.onLine) return;
+  if (!socket.fallback || socket.state === "stopped" || document.hidden || !navigator.onLine) return;
   try { store.setSession(await sessions.get(session.id)); } catch { /* the next round tries again */ }
-}, POLL_MS);
+}, patience("poll"));
 
 window.addEventListener("pageshow", (event) => {
   // Out of the back-forward cache: connections are gone, a fresh page is the honest answer.

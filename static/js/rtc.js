@@ -3,11 +3,10 @@
  * @module rtc
  */
 import { ApiError } from "./errors.js";
+import { patience } from "./recovery.js";
 
 /** The built-in media server is ICE-lite: it answers where checks come from and needs none of our candidates. */
 export const LITE = "builtin";
-const GATHER_MS = 300;
-const ANSWER_MS = 8000;
 
 /** Can this browser do WebRTC at all? */
 export const supported = () => typeof RTCPeerConnection === "function" && "addTransceiver" in RTCPeerConnection.prototype;
@@ -16,7 +15,7 @@ export const supported = () => typeof RTCPeerConnection === "function" && "addTr
  * Wait for local candidates, but not long; servers that are not ICE-lite profit from some.
  * @param {RTCPeerConnection} pc
  */
-export function gathered(pc, ms = GATHER_MS) {
+export function gathered(pc, ms = patience("media_candidates")) {
   if (pc.iceGatheringState === "complete") return Promise.resolve();
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
@@ -54,7 +53,7 @@ export async function offer({ url, token, sdp }) {
       method: "POST",
       headers: { "Content-Type": "application/sdp", Accept: "application/sdp", Authorization: `Bearer ${token}` },
       body: sdp,
-      signal: AbortSignal.timeout(ANSWER_MS),
+      signal: AbortSignal.timeout(patience("media_answer")),
     });
   } catch (error) {
     throw new ApiError({ code: error.name === "TimeoutError" ? "network.timeout" : "network" });
@@ -73,7 +72,7 @@ export async function ask(resource, token, { method = "GET", body = undefined } 
   try {
     response = await fetch(resource, {
       method, headers: { Authorization: `Bearer ${token}`, Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}) },
-      body: body && JSON.stringify(body), signal: AbortSignal.timeout(ANSWER_MS),
+      body: body && JSON.stringify(body), signal: AbortSignal.timeout(patience("media_answer")),
     });
   } catch (error) {
     throw new ApiError({ code: error.name === "TimeoutError" ? "network.timeout" : "network" });
@@ -92,7 +91,7 @@ export function release(resource, token) {
  * Resolve once media flows; reject with `media.unreachable` when ICE or DTLS does not get through.
  * @param {RTCPeerConnection} pc
  */
-export function connected(pc, ms = 10000) {
+export function connected(pc, ms = patience("media_connection")) {
   return new Promise((resolve, reject) => {
     const fail = () => reject(new ApiError({ code: "media.unreachable" }));
     const timer = setTimeout(fail, ms);

@@ -4,11 +4,12 @@
  * Dispatches `change` when somebody's picture or voice moved to another section, or came or went.
  * @module stage-receiver
  */
+import { Backoff } from "./backoff.js";
+
 const VIDEO_LIMIT = 24;
 const LAST_N = 9; // what the server sends to viewers: the host, a shared screen and the latest speakers
 const LEVEL_OLD_MS = 700;
 const TELL_MS = 300;
-const AGAIN_MS = 1500;
 
 /** How many sections the present role needs. */
 export function sectionsFor({ onStage, settings }) {
@@ -30,6 +31,7 @@ export class StageReceiver extends EventTarget {
     this.known = {};
     this.quality = "auto";
     this.tiles = {};
+    this.backoff = new Backoff();
     whep.addEventListener("sections", () => this.#adopt());
     whep.addEventListener("state", ({ detail }) => {
       if (detail.state !== "receiving") this.#clear();
@@ -124,9 +126,10 @@ export class StageReceiver extends EventTarget {
       const said = JSON.stringify(body);
       if (said === this.said) return;
       this.said = said;
-      await this.whep.ask("/layers", { method: "POST", body }).catch(() => {
+      await this.whep.ask("/layers", { method: "POST", body }).then(() => this.backoff.reset(), (error) => {
         this.said = "";
-        setTimeout(() => this.#tell(), AGAIN_MS);
+        const { retry, wait } = this.backoff.after(error);
+        if (retry) setTimeout(() => this.#tell(), wait);
       });
     }, TELL_MS);
   }

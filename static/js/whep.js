@@ -11,13 +11,9 @@
 import { session as sessions } from "./api.js";
 import { Backoff } from "./backoff.js";
 import { ApiError } from "./errors.js";
+import { patience } from "./recovery.js";
 import { LITE, ask, connected, gathered, offer, readStats, release, slim, supported } from "./rtc.js";
 
-const RENEW_MS = 20000; // never start with a pass that is about to end
-const GOODBYE_MS = 400;
-const SHAKY_MS = 1500; // "disconnected" often heals by itself
-const LET_GO_MS = 6000; // a former connection goes at the latest then
-const RESHAPE_AGAIN_MS = 4000;
 const HOST_ALONE = { audio: 1, video: 1 };
 
 /** VP8 and plain H.264, with what repairs them: all that the server speaks, and an offer of forty sections stays small. */
@@ -41,7 +37,8 @@ export class WhepConnection extends EventTarget {
     this.last = { state: "idle" };
     this.wanted = false;
     this.run = 0;
-    this.backoff = new Backoff({ base: 400, cap: 8000 });
+    this.backoff = new Backoff();
+    this.reshaping = new Backoff();
     /** the stream to show; stays the same object across reconnections */
     this.stream = new MediaStream();
     this.pc = null;
@@ -51,6 +48,7 @@ export class WhepConnection extends EventTarget {
     this.standing = null;
     this.former = null;
     this.leave = () => this.#hangUp();
+    this.onOnline = () => { if (!this.pc && !this.last.fatal) this.restart(); };
   }
 
   /** Watch, from now until stop(). */
@@ -58,6 +56,7 @@ export class WhepConnection extends EventTarget {
     if (this.wanted) return;
     this.wanted = true;
     window.addEventListener("pagehide", this.leave);
+    window.addEventListener("online", this.onOnline);
     if (!supported()) { this.#set("failed", { error: new ApiError({ code: "OldBrowser" }), fatal: true }); return; }
     this.backoff.reset();
     this.#set("connecting");
@@ -71,6 +70,7 @@ export class WhepConnection extends EventTarget {
     this.run += 1;
     clearTimeout(this.timer);
     window.removeEventListener("pagehide", this.leave);
+    window.removeEventListener("online", this.onOnline);
     this.#hangUp();
     this.#set("idle");
   }
@@ -101,6 +101,7 @@ export class WhepConnection extends EventTarget {
    */
   reshape(sections) {
     if (sections.audio <= this.sections.audio && sections.video <= this.sections.video) return;
+    this.reshaping.reset();
     this.sections = sections;
     if (this.state === "receiving") this.#replace(this.run);
   }
@@ -156,7 +157,8 @@ export class WhepConnection extends EventTarget {
   }
 
   async #freshPass() {
-    if (!this.pass || Date.parse(this.pass.expires_at) - Date.now() < RENEW_MS) {
+    // Never begin with a pass that is about to end.
+    if (!this.pass || Date.parse(this.pass.expires_at) - Date.now() < patience("pass_left")) {
       this.pass = await sessions.token(this.sessionId, "subscriber");
     }
     if (this.pass.protocol !== "whep") throw new ApiError({ code: "player.protocol" });
@@ -192,13 +194,14 @@ export class WhepConnection extends EventTarget {
       this.letGo();
       this.former = { pc: this.pc, resource: this.resource, token: this.token };
       Object.assign(this, made, { standing: sections });
-      this.letGoTimer = setTimeout(() => this.letGo(), LET_GO_MS);
+      this.letGoTimer = setTimeout(() => this.letGo(), patience("viewer_overlap"));
       this.#guard(pc, run);
       this.dispatchEvent(new CustomEvent("sections"));
-    } catch {
+    } catch (error) {
       // The picture that stands is worth more than the one that does not come: keep it, and try again.
       this.#close(made || { pc });
-      setTimeout(() => { if (run === this.run && sections === this.sections) this.#replace(run); }, RESHAPE_AGAIN_MS);
+      const { retry, wait } = this.reshaping.after(error);
+      if (retry) setTimeout(() => { if (run === this.run && sections === this.sections) this.#replace(run); }, wait);
     }
   }
 
@@ -252,7 +255,8 @@ export class WhepConnection extends EventTarget {
       if (run !== this.run || pc !== this.pc) return;
       clearTimeout(this.timer);
       if (pc.connectionState === "failed" || pc.connectionState === "closed") this.restart();
-      if (pc.connectionState === "disconnected") this.timer = setTimeout(() => this.restart(), SHAKY_MS);
+      // "disconnected" often heals by itself.
+      if (pc.connectionState === "disconnected") this.timer = setTimeout(() => this.restart(), patience("viewer_shaky"));
     };
     pc.addEventListener("connectionstatechange", look);
     for (const receiver of pc.getReceivers()) {
@@ -261,26 +265,22 @@ export class WhepConnection extends EventTarget {
         this.resource = null; // the server said goodbye: nothing is left there to delete
         clearTimeout(this.timer);
         // Most often the show is over, and the room is about to say so.
-        this.timer = setTimeout(() => { if (run === this.run) this.restart(); }, GOODBYE_MS);
+        this.timer = setTimeout(() => { if (run === this.run) this.restart(); }, patience("viewer_goodbye"));
       });
     }
   }
 
   #refused(error, run) {
     this.#hangUp();
-    const code = error instanceof ApiError ? error.code : "";
-    if (code === "media.not_live" || code === "session.not_live") {
-      this.#set("waiting", { error });
-      this.#later((error.retryAfter || 1) * 1000, run);
-      return;
-    }
-    if (["media.bad_token", "media.wrong_session"].includes(code)) this.pass = null;
-    if (["denied", "missing", "not_authenticated", "player.protocol"].includes(code)) {
-      this.#set("failed", { error, fatal: true });
-      return;
-    }
-    this.#set(this.backoff.attempt >= 4 ? "failed" : this.state === "connecting" ? "connecting" : "reconnecting", { error });
-    this.#later(Math.max((error.retryAfter || 0) * 1000, this.backoff.next()), run);
+    const next = this.backoff.after(error);
+    if (next.renew || !next.retry) this.pass = null;
+    if (!next.retry) { this.#set("failed", { error, fatal: true }); return; }
+    // Whoever had a picture is told that it is interrupted; whoever had none yet, why it does not come.
+    const first = ["connecting", "failed"].includes(this.state);
+    if (next.waiting) this.#set("waiting", { error });
+    else if (next.spent || (first && next.told)) this.#set("failed", { error });
+    else this.#set(first ? "connecting" : "reconnecting", { error });
+    this.#later(next.wait, run);
   }
 
   #later(ms, run) {

@@ -24,6 +24,8 @@ def test_a_strategy_makes_sense(category):
     assert strategy.retry == (strategy.attempts > 0)
     assert 0 <= strategy.first_delay_seconds <= strategy.longest_delay_seconds <= 60
     assert strategy.renew in (None, "credentials", "media_token")
+    assert strategy.then in ("slowly", "stop")
+    assert strategy.then == "stop" or strategy.longest_delay_seconds >= 5, "slowly is slow"
     assert strategy.tell in ("at_once", "after_first", "when_given_up")
 
 
@@ -43,7 +45,9 @@ def _entry_of(code):
     [
         ("network", "network"),
         ("network.timeout", "network"),
-        ("media.bad_token", "authentication"),
+        ("media.bad_token", "stream"),
+        ("media.unsupported_media", "permission"),
+        ("player.elsewhere", "permission"),
         ("media.not_live", "stream"),
         ("token.role_not_held", "permission"),
         ("token.invalid", "authentication"),

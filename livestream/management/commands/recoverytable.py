@@ -29,6 +29,9 @@ export function categoryOf(code) {
 
 /** How to recover from an error with this code. */
 export const strategyOf = (code) => RECOVERY.strategies[categoryOf(code)];
+
+/** Milliseconds until something counts as lost, late or due: the table's `patience`. */
+export const patience = (name) => RECOVERY.patience[`${name}_seconds`] * 1000;
 """
 
 

@@ -7,15 +7,11 @@
  * @module providers/call
  */
 import { session as sessions } from "../api.js";
-import { Backoff } from "../backoff.js";
+import { Backoff, isFinal } from "../backoff.js";
 import { ApiError } from "../errors.js";
-import { FATAL, NOT_YET, STALE_PASS, UNKNOWN, asApiError, mainPerson, tracksOf } from "./interface.js";
+import { patience } from "../recovery.js";
+import { UNKNOWN, asApiError, mainPerson, tracksOf } from "./interface.js";
 import { loadSdk } from "./sdk.js";
-
-const FRESH_MS = 20000; // never join with a pass that is about to end
-const AHEAD_MS = 60000; // the server says when to renew; this is for the case that nobody heard it
-const JITTER_MS = 15000;
-const RENEW_AGAIN_MS = 5000;
 
 const ENGINES = {
   agora: () => import("./agora.js"),
@@ -49,7 +45,7 @@ export class Call extends EventTarget {
     this.wants = { watch: false, send: false };
     this.media = null;
     this.run = 0;
-    this.backoff = new Backoff({ base: 400, cap: 8000 });
+    this.backoff = new Backoff();
     this.stream = new MediaStream();
     this.people = [];
     this.quality = UNKNOWN;
@@ -162,20 +158,21 @@ export class Call extends EventTarget {
       if (this.link === "up" && !await this.engine.renew(pass) && run === this.run) this.restart();
     } catch (error) {
       if (run !== this.run) return;
-      if (FATAL.has(error.code)) this.#refused(error, run);
-      else this.#watchPass(RENEW_AGAIN_MS);
+      if (isFinal(error.code)) this.#refused(error, run);
+      else this.#watchPass(patience("renew_soonest"));
     }
   }
 
   #keep(pass, role) {
     this.pass = pass;
     this.passRole = role;
-    this.#watchPass(Date.parse(pass.expires_at) - Date.now() - AHEAD_MS - Math.random() * JITTER_MS);
+    // The server says when to renew; this is for the case that nobody heard it.
+    this.#watchPass(Date.parse(pass.expires_at) - Date.now() - patience("renew_ahead") - Math.random() * patience("renew_jitter"));
   }
 
   #watchPass(ms) {
     clearTimeout(this.renewal);
-    if (Number.isFinite(ms)) this.renewal = setTimeout(() => this.renew(), Math.min(Math.max(ms, RENEW_AGAIN_MS), 2 ** 31 - 1));
+    if (Number.isFinite(ms)) this.renewal = setTimeout(() => this.renew(), Math.min(Math.max(ms, patience("renew_soonest")), 2 ** 31 - 1));
   }
 
   #begin() {
@@ -205,7 +202,8 @@ export class Call extends EventTarget {
   }
 
   async #freshPass(role) {
-    const good = this.pass && this.passRole === role && Date.parse(this.pass.expires_at) - Date.now() > FRESH_MS;
+    // Never join with a pass that is about to end.
+    const good = this.pass && this.passRole === role && Date.parse(this.pass.expires_at) - Date.now() > patience("pass_left");
     return good ? this.pass : this.ask(role);
   }
 
@@ -292,13 +290,13 @@ export class Call extends EventTarget {
     const joined = this.link === "up" || this.link === "shaky" || this.last.state === "reconnecting";
     this.sent = false;
     this.#hangUp();
-    if (STALE_PASS.has(error.code)) this.pass = null;
-    if (FATAL.has(error.code)) { this.#giveUp(error); return; }
-    if (NOT_YET.has(error.code)) this.#say("waiting", this.wants.send ? "connecting" : "idle", { error });
-    else if (this.backoff.attempt >= 4) this.#say("failed", "reconnecting", { error });
+    const next = this.backoff.after(error);
+    if (next.renew || !next.retry) this.pass = null;
+    if (!next.retry) { this.#giveUp(error); return; }
+    if (next.waiting) this.#say("waiting", this.wants.send ? "connecting" : "idle", { error });
+    else if (next.spent || (next.told && !joined)) this.#say("failed", "reconnecting", { error });
     else this.#say(joined ? "reconnecting" : "connecting", undefined, { error });
-    const least = NOT_YET.has(error.code) ? error.retryAfter || 1 : error.retryAfter || 0;
-    this.#soon(Math.max(least * 1000, NOT_YET.has(error.code) ? 0 : this.backoff.next()), run);
+    this.#soon(next.wait, run);
   }
 
   /** Sending refused for good leaves a viewer a viewer; anything else ends it. */

@@ -25,6 +25,8 @@
  * - `adapt(wish)`, `stats()`: optional
  * - `attach(video)` and `playing`: where media do not come as tracks, but straight into an element (HLS)
  * - static `native`: it can do without the SDK's file in this browser
+ *
+ * What follows on a refusal is in livestream/recovery.json alone, and backoff.js applies it.
  * @module providers/interface
  */
 import { ApiError } from "../errors.js";
@@ -81,18 +83,6 @@ import { ApiError } from "../errors.js";
 
 /** @type {Quality} */
 export const UNKNOWN = Object.freeze({ up: "unknown", down: "unknown" });
-
-/** Refusals after which trying again cannot help: the page says so, and stops. */
-export const FATAL = new Set([
-  "denied", "missing", "not_authenticated", "token.role_not_held", "session.ended",
-  "player.protocol", "player.no_sdk", "player.own_show", "player.encoder_only", "player.removed", "player.elsewhere", "player.unsupported", "OldBrowser",
-]);
-
-/** Refusals that only mean "not yet". */
-export const NOT_YET = new Set(["session.not_live", "media.not_live"]);
-
-/** Refusals that say the pass is of no use any more: the next attempt fetches another. */
-export const STALE_PASS = new Set(["media.bad_token", "media.wrong_session", "media.expired"]);
 
 /** @returns {Person} */
 export function person({ uid, name = "", local = false, quality = "unknown", speaking = false, audio = null, camera = null, screen = null, screenAudio = null }) {
