@@ -61,6 +61,7 @@ export class Player {
   bar(why) {
     this.barred = why;
     this.whep.stop();
+    this.view.show(false);
     this.#draw();
   }
 

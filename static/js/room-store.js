@@ -56,6 +56,16 @@ export class RoomStore extends EventTarget {
     return this.participants.find((person) => person.user.id === userId) || null;
   }
 
+  /** Removed or banned: what was allowed here is no more. */
+  bar() {
+    if (!this.me) return;
+    this.me = { ...this.me, can: Object.fromEntries(Object.keys(this.me.can).map((what) => [what, false])) };
+    this.moderator = false;
+    this.request = null;
+    this.queue = [];
+    for (const what of ["me", "request", "queue"]) this.#tell(what);
+  }
+
   /** Take a newer session, from the socket or from an answer of the API. An older one is dropped. */
   setSession(session) {
     if (session.version !== undefined && session.version < this.session.version) return;

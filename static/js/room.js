@@ -35,7 +35,7 @@ new StagePanel(need(".side"), { store, socket });
 showNumbers(store);
 
 socket.addEventListener("link", ({ detail }) => {
-  if (detail.state === "stopped" && detail.code >= 4400 && detail.code !== 4410) { self.stop(); player.bar(closeWords(detail.code, detail.reason)); }
+  if (detail.state === "stopped" && detail.code >= 4400 && detail.code !== 4410) { self.stop(); store.bar(); player.bar(closeWords(detail.code, detail.reason)); }
 });
 renewWhenTold(socket, session.id, early, sender);
 // The show goes on with another provider: another way of playing, so another page.

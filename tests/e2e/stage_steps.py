@@ -18,15 +18,32 @@ TILES = """() => [...document.querySelectorAll("[data-stage] .tile")].map((tile)
     pen.drawImage(video, 0, 0, 32, 18);
     const data = pen.getImageData(0, 0, 32, 18).data;
     let low = 255, high = 0, print = 0;
+    const colour = [0, 0, 0];
     for (let i = 0; i < data.length; i += 4) {
         const light = (data[i] + data[i + 1] + data[i + 2]) / 3;
+        for (let part = 0; part < 3; part += 1) colour[part] += data[i + part] / (data.length / 4);
         low = Math.min(low, light); high = Math.max(high, light);
         print = (print * 31 + data[i] * 3 + data[i + 1] * 5 + data[i + 2] * 7) % 1e9;
     }
     return { user: tile.dataset.user, source: tile.dataset.source, on: tile.classList.contains("on"),
              muted: tile.classList.contains("muted"), text: tile.querySelector(".tile-label").textContent,
-             width: video.videoWidth, low, high, print };
+             width: video.videoWidth, low, high, print, colour };
 })"""
+
+COME = """async ([show, names]) => {
+    const send = (path, body, token) => fetch(`/api/v1/${path}`, {
+        method: "POST", credentials: "omit", body: JSON.stringify(body),
+        headers: { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) },
+    });
+    const answers = [];
+    for (const display_name of names) {
+        const username = `guest-${Math.random().toString(36).slice(2, 10)}`;
+        const account = { username, display_name, password: `${username}-${username}-Pw` };
+        const { access } = await (await send("auth/register/", account)).json();
+        answers.push((await send(`sessions/${show}/guest-requests/`, {}, access)).status);
+    }
+    return answers;
+}"""
 
 
 def user_id(page: Page) -> str:
@@ -120,3 +137,35 @@ def goes_quiet(page: Page, user: str, *, seconds: float = 8.0) -> bool:
         if not is_heard(page, user, milliseconds=1500):
             return True
     return False
+
+
+def settings_changed(seller: Page, show: str, **settings: Any) -> None:
+    """The host changes what the stage allows."""
+    status = seller.evaluate(
+        """async ([show, settings]) => (await fetch(`/api/v1/sessions/${show}/`, {
+            method: "PATCH", headers: { "Content-Type": "application/json",
+                "X-CSRFToken": document.querySelector('meta[name="csrf-token"]').content },
+            body: JSON.stringify({ settings }) })).status""",
+        [show, settings],
+    )
+    assert status == 200
+
+
+def come(page: Page, show: str, names: list[str]) -> None:
+    """People with new accounts take seats on a stage that asks nobody first; they send nothing."""
+    assert page.evaluate(COME, [show, names]) == [201] * len(names)
+
+
+def tab_to(page: Page, selector: str, *, most: int = 60) -> None:
+    """Reach something by the Tab key alone."""
+    for _ in range(most):
+        if page.evaluate("(selector) => Boolean(document.activeElement?.matches(selector))", selector):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{selector} is not reached by {most} presses of Tab")
+
+
+def walks_on(page: Page) -> None:
+    """A viewer goes on a stage that asks nobody first."""
+    page.click("[data-ask-open]")
+    goes_on(page)

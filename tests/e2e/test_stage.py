@@ -1,6 +1,5 @@
 """A stage in real browsers: a host, three guests and two viewers, and everything that may happen to them."""
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -97,14 +96,11 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
     pictures_move(viewer, everybody)
     expect(tile_of(viewer, ids["yuki"])).to_contain_class("muted")
 
-    # A kick ends picture and sound within a second, and says so.
+    # A kick ends picture and sound at once, and says so; how soon is timed on a stage of its own.
     acts(seller, ids["mia"], "stage.kick")
     seller.click("#out-dialog button[value=yes]")
-    began = time.monotonic()
     expect(tile_of(viewer, ids["mia"])).to_have_count(0, timeout=3_000)
-    gone = time.monotonic() - began
     wait_until(mia, "window.livestream.player.pc === null && window.livestream.stage.sending === 'idle'", timeout=3)
-    assert gone < 1.5
     assert ids["mia"] not in str(product.media_rooms())
     expect(mia.locator("[data-player] [data-overlay]")).to_contain_text("removed from this show")
     screenshot(mia, "room-kicked")

@@ -1,14 +1,13 @@
 """Asking to join, being refused, being invited, and how a stage of any size looks."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import People
 from tests.e2e.product import Product
-from tests.e2e.stage_steps import SMALL, asks, user_id
+from tests.e2e.stage_steps import SMALL, asks, come, settings_changed, user_id
 from tests.e2e.test_pages import fits
 from tests.e2e.test_show import live, open_room, show_made, wait_until
 
@@ -16,20 +15,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 Screenshot = Callable[[Page, str], None]
 
-COME = """async ([show, names]) => {
-    const send = (path, body, token) => fetch(`/api/v1/${path}`, {
-        method: "POST", credentials: "omit", body: JSON.stringify(body),
-        headers: { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) },
-    });
-    const answers = [];
-    for (const display_name of names) {
-        const username = `guest-${Math.random().toString(36).slice(2, 10)}`;
-        const account = { username, display_name, password: `${username}-${username}-Pw` };
-        const { access } = await (await send("auth/register/", account)).json();
-        answers.push((await send(`sessions/${show}/guest-requests/`, {}, access)).status);
-    }
-    return answers;
-}"""
 NAMES = [
     *("Mia Wong", "Jonas Müller-Lüdenscheidt", "Yuki", "Amara", "Theo", "Lina", "Noah", "Zoë", "Ivan", "فاطمة"),
     *("Olu", "Grace", "Pedro", "Ana", "Ravi", "Kim", "Lea", "Max", "Ida", "Sven"),
@@ -42,18 +27,6 @@ TOGETHER = """() => {
     const least = Math.min(...tiles.map((tile) => Math.min(tile.width, tile.height)));
     return { count: tiles.length, inside, least };
 }"""
-
-
-def settings_changed(seller: Page, show: str, **settings: Any) -> None:
-    """The host changes what the stage allows."""
-    status = seller.evaluate(
-        """async ([show, settings]) => (await fetch(`/api/v1/sessions/${show}/`, {
-            method: "PATCH", headers: { "Content-Type": "application/json",
-                "X-CSRFToken": document.querySelector('meta[name="csrf-token"]').content },
-            body: JSON.stringify({ settings }) })).status""",
-        [show, settings],
-    )
-    assert status == 200
 
 
 def test_asking_taking_back_being_refused_and_being_invited(people: People, screenshot: Screenshot) -> None:
@@ -125,8 +98,7 @@ def test_a_stage_of_every_size_fits_phone_and_desk(people: People, product: Prod
 
     there = 0
     for count in (2, 4, 9, 21):
-        more = count - 1 - there
-        assert seller.evaluate(COME, [show, NAMES[there : count - 1]]) == [201] * more
+        come(seller, show, NAMES[there : count - 1])
         there = count - 1
         wait_until(viewer, f"document.querySelectorAll('[data-stage] .tile').length === {count}")
         wait_until(viewer, "window.livestream.stage.staged")

@@ -1,0 +1,82 @@
+"""Being removed from a show, and being banned: how soon it is over, by the clocks of the pages themselves."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import ARTEFACTS, People
+from tests.e2e.product import Product
+from tests.e2e.stage_steps import SMALL, acts, pictures_move, settings_changed, tile_of, user_id, walks_on
+from tests.e2e.stopwatch import clicked_at, marks, watch_click, watch_picture
+from tests.e2e.test_show import live, open_room, show_made, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+Screenshot = Callable[[Page, str], None]
+QUIET_MS = 700
+
+
+def put_out(*, by: Page, person: Page, viewer: Page, host: str) -> dict[str, int]:
+    """Confirm a removal and time it: milliseconds from the click to the last there was of the person at a viewer's,
+    and of the host at the person's."""
+    watch_click(by, "#out-dialog button[value=yes]")
+    watch_picture(viewer, user_id(person))
+    watch_picture(person, host)
+    for page in (viewer, person):
+        wait_until(page, "window.marks.lastFrame !== null && window.marks.lastPacket !== null")
+
+    by.click("#out-dialog button[value=yes]")
+    expect(tile_of(viewer, user_id(person))).to_have_count(0, timeout=3_000)
+    wait_until(person, "window.livestream.player.pc === null && window.livestream.stage.sending === 'idle'", timeout=3)
+    viewer.wait_for_timeout(QUIET_MS)
+
+    began, seen, watched = clicked_at(by), marks(viewer), marks(person)
+    moments = {
+        "tile_gone": seen["tileGone"],
+        **{f"viewer_last_{name}": seen[f"last{name.title()}"] for name in ("frame", "packet")},
+        **{f"kicked_last_{name}": watched[f"last{name.title()}"] for name in ("frame", "packet")},
+    }
+    assert None not in moments.values(), moments
+    return {name: round(moment - began) for name, moment in moments.items() if moment is not None}
+
+
+def test_a_kick_and_a_ban_end_picture_and_sound_within_a_second(
+    people: People, product: Product, screenshot: Screenshot
+) -> None:
+    seller, viewer = people.signed_in("seller", **SMALL), people.window()
+    guests = {"kick": people.newcomer("Mia", **SMALL), "ban": people.newcomer("Jonas", **SMALL)}
+    show = show_made(seller, "Out")
+    settings_changed(seller, show, require_approval=False)
+    live(seller)
+    open_room(viewer, show)
+    for page in guests.values():
+        open_room(page, show)
+        walks_on(page)
+    host, ids = user_id(seller), {deed: user_id(page) for deed, page in guests.items()}
+    seller.click("[data-tab=people]")
+    pictures_move(viewer, {host, *ids.values()})
+
+    measured = {}
+    for deed, page in guests.items():
+        pictures_move(page, {host, *(ids[each] for each in ids if each not in measured)})
+        acts(seller, ids[deed], f"stage.{deed}")
+        screenshot(seller, f"desk-{deed}-dialog")
+        measured[deed] = put_out(by=seller, person=page, viewer=viewer, host=host)
+
+    (ARTEFACTS.parent / "removal.json").write_text(json.dumps(measured, indent=2))
+    for deed, milliseconds in measured.items():
+        assert max(milliseconds.values()) < 1000, (deed, measured)
+        assert ids[deed] not in str(product.media_rooms())
+    pictures_move(viewer, {host})
+    banned = guests["ban"]
+    expect(banned.locator("[data-player] [data-overlay]")).to_contain_text("banned from this show")
+    expect(banned.locator("[data-ask-open]")).to_be_hidden()
+    expect(banned.get_by_text("You cannot write in this chat.")).to_be_visible()
+    expect(banned.locator("#chat-text")).to_be_hidden()
+    screenshot(banned, "room-banned")
+    banned.reload()
+    expect(banned.locator("h1")).to_have_text("This door is closed for you")
+    screenshot(banned, "door-closed")
+    assert people.complaints == []
