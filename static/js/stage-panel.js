@@ -27,7 +27,10 @@ export class StagePanel {
     this.open = null;
     this.audience = [];
     this.search.addEventListener("input", () => { this.#lists(); this.#loadAudience(); });
-    need("[data-mute-all]", this.root).addEventListener("click", (event) => busy(event.currentTarget, () => this.#call("stage.mute_all", { kind: "audio" }, "Everybody on stage is muted.")));
+    need("[data-mute-all]", this.root).addEventListener("click", async (event) => {
+      await busy(event.currentTarget, () => this.#call("stage.mute_all", { kind: "audio" }, "Everybody on stage is muted."));
+      this.#paint(); // the news may have come before the answer, after which the button is as it was before
+    });
     need('[data-tab="people"]', side).addEventListener("click", () => this.#loadAudience());
     store.addEventListener("change", ({ detail }) => { if (["me", "stage", "queue", "session", "settings"].includes(detail.what)) this.#paint(); });
     store.addEventListener("stage-news", ({ detail }) => this.#news(detail));
@@ -120,10 +123,10 @@ export class StagePanel {
       toggle: () => { this.open = this.open === person.user.id ? null : person.user.id; this.#lists(); },
     });
     this.#keepFocus(need("[data-staged]", this.root), () => staged.map((person) => row(person)));
-    const watching = this.audience.filter((person) => fits(person) && !this.store.onStage(person.user.id));
+    const watching = this.audience.filter((person) => fits(person) && person.user.id !== me.id && !this.store.onStage(person.user.id));
     need("[data-audience-empty]", this.root).hidden = watching.length > 0;
     need("[data-audience-empty]", this.root).textContent = wanted ? "Nobody by that name is watching." : "Nobody who is signed in is watching.";
-    this.#keepFocus(need("[data-audience]", this.root), () => watching.map((person) => row(person, person.user.id === me.id ? null : this.#inviting(person))));
+    this.#keepFocus(need("[data-audience]", this.root), () => watching.map((person) => row(person, this.#inviting(person))));
   }
 
   #inviting(person) {
