@@ -73,6 +73,8 @@ export function avatar(person, size = "") {
     initials(person?.display_name || person?.username));
 }
 
+const TOASTS = 2; // more of those that go by themselves would cover the page; the oldest gives way
+
 /**
  * A short notice at the foot of the page, read out politely. `stay`: until it is dismissed, for what must not be missed.
  * @returns {() => void} takes it away
@@ -84,8 +86,10 @@ export function toast(text, { bad = false, ms = 4200, stay = false, action = nul
   if (action) note.append(el("button", { class: "btn primary small", type: "button", on: { click: () => { gone(); action.run(); } } }, action.label));
   if (stay) note.append(el("button", { class: "icon-btn small", type: "button", "aria-label": "Dismiss", on: { click: gone } }, icon("close")));
   else setTimeout(gone, ms);
-  for (const same of box.children) if (same.textContent === note.textContent) same.remove();
+  for (const same of [...box.children]) if (same.textContent === note.textContent) same.remove();
   box.append(note);
+  const passing = [...box.children].filter((one) => !one.querySelector("button"));
+  for (const old of passing.slice(0, -TOASTS)) old.remove();
   return gone;
 }
 

@@ -1,11 +1,12 @@
-// A camera that costs little: 480x270, ten pictures a second, a colour of its own and bars that move. The machine that
-// runs the tests encodes four of them and decodes twenty.
+// A camera that costs little: 480x270, ten pictures a second, a colour of its own each time it is opened, and bars that
+// move. The machine that runs the tests encodes four of them and decodes twenty.
 (() => {
   if (!navigator.mediaDevices) return;
   const original = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-  const hue = Math.floor(Math.random() * 360);
+  let hue = Math.floor(Math.random() * 360);
 
   function moving(width, height, light) {
+    const own = hue = (hue + 137) % 360;
     const canvas = document.createElement("canvas");
     canvas.width = width;
     canvas.height = height;
@@ -13,7 +14,7 @@
     let turn = 0;
     const paint = () => {
       turn += 1;
-      pen.fillStyle = `hsl(${hue} 60% ${light}%)`;
+      pen.fillStyle = `hsl(${own} 60% ${light}%)`;
       pen.fillRect(0, 0, width, height);
       pen.fillStyle = "#fff";
       for (let bar = 0; bar < 3; bar += 1) pen.fillRect((turn * 9 + bar * width / 3) % width, 0, width / 10, height);

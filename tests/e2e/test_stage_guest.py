@@ -1,0 +1,163 @@
+"""A guest on stage: come and gone by the keyboard alone, with a screen shown and devices changed, as viewers see it."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import People
+from tests.e2e.stage_steps import SMALL, acts, is_heard, pictures_move, tab_to, tile_of, tiles, user_id
+from tests.e2e.test_show import live, open_room, show_made, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+Screenshot = Callable[[Page, str], None]
+
+
+def goes_on_by_keyboard(guest: Page, desk: Page) -> None:
+    """Ask, be approved and go on stage, all without a mouse."""
+    tab_to(guest, "[data-ask-open]")
+    guest.keyboard.press("Enter")
+    expect(guest.locator("#ask-message")).to_be_focused()
+    guest.keyboard.type("By the keyboard")
+    tab_to(guest, "#ask-dialog [value=ask]", most=4)
+    guest.keyboard.press("Enter")
+    expect(desk.locator("[data-waiting]")).to_have_text("1", timeout=5_000)
+    tab_to(desk, "[data-tab=chat]")
+    desk.keyboard.press("ArrowRight")
+    tab_to(desk, "[data-answer=approve]", most=10)
+    desk.keyboard.press("Enter")
+    expect(guest.locator("#backstage")).to_be_visible(timeout=5_000)
+    wait_until(guest, "document.querySelector('#backstage video').videoWidth > 0")
+    tab_to(guest, "#backstage [value=go]", most=12)
+    guest.keyboard.press("Enter")
+    wait_until(guest, "window.livestream.stage.sending === 'sending'", timeout=20)
+
+
+def leaves_by_keyboard(guest: Page) -> None:
+    """Leave the stage without a mouse."""
+    tab_to(guest, "[data-own=leave]")
+    guest.keyboard.press("Enter")
+    tab_to(guest, "#leave-dialog [value=yes]", most=4)
+    guest.keyboard.press("Enter")
+
+
+def screen_shown_and_stopped_by_the_host(guest: Page, desk: Page, viewer: Page, screenshot: Screenshot) -> None:
+    """A shared screen is the main picture until the host stops it."""
+    who = user_id(guest)
+    guest.click("[data-own=screen]")
+    screen = tile_of(viewer, who, "screen")
+    expect(screen).to_contain_class("main", timeout=8_000)
+    expect(screen).to_contain_class("on", timeout=8_000)
+    areas = viewer.evaluate("""() => Object.fromEntries([...document.querySelectorAll("[data-stage] .tile")].map(
+        (tile) => [tile.dataset.source + tile.dataset.user, tile.offsetWidth * tile.offsetHeight]))""")
+    assert max(areas, key=areas.get) == f"screen{who}"
+    for page, name in ((viewer, "room"), (desk, "desk"), (guest, "guest")):
+        screenshot(page, f"{name}-screen")
+
+    acts(desk, who, "stage.stop_screen")
+    expect(screen).to_have_count(0, timeout=5_000)
+    expect(tile_of(desk, who, "screen")).to_have_count(0, timeout=5_000)
+    expect(guest.locator("[data-own=screen]")).to_have_attribute("aria-label", "Share your screen")
+    expect(guest.locator("body")).to_contain_text("The host has stopped your screen.")
+
+
+def devices_changed(guest: Page, viewer: Page, screenshot: Screenshot) -> None:
+    """Another camera and another microphone, seen and heard by a viewer while nothing is negotiated anew."""
+    who = user_id(guest)
+    before = colour(viewer, who)
+    chosen = {}
+    guest.click("[data-own=devices]")
+    screenshot(guest, "room-devices")
+    for name in ("camera", "microphone"):
+        select = guest.locator(f"#backstage-{name}")
+        expect(select.locator("option:not([value=none])").nth(1)).to_be_attached()
+        now = select.input_value()
+        others = [option.get_attribute("value") for option in select.locator("option").all()]
+        chosen[name] = next(other for other in others if other not in (now, "none", "default"))
+        select.select_option(chosen[name])
+    guest.wait_for_timeout(500)
+    guest.click("#backstage button[value=done]")
+
+    guest.click("[data-own=devices]")
+    for name, value in chosen.items():
+        expect(guest.locator(f"#backstage-{name}")).to_have_value(value or "")
+    guest.click("#backstage button[value=done]")
+    pictures_move(viewer, {who, user_id_of_host(viewer)})
+    assert max(abs(one - other) for one, other in zip(before, colour(viewer, who), strict=True)) > 25
+    assert is_heard(viewer, who)
+    assert guest.evaluate("window.livestream.stage.sending") == "sending"
+
+
+def user_id_of_host(page: Page) -> str:
+    found: str = page.evaluate("window.livestream.session.host.id")
+    return found
+
+
+def colour(page: Page, user: str) -> list[float]:
+    """The mean colour of somebody's picture."""
+    found: list[float] = next(tile for tile in tiles(page) if tile["user"] == user)["colour"]
+    return found
+
+
+def quality_chosen(viewer: Page, screenshot: Screenshot) -> None:
+    """The menu changes what is received, and says what that is."""
+    for choice, words in (("low", r"^2\d\d×1\d\d.*low layer"), ("high", r"^480×270.*full layer"), ("auto", "layer")):
+        viewer.hover("[data-player]")
+        viewer.click("[data-quality-open]")
+        viewer.click(f"[data-choice={choice}]")
+        viewer.click("[data-quality-open]")
+        expect(viewer.locator(f"[data-choice={choice}]")).to_have_attribute("aria-checked", "true")
+        expect(viewer.locator("[data-quality] .received")).to_have_text(re.compile(words), timeout=15_000)
+        screenshot(viewer, f"room-quality-{choice}")
+        viewer.set_viewport_size({"width": 360, "height": 740})
+        box = viewer.locator("[data-quality-sheet]").bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] <= 360 - box["width"], "all of it is on a phone's screen"
+        viewer.set_viewport_size({"width": 1280, "height": 800})
+        viewer.keyboard.press("Escape")
+        expect(viewer.locator("[data-quality-open]")).to_be_focused()
+
+
+def spotlighted(viewer: Page, who: str) -> None:
+    """A tile pressed stands out, for this viewer alone; pressed again everybody is equal."""
+    boxes: Any = "(tile) => tile.offsetWidth * tile.offsetHeight"
+    tile = tile_of(viewer, who)
+    even = tile.evaluate(boxes)
+    tile.locator(".tile-pick").click()
+    expect(tile).to_contain_class("main")
+    viewer.wait_for_timeout(400)
+    assert tile.evaluate(boxes) > 1.5 * even
+    tile.locator(".tile-pick").click()
+    expect(viewer.locator("[data-stage] .tile.main")).to_have_count(0)
+
+
+def test_a_guest_comes_by_keyboard_shows_a_screen_changes_devices_and_leaves(
+    people: People, screenshot: Screenshot
+) -> None:
+    seller, mia, viewer = people.signed_in("seller", **SMALL), people.newcomer("Mia", **SMALL), people.window()
+    show = show_made(seller, "Your turn")
+    live(seller)
+    for page in (mia, viewer):
+        open_room(page, show)
+    host, who = user_id(seller), user_id(mia)
+
+    goes_on_by_keyboard(mia, seller)
+    pictures_move(viewer, {host, who})
+    for muted in (True, False):
+        mia.keyboard.press("d")
+        expect(mia.locator("[data-own=audio]")).to_have_attribute("aria-pressed", str(not muted).lower())
+        expectation = expect(tile_of(viewer, who))
+        (expectation.to_contain_class if muted else expectation.not_to_contain_class)("muted", timeout=3_000)
+
+    spotlighted(viewer, who)
+    quality_chosen(viewer, screenshot)
+    screen_shown_and_stopped_by_the_host(mia, seller, viewer, screenshot)
+    devices_changed(mia, viewer, screenshot)
+
+    leaves_by_keyboard(mia)
+    expect(tile_of(viewer, who)).to_have_count(0, timeout=5_000)
+    expect(mia.locator("[data-ask-open]")).to_be_visible()
+    assert people.complaints == []
