@@ -1,5 +1,6 @@
 """What services tell the world: events, published when the transaction that made them true has committed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -42,6 +43,16 @@ def publish(event: Event, *, group: str | None = None) -> None:
     A rolled-back transaction publishes nothing. Outside a transaction it leaves at once.
     """
     transaction.on_commit(partial(fanout.send_event, event.session_id, event.document(), group, event.takes_back))
+
+
+def publish_latest(events: Mapping[str, Event]) -> None:
+    """Send each of many narrow audiences an event of its own, once the running transaction has committed.
+
+    They travel together. Of several for one audience that are on their way at the same time only the last arrives.
+    """
+    if events:
+        documents = {group: event.document() for group, event in events.items()}
+        transaction.on_commit(partial(fanout.send_latest, documents))
 
 
 def close_room(*, session_id: UUID, code: int, reason: str, after_seconds: float) -> None:

@@ -63,3 +63,9 @@ class GuestResolved(Event):
     """A wish or an invitation was answered, taken back, or ran out; to the desk and the person concerned."""
 
     wire_name: ClassVar[str] = "guest.resolved"
+
+
+class QueueMoved(Event):
+    """Somebody who waits to come on stage has moved up; to that person alone."""
+
+    wire_name: ClassVar[str] = "guest.moved"

@@ -276,6 +276,8 @@ def heard(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callable[..
             with django_capture_on_commit_callbacks(execute=True):
                 yield told
         for message in itertools.chain(*heard_by):
+            for group, text in message.get("texts", {}).items():
+                told.get(group, []).append(json.loads(text))
             if message["group"] not in told:
                 continue
             if "frames" in message:

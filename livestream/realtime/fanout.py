@@ -16,7 +16,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from livestream.metrics import LAYER_FAILURES
-from livestream.realtime.groups import carrier_of, desk_group, person_group, room_group, user_group
+from livestream.realtime.groups import PEOPLE, carrier_of, desk_group, person_group, room_group, user_group
 from livestream.realtime.protocol import encode
 
 LAYER_TIMEOUT_SECONDS = 2.0
@@ -94,9 +94,14 @@ def joined(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same messages with neighbours of one group made one; each group's own order is kept."""
     result: list[dict[str, Any]] = []
     open_frames: dict[str, dict[str, Any]] = {}
+    latest: dict[str, str] = {}
     for message in messages:
         group = message["group"]
-        if message["type"] != "hub.frames":
+        if message["type"] == "hub.latest":
+            if not latest:
+                result.append({**message, "texts": latest})
+            latest.update(message["texts"])
+        elif message["type"] != "hub.frames":
             open_frames.pop(group, None)
             result.append(message)
         elif group in open_frames:
@@ -146,6 +151,12 @@ def send_event(session_id: UUID, document: dict[str, Any], group: str | None = N
             "takes_back": takes_back,
         }
     )
+
+
+def send_latest(documents: dict[str, dict[str, Any]]) -> None:
+    """Send each of many narrow audiences a document of its own, as one message. Of several only the last counts."""
+    texts = {group: encode(document) for group, document in documents.items()}
+    _send({"type": "hub.latest", "group": PEOPLE, "texts": texts})
 
 
 def send_room_close(session_id: UUID, code: int, reason: str, after_seconds: float) -> None:

@@ -336,6 +336,9 @@ class Hub:
 
     def deliver(self, message: dict[str, Any]) -> None:
         """Give one layer message to the local sockets. Kinds that this release does not know are ignored."""
+        if message.get("type") == "hub.latest":
+            for group, text in message["texts"].items():
+                self.send_local(group=group, text=text)
         entry = self._groups.get(message.get("group", ""))
         if entry is None:
             return

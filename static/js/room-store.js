@@ -159,9 +159,18 @@ export class RoomStore extends EventTarget {
     } else if (["guest.requested", "guest.resolved", "guest.invited"].includes(type)) {
       this.takeRequest(data.request);
       this.#news(type.slice(6), { request: data.request });
+    } else if (type === "guest.moved") {
+      this.#moved(data);
     } else if (type === "stage.unmute_asked") {
       this.#news("unmute_asked", data);
     }
+  }
+
+  /** Nobody is ever overtaken: a place further back is old news. */
+  #moved({ request, position }) {
+    if (this.request?.id !== request || this.request.status !== "pending" || position >= this.request.position) return;
+    this.request = { ...this.request, position };
+    this.#tell("request");
   }
 
   /** Whether I moderate this show, kept true as the host appoints and dismisses. */

@@ -1,16 +1,16 @@
 """Wishes to come on stage: how they are stored, told and closed. Steps without a transaction of their own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from livestream.errors import Conflict, Missing
-from livestream.events import publish
+from livestream.events import publish, publish_latest
 from livestream.realtime.groups import desk_group, person_group
-from streams.events import GuestInvited, GuestRequested, GuestResolved
+from streams.events import GuestInvited, GuestRequested, GuestResolved, QueueMoved
 from streams.models import GuestRequest, GuestRequestStatus
 from streams.payloads import request_payload
-from streams.selectors import cooldown_of, guest_requests, queue_position
+from streams.selectors import cooldown_of, guest_requests, queue_position, queue_rows
 
 
 def request_lock(*, session_id: UUID, request_id: UUID) -> GuestRequest:
@@ -56,7 +56,43 @@ def request_resolve(
     now: datetime,
     reason: str = "",
 ) -> None:
-    """Close a request and tell the desk and the person concerned."""
+    """Close a request, tell the desk and the person concerned, and whoever moves up by that."""
+    requests_resolve([request], status=status, responder_id=responder_id, now=now, reason=reason)
+
+
+def requests_resolve(
+    requests: Sequence[GuestRequest],
+    *,
+    status: GuestRequestStatus,
+    responder_id: UUID | None,
+    now: datetime,
+    reason: str = "",
+) -> None:
+    """The same for several of one session. The others hear their new places once."""
+    for request in requests:
+        _close(request, status=status, responder_id=responder_id, now=now, reason=reason)
+    wishes = [request for request in requests if request.invited_by_id is None]
+    if wishes:
+        _places_tell(wishes[0].session_id, after=min(wish.created_at for wish in wishes), now=now)
+
+
+def _places_tell(session_id: UUID, *, after: datetime, now: datetime) -> None:
+    """Tell those who asked later than somebody whose wish is closed where they stand: one query, one message."""
+    waiting = queue_rows(session_id).values_list("pk", "user_id", "created_at")
+    publish_latest(
+        {
+            person_group(session_id, user_id): QueueMoved(
+                session_id=session_id, at=now, data={"request": str(pk), "position": place}
+            )
+            for place, (pk, user_id, created_at) in enumerate(waiting, start=1)
+            if created_at >= after
+        }
+    )
+
+
+def _close(
+    request: GuestRequest, *, status: GuestRequestStatus, responder_id: UUID | None, now: datetime, reason: str
+) -> None:
     request.status, request.reason, request.answered_at = status, reason, now
     request.responder_id = responder_id
     request.save(update_fields=("status", "reason", "answered_at", "responder"))
@@ -70,8 +106,7 @@ def requests_withdraw(*, session_id: UUID, user_ids: Iterable[UUID], now: dateti
     """Who leaves the show waits no longer."""
     rows = guest_requests().select_for_update(of=("self",))
     waiting = rows.filter(session_id=session_id, user_id__in=list(user_ids), status=GuestRequestStatus.PENDING)
-    for request in waiting:
-        request_resolve(request, status=GuestRequestStatus.CANCELLED, responder_id=None, now=now)
+    requests_resolve(list(waiting), status=GuestRequestStatus.CANCELLED, responder_id=None, now=now)
 
 
 def requests_close(*, session_id: UUID, now: datetime) -> None:

@@ -14,8 +14,8 @@ from streams.permissions import GUESTS
 from streams.providers.base import Capability
 from streams.providers.registry import provider_named
 from streams.selectors import guest_requests
-from streams.services.queue import request_resolve
-from streams.services.seats import person_lock, seat_leave, stage_lock, stage_tell
+from streams.services.queue import requests_resolve
+from streams.services.seats import person_lock, seat_leave, session_lock_if_open, stage_lock, stage_tell
 from streams.services.stage_media import person_media_tell
 from streams.state import OPEN
 
@@ -30,13 +30,14 @@ def requests_expire(*, now: datetime) -> int:
         status=GuestRequestStatus.PENDING, expires_at__lte=now, session__state__in=OPEN
     )
     expired = 0
-    for pk in list(overdue.order_by("expires_at").values_list("pk", flat=True)[:AT_ONCE]):
+    for session_id in list(overdue.order_by().values_list("session_id", flat=True).distinct()[:AT_ONCE]):
         with transaction.atomic():
-            rows = guest_requests().select_for_update(of=("self",))
-            request = rows.filter(pk=pk, status=GuestRequestStatus.PENDING).first()
-            if request is not None:
-                request_resolve(request, status=GuestRequestStatus.EXPIRED, responder_id=None, now=now)
-                expired += 1
+            if not session_lock_if_open(session_id):
+                continue
+            rows = guest_requests().select_for_update(of=("self",)).filter(session_id=session_id, expires_at__lte=now)
+            late = list(rows.filter(status=GuestRequestStatus.PENDING).order_by("expires_at")[:AT_ONCE])
+            requests_resolve(late, status=GuestRequestStatus.EXPIRED, responder_id=None, now=now)
+            expired += len(late)
     return expired
 
 

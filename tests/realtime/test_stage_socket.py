@@ -111,6 +111,27 @@ async def test_a_new_cohost_hears_the_desk_at_once_and_a_former_one_no_more(live
         assert (await ben_socket.command("guest.approve", request=first)).code == "session.not_moderator"
 
 
+async def test_who_waits_moves_up_and_hears_it_alone(live):
+    ada, ben, cleo = live.person("ada"), live.person("ben"), live.person("cleo")
+    show = live.show(ada)
+
+    async with (
+        live.watching(show, ada) as desk,
+        live.watching(show, ben) as first,
+        live.watching(show, cleo) as second,
+    ):
+        await first.command("guest.request")
+        request = (await second.command("guest.request")).data["request"]
+        assert request["position"] == 2
+        await first.command("guest.cancel")
+
+        assert (await second.next("guest.moved"))["data"] == {"request": request["id"], "position": 1}
+        await desk.next("guest.resolved")
+        assert desk.heard("guest.moved") == first.heard("guest.moved") == []
+        async with live.watching(show, cleo) as again:
+            assert again.snapshot["me"]["request"]["position"] == 1
+
+
 async def test_a_new_moderator_hears_the_desk_at_once_and_a_former_one_no_more(live):
     ada, ben, cleo = live.person("ada"), live.person("ben"), live.person("cleo")
     show = live.show(ada)
