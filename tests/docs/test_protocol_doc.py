@@ -49,7 +49,9 @@ def test_every_address_of_the_api_is_listed():
         f"{method.upper()} {_short(path)}" for path, methods in paths.items() for method in methods if method.islower()
     }
 
-    told = re.findall(r"`((?:GET|POST|PATCH|DELETE) /api/(?:v1|agora)/[^ `?]*)", section(PROTOCOL, "Addresses"))
+    told = re.findall(
+        r"`((?:GET|POST|PATCH|DELETE) /(?:api/(?:v1|agora)|live)/[^ `?]*)", section(PROTOCOL, "Addresses")
+    )
 
     assert sorted(set(told)) == sorted(there)
 
