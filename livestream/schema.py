@@ -23,3 +23,15 @@ class ErrorOut(serializers.Serializer[Any]):
     """Every error has this shape."""
 
     error = ErrorBody()
+
+
+def errors_everywhere(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """drf-spectacular's hook: whatever else an operation answers is an error, and errors have one shape."""
+    error = {"schema": {"$ref": "#/components/schemas/ErrorOut"}}
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            operation["responses"]["default"] = {
+                "description": "Any other error.",
+                "content": {"application/json": error},
+            }
+    return result

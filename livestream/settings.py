@@ -248,6 +248,10 @@ SPECTACULAR_SETTINGS = {
         "MediaRoleEnum": ["publisher", "subscriber"],
         "MutedByEnum": "streams.models.MutedBy",
     },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "livestream.schema.errors_everywhere",
+    ],
 }
 API_MAX_BODY_BYTES = 256 * 1024
 REQUEST_MAX_BODY_BYTES = 1024 * 1024
