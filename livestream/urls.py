@@ -8,6 +8,7 @@ from livestream.health import health, ready
 from livestream.metrics import metrics
 from streams.api.providers import ProvidersView
 from streams.api.views import not_found
+from streams.hls_gateway import hls_gateway
 from streams.media_proxy import media_proxy
 from streams.provider_webhooks import provider_webhook
 from streams.webhooks import builtin
@@ -34,6 +35,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     re_path(MEDIA_ADDRESS, media_proxy, name="media"),
+    path("hls/<uuid:session>/<slug:name>.m3u8", hls_gateway, name="hls"),
     path("webhooks/builtin/", builtin, name="webhook-builtin"),
     path("webhooks/<slug:provider>/", provider_webhook, name="webhook"),
     path("health", health, name="health"),

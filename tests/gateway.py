@@ -1,4 +1,4 @@
-"""Clients of our own WHIP and WHEP addresses, in the test database."""
+"""Clients of our own WHIP, WHEP and HLS addresses, in the test database."""
 
 from typing import Any
 
@@ -47,3 +47,12 @@ def send(session: StreamSession) -> tuple[str, str]:
     """The host sends: the token, and the connection's address."""
     token = token_for(session, session.host, MediaRole.PUBLISHER)
     return token, str(offer(session, token, MediaRole.PUBLISHER)["Location"])
+
+
+def playlist(session: StreamSession, token: str = "", name: str = "main", *, user: Any = None, query: str = "") -> Any:
+    """GET a playlist: with a token, as somebody's browser, or as nobody in particular."""
+    client = Client()
+    if user is not None:
+        client.force_login(user)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return client.get(f"/hls/{session.pk}/{name}.m3u8{query}", headers=headers)

@@ -29,6 +29,7 @@ EDGE_NAMES = {
     "admin",
     "api",
     "consumers",
+    "hls_gateway",
     "janitor",
     "management",
     "media_gateway",

@@ -1,6 +1,6 @@
 """What a media provider is to the product: a few verbs, value objects in and out, no models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -37,6 +37,8 @@ class Capability(StrEnum):
     NUMERIC_UIDS = "numeric_uids"
     # People enter through our own address and never talk to the provider's: it is a `Gateway`.
     GATEWAY = "gateway"
+    # Viewers get their playlists through our own address: it is a `PlaylistSource`.
+    PLAYLISTS = "playlists"
 
 
 class MediaRole(StrEnum):
@@ -182,3 +184,18 @@ class Gateway(Provider, Protocol):
 
     def end(self, *, room: RoomRef, resource: Resource) -> None:
         """Cut one connection. One that is gone already is no error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Playlist:
+    """A playlist as the provider has it; what it names is relative to `url`."""
+
+    url: str
+    text: str
+
+
+class PlaylistSource(Provider, Protocol):
+    """A provider whose playlists we fetch for everybody, with a credential that nobody else gets."""
+
+    def playlist(self, *, room: RoomRef, url: str = "", query: Mapping[str, str] | None = None) -> Playlist:
+        """The room's multivariant playlist, or another one that it names. Raises ProviderRejected with the status."""

@@ -32,7 +32,7 @@ class Answer:
 
 
 class ProviderHttp:
-    """The calls of one adapter. `timeout` in seconds for connecting and for reading."""
+    """The calls of one adapter; seconds for connecting and for reading, and how many connections are kept open."""
 
     def __init__(
         self,
@@ -40,11 +40,12 @@ class ProviderHttp:
         *,
         connect: float = 2.0,
         read: float = 5.0,
+        connections: int = 8,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.provider = provider
         timeout = urllib3.Timeout(connect=connect, read=read)
-        self._pool = urllib3.PoolManager(maxsize=8, retries=False, timeout=timeout)
+        self._pool = urllib3.PoolManager(maxsize=connections, retries=False, timeout=timeout)
         self._sleep = sleep
 
     @property

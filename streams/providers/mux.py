@@ -1,30 +1,42 @@
 """Mux as a provider: an encoder sends RTMPS to Mux, viewers get HLS.
 
 The stream key is a secret of the host. It is not kept here; Mux is asked for it when the host wants it, and makes
-another one when it must not count any more. Viewers get an address; with a signing key the address ends after ten
-minutes and is renewed, without one whoever knows it can watch.
+another one when it must not count any more. With a signing key viewers get their playlists through our own address: we
+fetch them with a token that stays here, and only the segments, signed by Mux one by one, come from its CDN. Without one
+viewers get the address itself, and whoever knows it can watch.
 """
 
 import base64
 import binascii
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings
 
 from livestream.errors import ProviderRejected
-from livestream.identifiers import secret_token
+from livestream.identifiers import as_uuid, secret_token
 from streams.providers.adapter import Adapter
-from streams.providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef, SettingProblem
+from streams.providers.base import (
+    Capability,
+    JoinDescriptor,
+    MediaRole,
+    PersonRef,
+    Playlist,
+    RoomRef,
+    SettingProblem,
+)
 from streams.providers.http import ProviderHttp, text_at
+from streams.providers.playlists import is_playlist
 
 # Mux ends a broadcast after this; so long the key is needed.
 BROADCAST_SECONDS = 12 * 3600
 RECONNECT_SECONDS = 60
+PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+REDIRECTS, REDIRECTED = 2, frozenset({301, 302, 303, 307, 308})
 
 
 class MuxProvider(Adapter):
@@ -35,13 +47,15 @@ class MuxProvider(Adapter):
 
     def __init__(self) -> None:
         self._http = ProviderHttp(self.name)
+        # Playback has a breaker of its own. A playlist may be held back until it has what was asked for.
+        self._playback = ProviderHttp(f"{self.name} playback", read=8.0, connections=32)
 
     @property
     def capabilities(self) -> frozenset[Capability]:  # type: ignore[override]
-        """Who may watch can be limited only with a signing key."""
+        """Who may watch can be limited, and put out, only with a signing key."""
         found = {Capability.NEEDS_ROOM, Capability.DEMOTE_HOLDS, Capability.HOST_PRESENCE}
         if settings.MUX_SIGNING_KEY_ID:
-            found |= {Capability.PRIVATE_SHOWS}
+            found |= {Capability.PRIVATE_SHOWS, Capability.KICK_HOLDS, Capability.PLAYLISTS}
         if settings.MUX_WEBHOOK_SIGNING_SECRET:
             found |= {Capability.WEBHOOKS}
         return frozenset(found)
@@ -101,28 +115,60 @@ class MuxProvider(Adapter):
                 shared_token=True,
                 **common,
             )
-        expires_at = now + timedelta(seconds=settings.MEDIA_TOKEN_SECONDS)
-        playback_id = room.external.get("playback_id", "")
         signed = room.external.get("policy") == "signed"
         return JoinDescriptor(
             protocol="hls",
-            url=f"{settings.MUX_PLAYBACK_URL}/{quote(playback_id, safe='')}.m3u8",
-            token=playback_token(playback_id, now=now, expires_at=expires_at) if signed else "",
+            url=f"{settings.PUBLIC_URL}/hls/{room.session_id}/main.m3u8" if signed else _address(room),
+            token=secret_token() if signed else "",
             can_publish=False,
             can_subscribe=True,
             can_admin=is_admin,
-            expires_at=expires_at,
+            expires_at=now + timedelta(seconds=settings.MEDIA_TOKEN_SECONDS),
             shared_token=not signed,
-            details={"token_parameter": "token"} if signed else {},
             **common,
         )
 
+    def playlist(self, *, room: RoomRef, url: str = "", query: Mapping[str, str] | None = None) -> Playlist:
+        """The multivariant playlist with a token made for this request; others are signed by Mux."""
+        if not url:
+            now = datetime.now(UTC)
+            expires_at = now + timedelta(seconds=settings.MEDIA_TOKEN_SECONDS)
+            token = playback_token(room.external.get("playback_id", ""), now=now, expires_at=expires_at)
+            url = f"{_address(room)}?token={token}"
+        if query:
+            url += f"{'&' if urlsplit(url).query else '?'}{urlencode(query)}"
+        headers = {"Accept": PLAYLIST_TYPE, "Accept-Encoding": "identity"}
+        for _ in range(REDIRECTS + 1):
+            answer = self._playback.exchange("GET", self._own(url), headers=headers)
+            if answer.status not in REDIRECTED:
+                break
+            url = urljoin(url, answer.headers.get("Location", ""))
+        text = answer.body.decode(errors="replace")
+        if answer.status != 200 or not is_playlist(text):
+            raise ProviderRejected(self.name, f"answered {answer.status} for a playlist", status=answer.status)
+        return Playlist(url, text)
+
+    def _own(self, url: str) -> str:
+        """The address, if it is Mux's. Raises ProviderRejected."""
+        try:
+            parts, known = urlsplit(url), urlsplit(settings.MUX_PLAYBACK_URL)
+            host = parts.hostname or ""
+            own = (parts.scheme, parts.netloc) == (known.scheme, known.netloc)
+            own = own or (parts.scheme == "https" and host.endswith(".mux.com") and parts.port in (None, 443))
+        except ValueError:
+            own = False
+        if not own:
+            raise ProviderRejected(self.name, "named a playlist that is not its own")
+        return url
+
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
-        """Make another stream key; the one that is known opens nothing any more."""
+        """Make another stream key; the one that is known opens nothing any more. Nobody in particular has none."""
+        if as_uuid(uid) is None:
+            raise ProviderRejected(self.name, "knows nobody of that name")
         self._call("POST", f"{self._path(room)}/reset-stream-key")
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
-        """A viewer's address ends by itself within ten minutes, and no other is given. There is nothing to call."""
+        """Nothing to call: what viewers hold opens our own address alone, and nothing there once it is taken back."""
 
     def close(self, *, room: RoomRef) -> None:
         """End the broadcast, and take no other with this key."""
@@ -160,6 +206,11 @@ class MuxProvider(Adapter):
         answer = self._http.call(method, url, headers=headers, body=body, repeatable=repeatable, absent=absent)
         data = answer.get("data", {})
         return data if isinstance(data, dict) else {}
+
+
+def _address(room: RoomRef) -> str:
+    playback_id = room.external.get("playback_id", "")
+    return f"{settings.MUX_PLAYBACK_URL}/{quote(playback_id, safe='')}.m3u8"
 
 
 def playback_token(playback_id: str, *, now: datetime, expires_at: datetime) -> str:

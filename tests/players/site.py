@@ -30,6 +30,7 @@ class Site:
         self.sources: dict[str, list[str]] = {}
         self.status: dict[str, int] = {}
         self.asked: list[str] = []
+        self.passes: list[tuple[str, str]] = []  # what was asked for, and the bearer token that came along
         self.url = ""
 
     @property
@@ -64,8 +65,10 @@ def running(site: Site) -> Iterator[Site]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            site.passes.append((urlsplit(self.path).path, self.headers.get("Authorization", "")))
             status, kind, body = site.answer(self.path)
             self.send_response(status)
+            self.send_header("Access-Control-Allow-Origin", "*")
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Content-Security-Policy", site.policy)

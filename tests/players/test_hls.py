@@ -86,12 +86,54 @@ def test_a_playlist_that_is_refused_is_asked_for_with_another_pass(ben: Visitor,
     assert ben.run("window.asked") == ["subscriber", "subscriber"]
 
 
-def test_a_token_goes_where_the_provider_wants_it(ben: Visitor, site: Site, on_air: Path) -> None:
-    watching(ben, playlist(site, token="signed.by.us", details={"token_parameter": "token"}))
+@pytest.fixture
+def elsewhere(on_air: Path, site: Site) -> str:
+    """The recording as a show that goes on, its segments on another origin; where that is."""
+    cdn = site.url.replace("localhost", "127.0.0.1")
+    site.sources = {"connect-src": ["'self'", cdn], "media-src": ["'self'", "blob:", cdn]}
+    file = on_air / "live.m3u8"
+    lines = [line for line in file.read_text().splitlines() if line != "#EXT-X-ENDLIST"]
+    text = "\n".join(lines).replace('URI="', f'URI="{cdn}/files/').replace("\nlive", f"\n{cdn}/files/live")
+    file.write_text(f"{text}\n")
+    return cdn
 
+
+def test_the_newest_pass_goes_to_our_own_origin_and_to_no_other(elsewhere: str, ben: Visitor, site: Site) -> None:
+    watching(ben, playlist(site, token="first"), playlist(site, token="second"))
     ben.until(MOVING)
 
-    assert ben.run("window.call.engine.address") == f"{site.url}/files/live.m3u8?token=signed.by.us"
+    ben.run("window.call.renew()")
+
+    ben.until("window.asked.length === 2")
+    ben.page.wait_for_timeout(3000)
+    sent = [token for path, token in site.passes if path.endswith(".m3u8")]
+    assert sent[0] == "Bearer first"
+    assert sent[-1] == "Bearer second"
+    assert {token for path, token in site.passes if path.endswith((".m4s", ".mp4"))} == {""}
+    assert ben.states() == ["connecting", "receiving"]
+    assert ben.complaints == []
+
+
+def test_who_is_refused_the_next_playlist_loses_the_picture(elsewhere: str, ben: Visitor, site: Site) -> None:
+    watching(ben, playlist(site, token="first"), {"refused": "session.kicked"})
+    ben.until(MOVING)
+
+    site.status["/files/live.m3u8"] = 401
+
+    ben.until("document.querySelector('video').readyState === 0", 6)
+    ben.until("window.call.last.error?.code === 'session.kicked'", 6)
+
+
+def test_the_browsers_own_player_has_no_pass_in_its_address(visitor: Visitor, site: Site, on_air: Path) -> None:
+    visitor.open()
+    if not visitor.run(NATIVE):
+        pytest.skip("this browser has no HLS player of its own")
+    watching(visitor, playlist(site, token="first"))
+
+    visitor.until("window.call.last.state === 'receiving'", 20)
+
+    assert ("/files/live.m3u8", "Bearer first") in site.passes
+    assert visitor.run("document.querySelector('video').currentSrc") == f"{site.url}/files/live.m3u8"
 
 
 def test_leaving_lets_go_of_the_element(ben: Visitor, site: Site, on_air: Path) -> None:

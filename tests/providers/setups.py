@@ -1,8 +1,12 @@
 """Providers set up against their stand-ins, as the whole product uses them."""
 
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from livestream.circuit import circuits_forget
 from streams.providers import registry
@@ -19,6 +23,16 @@ from tests.providers.stand_ins import (
 APP_ID, CERTIFICATE = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 SECRET = "a secret that is long enough for anybody who asks"
 
+
+def signing_key() -> tuple[Any, str]:
+    """A public key, and its private half as Mux shows it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.public_key(), base64.b64encode(pem).decode()
+
+
+PUBLIC_KEY, PRIVATE_KEY = signing_key()
+
 PATHS = {
     "builtin": "streams.providers.builtin.BuiltinProvider",
     "agora": "streams.providers.agora.AgoraProvider",
@@ -32,11 +46,11 @@ PATHS = {
 @contextmanager
 def stand_in_of(name: str, settings: Any) -> Iterator[StandIn]:
     """The provider is on, and its vendor answers."""
-    kinds: dict[str, tuple[type[StandIn], dict[str, str]]] = {
+    kinds: dict[str, tuple[type[StandIn], dict[str, Any]]] = {
         "agora": (AgoraStandIn, {"app_id": APP_ID, "customer": "customer", "secret": "rest"}),
         "livekit": (LiveKitStandIn, {"key": "APIkey", "secret": SECRET}),
         "daily": (DailyStandIn, {"key": "daily key"}),
-        "mux": (MuxStandIn, {"token_id": "mux id", "secret": "mux secret"}),
+        "mux": (MuxStandIn, {"token_id": "mux id", "secret": "mux secret", "key": PUBLIC_KEY}),
         "whip": (WhipStandIn, {"secret": SECRET}),
     }
     kind, fields = kinds[name]
@@ -56,6 +70,9 @@ def stand_in_of(name: str, settings: Any) -> Iterator[StandIn]:
                 "MUX_TOKEN_ID": "mux id",
                 "MUX_TOKEN_SECRET": "mux secret",
                 "MUX_API_URL": server.url,
+                "MUX_PLAYBACK_URL": f"{server.url}/playback",
+                "MUX_SIGNING_KEY_ID": "key-1",
+                "MUX_SIGNING_PRIVATE_KEY": PRIVATE_KEY,
                 "MUX_WEBHOOK_SIGNING_SECRET": ["SuperSecret123"],
             },
             "whip": {

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import jwt
 
@@ -90,6 +90,10 @@ class StandIn:
     def answer(self, method: str, path: str, headers: Any, body: Any) -> tuple[int, Any]:
         raise NotImplementedError
 
+    def answer_to(self, method: str, address: str, headers: Any, body: Any) -> tuple[int, Any]:
+        """For who needs the query, too."""
+        return self.answer(method, urlsplit(address).path, headers, body)
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         stand_in = self
 
@@ -107,7 +111,7 @@ class StandIn:
                 try:
                     if stand_in.broken:
                         raise Refused(stand_in.broken.pop(0))
-                    status, answer = stand_in.answer(self.command, urlsplit(self.path).path, self.headers, body)
+                    status, answer = stand_in.answer_to(self.command, self.path, self.headers, body)
                 except Refused as error:
                     if error.status < 500:
                         stand_in.mistakes.append(f"{self.command} {self.path} {body}: {error.status}")
@@ -418,12 +422,61 @@ class DailyStandIn(StandIn):
 
 
 class MuxStandIn(StandIn):
-    """api.mux.com: live streams. An encoder that sends is the person `host`."""
+    """api.mux.com: live streams. An encoder that sends is the person `host`.
 
-    def __init__(self, *, token_id: str, secret: str) -> None:
+    And stream.mux.com, below /playback: playlists for who has a signed token, and in them addresses that are signed
+    with what `signature` is at the time.
+    """
+
+    MAIN = """#EXTM3U
+#EXT-X-INDEPENDENT-SEGMENTS
+#EXT-X-CONTENT-STEERING:SERVER-URI="https://steering.example/"
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="en",URI="audio.m3u8?signature={signature}"
+#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=320x180,CODECS="avc1.42c00d,mp4a.40.2",AUDIO="a"
+{url}/playback/video.m3u8?signature={signature}
+"""
+    MEDIA = """#EXTM3U
+#EXT-X-TARGETDURATION:2
+#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.0
+#EXT-X-MEDIA-SEQUENCE:7
+#EXT-X-MAP:URI="init.mp4?signed=c"
+#EXTINF:2,
+chunk/7.m4s?signed=c
+#EXT-X-PART:DURATION=0.33,URI="chunk/8.0.m4s?signed=c"
+#EXT-X-PRELOAD-HINT:TYPE=PART,URI="chunk/8.1.m4s?signed=c"
+#EXT-X-RENDITION-REPORT:URI="audio.m3u8?signature=another",LAST-MSN=8
+#EXT-X-RENDITION-REPORT:URI="https://elsewhere.mux.com/unknown.m3u8",LAST-MSN=8
+"""
+
+    def __init__(self, *, token_id: str, secret: str, key: Any = None) -> None:
         super().__init__()
-        self.token_id, self.secret = token_id, secret
+        self.token_id, self.secret, self.key = token_id, secret, key
         self.streams: dict[str, dict[str, Any]] = {}
+        self.signature = "first"
+
+    def answer_to(self, method: str, address: str, headers: Any, body: Any) -> tuple[int, Any]:
+        parts = urlsplit(address)
+        if not parts.path.startswith("/playback/"):
+            return super().answer_to(method, address, headers, body)
+        assert method == "GET"
+        assert "Authorization" not in headers
+        query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+        name = parts.path.removeprefix("/playback/").removesuffix(".m3u8")
+        if name in ("audio", "video"):
+            if query.pop("signature") != self.signature:
+                return 403, None
+            assert set(query) <= {"_HLS_msn", "_HLS_part", "_HLS_skip"}
+            return 200, self._playlist(self.MEDIA)
+        claims = jwt.decode(query["token"], self.key, algorithms=["RS256"], audience="v")
+        assert claims["sub"] == name
+        sends = any(self.senders(one["passthrough"]) for one in self.streams.values())
+        return (200, self._playlist(self.MAIN)) if sends else (412, None)
+
+    def _playlist(self, text: str) -> Raw:
+        return Raw(
+            text.format(url=self.url, signature=self.signature).encode(),
+            {"Content-Type": "application/vnd.apple.mpegurl"},
+        )
 
     def answer(self, method: str, path: str, headers: Any, body: Any) -> tuple[int, Any]:
         basic(headers, self.token_id, self.secret)

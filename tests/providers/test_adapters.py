@@ -1,13 +1,10 @@
 """The contract, for every adapter, and what is particular to each."""
 
-import base64
 import dataclasses
 import time
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings as django_settings
 
 from livestream.errors import ProviderError, ProviderRejected, ProviderUnreachable, ProviderUnsupported
@@ -20,6 +17,7 @@ from streams.providers.livekit import LiveKitProvider
 from streams.providers.mux import MuxProvider
 from streams.providers.whip import WhipProvider
 from tests.providers.contract import ADA, BEN, ProviderContract
+from tests.providers.setups import PRIVATE_KEY, PUBLIC_KEY
 from tests.providers.stand_ins import (
     AgoraStandIn,
     DailyStandIn,
@@ -33,15 +31,6 @@ from tests.providers.stand_ins import (
 
 APP_ID, CERTIFICATE = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 LONG = "a secret that is long enough for anybody who asks"
-
-
-def signing_key():
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return key.public_key(), base64.b64encode(pem).decode()
-
-
-PUBLIC_KEY, PRIVATE_KEY = signing_key()
 
 
 class TestBuiltin(ProviderContract):
@@ -419,11 +408,11 @@ class TestMux(ProviderContract):
 
     @pytest.fixture
     def stand_in(self):
-        with running(MuxStandIn, token_id="mux id", secret="mux secret") as server:
+        with running(MuxStandIn, token_id="mux id", secret="mux secret", key=PUBLIC_KEY) as server:
             yield server
 
     def addresses(self, stand_in):
-        return {"MUX_API_URL": stand_in.url}
+        return {"MUX_API_URL": stand_in.url, "MUX_PLAYBACK_URL": f"{stand_in.url}/playback"}
 
     def senders_told(self):
         return {"host"}
@@ -438,14 +427,62 @@ class TestMux(ProviderContract):
         assert (host.protocol, host.token) == ("rtmps", "key-1-secret")
         assert "key-1-secret" not in str(viewer)
 
-    def test_a_viewers_address_is_signed_for_this_stream_and_ends(self, provider, room):
-        made = self.joined(provider, room, BEN, MediaRole.SUBSCRIBER)
+    def test_removing_somebody_removes_them_and_nobody_else(self, provider, room, stand_in):
+        """Nothing that a viewer holds opens anything there, so there is nobody to remove: our own address refuses."""
+        self.there(provider, stand_in, room)
 
-        claims = jwt.decode(made.token, PUBLIC_KEY, algorithms=["RS256"], audience="v")
-        assert jwt.get_unverified_header(made.token)["kid"] == "key-1"
-        assert (claims["sub"], claims["exp"]) == ("pb-1", int(made.expires_at.timestamp()))
-        assert made.url == "https://stream.mux.com/pb-1.m3u8"
-        assert made.protocol == "hls"
+        made = self.joined(provider, room, BEN, MediaRole.SUBSCRIBER)
+        provider.remove(room=room, uid=self.uids[BEN])
+
+        assert (made.protocol, made.url) == ("hls", f"{django_settings.PUBLIC_URL}/hls/{room.session_id}/main.m3u8")
+        assert not [known for known in (stand_in.url, "pb-1", "ls-1") if known in str(made)]
+        assert stand_in.senders(room.channel_id) == set(self.uids.values())
+
+    def test_a_playlist_is_fetched_with_a_token_for_this_stream_that_ends(self, provider, room, stand_in):
+        self.there(provider, stand_in, room)
+
+        found = provider.playlist(room=room)
+
+        token = found.url.partition("?token=")[2]
+        claims = jwt.decode(token, PUBLIC_KEY, algorithms=["RS256"], audience="v")
+        assert jwt.get_unverified_header(token)["kid"] == "key-1"
+        assert claims["sub"] == "pb-1"
+        assert 0 < claims["exp"] - time.time() <= 600
+        assert "#EXT-X-STREAM-INF" in found.text
+        assert stand_in.mistakes == []
+
+    def test_a_show_that_is_not_on_air_has_no_playlist_yet(self, provider, room):
+        with pytest.raises(ProviderRejected) as raised:
+            provider.playlist(room=room)
+
+        assert raised.value.status == 412
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://169.254.169.254/latest.m3u8",
+            "https://mux.com.elsewhere.example/a.m3u8",
+            "https://notmux.com/a.m3u8",
+            "http://manifest.mux.com/a.m3u8",
+            "https://manifest.mux.com:8443/a.m3u8",
+            "https://user@elsewhere.example/.mux.com",
+            "file:///etc/passwd",
+            "https://[/a.m3u8",
+        ],
+    )
+    def test_a_playlist_elsewhere_is_not_fetched(self, provider, room, stand_in, url):
+        asked = len(stand_in.requests)
+
+        with pytest.raises(ProviderRejected):
+            provider.playlist(room=room, url=url)
+
+        assert len(stand_in.requests) == asked
+
+    def test_what_is_no_playlist_is_not_handed_on(self, provider, room, stand_in):
+        stand_in.answer_to = lambda *_: (200, Raw(b"<html>"))
+
+        with pytest.raises(ProviderRejected):
+            provider.playlist(room=room)
 
     def test_taking_the_right_to_send_makes_another_key(self, provider, room):
         provider.unpublish(room=room, uid=self.uids[ADA])

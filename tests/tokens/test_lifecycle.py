@@ -279,7 +279,8 @@ def test_a_guest_gets_none_to_publish_with_where_only_the_host_can(api, ada, ben
     assert_error(answer, 409, "provider.no_stage")
 
 
-def test_a_private_show_is_refused_where_who_watches_cannot_be_limited(api, ada, mux):
+def test_a_private_show_is_refused_where_who_watches_cannot_be_limited(api, ada, mux, settings):
+    settings.MUX_SIGNING_KEY_ID = settings.MUX_SIGNING_PRIVATE_KEY = ""
     with pytest.raises(Conflict) as raised:
         make_show(ada, provider="mux", visibility="private")
     assert raised.value.code == "provider.not_private"

@@ -19,7 +19,7 @@ from streams.services.stage_media import guest_seen, media_retry
 from streams.services.switching import session_provider_switch
 from streams.services.viewers import viewer_invite
 from tests.cast import let_in, make_show
-from tests.gateway import offer, send, token_for, trickle, watch
+from tests.gateway import offer, playlist, send, token_for, trickle, watch
 from tests.providers.setups import stand_in_of
 from tokens.models import IssuedToken
 from tokens.services import agora_token_issue, media_token_issue
@@ -261,3 +261,56 @@ def test_a_new_password_cuts_what_the_old_one_opened_and_lets_its_owner_come_bac
     assert_opens_nothing(watched, ben)
     watch(watched.session, ben)
     assert connected(watched) == {"ada", "ben", "cleo"}
+
+
+# ---- Playlists that everybody gets from us -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def played(mux, ada, ben, cleo):
+    """Ada's encoder sends to Mux, Ben and Cleo play; each by token, and by cookie as a browser's own player does."""
+    session = make_show(ada, provider="mux")
+    for user in (ben, cleo):
+        let_in(session, user)
+    token_for(session, ada, MediaRole.PUBLISHER)
+    mux.enter(session.channel_id, "host", ("audio", "video"))
+    mux.tokens = {user: token_for(session, user) for user in (ben, cleo)}
+    mux.session = session_get(session.pk)
+    assert plays(mux, ben) == plays(mux, cleo) == (200, 200, 200)
+    return mux
+
+
+def plays(server, user):
+    """What the next refresh gets: both playlists with the token, one with the cookie."""
+    token = server.tokens[user]
+    answers = (
+        playlist(server.session, token),
+        playlist(server.session, token, "1"),
+        playlist(server.session, user=user),
+    )
+    return tuple(answer.status_code for answer in answers)
+
+
+@pytest.mark.parametrize("put_out", [participant_kick, participant_ban])
+def test_who_is_put_out_gets_no_further_playlist(played, ada, ben, cleo, put_out):
+    put_out(session_id=played.session.pk, actor=actor_of(ada), user_id=ben.pk)
+
+    assert plays(played, ben) == (401, 401, 403)
+    assert plays(played, cleo) == (200, 200, 200)
+    with pytest.raises(DomainError) as raised:
+        token_for(played.session, ben)
+    assert raised.value.status == 403
+    assert Participant.objects.get(user=ben).media_due_at is None
+
+
+def test_who_only_watched_gets_no_playlist_of_a_show_that_turned_private(played, ada, ben):
+    session_update(session_id=played.session.pk, actor=actor_of(ada), changes={"visibility": "private"})
+
+    assert plays(played, ben) == (401, 401, 404)
+
+
+def test_a_new_password_ends_what_the_old_one_played(played, ben, cleo):
+    password_set(user_id=ben.pk, password="another correct horse 8")
+
+    assert plays(played, ben)[:2] == (401, 401)
+    assert plays(played, cleo) == (200, 200, 200)

@@ -1,6 +1,9 @@
 /**
  * HLS, for very large audiences and for providers that only play: hls.js, or the browser's own player where hls.js is not
  * installed or not able to. Media go straight into the element, so there are no tracks and no people.
+ *
+ * Playlists of a show that not everybody may see come from our own origin. hls.js sends them the pass as a header, the newest
+ * at each refresh. The browser's own player cannot: it is known by its cookie. So no pass ever stands in an address.
  * @module providers/hls
  */
 import { ApiError } from "../errors.js";
@@ -46,7 +49,7 @@ export class Engine {
     this.element = null;
   }
 
-  /** Media that play go on; the address with the new token serves the next time. */
+  /** Media that play go on; the next refresh of a playlist carries the new token. */
   async renew(pass) {
     this.pass = pass;
     return true;
@@ -64,12 +67,14 @@ export class Engine {
     // nothing can have been sent
   }
 
-  /** The playlist's address; a token goes where the provider wants it. */
   get address() {
-    const { url, token, details } = this.pass;
-    const address = new URL(url, location.href);
-    if (details?.token_parameter) address.searchParams.set(details.token_parameter, token);
-    return address.href;
+    return new URL(this.pass.url, location.href).href;
+  }
+
+  /** The pass, for the origin that it is for: segments come from elsewhere, and learn nothing of it. */
+  headers(address) {
+    const { token } = this.pass;
+    return token && new URL(address, location.href).origin === new URL(this.address).origin ? { Authorization: `Bearer ${token}` } : {};
   }
 
   attach(video) {
@@ -94,7 +99,7 @@ export class Engine {
   #open() {
     const { Events, ErrorTypes } = this.sdk;
     // Without a worker, which would need a blob: address that the page's policy forbids.
-    this.hls = new this.sdk({ enableWorker: false, lowLatencyMode: true, backBufferLength: 30 });
+    this.hls = new this.sdk({ enableWorker: false, lowLatencyMode: true, backBufferLength: 30, xhrSetup: (xhr, address) => this.#sign(xhr, address) });
     const { hls } = this;
     return new Promise((resolve, reject) => {
       hls.once(Events.MANIFEST_PARSED, () => resolve(undefined));
@@ -112,11 +117,16 @@ export class Engine {
     });
   }
 
+  #sign(xhr, address) {
+    if (!xhr.readyState) xhr.open("GET", address, true);
+    for (const [name, value] of Object.entries(this.headers(address))) xhr.setRequestHeader(name, value);
+  }
+
   /** The browser's own player tells no reasons, so ask for the playlist first. */
   async #look() {
     let response;
     try {
-      response = await fetch(this.address, { signal: AbortSignal.timeout(JOIN_MS) });
+      response = await fetch(this.address, { headers: this.headers(this.address), signal: AbortSignal.timeout(JOIN_MS) });
     } catch (error) {
       throw new ApiError({ code: error.name === "TimeoutError" ? "network.timeout" : "network" });
     }

@@ -1,0 +1,206 @@
+"""HLS playlists at our own address: fetched once however many ask, and given to who may watch at that moment.
+
+Segments do not pass here. A playlist is the same for everybody; who is put out gets no further one, and what the last
+one names is over within seconds.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from livestream.actors import actor_of
+from livestream.api import error_response
+from livestream.errors import (
+    DomainError,
+    Invalid,
+    Missing,
+    ProviderError,
+    ProviderRejected,
+    ProviderUnreachable,
+    TooMany,
+    Unavailable,
+)
+from streams.providers.base import PlaylistSource, RoomRef
+from streams.providers.playlists import playlists_named, rewritten, same_playlist
+from streams.providers.registry import provider_named
+from streams.services.playlists import playlist_room
+
+PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+FRESH_SECONDS = 1.0
+# So long the addresses of a show's playlists are used again; sooner when they are refused.
+ADDRESSES_SECONDS = 300.0
+# Some sizes and sounds, each with two parts that players wait for.
+FETCHES_PER_SHOW = 32
+NOT_LIVE, REFUSED = frozenset({404, 410, 412}), frozenset({401, 403})
+# Blocking reloads and delta updates of low-latency HLS.
+DIRECTIVES = {
+    "_HLS_msn": re.compile(r"[0-9]{1,10}"),
+    "_HLS_part": re.compile(r"[0-9]{1,5}"),
+    "_HLS_skip": re.compile(r"YES|v2"),
+}
+NUMBER = re.compile(r"[0-9]{1,3}")
+
+Key = tuple[str, ...]
+_fetchers = ThreadPoolExecutor(max_workers=64, thread_name_prefix="playlist")
+_loops: dict[asyncio.AbstractEventLoop, "Playlists"] = {}
+
+
+@dataclass(slots=True)
+class Kept:
+    """A playlist that is being fetched, or was: good until a moment of the loop's clock."""
+
+    task: asyncio.Task[Any]
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Main:
+    """A multivariant playlist: what players get, and where the playlists are that it names."""
+
+    text: str
+    addresses: tuple[str, ...]
+
+
+class Playlists:
+    """What one process has fetched."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._kept: dict[Key, Kept] = {}
+
+    async def main(self, provider: PlaylistSource, room: RoomRef) -> str:
+        """The multivariant playlist; it names the others by number, beside itself."""
+        main = await self._main(provider, room, FRESH_SECONDS)
+        return main.text
+
+    async def media(self, provider: PlaylistSource, room: RoomRef, number: int, query: dict[str, str]) -> str:
+        """One of the playlists that it names. An address that has run out is looked up anew."""
+        key = (room.channel_id, "media", str(number), *(f"{name}={value}" for name, value in sorted(query.items())))
+        return str(await self._once(key, FRESH_SECONDS, partial(self._media, provider, room, number, query)))
+
+    async def _media(self, provider: PlaylistSource, room: RoomRef, number: int, query: dict[str, str]) -> str:
+        for age in (ADDRESSES_SECONDS, FRESH_SECONDS):
+            addresses = (await self._main(provider, room, age)).addresses
+            if number >= len(addresses):
+                raise Missing()
+            try:
+                found = await self._fetch(provider, room=room, url=addresses[number], query=query)
+            except ProviderRejected as error:
+                if error.status not in NOT_LIVE | REFUSED or age == FRESH_SECONDS:
+                    raise
+                self._kept.pop((room.channel_id, "main"), None)
+                continue
+            return rewritten(found.text, base=found.url, playlist=partial(_numbered, addresses))
+        raise AssertionError("the second round ends it")
+
+    async def _main(self, provider: PlaylistSource, room: RoomRef, age: float) -> Main:
+        made: Main = await self._once(
+            (room.channel_id, "main"), ADDRESSES_SECONDS, partial(self._make_main, provider, room), age=age
+        )
+        return made
+
+    async def _make_main(self, provider: PlaylistSource, room: RoomRef) -> Main:
+        found = await self._fetch(provider, room=room)
+        addresses = tuple(playlists_named(found.text, base=found.url))
+        text = rewritten(found.text, base=found.url, playlist=partial(_numbered, addresses))
+        return Main(text, addresses)
+
+    async def _fetch(self, provider: PlaylistSource, **given: Any) -> Any:
+        return await self._loop.run_in_executor(_fetchers, partial(provider.playlist, **given))
+
+    async def _once(
+        self, key: Key, seconds: float, make: Callable[[], Awaitable[Any]], *, age: float | None = None
+    ) -> Any:
+        """What was made for the key, not older than `age`; made once for all who ask meanwhile, and kept `seconds`."""
+        now = self._loop.time()
+        kept = self._kept.get(key)
+        if kept is not None and (not kept.task.done() or kept.until - seconds + (age or seconds) > now):
+            return await asyncio.shield(kept.task)
+        self._kept = {other: one for other, one in self._kept.items() if not one.task.done() or one.until > now}
+        if sum(other[0] == key[0] and not one.task.done() for other, one in self._kept.items()) >= FETCHES_PER_SHOW:
+            raise TooMany(retry_after=1)
+        mine = Kept(asyncio.ensure_future(make()))
+        self._kept[key] = mine
+
+        def finished(task: asyncio.Task[Any]) -> None:
+            failed = task.cancelled() or task.exception() is not None
+            mine.until = 0.0 if failed else self._loop.time() + seconds
+
+        mine.task.add_done_callback(finished)
+        return await asyncio.shield(mine.task)
+
+
+def _numbered(addresses: tuple[str, ...], url: str) -> str | None:
+    """The name of a playlist of the show beside its multivariant playlist; None for one that it does not name."""
+    found = (number for number, known in enumerate(addresses) if url == known)
+    alike = (number for number, known in enumerate(addresses) if same_playlist(url, known))
+    number = next(found, next(alike, None))
+    return None if number is None else f"{number}.m3u8"
+
+
+@require_safe
+async def hls_gateway(request: HttpRequest, session: UUID, name: str) -> HttpResponse:
+    """A playlist of a show, for who may watch it now."""
+    try:
+        room, provider = await sync_to_async(_room)(request, session)
+        text = await _playlist(room, cast(PlaylistSource, provider), name, _directives(request))
+    except DomainError as error:
+        response: HttpResponse = error_response(error)
+        if error.status == 401:
+            response["WWW-Authenticate"] = 'Bearer realm="media"'
+    else:
+        response = HttpResponse(text, content_type=PLAYLIST_TYPE)
+    response["Cache-Control"] = "no-store"
+    response["Vary"] = "Authorization, Cookie"
+    return response
+
+
+async def _playlist(room: RoomRef, provider: PlaylistSource, name: str, query: dict[str, str]) -> str:
+    loop = asyncio.get_running_loop()
+    for stale in [other for other in _loops if other.is_closed()]:
+        del _loops[stale]
+    playlists = _loops.get(loop) or _loops.setdefault(loop, Playlists())
+    try:
+        if name == "main":
+            return await playlists.main(provider, room)
+        if not NUMBER.fullmatch(name):
+            raise Missing()
+        return await playlists.media(provider, room, int(name), query)
+    except ProviderError as error:
+        raise _as_domain(error) from None
+
+
+def _room(request: HttpRequest, session: UUID) -> tuple[RoomRef, Any]:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    room, provider = playlist_room(session_id=session, token=bearer, actor=actor_of(request.user))
+    return room, provider_named(provider)
+
+
+def _directives(request: HttpRequest) -> dict[str, str]:
+    """What is handed on of the query, and nothing else."""
+    given = {name: request.GET.get(name, "") for name in DIRECTIVES}
+    return {name: value for name, value in given.items() if DIRECTIVES[name].fullmatch(value)}
+
+
+def _as_domain(error: ProviderError) -> DomainError:
+    status = error.status if isinstance(error, ProviderRejected) else 0
+    if isinstance(error, ProviderUnreachable):
+        message = "The video service does not answer. Try again in a moment."
+        return Unavailable("media.unavailable", message, retry_after=round(error.retry_after, 1))
+    if status in NOT_LIVE:
+        return Missing("media.not_live", "Nobody is publishing in this session yet.", retry_after=2)
+    if status == 400:
+        return Invalid("invalid", "There is no such part of the playlist.")
+    return Unavailable(
+        "provider.refused", "The video service refused. The people who run this site have to look at it."
+    )

@@ -1,0 +1,232 @@
+"""Playlists at our own address: fetched once for all, given to who may watch, with nothing of anybody in them."""
+
+import asyncio
+import time
+from uuid import uuid4
+
+import pytest
+
+from livestream.actors import actor_of
+from livestream.errors import TooMany
+from streams.hls_gateway import FETCHES_PER_SHOW, FRESH_SECONDS, Playlists
+from streams.models import StreamSession
+from streams.providers.base import MediaRole
+from streams.providers.registry import provider_named
+from streams.services.rooms import room_ref
+from streams.services.sessions import session_end
+from tests.bodies import assert_error
+from tests.cast import let_in, make_show
+from tests.gateway import playlist, token_for
+from tests.providers.setups import stand_in_of
+
+CDN = "{url}/playback/"
+MAIN = """#EXTM3U
+#EXT-X-INDEPENDENT-SEGMENTS
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="en",URI="0.m3u8"
+#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=320x180,CODECS="avc1.42c00d,mp4a.40.2",AUDIO="a"
+1.m3u8
+"""
+MEDIA = """#EXTM3U
+#EXT-X-TARGETDURATION:2
+#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.0
+#EXT-X-MEDIA-SEQUENCE:7
+#EXT-X-MAP:URI="{cdn}init.mp4?signed=c"
+#EXTINF:2,
+{cdn}chunk/7.m4s?signed=c
+#EXT-X-PART:DURATION=0.33,URI="{cdn}chunk/8.0.m4s?signed=c"
+#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{cdn}chunk/8.1.m4s?signed=c"
+#EXT-X-RENDITION-REPORT:URI="0.m3u8",LAST-MSN=8
+"""
+
+
+@pytest.fixture
+def mux(settings):
+    with stand_in_of("mux", settings) as server:
+        yield server
+
+
+@pytest.fixture
+def show(mux, ada):
+    """Ada's show at Mux; her encoder sends."""
+    session = make_show(ada, provider="mux")
+    token_for(session, ada, MediaRole.PUBLISHER)
+    mux.enter(session.channel_id, "host", ("audio", "video"))
+    return session
+
+
+def fetched(mux):
+    return [path for _, path, _ in mux.requests if path.startswith("/playback/")]
+
+
+def test_a_viewer_gets_playlists_of_ours_and_segments_of_the_vendors(mux, show, ben):
+    token = token_for(show, ben)
+
+    main, media = playlist(show, token), playlist(show, token, "1")
+
+    assert (main.status_code, main.content.decode()) == (200, MAIN)
+    assert (media.status_code, media.content.decode()) == (200, MEDIA.format(cdn=f"{mux.url}/playback/"))
+    assert main["Content-Type"] == "application/vnd.apple.mpegurl"
+    assert main["Cache-Control"] == media["Cache-Control"] == "no-store"
+    assert mux.mistakes == []
+
+
+def test_no_playlist_address_and_no_token_of_the_vendor_is_told(mux, show, ben):
+    token = token_for(show, ben)
+
+    shown = "".join(playlist(show, token, name).content.decode() for name in ("main", "0", "1"))
+
+    secrets = (token, "token=", "signature=", "pb-1", "steering", "elsewhere", str(ben.pk))
+    assert not [secret for secret in secrets if secret in shown]
+
+
+def test_what_low_latency_players_ask_for_is_handed_on_and_nothing_else(mux, show, ben):
+    token = token_for(show, ben)
+
+    playlist(show, token, "1", query="?_HLS_msn=8&_HLS_part=1&_HLS_skip=YES&token=theirs&_HLS_push=1")
+    playlist(show, token, "1", query="?_HLS_msn=8%26signature%3Dx&_HLS_skip=all")
+
+    asked = [path for path in fetched(mux) if "video" in path]
+    assert asked == [
+        "/playback/video.m3u8?signature=first&_HLS_msn=8&_HLS_part=1&_HLS_skip=YES",
+        "/playback/video.m3u8?signature=first",
+    ]
+
+
+def test_a_browser_of_its_own_player_is_known_by_its_cookie_or_is_nobody(mux, show, ben):
+    assert playlist(show, user=ben).status_code == 200
+    assert playlist(show).status_code == 200
+    StreamSession.objects.filter(pk=show.pk).update(visibility="private")
+    assert_error(playlist(show), 404, "session.missing")
+    assert_error(playlist(show, user=ben), 404, "session.missing")
+    let_in(StreamSession.objects.get(pk=show.pk), ben)
+    assert playlist(show, user=ben).status_code == 200
+
+
+def test_a_token_opens_its_own_show_alone(mux, ada, show, ben):
+    other = make_show(ada, provider="mux")
+
+    assert_error(playlist(other, token_for(show, ben)), 403, "media.wrong_session")
+    refused = playlist(show, "nobody's")
+    assert_error(refused, 401, "media.bad_token")
+    assert refused["WWW-Authenticate"] == 'Bearer realm="media"'
+    assert fetched(mux) == []
+
+
+def test_what_is_not_there_is_missing(mux, show, ada, ben):
+    token = token_for(show, ben)
+
+    assert_error(playlist(show, token, "2"), 404, "missing")
+    assert_error(playlist(show, token, "other"), 404, "missing")
+    for session in (make_show(ada), make_show(ada, provider="mux")):
+        assert_error(playlist(session), 404, "media.not_live")
+    assert_error(playlist(StreamSession(pk=uuid4())), 404, "session.missing")
+
+
+def test_before_the_encoder_sends_one_is_told_to_wait(mux, show, ben):
+    mux.rooms.clear()
+
+    answer = playlist(show, token_for(show, ben))
+
+    assert_error(answer, 404, "media.not_live")
+    assert answer["Retry-After"] == "2"
+
+
+def test_a_vendor_that_is_away_is_said_to_be(mux, show, ben):
+    mux.broken = [503]
+
+    assert_error(playlist(show, token_for(show, ben)), 503, "media.unavailable")
+
+
+def test_a_show_that_is_over_has_no_playlist(mux, show, ada, ben):
+    token = token_for(show, ben)
+
+    session_end(session_id=show.pk, actor=actor_of(ada))
+
+    assert_error(playlist(show, token), 401, "media.bad_token")
+    assert_error(playlist(show, user=ben), 409, "session.ended")
+
+
+# ---- Once for all --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def source(mux, show):
+    """The provider and the show's room as it knows it, for code that needs no database."""
+    return provider_named("mux"), room_ref(show)
+
+
+def test_a_thousand_viewers_cost_one_request(mux, source):
+    provider, room = source
+
+    async def crowd():
+        playlists = Playlists()
+        mains = await asyncio.gather(*(playlists.main(provider, room) for _ in range(1000)))
+        query = {"_HLS_msn": "8"}
+        medias = await asyncio.gather(*(playlists.media(provider, room, 1, query) for _ in range(1000)))
+        return set(mains), set(medias)
+
+    mains, medias = asyncio.run(crowd())
+
+    assert (len(mains), len(medias)) == (1, 1)
+    assert len(fetched(mux)) == 2
+
+
+def test_a_playlist_is_as_old_as_a_second_at_most(mux, source):
+    provider, room = source
+
+    async def later():
+        playlists = Playlists()
+        await playlists.media(provider, room, 1, {})
+        await asyncio.sleep(FRESH_SECONDS + 0.05)
+        await playlists.media(provider, room, 1, {})
+
+    asyncio.run(later())
+
+    assert len([path for path in fetched(mux) if "video" in path]) == 2
+    assert len([path for path in fetched(mux) if "pb-1" in path]) == 1
+
+
+def test_addresses_that_have_run_out_are_looked_up_anew(mux, source):
+    provider, room = source
+
+    async def long_show():
+        playlists = Playlists()
+        await playlists.main(provider, room)
+        mux.signature = "second"
+        return await playlists.media(provider, room, 1, {})
+
+    assert "chunk/7.m4s" in asyncio.run(long_show())
+    assert len(fetched(mux)) == 4
+
+
+def test_a_failure_is_not_kept(mux, source):
+    provider, room = source
+
+    async def stumbling():
+        playlists = Playlists()
+        mux.broken = [503]
+        first = await asyncio.gather(playlists.main(provider, room), return_exceptions=True)
+        return first, await playlists.main(provider, room)
+
+    (failed,), text = asyncio.run(stumbling())
+
+    assert isinstance(failed, Exception)
+    assert text == MAIN
+
+
+def test_one_show_cannot_have_everything_fetched_at_once(mux, source):
+    provider, room = source
+    answer = mux.answer_to
+    mux.answer_to = lambda *request: (time.sleep(0.3), answer(*request))[1]
+
+    async def flood():
+        playlists = Playlists()
+        await playlists.main(provider, room)
+        numbers = map(str, range(FETCHES_PER_SHOW + 8))
+        asked = (playlists.media(provider, room, 1, {"_HLS_msn": number}) for number in numbers)
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = asyncio.run(flood())
+
+    assert sum(isinstance(one, TooMany) for one in answers) == 8
+    assert sum(isinstance(one, str) for one in answers) == FETCHES_PER_SHOW
