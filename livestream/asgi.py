@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import os
-import re
 from contextlib import suppress
 from typing import Any
 
@@ -25,18 +24,18 @@ from livestream.log_filters import quiet_server_logs  # noqa: E402
 from livestream.realtime import runtime  # noqa: E402
 from livestream.request_threads import ThreadedHandler  # noqa: E402
 from livestream.routing import websocket_application  # noqa: E402
-from livestream.urls import MEDIA_ADDRESS  # noqa: E402
 from streams.media_proxy import close_clients  # noqa: E402
 
 require_whole_providers()
 logger = logging.getLogger(__name__)
 threaded_application = ThreadedHandler()
+AWAITED = ("/whip/", "/whep/", "/hls/")
 
 
 def is_awaited(scope: Any) -> bool:
-    """Whether a request's view is a coroutine: those that carry media's sign-in to the node and wait for it."""
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
-    return re.match(MEDIA_ADDRESS, path.removeprefix("/")) is not None
+    """Whether a request's view is a coroutine: those that carry media's sign-in, or playlists, and wait for others."""
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    return path.startswith(AWAITED)
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

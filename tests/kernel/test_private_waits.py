@@ -17,6 +17,7 @@ OWN = {
     "desk-vitals.js": {"1000"},
     "desk.js": {"EARLY_MS"},
     "home.js": {"EVERY_MS"},
+    "link-state.js": {"LONG_WAIT_MS", "500"},
     "meter.js": {"SILENT_AFTER_MS", "60"},
     "placeholder.js": {"EVERY_MS"},
     "player-controls.js": {"IDLE_MS"},

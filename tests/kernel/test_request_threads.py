@@ -14,7 +14,12 @@ from livestream.asgi import is_awaited
 from livestream.request_threads import REQUEST_THREADS, ThreadedHandler, _threads
 
 HEADERS = [(b"host", b"testserver")]
-MEDIA_PATHS = ["/whip/abc", "/whep/abc/def", "/whip/abc/def/layers"]
+MEDIA_PATHS = [
+    "/whip/abc",
+    "/whep/abc/def",
+    "/whip/abc/def/layers",
+    "/hls/00000000-0000-4000-8000-000000000000/index.m3u8",
+]
 
 
 class Caller:
