@@ -12,14 +12,12 @@ import pytest
 from tests import servers
 from tests.faults.cluster import Cluster, cluster_start, cluster_stop
 from tests.faults.storm import FULL
-from tests.faults.watch import LoopLag
+from tests.faults.watch import LoopLag, bounds, why_late
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What was measured in full is kept; the sizes of CI only show that the rows hold.
 TABLE = ROOT / ("bench/results" if FULL else "test-artifacts") / "faults.json"
 LEASE_SECONDS = 30 if FULL else 9
-# The figure is 50 ms; this one only says that something is wrong, on a machine that has other things to do as well.
-LAG_P99_SECONDS = 0.5
 
 _rows: list[dict[str, Any]] = []
 
@@ -68,19 +66,21 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def row(request: pytest.FixtureRequest) -> Callable[..., None]:
     """`row("what happened", key=value, ...)` notes what a row measured, and how late the workers' event loops were.
 
-    `frozen` is for rows in which a worker was stopped, which is a lag of its own.
+    Late loops fail a row. `frozen` is for rows that stop a worker themselves; there nothing late would be the failure.
     """
     cluster = request.getfixturevalue("cluster") if "cluster" in request.fixturenames else None
     lag = LoopLag.since_now(cluster.workers if cluster is not None else [])
 
     def note(name: str, *, frozen: bool = False, **measured: Any) -> None:
-        bounds = lag.bounds(cluster.workers) if cluster is not None else None
-        if bounds is not None:
-            measured["loop_lag_ms"] = "p99<={:g} max<={:g}".format(*(1000 * bound for bound in bounds))
+        counted = lag.counted(cluster.workers) if cluster is not None else {}
+        if counted:
+            measured["loop_lag_ms"] = "p99<={:g} max<={:g}".format(*(1000 * bound for bound in bounds(counted)))
         text = " ".join(f"{key}={value}" for key, value in measured.items())
         print(f"fault row: {name}: {text}")  # noqa: T201 - the row's result
         _rows.append({"row": name, "test": request.node.name, "on": date.today().isoformat(), **measured})
-        assert frozen or bounds is None or bounds[0] <= LAG_P99_SECONDS, "the event loops were late"
+        late = why_late(counted)
+        assert late is None or frozen, late
+        assert late is not None or not frozen, "a worker was frozen, and its loop's lag does not tell"
 
     return note
 

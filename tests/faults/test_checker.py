@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.faults.checker import FAIL, OK, UNKNOWN, Fault, Screen, Sent, Shown, Stored, Storm, Watched, check
+from tests.faults.watch import bounds, why_late
 
 COUNT = 30
 REMOVED = 7
@@ -191,3 +192,37 @@ def test_a_screen_that_a_snapshot_replaced_counts_from_the_snapshot(storm):
 
     assert verdict.findings == []
     assert verdict.recovery_seconds == {"cut": pytest.approx(1.0)}
+
+
+# ---- Loops that are late -----------------------------------------------------------------------------------------
+
+
+def lags(*seconds):
+    """What a worker counts when its loop is so late in a thousand rounds and these."""
+    all_lags = [*([0.001] * 1000), *seconds]
+    edges = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, float("inf"))
+    return {edge: float(sum(lag <= edge for lag in all_lags)) for edge in edges}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "late"),
+    [
+        ([], False),
+        ([0.19] * 500, False),
+        ([0.4] * 10, False),
+        ([0.4] * 11, True),
+        ([1.9], False),
+        ([2.1], True),
+        ([float("inf")], True),
+    ],
+)
+def test_loops_that_are_late_too_often_or_stand_still_are_found(seconds, late):
+    assert (why_late(lags(*seconds)) is not None) == late
+
+
+def test_a_worker_that_does_not_answer_is_not_late():
+    assert why_late({}) is None
+
+
+def test_the_lag_of_a_row_is_the_bucket_that_holds_it():
+    assert bounds(lags(*[0.15] * 20, 0.7)) == (0.2, 1)

@@ -45,6 +45,10 @@ def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+# The figures are p99 < 50 ms and at most 500 ms. Both of these are bounds of buckets.
+LATE_SECONDS, STOPPED_SECONDS = 0.2, 2.0
+FEW = 3  # in a short row one per cent is a single hiccup of the machine
+
 Buckets = dict[float, float]
 
 
@@ -61,20 +65,35 @@ class LoopLag:
     def since_now(cls, workers: list[Web]) -> "LoopLag":
         return cls({web.process.pid: buckets for web in workers if (buckets := lag_buckets(web))})
 
-    def bounds(self, workers: list[Web]) -> tuple[float, float] | None:
-        """The p99 and the maximum in seconds; None when nobody answers."""
+    def counted(self, workers: list[Web]) -> Buckets:
+        """What all of them have counted since; nothing when nobody answers."""
         total: Buckets = {}
         for web in workers:
             old = self.before.get(web.process.pid, {})
             for bound, count in lag_buckets(web).items():
                 total[bound] = total.get(bound, 0.0) + count - old.get(bound, 0.0)
-        ordered = sorted(total.items())
-        if not ordered or not ordered[-1][1]:
-            return None
-        count = ordered[-1][1]
-        p99 = next(bound for bound, below in ordered if below >= 0.99 * count)
-        highest = next(bound for bound, below in ordered if below >= count)
-        return p99, highest
+        return total if any(total.values()) else {}
+
+
+def bounds(counted: Buckets) -> tuple[float, float]:
+    """The p99 and the maximum in seconds."""
+    count = max(counted.values())
+    p99 = min(bound for bound, below in counted.items() if below >= 0.99 * count)
+    highest = min(bound for bound, below in counted.items() if below >= count)
+    return p99, highest
+
+
+def why_late(counted: Buckets) -> str | None:
+    """What is wrong with the loops, if anything is: a wide margin over the figures, for machines with other work."""
+    count = max(counted.values(), default=0.0)
+    if not count:
+        return None
+    late, stopped = count - counted[LATE_SECONDS], count - counted[STOPPED_SECONDS]
+    if stopped:
+        return f"a loop stood still for more than {STOPPED_SECONDS:g} s, {stopped:g} times"
+    if late > max(FEW, 0.01 * count):
+        return f"loops were more than {1000 * LATE_SECONDS:g} ms late in {late:g} of {count:g} rounds"
+    return None
 
 
 def lag_buckets(web: Web) -> Buckets:
