@@ -275,7 +275,7 @@ def _require_may_write(*, post: Post, session: StreamSession, standing: Standing
         raise Conflict("session.ended", "This show is over; its chat is closed.")
     if post.message_type not in WRITABLE:
         raise Invalid("chat.bad_type", "That kind of message cannot be written.")
-    if post.message_type != MessageType.USER and not (standing.is_host or standing.moderates):
+    if post.message_type != MessageType.USER and not (standing.is_host or post.actor.is_staff):
         raise Denied("chat.type_not_allowed", "Only the host and the staff write notices.")
     if not session.settings.enable_chat and not standing.can_moderate:
         raise Denied("chat.disabled", "The host has turned the chat off.")

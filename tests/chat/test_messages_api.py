@@ -207,10 +207,12 @@ def test_a_message_that_is_refused_does_not_count_for_slow_mode(api, ada, ben):
 def test_notices_come_from_the_host_and_the_staff_alone(api, show, ada, mo, ben, kind):
     cohost = make_user("cohost")
     let_in(show, cohost, role="cohost")
+    moderator = make_user("moderator-of-this-show")
+    SessionModerator.objects.create(session=show, user=moderator, created_at=timezone.now())
 
     for user in (ada, mo):
         assert post(api(user), show, message_type=kind).json()["message_type"] == kind
-    for user in (ben, cohost):
+    for user in (ben, cohost, moderator):
         assert_error(post(api(user), show, message_type=kind), 403, "chat.type_not_allowed")
 
 
