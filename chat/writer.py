@@ -14,6 +14,7 @@ from django.db import Error as DatabaseError
 
 from chat.models import ChatMessage
 from chat.posting import Outcome, Post, message_post, messages_post, messages_post_promptly
+from livestream.connections import lay_down_connections
 from livestream.errors import DomainError, Unavailable
 from livestream.metrics import CHAT_BATCH, CHAT_HELD, CHAT_WAITING
 from livestream.realtime.runtime import in_database_by
@@ -85,7 +86,8 @@ class ChatWriter:
             for task in (common, *self._tasks):
                 task.cancel()
             for future in list(self._unanswered):
-                future.set_result(_unavailable())
+                if not future.done():
+                    future.set_result(_unavailable())
             self._threads.shutdown(wait=False)
 
     async def _write_common(self) -> None:
@@ -186,6 +188,7 @@ def post_from_thread(post: Post) -> ChatMessage:
             reply_to=post.reply_to,
             message_type=post.message_type,
         )
+    lay_down_connections()  # the writer needs one
     waiting = asyncio.run_coroutine_threadsafe(writer.post(post), writer.loop)
     try:
         return waiting.result(THREAD_WAIT_SECONDS)

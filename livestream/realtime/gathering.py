@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import Generic, TypeVar, cast
 
+from livestream.connections import lay_down_connections
 from livestream.realtime.runtime import in_database
 
 TOGETHER = 200
@@ -97,6 +98,7 @@ class GatheredInThreads(Generic[Ask, Answer]):
             self._waiting.append(turn)
             visits, self._is_visiting = not self._is_visiting, True
         if not visits:
+            lay_down_connections()
             turn.woken.wait()
         if not turn.is_answered:
             self._visit()

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import urllib3
 from django.conf import settings
 
+from livestream.connections import lay_down_connections
 from livestream.errors import ProviderRejected, ProviderUnreachable
 from livestream.identifiers import secret_token
 from streams.media.grants import Grant, Stage, control_sign, grant_sign
@@ -103,6 +104,7 @@ class BuiltinProvider(Adapter):
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         token = control_sign(secret=settings.MEDIA_SECRET, node=settings.MEDIA_NODE)
+        lay_down_connections()
         try:
             response = self._http.request(
                 method,

@@ -13,6 +13,7 @@ from typing import Any
 import urllib3
 
 from livestream.circuit import Circuit, CircuitOpen, circuit_named
+from livestream.connections import lay_down_connections
 from livestream.errors import ProviderRejected, ProviderUnreachable
 from livestream.metrics import PROVIDER_CALLS, PROVIDER_SECONDS
 from livestream.recovery import TABLE, delays
@@ -90,6 +91,7 @@ class ProviderHttp:
         except CircuitOpen as error:
             PROVIDER_CALLS.labels(self.provider, "circuit_open").inc()
             raise LeftAlone(self.provider, "left alone for now", retry_after=error.retry_after) from None
+        lay_down_connections()
         started = time.monotonic()
         try:
             answer = self._read(method, url, headers, body)
