@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import itertools
 import json
+import re
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import urllib3
 import websockets
@@ -81,6 +83,37 @@ class Person(Api):
 
     def __post_init__(self) -> None:
         Api.__init__(self, self.url, self.access)
+
+    def by_cookie(self) -> "Visitor":
+        """The same person at the log-in page, as a browser does it."""
+        visitor = Visitor(self.url)
+        visitor.log_in(self.username)
+        return visitor
+
+
+class Visitor(Api):
+    """Calls the API with cookies, as pages do."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._cookies: dict[str, str] = {}
+
+    def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        """One request; what it sets is kept."""
+        cookie = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        sent = {"Cookie": cookie, "X-CSRFToken": self._cookies.get("csrftoken", ""), **(headers or {})}
+        answer = super().call(method, path, body, sent)
+        # Several cookies are one header here, and their dates have commas.
+        self._cookies |= dict(re.findall(r"\b(csrftoken|sessionid)=([^;,]+)", answer.headers.get("set-cookie", "")))
+        return answer
+
+    def log_in(self, username: str) -> None:
+        """Through the form."""
+        self.get("/accounts/login/")
+        form = urlencode({"username": username, "password": PASSWORD}).encode()
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = self.call("POST", "/accounts/login/", form, kind)
+        assert answer.status == 302, answer
 
 
 @dataclass(frozen=True)

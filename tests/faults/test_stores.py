@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -216,6 +217,26 @@ async def locked_out(cluster, session_id: str, seconds: float) -> None:
             connection.rollback()
 
     await asyncio.to_thread(hold)
+
+
+async def test_more_people_post_over_http_than_a_process_has_connections(cluster, row):
+    """Each of them waits for the chat's writer, which needs a connection as well. All at one process, with cookies."""
+    room = await Room.open(cluster)
+    path = f"sessions/{room.session_id}/messages/"
+    try:
+        with ThreadPoolExecutor(len(cluster.crowd)) as threads:
+            people = list(threads.map(lambda person: person.by_cookie(), cluster.crowd))
+            began = time.monotonic()
+            answers = list(
+                threads.map(lambda person: person.post(path, {"text": "hi", "client_id": "together"}), people)
+            )
+            took = time.monotonic() - began
+    finally:
+        await room.leave()
+
+    row("20 people post over HTTP at once, 12 connections", took_s=round(took, 2))
+    assert [answer.status for answer in answers] == [201] * len(people)
+    assert took <= 2  # the pool's patience is three seconds
 
 
 @pytest.mark.parametrize("what", ["session.pause", "chat.send"])
