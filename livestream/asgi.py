@@ -7,14 +7,14 @@ import os
 from contextlib import suppress
 from typing import Any
 
+import django
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.db import Error as DatabaseError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "livestream.settings")
-awaited_application = get_asgi_application()
+django.setup(set_prefix=False)
 
-# The apps are loaded by the line above; the sockets need their models.
+# The apps are loaded by the line above; all that follows needs them.
 from accounts.people import demo_people_close  # noqa: E402
 from livestream.body_limit import limited  # noqa: E402
 from livestream.checks import require_whole_providers  # noqa: E402
@@ -22,20 +22,22 @@ from livestream.drain import drain_on_signals  # noqa: E402
 from livestream.half_requests import close_half_requests, uvicorn_server  # noqa: E402
 from livestream.log_filters import quiet_server_logs  # noqa: E402
 from livestream.realtime import runtime  # noqa: E402
-from livestream.request_threads import ThreadedHandler  # noqa: E402
+from livestream.request_threads import AwaitedHandler, ThreadedHandler  # noqa: E402
 from livestream.routing import websocket_application  # noqa: E402
 from streams.media_proxy import close_clients  # noqa: E402
 
 require_whole_providers()
 logger = logging.getLogger(__name__)
-threaded_application = ThreadedHandler()
+awaited_application, threaded_application = AwaitedHandler(), ThreadedHandler()
 AWAITED = ("/whip/", "/whep/", "/hls/")
+ALIVE = "/health"
 
 
 def is_awaited(scope: Any) -> bool:
-    """Whether a request's view is a coroutine: those that carry media's sign-in, or playlists, and wait for others."""
+    """Whether a request's view is a coroutine: those that carry media's sign-in, or playlists, and wait for others; and
+    the one that must answer when all threads are busy."""
     path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-    return path.startswith(AWAITED)
+    return path.startswith(AWAITED) or path == ALIVE
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -13,8 +13,8 @@ TIMEOUT_SECONDS = 2.0
 
 
 @require_safe
-def health(request: HttpRequest) -> HttpResponse:
-    """200 while the process answers at all."""
+async def health(request: HttpRequest) -> HttpResponse:
+    """200 while the process answers at all, however busy its threads are."""
     return JsonResponse({"status": "ok"})
 
 

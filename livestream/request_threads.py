@@ -2,8 +2,8 @@
 
 Django's own ASGI handler goes back and forth between the event loop and a thread for each middleware (a dozen times for
 a request of the API), makes a new thread for each request, and with it a new connection to the database. Here the
-whole chain runs as it does under WSGI. Views that are coroutines stay with Django's handler: they wait, and a thread
-that waits for them would be a thread less for everybody.
+whole chain runs as it does under WSGI. Views that are coroutines stay on the event loop: they wait, and a thread that
+waits for them would be a thread less for everybody.
 """
 
 import asyncio
@@ -54,6 +54,18 @@ class ThreadedHandler(ASGIHandler):
         if not response.streaming:
             response.close()  # its content is whole; this ends the request for the database, in the thread that used it
         return response
+
+
+class AwaitedHandler(ASGIHandler):
+    """Django as an ASGI application for views that are coroutines and wait long: no request has a thread of its own.
+
+    What is synchronous about them, middleware that looks at a header, takes its turn in one thread of the process. So
+    these views ask the database through `in_database`, never through `sync_to_async`.
+    """
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one request, without the thread that Django's handler keeps for each until it is answered."""
+        await self.handle(scope, receive, send)
 
 
 async def _answer_of(visit: Future[HttpResponseBase], receive: Any) -> HttpResponseBase | None:

@@ -10,11 +10,13 @@ from asgiref.sync import iscoroutinefunction
 from django.contrib.staticfiles import finders
 from django.urls import URLResolver, get_resolver
 
-from livestream.asgi import is_awaited
+from livestream.asgi import application, is_awaited
 from livestream.request_threads import REQUEST_THREADS, ThreadedHandler, _threads
+from streams.media_proxy import close_clients
 
 HEADERS = [(b"host", b"testserver")]
-MEDIA_PATHS = [
+AWAITED_PATHS = [
+    "/health",
     "/whip/abc",
     "/whep/abc/def",
     "/whip/abc/def/layers",
@@ -41,8 +43,9 @@ class Caller:
     async def send(self, event):
         self.sent.append(event)
 
-    def calls(self):
-        return asyncio.create_task(ThreadedHandler()(self.scope, self.receive, self.send))
+    def calls(self, application=None):
+        serve = application or ThreadedHandler()
+        return asyncio.create_task(serve(self.scope, self.receive, self.send))
 
     @property
     def body(self):
@@ -109,8 +112,8 @@ async def test_a_server_that_stops_stops_waiting_for_a_thread():
     assert caller.sent == []
 
 
-@pytest.mark.parametrize("path", MEDIA_PATHS)
-def test_a_view_that_waits_takes_no_thread(path):
+@pytest.mark.parametrize("path", AWAITED_PATHS)
+def test_a_view_that_waits_is_served_on_the_loop(path):
     view = get_resolver().resolve(path).func
 
     assert iscoroutinefunction(view)
@@ -121,6 +124,43 @@ def test_a_view_that_waits_takes_no_thread(path):
 def test_no_other_view_waits():
     waiting = {view for view in views(get_resolver()) if iscoroutinefunction(view)}
 
-    assert waiting == {get_resolver().resolve(path).func for path in MEDIA_PATHS}
-    assert not is_awaited({"path": "/health"})
+    assert waiting == {get_resolver().resolve(path).func for path in AWAITED_PATHS}
+    assert not is_awaited({"path": "/health/ready"})
     assert not is_awaited({"path": "/api/v1/sessions/"})
+
+
+async def test_a_view_that_waits_takes_no_thread(settings):
+    asked = 0
+
+    async def node(reader, writer):
+        nonlocal asked
+        asked += 1
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(node, "127.0.0.1", 0)
+    settings.MEDIA_URL_INTERNAL = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    callers = [Caller("/whep/00000000-0000-4000-8000-000000000000") for _ in range(40)]
+    before = threading.active_count()
+
+    waiting = [caller.calls(application) for caller in callers]
+    while asked < len(callers):
+        await asyncio.sleep(0.01)
+    grown = threading.active_count() - before
+    for caller in callers:
+        caller.gone.set()
+    await asyncio.gather(*waiting)
+    server.close()
+    await close_clients()
+
+    assert grown <= 2
+
+
+async def test_a_process_whose_threads_are_all_busy_is_alive():
+    caller = Caller("/health")
+
+    with all_threads_busy():
+        await asyncio.wait_for(caller.calls(application), timeout=10)
+
+    assert caller.sent[0]["status"] == 200
+    assert caller.body == b'{"status": "ok"}'
