@@ -8,14 +8,15 @@ const LONG_WAIT_MS = 2000; // shorter waits are over before anybody could act
 
 /**
  * What to say about a link.
- * @param {{state: string, code?: number, retryAt?: number}} link as the room socket tells it
+ * @param {{state: string, code?: number, retryAt?: number, leftAloneUntil?: number}} link as the room socket tells it
  * @param {number} now milliseconds, as `retryAt`
- * @returns {{text: string, wait: number, retry: boolean}} `wait` in whole seconds, 0 when there is nothing to count
+ * @returns {{text: string, wait: number, retry: boolean}} `wait` in whole seconds, 0 when there is nothing to count; `retry`:
+ *   whether trying now is of use. A server that has too much to do says how long it wants to be left alone
  */
-export function linkWords({ state, code, retryAt = 0 }, now) {
+export function linkWords({ state, code, retryAt = 0, leftAloneUntil = 0 }, now) {
   const text = { connecting: "Connecting", open: "Live chat", waiting: "Reconnecting", stopped: code === 4410 ? "Closed" : "Disconnected" }[state] || "";
-  const retry = state === "waiting" && retryAt - now > LONG_WAIT_MS;
-  return { text, wait: retry ? Math.ceil((retryAt - now) / 1000) : 0, retry };
+  const long = state === "waiting" && retryAt - now > LONG_WAIT_MS;
+  return { text, wait: long ? Math.ceil((retryAt - now) / 1000) : 0, retry: long && now >= leftAloneUntil };
 }
 
 export class LinkState {
@@ -40,6 +41,6 @@ export class LinkState {
     // The seconds stand apart from the word: whoever listens to the page is not told each of them.
     this.count.textContent = wait ? `in ${wait} s` : "";
     this.button.hidden = !retry;
-    if (retry) this.tick = setTimeout(() => this.#show(), 500);
+    if (wait) this.tick = setTimeout(() => this.#show(), 500);
   }
 }

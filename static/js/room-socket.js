@@ -2,7 +2,7 @@
  * One room's socket. Promises its listeners every durable event exactly once and in order, whatever the network does.
  *
  * Dispatches CustomEvents:
- * - `link` {state: "connecting"|"open"|"waiting"|"stopped", code?, retryAt?}; while it is not open, `fallback` says whether to ask over HTTP
+ * - `link` {state: "connecting"|"open"|"waiting"|"stopped", code?, retryAt?, leftAloneUntil?}; while it is not open, `fallback` says whether to ask over HTTP
  * - `snapshot` {snapshot, again}: a whole picture of the room; everything known before is replaced (`again` after the first)
  * - `me` {me}: who I am now, after a resumption
  * - `message` {type, seq?, ts?, data}: durable events in order, and passing ones as they come
@@ -29,6 +29,7 @@ export class RoomSocket extends EventTarget {
     this.ref = 0;
     this.syncing = false;
     this.seen = 0;
+    this.leftAloneUntil = 0;
     this.timers = {};
     this.onWake = () => this.#wake();
     this.onOffline = () => { if (!navigator.onLine) this.#watch(patience("offline_silence")); };
@@ -50,9 +51,13 @@ export class RoomSocket extends EventTarget {
     this.#link("stopped", { code: 1000 });
   }
 
-  /** Try now instead of at the end of the waiting time. */
+  /** Try now instead of at the end of the waiting time; not before the server wants to be asked again. */
   retry() {
-    if (this.state === "waiting") this.#connect();
+    if (this.#mayTry()) this.#connect();
+  }
+
+  #mayTry() {
+    return this.state === "waiting" && Date.now() >= this.leftAloneUntil;
   }
 
   /**
@@ -133,14 +138,15 @@ export class RoomSocket extends EventTarget {
     const next = this.backoff.after(CLOSED);
     this.fallback = next.fallback;
     const wait = asked + next.wait;
-    this.#link("waiting", { retryAt: Date.now() + wait });
+    this.leftAloneUntil = Date.now() + asked;
+    this.#link("waiting", { retryAt: Date.now() + wait, leftAloneUntil: this.leftAloneUntil });
     this.timers.retry = setTimeout(() => this.#connect(), wait);
   }
 
   /** The network or the tab is back: do not sit out a long wait, and look whether an open socket is still alive. */
   #wake() {
     if (document.hidden || !navigator.onLine) return;
-    if (this.state === "waiting") {
+    if (this.#mayTry()) {
       this.backoff.reset();
       this.#connect();
     } else if (this.state === "open") {

@@ -150,24 +150,38 @@ def test_a_private_show_opens_for_whom_the_host_lets_in(people: People, screensh
 
 
 def test_a_room_that_cannot_be_reached_says_so_and_is_tried_at_a_click(people: People, screenshot: Screenshot) -> None:
-    seller, buyer = people.signed_in("seller"), people.signed_in("buyer")
+    # Waits are drawn; these are the longest that can be.
+    seller, buyer = people.signed_in("seller"), people.signed_in("buyer", scripts=["Math.random = () => 0.999;"])
     show = show_made(seller, "Overload")
-    overloaded = True
+    answers = ["away"]
 
     def answer(socket: WebSocketRoute) -> None:
-        if overloaded:
-            socket.close(code=4101, reason="retry in 30")
-        else:
-            socket.connect_to_server()
+        match answers[0]:
+            case "away":
+                socket.close(code=4000, reason="restart")
+            case "overload":
+                socket.close(code=4101, reason="retry in 30")
+            case _:
+                socket.connect_to_server()
 
     buyer.route_web_socket(re.compile("/ws/live/"), answer)
     buyer.goto(f"/live/{show}/")
 
     expect(buyer.locator("[data-link]")).to_have_text("Reconnecting")
-    expect(buyer.locator("[data-link-wait]")).to_have_text(re.compile(r"^in \d\d s$"))
+    expect(buyer.locator("[data-link-retry]")).to_be_visible()
+    expect(buyer.locator("[data-link-wait]")).to_have_text(re.compile(r"^in \d+ s$"))
+    answers[0] = "overload"
+    buyer.click("[data-link-retry]")
+    # A room that has too much to do says when to come back, and is not pressed.
+    expect(buyer.locator("[data-link-wait]")).to_have_text(re.compile(r"^in [34]\d s$"))
+    expect(buyer.locator("[data-link-retry]")).to_be_hidden()
+
+    answers[0] = "away"
+    buyer.reload()
+    expect(buyer.locator("[data-link-retry]")).to_be_visible()
     screenshot(buyer, "room-reconnecting")
     assert buyer.locator(".chat > header").evaluate("(head) => head.scrollWidth <= head.clientWidth")
-    overloaded = False
+    answers[0] = "up"
     buyer.click("[data-link-retry]")
     expect(buyer.locator("[data-link]")).to_have_text("Live chat")
     expect(buyer.locator("[data-link-retry]")).to_be_hidden()

@@ -4,10 +4,12 @@
  * Below it stands a room that knows the protocol: a numbered log, snapshots, resumption, `sync`, beats, acknowledgements.
  */
 import { linkWords } from "/static/js/link-state.js";
+import { patience } from "/static/js/recovery.js";
 import { RoomSocket } from "/static/js/room-socket.js";
 
 const BEAT_MS = 10000;
 const FIRST_ATTEMPT_MS = 5000; // contract: the first attempt comes within five seconds
+const STEADY_MS = patience("steady"); // a shorter connection was no good one, and waits go on growing
 const LONGEST_WAIT_MS = 35000; // the longest delay of the table, and what an overloaded room asks for on top
 const STATES = ["idle", "connecting", "open", "waiting", "stopped"];
 
@@ -35,6 +37,12 @@ class Clock {
     this.now = end;
     await settled();
   }
+}
+
+/** The same numbers each time, so that what fails once fails again. */
+function drawing() {
+  let last = 7;
+  return () => { last = (last * 16807) % 2147483647; return last / 2147483647; };
 }
 
 const settled = async () => { for (let i = 0; i < 8; i += 1) await Promise.resolve(); };
@@ -168,10 +176,11 @@ class Witness {
   #linked(link) {
     const before = this.link;
     this.link = link;
+    if (link.state === "open" && before.state !== "open") this.openedAt = clock.now;
     if (link.state === "waiting") {
       const wait = link.retryAt - clock.now;
       // After a connection that was good for a while the first attempt is near, unless the room asks for patience.
-      const first = before.state === "open" && room.mode !== "busy";
+      const first = before.state === "open" && clock.now - this.openedAt >= STEADY_MS && room.mode !== "busy";
       if (!(wait >= 0 && wait <= (first ? FIRST_ATTEMPT_MS : LONGEST_WAIT_MS))) this.found.push(`waits ${wait} ms`);
     }
   }
@@ -184,7 +193,8 @@ function broken({ socket, link }, after, sockets) {
     "one connection at most": room.live.length <= 1,
     "a connection, or a time for the next": socket.state === "stopped" || room.live.length === 1 || (socket.state === "waiting" && link.retryAt >= clock.now),
     "words for every state": shown.text.length > 0,
-    "a long wait is counted, and can be cut short": link.state !== "waiting" || link.retryAt - clock.now <= 2000 || (shown.retry && shown.wait > 0),
+    "a long wait is counted": link.state !== "waiting" || link.retryAt - clock.now <= 2000 || shown.wait > 0,
+    "and can be cut short, unless the room asks for patience": shown.retry === (shown.wait > 0 && clock.now >= link.leftAloneUntil),
     "who is put out has stopped": !room.saidNo || socket.state === "stopped",
     "who is put out does not come back": after.stopped === undefined || sockets === after.stopped,
     "nothing shown that was not said": socket.epoch !== room.epoch || socket.seq <= room.log.length,
@@ -195,6 +205,7 @@ function broken({ socket, link }, after, sockets) {
 /** One person's page through these events; then everything heals. The rules that did not hold. */
 export async function drive(events) {
   clock.jobs.clear();
+  Math.random = drawing();
   room = new Room();
   window.WebSocket = Wire;
   const socket = new RoomSocket("/ws/live/show/");
@@ -203,9 +214,13 @@ export async function drive(events) {
   await clock.pass(50);
   let stopped;
   for (const [name, ms] of events) {
-    const waited = socket.state === "waiting", made = room.wires.length;
+    const { state, leftAloneUntil } = witness.link, made = room.wires.length;
     EVENTS[name](socket);
-    if (name === "retry" && waited && room.wires.length !== made + 1) witness.found.push("retry: no attempt at once");
+    const tried = room.wires.length - made;
+    if (name === "retry" || name === "wake") {
+      const expected = state === "waiting" && clock.now >= leftAloneUntil ? 1 : 0;
+      if (tried !== expected) witness.found.push(`${name}: ${tried} attempts at once, not ${expected}`);
+    }
     await clock.pass(ms);
     if (socket.state === "stopped") stopped ??= room.wires.length;
     witness.found.push(...broken(witness, { name, stopped }, room.wires.length));
