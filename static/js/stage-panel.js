@@ -123,10 +123,10 @@ export class StagePanel {
       toggle: () => { this.open = this.open === person.user.id ? null : person.user.id; this.#lists(); },
     });
     this.#keepFocus(need("[data-staged]", this.root), () => staged.map((person) => row(person)));
-    const watching = this.audience.filter((person) => fits(person) && person.user.id !== me.id && !this.store.onStage(person.user.id));
+    const watching = this.audience.filter((person) => fits(person) && !this.store.onStage(person.user.id));
     need("[data-audience-empty]", this.root).hidden = watching.length > 0;
     need("[data-audience-empty]", this.root).textContent = wanted ? "Nobody by that name is watching." : "Nobody who is signed in is watching.";
-    this.#keepFocus(need("[data-audience]", this.root), () => watching.map((person) => row(person, this.#inviting(person))));
+    this.#keepFocus(need("[data-audience]", this.root), () => watching.map((person) => row(person, person.user.id === me.id ? null : this.#inviting(person))));
   }
 
   #inviting(person) {
