@@ -31,7 +31,7 @@ def test_the_service_suite_passes_on_postgresql(postgres_server, request):
         "-q",
         "--maxfail=20",
         "-m",
-        "not live",
+        "not live and not e2e",
         "-p",
         "no:cacheprovider",
     ]

@@ -199,8 +199,8 @@ async def test_what_a_layer_loses_comes_again_from_a_source_known_only_by_the_na
         }
         for viewer in viewers.values():
             packets = viewer.by_mid[viewer.video_mids[0]].since(since)
-            first = packets[0].sequence
+            before = packets[0].sequence - 1000  # what comes again may come first
             assert len(packets) > 60
-            assert_unbroken(sorted(packets, key=lambda packet: (packet.sequence - first) & 0xFFFF))
+            assert_unbroken(sorted(packets, key=lambda packet: (packet.sequence - before) & 0xFFFF))
         assert [layer.lost for layer in ada.layers.values()] == [{}, {}, {}]
         assert [layer.repair_sequence > 3 for layer in ada.layers.values()] == [True, True, True]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.players.conftest import Visitor, browser, site, visitor, visitors  # noqa: F401 - fixtures
+from tests.players.conftest import Visitor
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -16,7 +16,7 @@ SEQUENCES = st.lists(st.tuples(st.sampled_from(EVENTS), st.sampled_from([0, 1, 3
 
 
 @pytest.fixture
-def driven(visitor: Visitor) -> Visitor:  # noqa: F811
+def driven(visitor: Visitor) -> Visitor:
     """A page with the player's own modules, and a stand-in for an SDK below them."""
     visitor.open()
     visitor.run("window.harness.standIn('agora')")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.players.conftest import Visitor, browser, site, visitor, visitors  # noqa: F401 - fixtures
+from tests.players.conftest import Visitor
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -18,7 +18,7 @@ SEQUENCES = st.lists(st.tuples(st.sampled_from(EVENTS), st.sampled_from(PAUSES))
 
 
 @pytest.fixture
-def driven(visitor: Visitor) -> Visitor:  # noqa: F811
+def driven(visitor: Visitor) -> Visitor:
     """A page with the room's own socket, and a room below it that fails as it is told."""
     visitor.open()
     visitor.run("import('/pages/driven-socket.js')")
