@@ -1,6 +1,14 @@
 """Connections to the database while somebody waits for something else."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def lay_down_connections() -> None:
@@ -13,3 +21,21 @@ def lay_down_connections() -> None:
     for connection in connections.all(initialized_only=True):
         if connection.vendor != "sqlite" and not connection.in_atomic_block:
             connection.close()
+
+
+async def in_own_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a synchronous function that may wait long, in a thread that ends with it, as its connections do.
+
+    For coroutine views: their handler has no threads (`AwaitedHandler`), and the sockets have too few to wait in.
+    """
+    async with ThreadSensitiveContext():
+        return await sync_to_async(_closing)(partial(function, *args, **kwargs))
+
+
+def _closing(function: Callable[[], R]) -> R:
+    try:
+        return function()
+    finally:
+        for connection in connections.all(initialized_only=True):
+            if not connection.in_atomic_block:
+                connection.close()

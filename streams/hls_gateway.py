@@ -13,12 +13,12 @@ from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from livestream.actors import actor_of
 from livestream.api import error_response
+from livestream.connections import in_own_thread
 from livestream.errors import (
     DomainError,
     Invalid,
@@ -126,7 +126,8 @@ class Playlists:
         if kept is not None and (not kept.task.done() or kept.until - seconds + (age or seconds) > now):
             return await asyncio.shield(kept.task)
         self._kept = {other: one for other, one in self._kept.items() if not one.task.done() or one.until > now}
-        if sum(other[0] == key[0] and not one.task.done() for other, one in self._kept.items()) >= FETCHES_PER_SHOW:
+        # The one that names the others is never refused: what waits for it would wait for a place that it has itself.
+        if key[1] != "main" and self._fetching(key[0]) >= FETCHES_PER_SHOW:
             raise TooMany(retry_after=1)
         mine = Kept(asyncio.ensure_future(make()))
         self._kept[key] = mine
@@ -137,6 +138,9 @@ class Playlists:
 
         mine.task.add_done_callback(finished)
         return await asyncio.shield(mine.task)
+
+    def _fetching(self, channel_id: str) -> int:
+        return sum(key[0] == channel_id and not one.task.done() for key, one in self._kept.items())
 
 
 def _numbered(addresses: tuple[str, ...], url: str) -> str | None:
@@ -151,7 +155,7 @@ def _numbered(addresses: tuple[str, ...], url: str) -> str | None:
 async def hls_gateway(request: HttpRequest, session: UUID, name: str) -> HttpResponse:
     """A playlist of a show, for who may watch it now."""
     try:
-        room, provider = await sync_to_async(_room)(request, session)
+        room, provider = await in_own_thread(_room, request, session)
         text = await _playlist(room, cast(PlaylistSource, provider), name, _directives(request))
     except DomainError as error:
         response: HttpResponse = error_response(error)

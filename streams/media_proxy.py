@@ -8,12 +8,12 @@ import asyncio
 import logging
 
 import aiohttp
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from livestream.api import client_address, error_response
+from livestream.connections import in_own_thread
 from livestream.errors import BodyTooBig, Unavailable
 from livestream.identifiers import as_uuid
 from streams.media_gateway import media_gateway
@@ -23,6 +23,8 @@ from streams.services.gateway import session_is_gated
 
 MAX_BODY_BYTES = 256 * 1024
 TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)
+# Exchanges with servers of others, each in a thread.
+AT_ONCE = 32
 FORWARDED = (
     "Authorization",
     "Content-Type",
@@ -51,6 +53,7 @@ RETURNED = (
 )
 
 logger = logging.getLogger(__name__)
+_waiting = 0
 _sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
 
@@ -75,8 +78,7 @@ async def close_clients() -> None:
 async def media_proxy(request: HttpRequest, protocol: str, session: str, resource: str | None = None) -> HttpResponse:
     """Hand a WHIP or WHEP request to the media node and its answer back. The node checks the bearer token."""
     if providers_with(Capability.GATEWAY):
-        # As Django runs a synchronous view: in the request's own thread, whose connection Django closes at its end.
-        elsewhere = await sync_to_async(_elsewhere)(request, protocol, session, resource)
+        elsewhere = await _gated(request, protocol, session, resource)
         if elsewhere is not None:
             return elsewhere
     body = request.read(MAX_BODY_BYTES + 1)
@@ -102,6 +104,19 @@ async def media_proxy(request: HttpRequest, protocol: str, session: str, resourc
         logger.warning("media node does not answer error=%s", type(error).__name__)
         message = "The media server does not answer. It is being looked after; try again in a moment."
         return error_response(Unavailable("media.unavailable", message, retry_after=2))
+
+
+async def _gated(request: HttpRequest, protocol: str, session: str, resource: str | None) -> HttpResponse | None:
+    """The answer for a show whose media are not the node's, from a thread: the other server may take seconds. When too
+    many wait for it already, the caller is sent away at once."""
+    global _waiting
+    if _waiting >= AT_ONCE:
+        return error_response(Unavailable("media.unavailable", "The media server is busy.", retry_after=2))
+    _waiting += 1
+    try:
+        return await in_own_thread(_elsewhere, request, protocol, session, resource)
+    finally:
+        _waiting -= 1
 
 
 def _elsewhere(request: HttpRequest, protocol: str, session: str, resource: str | None) -> HttpResponse | None:
