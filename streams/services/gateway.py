@@ -7,10 +7,13 @@ away finds it. A connection whose answer nobody got cannot carry anything.
 
 import hashlib
 import logging
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import cast
 from uuid import UUID
 
@@ -48,7 +51,10 @@ KEPT = {MediaRole.PUBLISHER: 0, MediaRole.SUBSCRIBER: 7}
 OFFERS_PER_PERSON_AND_MINUTE = 120
 OFFERS_PER_ADDRESS_AND_MINUTE = 600
 RETRY_AFTER = timedelta(seconds=1)
-ENDED_AT_ONCE = 200
+GIVEN_UP_AFTER = timedelta(days=1)
+ENDED_AT_ONCE, FAILURES_A_SWEEP, SWEEP_SECONDS = 200, 3, 2.0
+# The server takes one of a kind at a time, and there is one.
+TAKEN = 409
 # Statuses of a changed connection that are the client's business.
 FRAGMENT_STATUSES = frozenset({400, 405, 412, 422, 428, 501})
 BAD_OFFER = frozenset({400, 406, 415, 422})
@@ -83,10 +89,9 @@ def resource_open(
         require_allowed(scope="offer", key=held.uid, limit=OFFERS_PER_PERSON_AND_MINUTE, seconds=60)
     else:
         require_allowed(scope="offer-address", key=address, limit=OFFERS_PER_ADDRESS_AND_MINUTE, seconds=60)
-    for row in list(_rows(held).order_by("-created_at")[KEPT[role] :]):
-        _row_end(row)
+    earlier = list(_rows(held).order_by("-created_at")[KEPT[role] :])
     try:
-        opened = _gateway(held.provider).open(room=room_ref(holder.session), uid=held.uid, role=role, offer=offer)
+        opened = _opened(holder, role=role, offer=offer, earlier=earlier)
     except ProviderError as error:
         logger.warning("no connection from the provider session=%s role=%s error=%s", session_id, role, error)
         raise _offer_refused(error, role) from None
@@ -107,7 +112,22 @@ def resource_open(
     except DomainError:
         _row_end(row)
         raise
+    for one in earlier:  # not before: an offer that is refused takes nobody off the air
+        _row_end(one)
     return row, opened
+
+
+def _opened(holder: Holder, *, role: MediaRole, offer: bytes, earlier: list[MediaResource]) -> Opened:
+    """A connection. Where the server takes one of a kind at a time, what the person had before makes way."""
+    open_ = partial(_gateway(holder.held.provider).open, room=room_ref(holder.session), uid=holder.held.uid)
+    try:
+        return open_(role=role, offer=offer)
+    except ProviderRejected as error:
+        if error.status != TAKEN or not earlier:
+            raise
+    while earlier:
+        _row_end(earlier.pop())
+    return open_(role=role, offer=offer)
 
 
 def resource_amend(
@@ -235,27 +255,36 @@ def resources_sweep(*, now: datetime) -> int:
         return 0
     left = Q(session__state__in=OVER) | ~Q(session__channel_id=F("channel_id")) | ~Q(session__provider=F("provider"))
     due = MediaResource.objects.filter(left | Q(due_at__lt=now - RETRY_AFTER), provider__in=providers)
-    silent: set[str] = set()
+    failures: Counter[str] = Counter()
     ended = 0
-    for row in due.order_by("created_at")[:ENDED_AT_ONCE]:
-        if row.provider in silent:
+    until = time.monotonic() + SWEEP_SECONDS
+    # What failed before has a later moment: it comes last, and keeps nothing else from being ended.
+    for row in due.order_by(F("due_at").asc(nulls_first=True), "created_at")[:ENDED_AT_ONCE]:
+        if time.monotonic() > until:
+            break
+        if failures[row.provider] >= FAILURES_A_SWEEP:
             continue
         if _row_end(row):
             ended += 1
         else:
-            silent.add(row.provider)
+            failures[row.provider] += 1
     return ended
 
 
 def _row_end(row: MediaResource) -> bool:
-    """End one at its provider; False when that does not answer, and the sweep has to ask again."""
+    """End one at its provider; False when that does not answer or refuses, and the sweep has to ask again.
+
+    A refusal may be over soon, a key that is being changed, say. Only after a day nothing is expected any more.
+    """
     try:
         _gateway(row.provider).end(room=_room(row), resource=_resource(row))
     except ProviderError as error:
         logger.warning("connection not ended session=%s uid=%s error=%s", row.session_id, row.uid, error)
-        if not error.permanent:
-            MediaResource.objects.filter(pk=row.pk, due_at=None).update(due_at=timezone.now())
+        now = timezone.now()
+        if row.created_at > now - GIVEN_UP_AFTER:
+            MediaResource.objects.filter(pk=row.pk).update(due_at=now)
             return False
+        logger.error("connection never ended session=%s uid=%s", row.session_id, row.uid)
     _forget([row.pk])
     return True
 

@@ -14,7 +14,7 @@ from streams.services.gateway import resources_sweep, session_is_gated
 from streams.services.removal import participant_kick
 from streams.services.sessions import session_end
 from tests.bodies import assert_error
-from tests.cast import let_in, make_show
+from tests.cast import let_in, make_show, make_user
 from tests.gateway import call, offer, send, token_for, trickle, watch
 from tests.providers.setups import SECRET, stand_in_of
 from tests.providers.stand_ins import WhipStandIn
@@ -253,16 +253,74 @@ def test_a_connection_that_could_not_be_ended_is_ended_by_the_sweep(whip, show, 
     assert whip.present(show.channel_id) == {str(show.host_id)}
 
 
-def test_one_sweep_asks_a_silent_server_once(whip, show, ada, ben, cleo):
+def test_what_cannot_be_ended_keeps_nothing_else_from_it(whip, show, ada, ben, cleo):
     for user in (ben, cleo):
         watch(show, user)
+    whip.broken = [503] * 10
+    session_end(session_id=show.pk, actor=actor_of(ada))
+    whip.broken = [503]  # for the first of the three
+
+    assert resources_sweep(now=timezone.now() + LATER) == 2
+    assert resources_sweep(now=timezone.now() + LATER) == 1
+    assert whip.present(show.channel_id) == set()
+
+
+def test_a_sweep_gives_up_on_a_silent_server_soon(whip, show, ada):
+    for _ in range(6):
+        watch(show, make_user())
     whip.broken = [503] * 100
     session_end(session_id=show.pk, actor=actor_of(ada))
     asked = len(whip.requests)
 
     resources_sweep(now=timezone.now() + LATER)
 
-    assert len(whip.requests) == asked + 1
+    assert len(whip.requests) == asked + 3
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_who_is_put_out_while_the_server_refuses_us_is_cut_off_later(whip, show, ada, ben, status):
+    let_in(show, ben)
+    watch(show, ben)
+    whip.broken = [status] * 2
+
+    participant_kick(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk)
+    resources_sweep(now=timezone.now() + LATER)
+    assert str(ben.pk) in whip.present(show.channel_id)
+    whip.broken = []
+
+    resources_sweep(now=timezone.now() + LATER)
+    assert whip.present(show.channel_id) == {str(show.host_id)}
+
+
+def test_after_a_day_nothing_is_expected_of_a_server_that_refuses(whip, show, ben):
+    watch(show, ben)
+    MediaResource.objects.filter(user=ben).update(
+        created_at=timezone.now() - timedelta(hours=25), due_at=timezone.now() - LATER
+    )
+    whip.broken = [403]
+
+    resources_sweep(now=timezone.now())
+
+    assert MediaResource.objects.filter(user=ben).count() == 0
+
+
+def test_an_offer_that_is_refused_takes_nobody_off_the_air(whip, show):
+    token = token_for(show, show.host, MediaRole.PUBLISHER)
+    whip.broken = [400]
+
+    assert_error(offer(show, token, MediaRole.PUBLISHER), 400, "media.bad_offer")
+
+    assert whip.present(show.channel_id) == {str(show.host_id)}
+    assert MediaResource.objects.count() == 1
+
+
+def test_a_server_that_takes_one_sender_gets_the_new_one_after_the_old(whip, show):
+    whip.broken = [409]
+
+    send(show)
+
+    assert list(whip.open) == ["capability-2"]
+    assert MediaResource.objects.count() == 1
 
 
 def test_only_shows_of_such_a_server_are_answered_here(whip, show, ada):
