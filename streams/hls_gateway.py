@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from livestream.actors import actor_of
-from livestream.api import error_response
+from livestream.api import client_address, error_response
 from livestream.connections import in_own_thread
 from livestream.errors import (
     DomainError,
@@ -38,8 +38,9 @@ PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 FRESH_SECONDS = 1.0
 # So long the addresses of a show's playlists are used again; sooner when they are refused.
 ADDRESSES_SECONDS = 300.0
-# Some sizes and sounds, each with two parts that players wait for.
-FETCHES_PER_SHOW = 32
+# Some sizes and sounds, each with two parts that players wait for. All who watch from one address ask for the same
+# ones; who makes up positions fills their own share.
+FETCHES_PER_SHOW, FETCHES_PER_ADDRESS = 32, 12
 NOT_LIVE, REFUSED = frozenset({404, 410, 412}), frozenset({401, 403})
 # Blocking reloads and delta updates of low-latency HLS.
 DIRECTIVES = {
@@ -59,6 +60,7 @@ class Kept:
     """A playlist that is being fetched, or was: good until a moment of the loop's clock."""
 
     task: asyncio.Task[Any]
+    address: str
     until: float = 0.0
 
 
@@ -82,10 +84,13 @@ class Playlists:
         main = await self._main(provider, room, FRESH_SECONDS)
         return main.text
 
-    async def media(self, provider: PlaylistSource, room: RoomRef, number: int, query: dict[str, str]) -> str:
-        """One of the playlists that it names. An address that has run out is looked up anew."""
+    async def media(
+        self, provider: PlaylistSource, room: RoomRef, number: int, query: dict[str, str], *, address: str = ""
+    ) -> str:
+        """One of the playlists that it names, for somebody at an address. One that has run out is looked up anew."""
         key = (room.channel_id, "media", str(number), *(f"{name}={value}" for name, value in sorted(query.items())))
-        return str(await self._once(key, FRESH_SECONDS, partial(self._media, provider, room, number, query)))
+        make = partial(self._media, provider, room, number, query)
+        return str(await self._once(key, FRESH_SECONDS, make, address=address))
 
     async def _media(self, provider: PlaylistSource, room: RoomRef, number: int, query: dict[str, str]) -> str:
         for age in (ADDRESSES_SECONDS, FRESH_SECONDS):
@@ -118,7 +123,13 @@ class Playlists:
         return await self._loop.run_in_executor(_fetchers, partial(provider.playlist, **given))
 
     async def _once(
-        self, key: Key, seconds: float, make: Callable[[], Awaitable[Any]], *, age: float | None = None
+        self,
+        key: Key,
+        seconds: float,
+        make: Callable[[], Awaitable[Any]],
+        *,
+        age: float | None = None,
+        address: str = "",
     ) -> Any:
         """What was made for the key, not older than `age`; made once for all who ask meanwhile, and kept `seconds`."""
         now = self._loop.time()
@@ -127,9 +138,9 @@ class Playlists:
             return await asyncio.shield(kept.task)
         self._kept = {other: one for other, one in self._kept.items() if not one.task.done() or one.until > now}
         # The one that names the others is never refused: what waits for it would wait for a place that it has itself.
-        if key[1] != "main" and self._fetching(key[0]) >= FETCHES_PER_SHOW:
-            raise TooMany(retry_after=1)
-        mine = Kept(asyncio.ensure_future(make()))
+        if key[1] != "main":
+            self._require_room(key[0], address)
+        mine = Kept(asyncio.ensure_future(make()), address)
         self._kept[key] = mine
 
         def finished(task: asyncio.Task[Any]) -> None:
@@ -139,8 +150,11 @@ class Playlists:
         mine.task.add_done_callback(finished)
         return await asyncio.shield(mine.task)
 
-    def _fetching(self, channel_id: str) -> int:
-        return sum(key[0] == channel_id and not one.task.done() for key, one in self._kept.items())
+    def _require_room(self, channel_id: str, address: str) -> None:
+        fetching = [one for key, one in self._kept.items() if key[0] == channel_id and not one.task.done()]
+        of_address = sum(one.address == address for one in fetching)
+        if len(fetching) >= FETCHES_PER_SHOW or of_address >= FETCHES_PER_ADDRESS:
+            raise TooMany(retry_after=1)
 
 
 def _numbered(addresses: tuple[str, ...], url: str) -> str | None:
@@ -156,7 +170,7 @@ async def hls_gateway(request: HttpRequest, session: UUID, name: str) -> HttpRes
     """A playlist of a show, for who may watch it now."""
     try:
         room, provider = await in_own_thread(_room, request, session)
-        text = await _playlist(room, cast(PlaylistSource, provider), name, _directives(request))
+        text = await _playlist(room, cast(PlaylistSource, provider), name, request)
     except DomainError as error:
         response: HttpResponse = error_response(error)
         if error.status == 401:
@@ -168,7 +182,7 @@ async def hls_gateway(request: HttpRequest, session: UUID, name: str) -> HttpRes
     return response
 
 
-async def _playlist(room: RoomRef, provider: PlaylistSource, name: str, query: dict[str, str]) -> str:
+async def _playlist(room: RoomRef, provider: PlaylistSource, name: str, request: HttpRequest) -> str:
     loop = asyncio.get_running_loop()
     for stale in [other for other in _loops if other.is_closed()]:
         del _loops[stale]
@@ -178,7 +192,8 @@ async def _playlist(room: RoomRef, provider: PlaylistSource, name: str, query: d
             return await playlists.main(provider, room)
         if not NUMBER.fullmatch(name):
             raise Missing()
-        return await playlists.media(provider, room, int(name), query)
+        query, address = _directives(request), client_address(request)
+        return await playlists.media(provider, room, int(name), query, address=address)
     except ProviderError as error:
         raise _as_domain(error) from None
 

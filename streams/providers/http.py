@@ -84,8 +84,14 @@ class ProviderHttp:
                 continue
             return self._understood(answer, absent=absent)
 
-    def exchange(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
-        """One request, tried once and redirected nowhere, and its answer. Raises ProviderUnreachable."""
+    def exchange(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, may_hang: bool = False
+    ) -> Answer:
+        """One request, tried once and redirected nowhere, and its answer. Raises ProviderUnreachable.
+
+        `may_hang`: the provider answers when there is something to say, so that a late answer, or none, is no sign that
+        it is away.
+        """
         try:
             self.circuit.enter()
         except CircuitOpen as error:
@@ -97,10 +103,10 @@ class ProviderHttp:
             answer = self._read(method, url, headers, body)
         except urllib3.exceptions.HTTPError as error:
             name = type(error).__name__
-            self._failed(name)
             never_sent = isinstance(
                 error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError
             )
+            self._failed(name, counts=never_sent or not may_hang)
             raise (NothingSent if never_sent else ProviderUnreachable)(self.provider, name) from None
         PROVIDER_SECONDS.labels(self.provider).observe(time.monotonic() - started)
         if answer.status in BUSY:
@@ -108,6 +114,9 @@ class ProviderHttp:
             if answer.status == 429:  # it is there, and we are too fast
                 self.circuit.succeeded()
                 PROVIDER_CALLS.labels(self.provider, "429").inc()
+            elif may_hang:  # it is there, and had nothing to say yet
+                self.circuit.succeeded()
+                PROVIDER_CALLS.labels(self.provider, str(answer.status)).inc()
             else:
                 self._failed(str(answer.status))
             raise ProviderUnreachable(self.provider, f"answered {answer.status}", retry_after=wait)
@@ -128,9 +137,10 @@ class ProviderHttp:
             raise urllib3.exceptions.ResponseError("too long")
         return Answer(response.status, response.headers, data)
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, reason: str, *, counts: bool = True) -> None:
         PROVIDER_CALLS.labels(self.provider, reason).inc()
-        self.circuit.failed(reason)
+        if counts:
+            self.circuit.failed(reason)
 
     def _understood(self, answer: Answer, *, absent: bool) -> dict[str, Any]:
         if answer.status == 404 and absent:

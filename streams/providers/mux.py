@@ -139,7 +139,7 @@ class MuxProvider(Adapter):
             url += f"{'&' if urlsplit(url).query else '?'}{urlencode(query)}"
         headers = {"Accept": PLAYLIST_TYPE, "Accept-Encoding": "identity"}
         for _ in range(REDIRECTS + 1):
-            answer = self._playback.exchange("GET", self._own(url), headers=headers)
+            answer = self._playback.exchange("GET", self._own(url), headers=headers, may_hang=bool(query))
             if answer.status not in REDIRECTED:
                 break
             url = urljoin(url, answer.headers.get("Location", ""))

@@ -7,10 +7,11 @@ from uuid import uuid4
 import pytest
 
 from livestream.actors import actor_of
-from livestream.errors import TooMany
-from streams.hls_gateway import FETCHES_PER_SHOW, FRESH_SECONDS, Playlists
+from livestream.errors import ProviderUnreachable, TooMany
+from streams.hls_gateway import FETCHES_PER_ADDRESS, FETCHES_PER_SHOW, FRESH_SECONDS, Playlists
 from streams.models import StreamSession
 from streams.providers.base import MediaRole
+from streams.providers.playlists import playlists_named
 from streams.providers.registry import provider_named
 from streams.services.rooms import room_ref
 from streams.services.sessions import session_end
@@ -223,10 +224,41 @@ def test_one_show_cannot_have_everything_fetched_at_once(mux, source):
         playlists = Playlists()
         await playlists.main(provider, room)
         numbers = map(str, range(FETCHES_PER_SHOW + 8))
-        asked = (playlists.media(provider, room, 1, {"_HLS_msn": number}) for number in numbers)
+        asked = (playlists.media(provider, room, 1, {"_HLS_msn": one}, address=one) for one in numbers)
         return await asyncio.gather(*asked, return_exceptions=True)
 
     answers = asyncio.run(flood())
 
     assert sum(isinstance(one, TooMany) for one in answers) == 8
     assert sum(isinstance(one, str) for one in answers) == FETCHES_PER_SHOW
+
+
+def test_who_makes_up_positions_keeps_nobody_from_theirs(mux, source):
+    provider, room = source
+    answer = mux.answer_to
+    mux.answer_to = lambda *request: (time.sleep(0.3), answer(*request))[1]
+
+    async def flood():
+        playlists = Playlists()
+        numbers = map(str, range(FETCHES_PER_SHOW))
+        made_up = [playlists.media(provider, room, 1, {"_HLS_msn": one}, address="192.0.2.1") for one in numbers]
+        honest = playlists.media(provider, room, 0, {"_HLS_msn": "7"}, address="192.0.2.2")
+        return await asyncio.gather(*made_up, honest, return_exceptions=True)
+
+    *made_up, honest = asyncio.run(flood())
+
+    assert isinstance(honest, str)
+    assert sum(isinstance(one, TooMany) for one in made_up) == FETCHES_PER_SHOW - FETCHES_PER_ADDRESS
+
+
+def test_a_show_that_stands_still_takes_no_other_with_it(mux, source):
+    provider, room = source
+    main = provider.playlist(room=room)
+    address = playlists_named(main.text, base=main.url)[0]
+    mux.broken = [503] * 6
+
+    for _ in range(6):
+        with pytest.raises(ProviderUnreachable):
+            provider.playlist(room=room, url=address, query={"_HLS_msn": "9"})
+
+    assert provider.playlist(room=room).text == main.text
