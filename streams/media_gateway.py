@@ -3,19 +3,26 @@
 The client knows our address and our token alone. See `streams.services.gateway` for what holds.
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
 from livestream.api import client_address, error_response
-from livestream.errors import BodyTooBig, DomainError, Invalid
+from livestream.errors import BodyTooBig, DomainError, Invalid, Unavailable
 from streams.media.cors import CORS, PREFLIGHT
 from streams.providers.base import MediaRole
 from streams.services.gateway import resource_amend, resource_close, resource_open
 
 OFFER_LIMIT_BYTES, FRAGMENT_LIMIT_BYTES = 256 * 1024, 64 * 1024
 OFFER_TYPE, FRAGMENT_TYPE = "application/sdp", "application/trickle-ice-sdpfrag"
+# Each exchange has a thread until the other server has answered.
+AT_ONCE = 32
 ROLES = {"whip": MediaRole.PUBLISHER, "whep": MediaRole.SUBSCRIBER}
+
+_places = threading.BoundedSemaphore(AT_ONCE)
 
 
 def media_gateway(request: HttpRequest, protocol: str, session: UUID, resource: str | None) -> HttpResponse:
@@ -27,7 +34,8 @@ def media_gateway(request: HttpRequest, protocol: str, session: UUID, resource: 
             response = HttpResponse(status=204, headers={**PREFLIGHT, "Access-Control-Allow-Methods": allowed})
             response["Accept-Patch" if resource else "Accept-Post"] = FRAGMENT_TYPE if resource else OFFER_TYPE
         elif handler := methods.get(request.method or ""):
-            response = handler(request, session, ROLES[protocol], resource or "")
+            with _place():
+                response = handler(request, session, ROLES[protocol], resource or "")
         else:
             response = _refused(Invalid("invalid", "This address does not take that method."), status=405)
             response["Allow"] = allowed
@@ -38,6 +46,17 @@ def media_gateway(request: HttpRequest, protocol: str, session: UUID, resource: 
     for name, value in {**CORS, "Cache-Control": "no-store"}.items():
         response[name] = value
     return response
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    """One of the exchanges that may wait for another server at a time. Raises Unavailable."""
+    if not _places.acquire(blocking=False):
+        raise Unavailable("media.unavailable", "The video server is busy. Try again in a moment.", retry_after=2)
+    try:
+        yield
+    finally:
+        _places.release()
 
 
 def _post(request: HttpRequest, session: UUID, role: MediaRole, resource: str) -> HttpResponse:

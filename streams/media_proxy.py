@@ -23,8 +23,6 @@ from streams.services.gateway import session_is_gated
 
 MAX_BODY_BYTES = 256 * 1024
 TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)
-# Exchanges with servers of others, each in a thread.
-AT_ONCE = 32
 FORWARDED = (
     "Authorization",
     "Content-Type",
@@ -53,7 +51,6 @@ RETURNED = (
 )
 
 logger = logging.getLogger(__name__)
-_waiting = 0
 _sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
 
@@ -78,7 +75,7 @@ async def close_clients() -> None:
 async def media_proxy(request: HttpRequest, protocol: str, session: str, resource: str | None = None) -> HttpResponse:
     """Hand a WHIP or WHEP request to the media node and its answer back. The node checks the bearer token."""
     if providers_with(Capability.GATEWAY):
-        elsewhere = await _gated(request, protocol, session, resource)
+        elsewhere = await in_own_thread(_elsewhere, request, protocol, session, resource)
         if elsewhere is not None:
             return elsewhere
     body = request.read(MAX_BODY_BYTES + 1)
@@ -104,19 +101,6 @@ async def media_proxy(request: HttpRequest, protocol: str, session: str, resourc
         logger.warning("media node does not answer error=%s", type(error).__name__)
         message = "The media server does not answer. It is being looked after; try again in a moment."
         return error_response(Unavailable("media.unavailable", message, retry_after=2))
-
-
-async def _gated(request: HttpRequest, protocol: str, session: str, resource: str | None) -> HttpResponse | None:
-    """The answer for a show whose media are not the node's, from a thread: the other server may take seconds. When too
-    many wait for it already, the caller is sent away at once."""
-    global _waiting
-    if _waiting >= AT_ONCE:
-        return error_response(Unavailable("media.unavailable", "The media server is busy.", retry_after=2))
-    _waiting += 1
-    try:
-        return await in_own_thread(_elsewhere, request, protocol, session, resource)
-    finally:
-        _waiting -= 1
 
 
 def _elsewhere(request: HttpRequest, protocol: str, session: str, resource: str | None) -> HttpResponse | None:

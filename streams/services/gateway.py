@@ -113,7 +113,10 @@ def resource_open(
         _row_end(row)
         raise
     for one in earlier:  # not before: an offer that is refused takes nobody off the air
-        _row_end(one)
+        if one.url == opened.url:  # the server goes on under the old address
+            _forget([one.pk])
+        else:
+            _row_end(one)
     return row, opened
 
 
@@ -259,7 +262,7 @@ def resources_sweep(*, now: datetime) -> int:
     ended = 0
     until = time.monotonic() + SWEEP_SECONDS
     # What failed before has a later moment: it comes last, and keeps nothing else from being ended.
-    for row in due.order_by(F("due_at").asc(nulls_first=True), "created_at")[:ENDED_AT_ONCE]:
+    for row in due.select_related("session").order_by(F("due_at").asc(nulls_first=True), "created_at")[:ENDED_AT_ONCE]:
         if time.monotonic() > until:
             break
         if failures[row.provider] >= FAILURES_A_SWEEP:
@@ -274,17 +277,19 @@ def resources_sweep(*, now: datetime) -> int:
 def _row_end(row: MediaResource) -> bool:
     """End one at its provider; False when that does not answer or refuses, and the sweep has to ask again.
 
-    A refusal may be over soon, a key that is being changed, say. Only after a day nothing is expected any more.
+    A refusal may be over soon, a key that is being changed, say. A day after the show nothing is expected any more.
     """
     try:
         _gateway(row.provider).end(room=_room(row), resource=_resource(row))
     except ProviderError as error:
         logger.warning("connection not ended session=%s uid=%s error=%s", row.session_id, row.uid, error)
-        now = timezone.now()
-        if row.created_at > now - GIVEN_UP_AFTER:
+        now, over_at = timezone.now(), row.session.ended_at
+        if error.permanent and over_at is not None and over_at < now - GIVEN_UP_AFTER:
+            logger.error("connection never ended session=%s uid=%s", row.session_id, row.uid)
+            _forget([row.pk])
+        else:
             MediaResource.objects.filter(pk=row.pk).update(due_at=now)
-            return False
-        logger.error("connection never ended session=%s uid=%s", row.session_id, row.uid)
+        return False
     _forget([row.pk])
     return True
 

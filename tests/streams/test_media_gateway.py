@@ -1,5 +1,6 @@
 """Shows that go through a foreign WHIP and WHEP server: people talk to us, we talk to it."""
 
+from contextlib import ExitStack
 from datetime import timedelta
 from uuid import uuid4
 
@@ -7,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from livestream.actors import actor_of
-from streams.models import MediaResource
+from streams.media_gateway import AT_ONCE, _place
+from streams.models import MediaResource, StreamSession
 from streams.providers.base import MediaRole
 from streams.providers.registry import provider_named
 from streams.services.gateway import resources_sweep, session_is_gated
@@ -292,16 +294,30 @@ def test_who_is_put_out_while_the_server_refuses_us_is_cut_off_later(whip, show,
     assert whip.present(show.channel_id) == {str(show.host_id)}
 
 
-def test_after_a_day_nothing_is_expected_of_a_server_that_refuses(whip, show, ben):
+@pytest.mark.parametrize(("status", "hours", "kept"), [(403, 25, 0), (403, 23, 1), (503, 25, 1)])
+def test_a_day_after_the_show_nothing_is_expected_of_a_server_that_refuses(whip, show, ben, status, hours, kept):
     watch(show, ben)
-    MediaResource.objects.filter(user=ben).update(
-        created_at=timezone.now() - timedelta(hours=25), due_at=timezone.now() - LATER
-    )
-    whip.broken = [403]
+    StreamSession.objects.filter(pk=show.pk).update(state="ended", ended_at=timezone.now() - timedelta(hours=hours))
+    MediaResource.objects.exclude(user=ben).delete()
+    whip.broken = [status]
 
-    resources_sweep(now=timezone.now())
+    assert resources_sweep(now=timezone.now()) == 0
 
-    assert MediaResource.objects.filter(user=ben).count() == 0
+    assert MediaResource.objects.count() == kept
+
+
+def test_more_exchanges_than_there_are_places_are_sent_away(whip, show, ben):
+    token = token_for(show, ben)
+    with ExitStack() as crowd:
+        for _ in range(AT_ONCE):
+            crowd.enter_context(_place())
+
+        refused = offer(show, token)
+
+        assert_error(refused, 503, "media.unavailable")
+        assert (refused["Retry-After"], refused["Access-Control-Allow-Origin"]) == ("2", "*")
+        assert call("OPTIONS", f"/whep/{show.pk}").status_code == 204
+    assert offer(show, token).status_code == 201
 
 
 def test_an_offer_that_is_refused_takes_nobody_off_the_air(whip, show):
