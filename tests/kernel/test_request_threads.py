@@ -129,6 +129,7 @@ def test_no_other_view_waits():
     assert not is_awaited({"path": "/api/v1/sessions/"})
 
 
+@pytest.mark.django_db(transaction=True)
 async def test_a_view_that_waits_takes_no_thread(settings):
     asked = 0
 
@@ -156,6 +157,7 @@ async def test_a_view_that_waits_takes_no_thread(settings):
     assert grown <= 2
 
 
+@pytest.mark.django_db(transaction=True)
 async def test_a_process_whose_threads_are_all_busy_is_alive():
     caller = Caller("/health")
 
