@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -47,6 +48,7 @@ from streams.services.stage_uids import media_uid, media_uid_claim
 from streams.services.switching import session_provider_switch
 from streams.services.uids import held_uids, uid_retire
 from streams.state import OPEN, OVER
+from tokens.admission import wait_for_provider
 from tokens.events import TokenExpiring
 from tokens.models import IssuedToken
 
@@ -169,7 +171,8 @@ def _issue(wish: Wish) -> JoinDescriptor:
     publishes = wish.role == MediaRole.PUBLISHER
     if publishes and not wish.standing.is_host and Capability.STAGE not in provider.capabilities:
         raise Conflict("provider.no_stage", "The provider of this show takes video from the host alone.")
-    return _handed_out(wish, room=room_prepare(wish.session), join=provider.join)
+    with wait_for_provider() if Capability.NEEDS_ROOM in provider.capabilities else nullcontext():
+        return _handed_out(wish, room=room_prepare(wish.session), join=provider.join)
 
 
 def _handed_out(wish: Wish, *, room: RoomRef, join: Callable[..., JoinDescriptor]) -> JoinDescriptor:

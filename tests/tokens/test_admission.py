@@ -1,0 +1,89 @@
+"""A crowd that wants tokens of a provider that hangs."""
+
+import asyncio
+
+import pytest
+from django.utils import timezone
+
+from accounts.bearer import bearer_pair
+from livestream.asgi import application
+from livestream.circuit import circuits_forget
+from streams.models import ProviderRoom
+from streams.providers import registry
+from tests.cast import make_show, make_user
+from tokens.admission import ADMITTED
+
+CROWD = 2 * ADMITTED + 8
+
+
+async def answered(path, *, method="GET", bearer=""):
+    """Status and headers of an answer."""
+    headers = [(b"host", b"testserver"), (b"content-type", b"application/json")]
+    if bearer:
+        headers.append((b"authorization", f"Bearer {bearer}".encode()))
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+    }
+    sent, asked = [], iter([{"type": "http.request", "body": b"{}" if method == "POST" else b"", "more_body": False}])
+
+    async def receive():
+        return next(asked, None) or await asyncio.Future()
+
+    async def send(event):
+        sent.append(event)
+
+    await application(scope, receive, send)
+    return sent[0]["status"], {name.lower(): value for name, value in sent[0]["headers"]}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_crowd_at_a_provider_that_hangs_leaves_threads_to_everybody_else(settings):
+    asked, over = 0, asyncio.Event()
+
+    async def hangs(reader, writer):
+        nonlocal asked
+        await reader.readuntil(b"\r\n\r\n")
+        asked += 1
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hangs, "127.0.0.1", 0)
+    settings.DAILY_API_KEY = "daily key"
+    settings.DAILY_API_URL = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    settings.PROVIDERS = {**settings.PROVIDERS, "daily": "streams.providers.daily.DailyProvider"}
+    registry._load.cache_clear()
+    circuits_forget()
+    show, viewers = await asyncio.to_thread(_show_and_viewers)
+
+    crowd = [
+        asyncio.create_task(answered(f"/api/v1/sessions/{show.pk}/token/", method="POST", bearer=viewer))
+        for viewer in viewers
+    ]
+    while asked < ADMITTED or sum(one.done() for one in crowd) < CROWD - ADMITTED:
+        await asyncio.sleep(0.01)
+    status, _ = await asyncio.wait_for(answered(f"/api/v1/sessions/{show.pk}/"), timeout=3)
+    waiting = asked
+    over.set()
+    answers = await asyncio.gather(*crowd)
+    server.close()
+    registry._load.cache_clear()
+    circuits_forget()
+
+    assert status == 200
+    assert waiting == ADMITTED
+    assert [one for one, _ in answers] == [503] * CROWD
+    assert all(float(headers[b"retry-after"]) >= 1 for _, headers in answers)
+
+
+def _show_and_viewers():
+    show, now = make_show(make_user(), provider="daily"), timezone.now()
+    details = {"url": "https://x.daily.co/room", "name": "room"}
+    ProviderRoom.objects.create(
+        session=show, provider="daily", channel_id=show.channel_id, claimed_at=now, ready_at=now, details=details
+    )
+    return show, [bearer_pair(user=make_user())["access"] for _ in range(CROWD)]
