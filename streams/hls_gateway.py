@@ -11,9 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import salted_hmac
 from django.views.decorators.http import require_safe
 
 from livestream.actors import actor_of
@@ -30,7 +32,7 @@ from livestream.errors import (
     Unavailable,
 )
 from streams.providers.base import PlaylistSource, RoomRef
-from streams.providers.playlists import playlists_named, rewritten, same_playlist
+from streams.providers.playlists import Named, playlists_named, rewritten, same_playlist
 from streams.providers.registry import provider_named
 from streams.services.playlists import playlist_room
 
@@ -48,7 +50,7 @@ DIRECTIVES = {
     "_HLS_part": re.compile(r"[0-9]{1,5}"),
     "_HLS_skip": re.compile(r"YES|v2"),
 }
-NUMBER = re.compile(r"[0-9]{1,3}")
+NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")
 
 Key = tuple[str, ...]
 _fetchers = ThreadPoolExecutor(max_workers=64, thread_name_prefix="playlist")
@@ -69,7 +71,15 @@ class Main:
     """A multivariant playlist: what players get, and where the playlists are that it names."""
 
     text: str
-    addresses: tuple[str, ...]
+    addresses: dict[str, str]
+
+    def address(self, name: str) -> str | None:
+        """Where the playlist of that name is. One that has moved is known by what it is, if only one is that; one
+        that has changed, by where it is."""
+        what, _, where = name.partition("-")
+        alike = [url for other, url in self.addresses.items() if other.startswith(f"{what}-")]
+        there = [url for other, url in self.addresses.items() if other.endswith(f"-{where}")]
+        return self.addresses.get(name) or next(iter((alike if len(alike) == 1 else []) + there), None)
 
 
 class Playlists:
@@ -80,32 +90,33 @@ class Playlists:
         self._kept: dict[Key, Kept] = {}
 
     async def main(self, provider: PlaylistSource, room: RoomRef) -> str:
-        """The multivariant playlist; it names the others by number, beside itself."""
+        """The multivariant playlist; it names the others, beside itself."""
         main = await self._main(provider, room, FRESH_SECONDS)
         return main.text
 
     async def media(
-        self, provider: PlaylistSource, room: RoomRef, number: int, query: dict[str, str], *, address: str = ""
+        self, provider: PlaylistSource, room: RoomRef, name: str, query: dict[str, str], *, address: str = ""
     ) -> str:
         """One of the playlists that it names, for somebody at an address. One that has run out is looked up anew."""
-        key = (room.channel_id, "media", str(number), *(f"{name}={value}" for name, value in sorted(query.items())))
-        make = partial(self._media, provider, room, number, query)
+        key = (room.channel_id, "media", name, *(f"{one}={value}" for one, value in sorted(query.items())))
+        make = partial(self._media, provider, room, name, query)
         return str(await self._once(key, FRESH_SECONDS, make, address=address))
 
-    async def _media(self, provider: PlaylistSource, room: RoomRef, number: int, query: dict[str, str]) -> str:
+    async def _media(self, provider: PlaylistSource, room: RoomRef, name: str, query: dict[str, str]) -> str:
         for age in (ADDRESSES_SECONDS, FRESH_SECONDS):
-            addresses = (await self._main(provider, room, age)).addresses
-            if number >= len(addresses):
-                raise Missing()
+            main = await self._main(provider, room, age)
+            url = main.address(name)
+            if url is None:  # it may be newer than what this process knows
+                continue
             try:
-                found = await self._fetch(provider, room=room, url=addresses[number], query=query)
+                found = await self._fetch(provider, room=room, url=url, query=query)
             except ProviderRejected as error:
                 if error.status not in NOT_LIVE | REFUSED or age == FRESH_SECONDS:
                     raise
                 self._kept.pop((room.channel_id, "main"), None)
                 continue
-            return rewritten(found.text, base=found.url, playlist=partial(_numbered, addresses))
-        raise AssertionError("the second round ends it")
+            return rewritten(found.text, base=found.url, playlist=partial(_file, main.addresses))
+        raise Missing()
 
     async def _main(self, provider: PlaylistSource, room: RoomRef, age: float) -> Main:
         made: Main = await self._once(
@@ -115,8 +126,10 @@ class Playlists:
 
     async def _make_main(self, provider: PlaylistSource, room: RoomRef) -> Main:
         found = await self._fetch(provider, room=room)
-        addresses = tuple(playlists_named(found.text, base=found.url))
-        text = rewritten(found.text, base=found.url, playlist=partial(_numbered, addresses))
+        addresses: dict[str, str] = {}
+        for named in playlists_named(found.text, base=found.url):
+            addresses.setdefault(_name(room, named), named.url)
+        text = rewritten(found.text, base=found.url, playlist=partial(_file, addresses))
         return Main(text, addresses)
 
     async def _fetch(self, provider: PlaylistSource, **given: Any) -> Any:
@@ -157,12 +170,24 @@ class Playlists:
             raise TooMany(retry_after=1)
 
 
-def _numbered(addresses: tuple[str, ...], url: str) -> str | None:
-    """The name of a playlist of the show beside its multivariant playlist; None for one that it does not name."""
-    found = (number for number, known in enumerate(addresses) if url == known)
-    alike = (number for number, known in enumerate(addresses) if same_playlist(url, known))
-    number = next(found, next(alike, None))
-    return None if number is None else f"{number}.m3u8"
+def _name(room: RoomRef, named: Named) -> str:
+    """What a playlist is called here: the same in every process and in whatever order it is named; it tells nothing.
+
+    The first half is of what it is, the second of where: its path, without the host and the signature.
+    """
+    told = {"what": named.what, "where": urlsplit(named.url).path}
+    return "-".join(
+        salted_hmac(f"streams.hls.{part}", f"{room.channel_id} {text}", algorithm="sha256").hexdigest()[:16]
+        for part, text in told.items()
+    )
+
+
+def _file(addresses: dict[str, str], url: str) -> str | None:
+    """A playlist of the show beside its multivariant playlist; None for one that it does not name."""
+    found = (name for name, known in addresses.items() if url == known)
+    alike = (name for name, known in addresses.items() if same_playlist(url, known))
+    name = next(found, next(alike, None))
+    return None if name is None else f"{name}.m3u8"
 
 
 @require_safe
@@ -190,10 +215,10 @@ async def _playlist(room: RoomRef, provider: PlaylistSource, name: str, request:
     try:
         if name == "main":
             return await playlists.main(provider, room)
-        if not NUMBER.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise Missing()
         query, address = _directives(request), client_address(request)
-        return await playlists.media(provider, room, int(name), query, address=address)
+        return await playlists.media(provider, room, name, query, address=address)
     except ProviderError as error:
         raise _as_domain(error) from None
 

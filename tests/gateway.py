@@ -1,5 +1,6 @@
 """Clients of our own WHIP, WHEP and HLS addresses, in the test database."""
 
+import re
 from typing import Any
 
 from django.test import Client
@@ -56,3 +57,11 @@ def playlist(session: StreamSession, token: str = "", name: str = "main", *, use
         client.force_login(user)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return client.get(f"/hls/{session.pk}/{name}.m3u8{query}", headers=headers)
+
+
+def names(text: str) -> dict[str, str]:
+    """What a multivariant playlist of one sound and one picture calls them."""
+    sound = re.search(r'URI="([^"]+)[.]m3u8"', text)
+    picture = re.search(r"^([^#].*)[.]m3u8$", text, re.MULTILINE)
+    assert sound and picture, text
+    return {"audio": sound[1], "video": picture[1]}

@@ -3,6 +3,7 @@ segments, keys and parts the whole address of where they are. Pure functions ove
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 # What these name is another playlist; what any other tag names is media.
@@ -10,6 +11,20 @@ _TO_PLAYLISTS = ("#EXT-X-MEDIA:", "#EXT-X-I-FRAME-STREAM-INF:", "#EXT-X-RENDITIO
 # Would send players elsewhere for their playlists.
 _LEFT_OUT = ("#EXT-X-CONTENT-STEERING:",)
 _URI = re.compile(r'(?<![A-Z-])URI="([^"]*)"')
+_VARIANT = "#EXT-X-STREAM-INF:"
+_ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]*)')
+# What makes a playlist another one. Bandwidths and rates are measured, and change.
+_TELLING = frozenset(
+    ("TYPE", "GROUP-ID", "NAME", "LANGUAGE", "RESOLUTION", "CODECS", "VIDEO-RANGE", "AUDIO", "VIDEO", "SUBTITLES")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A playlist that a multivariant playlist names: where it is, and what it is in words that do not change."""
+
+    url: str
+    what: str
 
 
 def is_playlist(text: str) -> bool:
@@ -17,23 +32,35 @@ def is_playlist(text: str) -> bool:
     return text.startswith("#EXTM3U")
 
 
-def playlists_named(text: str, *, base: str) -> list[str]:
-    """The playlists that a multivariant playlist names, each once, in its order."""
-    found: dict[str, None] = {}
+def playlists_named(text: str, *, base: str) -> list[Named]:
+    """The playlists that a multivariant playlist names, each address once, in its order."""
+    found: dict[str, Named] = {}
+    variant = ""
+    for line in text.splitlines():
+        uri = _URI.search(line)
+        if line.startswith(_VARIANT):
+            variant = line
+        elif line.startswith(_TO_PLAYLISTS) and uri is not None:
+            named = Named(urljoin(base, uri.group(1)), _what(line))
+            found.setdefault(named.url, named)
+        elif variant and line.strip() and not line.startswith("#"):
+            named = Named(urljoin(base, line.strip()), _what(variant))
+            found.setdefault(named.url, named)
+            variant = ""
+    return list(found.values())
 
-    def note(url: str) -> str:
-        found.setdefault(url)
-        return url
 
-    rewritten(text, base=base, playlist=note)
-    return list(found)
+def _what(tag: str) -> str:
+    name, _, attributes = tag.partition(":")
+    told = sorted((key, value) for key, value in _ATTRIBUTE.findall(attributes) if key in _TELLING)
+    return ",".join([name, *(f"{key}={value}" for key, value in told)])
 
 
 def rewritten(text: str, *, base: str, playlist: Callable[[str], str | None]) -> str:
     """The playlist with whole addresses. `playlist` says what another playlist's address becomes; None leaves out the
     tag that names it."""
     lines: list[str] = []
-    names_playlists = "#EXT-X-STREAM-INF:" in text
+    names_playlists = _VARIANT in text
     for line in text.splitlines():
         if not line.startswith("#"):
             url = urljoin(base, line.strip())

@@ -462,7 +462,7 @@ chunk/7.m4s?signed=c
         assert "Authorization" not in headers
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         name = parts.path.removeprefix("/playback/").removesuffix(".m3u8")
-        if name in ("audio", "video"):
+        if name in ("audio", "video", "again/video"):
             if query.pop("signature") != self.signature:
                 return 403, None
             assert set(query) <= {"_HLS_msn", "_HLS_part", "_HLS_skip"}

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from livestream.actors import actor_of
-from livestream.errors import ProviderUnreachable, TooMany
+from livestream.errors import Missing, ProviderUnreachable, TooMany
 from streams.hls_gateway import FETCHES_PER_ADDRESS, FETCHES_PER_SHOW, FRESH_SECONDS, Playlists
 from streams.models import StreamSession
 from streams.providers.base import MediaRole
@@ -17,15 +18,15 @@ from streams.services.rooms import room_ref
 from streams.services.sessions import session_end
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
-from tests.gateway import playlist, token_for
+from tests.gateway import names, playlist, token_for
 from tests.providers.setups import stand_in_of
 
 CDN = "{url}/playback/"
 MAIN = """#EXTM3U
 #EXT-X-INDEPENDENT-SEGMENTS
-#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="en",URI="0.m3u8"
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="en",URI="{audio}.m3u8"
 #EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=320x180,CODECS="avc1.42c00d,mp4a.40.2",AUDIO="a"
-1.m3u8
+{video}.m3u8
 """
 MEDIA = """#EXTM3U
 #EXT-X-TARGETDURATION:2
@@ -36,7 +37,7 @@ MEDIA = """#EXTM3U
 {cdn}chunk/7.m4s?signed=c
 #EXT-X-PART:DURATION=0.33,URI="{cdn}chunk/8.0.m4s?signed=c"
 #EXT-X-PRELOAD-HINT:TYPE=PART,URI="{cdn}chunk/8.1.m4s?signed=c"
-#EXT-X-RENDITION-REPORT:URI="0.m3u8",LAST-MSN=8
+#EXT-X-RENDITION-REPORT:URI="{audio}.m3u8",LAST-MSN=8
 """
 
 
@@ -62,10 +63,12 @@ def fetched(mux):
 def test_a_viewer_gets_playlists_of_ours_and_segments_of_the_vendors(mux, show, ben):
     token = token_for(show, ben)
 
-    main, media = playlist(show, token), playlist(show, token, "1")
+    main = playlist(show, token)
+    called = names(main.content.decode())
+    media = playlist(show, token, called["video"])
 
-    assert (main.status_code, main.content.decode()) == (200, MAIN)
-    assert (media.status_code, media.content.decode()) == (200, MEDIA.format(cdn=f"{mux.url}/playback/"))
+    assert (main.status_code, main.content.decode()) == (200, MAIN.format(**called))
+    assert (media.status_code, media.content.decode()) == (200, MEDIA.format(cdn=f"{mux.url}/playback/", **called))
     assert main["Content-Type"] == "application/vnd.apple.mpegurl"
     assert main["Cache-Control"] == media["Cache-Control"] == "no-store"
     assert mux.mistakes == []
@@ -74,17 +77,20 @@ def test_a_viewer_gets_playlists_of_ours_and_segments_of_the_vendors(mux, show, 
 def test_no_playlist_address_and_no_token_of_the_vendor_is_told(mux, show, ben):
     token = token_for(show, ben)
 
-    shown = "".join(playlist(show, token, name).content.decode() for name in ("main", "0", "1"))
+    main = playlist(show, token).content.decode()
+    shown = main + "".join(playlist(show, token, name).content.decode() for name in names(main).values())
 
+    assert "EXTINF" in shown
     secrets = (token, "token=", "signature=", "pb-1", "steering", "elsewhere", str(ben.pk))
     assert not [secret for secret in secrets if secret in shown]
 
 
 def test_what_low_latency_players_ask_for_is_handed_on_and_nothing_else(mux, show, ben):
     token = token_for(show, ben)
+    name = names(playlist(show, token).content.decode())["video"]
 
-    playlist(show, token, "1", query="?_HLS_msn=8&_HLS_part=1&_HLS_skip=YES&token=theirs&_HLS_push=1")
-    playlist(show, token, "1", query="?_HLS_msn=8%26signature%3Dx&_HLS_skip=all")
+    playlist(show, token, name, query="?_HLS_msn=8&_HLS_part=1&_HLS_skip=YES&token=theirs&_HLS_push=1")
+    playlist(show, token, name, query="?_HLS_msn=8%26signature%3Dx&_HLS_skip=all")
 
     asked = [path for path in fetched(mux) if "video" in path]
     assert asked == [
@@ -116,8 +122,8 @@ def test_a_token_opens_its_own_show_alone(mux, ada, show, ben):
 def test_what_is_not_there_is_missing(mux, show, ada, ben):
     token = token_for(show, ben)
 
-    assert_error(playlist(show, token, "2"), 404, "missing")
-    assert_error(playlist(show, token, "other"), 404, "missing")
+    for name in ("1", "other", f"{'0' * 16}-{'0' * 16}"):
+        assert_error(playlist(show, token, name), 404, "missing")
     for session in (make_show(ada), make_show(ada, provider="mux")):
         assert_error(playlist(session), 404, "media.not_live")
     assert_error(playlist(StreamSession(pk=uuid4())), 404, "session.missing")
@@ -162,8 +168,8 @@ def test_a_thousand_viewers_cost_one_request(mux, source):
     async def crowd():
         playlists = Playlists()
         mains = await asyncio.gather(*(playlists.main(provider, room) for _ in range(1000)))
-        query = {"_HLS_msn": "8"}
-        medias = await asyncio.gather(*(playlists.media(provider, room, 1, query) for _ in range(1000)))
+        name, query = names(mains[0])["video"], {"_HLS_msn": "8"}
+        medias = await asyncio.gather(*(playlists.media(provider, room, name, query) for _ in range(1000)))
         return set(mains), set(medias)
 
     mains, medias = asyncio.run(crowd())
@@ -177,9 +183,10 @@ def test_a_playlist_is_as_old_as_a_second_at_most(mux, source):
 
     async def later():
         playlists = Playlists()
-        await playlists.media(provider, room, 1, {})
+        name = names(await playlists.main(provider, room))["video"]
+        await playlists.media(provider, room, name, {})
         await asyncio.sleep(FRESH_SECONDS + 0.05)
-        await playlists.media(provider, room, 1, {})
+        await playlists.media(provider, room, name, {})
 
     asyncio.run(later())
 
@@ -192,9 +199,9 @@ def test_addresses_that_have_run_out_are_looked_up_anew(mux, source):
 
     async def long_show():
         playlists = Playlists()
-        await playlists.main(provider, room)
+        name = names(await playlists.main(provider, room))["video"]
         mux.signature = "second"
-        return await playlists.media(provider, room, 1, {})
+        return await playlists.media(provider, room, name, {})
 
     assert "chunk/7.m4s" in asyncio.run(long_show())
     assert len(fetched(mux)) == 4
@@ -212,7 +219,7 @@ def test_a_failure_is_not_kept(mux, source):
     (failed,), text = asyncio.run(stumbling())
 
     assert isinstance(failed, Exception)
-    assert text == MAIN
+    assert text == MAIN.format(**names(text))
 
 
 def test_one_show_cannot_have_everything_fetched_at_once(mux, source):
@@ -222,9 +229,9 @@ def test_one_show_cannot_have_everything_fetched_at_once(mux, source):
 
     async def flood():
         playlists = Playlists()
-        await playlists.main(provider, room)
+        name = names(await playlists.main(provider, room))["video"]
         numbers = map(str, range(FETCHES_PER_SHOW + 8))
-        asked = (playlists.media(provider, room, 1, {"_HLS_msn": one}, address=one) for one in numbers)
+        asked = (playlists.media(provider, room, name, {"_HLS_msn": one}, address=one) for one in numbers)
         return await asyncio.gather(*asked, return_exceptions=True)
 
     answers = asyncio.run(flood())
@@ -240,9 +247,10 @@ def test_who_makes_up_positions_keeps_nobody_from_theirs(mux, source):
 
     async def flood():
         playlists = Playlists()
+        name, other = names(await playlists.main(provider, room)).values()
         numbers = map(str, range(FETCHES_PER_SHOW))
-        made_up = [playlists.media(provider, room, 1, {"_HLS_msn": one}, address="192.0.2.1") for one in numbers]
-        honest = playlists.media(provider, room, 0, {"_HLS_msn": "7"}, address="192.0.2.2")
+        made_up = [playlists.media(provider, room, name, {"_HLS_msn": one}, address="192.0.2.1") for one in numbers]
+        honest = playlists.media(provider, room, other, {"_HLS_msn": "7"}, address="192.0.2.2")
         return await asyncio.gather(*made_up, honest, return_exceptions=True)
 
     *made_up, honest = asyncio.run(flood())
@@ -254,7 +262,7 @@ def test_who_makes_up_positions_keeps_nobody_from_theirs(mux, source):
 def test_a_show_that_stands_still_takes_no_other_with_it(mux, source):
     provider, room = source
     main = provider.playlist(room=room)
-    address = playlists_named(main.text, base=main.url)[0]
+    address = playlists_named(main.text, base=main.url)[0].url
     mux.broken = [503] * 6
 
     for _ in range(6):
@@ -262,3 +270,103 @@ def test_a_show_that_stands_still_takes_no_other_with_it(mux, source):
             provider.playlist(room=room, url=address, query={"_HLS_msn": "9"})
 
     assert provider.playlist(room=room).text == main.text
+
+
+# ---- Names ---------------------------------------------------------------------------------------------------------
+
+SMALL = """#EXT-X-STREAM-INF:BANDWIDTH=300000,RESOLUTION=160x90,CODECS="avc1.42c00d,mp4a.40.2",AUDIO="a"
+{url}/playback/small.m3u8?signature={signature}
+"""
+
+
+def fetched_by_name(mux, source, change):
+    """The paths that a process asks for by the names of the picture and the sound, once the show has changed.
+
+    Another process, which has only seen what came after, is asked by the same names and has to find the same.
+    """
+    provider, room = source
+
+    async def asked(playlists, called):
+        before = len(mux.requests)
+        for name in called.values():
+            await playlists.media(provider, room, name, {})
+        paths = [path.partition("?")[0].removeprefix("/playback/") for _, path, _ in mux.requests[before:]]
+        return sorted({path for path in paths if "pb-1" not in path})
+
+    async def both():
+        known = Playlists()
+        called = names(await known.main(provider, room))
+        change()
+        known._kept.clear()
+        return await asked(known, called), await asked(Playlists(), called)
+
+    of_known, of_other = asyncio.run(both())
+    assert of_known == of_other
+    return of_known
+
+
+def test_a_rendition_that_is_added_before_the_others_leaves_them_their_names(mux, source):
+    def added():
+        mux.MAIN = mux.MAIN.replace("#EXT-X-MEDIA", f"{SMALL}#EXT-X-MEDIA")
+
+    assert fetched_by_name(mux, source, added) == ["audio.m3u8", "video.m3u8"]
+
+
+def test_another_order_leaves_all_their_names(mux, source):
+    def turned():
+        lines = mux.MAIN.splitlines(keepends=True)
+        mux.MAIN = "".join(lines[:3] + lines[4:] + lines[3:4])
+
+    assert fetched_by_name(mux, source, turned) == ["audio.m3u8", "video.m3u8"]
+
+
+def test_a_playlist_that_has_moved_is_known_by_what_it_is(mux, source):
+    def moved():
+        mux.MAIN = mux.MAIN.replace("video.m3u8", "again/video.m3u8").replace("900000", "870000")
+
+    assert fetched_by_name(mux, source, moved) == ["again/video.m3u8", "audio.m3u8"]
+
+
+def test_a_playlist_of_another_size_is_known_by_where_it_is(mux, source):
+    def grown():
+        mux.MAIN = mux.MAIN.replace("320x180", "640x360")
+
+    assert fetched_by_name(mux, source, grown) == ["audio.m3u8", "video.m3u8"]
+
+
+def test_one_that_may_be_either_of_two_is_not_guessed(mux, source):
+    def doubled():
+        twin = SMALL.replace("160x90", "320x180")
+        mux.MAIN = f"{mux.MAIN.replace('video.m3u8', 'again/video.m3u8')}{twin}"
+
+    with pytest.raises(Missing):
+        fetched_by_name(mux, source, doubled)
+
+
+def test_the_names_of_one_show_are_none_in_another(mux, source):
+    provider, room = source
+    other = replace(room, channel_id="another")
+
+    async def crossed():
+        playlists = Playlists()
+        name = names(await playlists.main(provider, room))["video"]
+        await playlists.media(provider, room, name, {})
+        return await asyncio.gather(playlists.media(provider, other, name, {}), return_exceptions=True)
+
+    (refused,) = asyncio.run(crossed())
+
+    assert isinstance(refused, Missing)
+
+
+def test_a_name_nobody_knows_asks_the_vendor_once_a_second_at_most(mux, source):
+    provider, room = source
+
+    async def guessing():
+        playlists = Playlists()
+        guesses = [playlists.media(provider, room, f"{one:016x}-{one:016x}", {}, address=str(one)) for one in range(30)]
+        return await asyncio.gather(*guesses, return_exceptions=True)
+
+    answers = asyncio.run(guessing())
+
+    assert {type(one) for one in answers} == {Missing}
+    assert len(fetched(mux)) == 1

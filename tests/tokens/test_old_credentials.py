@@ -19,7 +19,7 @@ from streams.services.stage_media import guest_seen, media_retry
 from streams.services.switching import session_provider_switch
 from streams.services.viewers import viewer_invite
 from tests.cast import let_in, make_show
-from tests.gateway import offer, playlist, send, token_for, trickle, watch
+from tests.gateway import names, offer, playlist, send, token_for, trickle, watch
 from tests.providers.setups import stand_in_of
 from tokens.models import IssuedToken
 from tokens.services import agora_token_issue, media_token_issue
@@ -276,6 +276,7 @@ def played(mux, ada, ben, cleo):
     mux.enter(session.channel_id, "host", ("audio", "video"))
     mux.tokens = {user: token_for(session, user) for user in (ben, cleo)}
     mux.session = session_get(session.pk)
+    mux.picture = names(playlist(mux.session, mux.tokens[ben]).content.decode())["video"]
     assert plays(mux, ben) == plays(mux, cleo) == (200, 200, 200)
     return mux
 
@@ -285,7 +286,7 @@ def plays(server, user):
     token = server.tokens[user]
     answers = (
         playlist(server.session, token),
-        playlist(server.session, token, "1"),
+        playlist(server.session, token, server.picture),
         playlist(server.session, user=user),
     )
     return tuple(answer.status_code for answer in answers)
