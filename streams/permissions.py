@@ -78,6 +78,16 @@ def standing_of(*, actor: Actor, session_id: UUID) -> Standing:
     )
 
 
+def standing_in(person: Participant) -> Standing:
+    """The standing of somebody whose row is at hand. Needs `user` and `moderates` loaded."""
+    return Standing(
+        role=Role(person.role),
+        status=ParticipantStatus(person.status),
+        moderates=person.moderates or person.user.is_staff,
+        invited=person.invited,
+    )
+
+
 def standings_of(*, actors: Mapping[tuple[UUID, UUID], Actor]) -> dict[tuple[UUID, UUID], Standing]:
     """The standing of people in sessions, by (session, user): as many queries for many as for one."""
     if not actors:

@@ -1,11 +1,49 @@
 """Who may act on whom on a stage: host > cohost > guest > viewer, and moderators beside them."""
 
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
 from uuid import UUID
 
 from livestream.actors import Actor
 from livestream.errors import Denied
 from streams.models import Role
 from streams.permissions import Standing
+
+
+class May(StrEnum):
+    """What somebody may do with one person, as a list of people tells."""
+
+    MANAGE = "manage"  # mute, ask to unmute, bring on stage and take off it
+    RANK = "rank"  # make a guest a cohost
+    APPOINT = "appoint"  # make a moderator, and take that back
+    PUT_OUT = "put_out"  # remove and ban
+
+
+def may_with(
+    *, actor: Actor, standing: Standing, target_id: UUID, target: Standing, target_is_staff: bool
+) -> list[May]:
+    """All that the actor may do with this person; nothing for who does not moderate."""
+    if not (standing.can_moderate or actor.is_system):
+        return []
+    on = partial(require_act_on, actor=actor, standing=standing, target_id=target_id, target=target)
+    if not _is_allowed(on):
+        return []
+    asked: dict[May, Callable[[], None]] = {
+        May.MANAGE: on,
+        May.RANK: partial(require_choose_cohosts, actor=actor, standing=standing),
+        May.APPOINT: partial(require_choose_moderators, actor=actor, standing=standing),
+        May.PUT_OUT: partial(require_put_out, **on.keywords, target_is_staff=target_is_staff),
+    }
+    return [what for what, require in asked.items() if _is_allowed(require)]
+
+
+def _is_allowed(require: Callable[[], None]) -> bool:
+    try:
+        require()
+    except Denied:
+        return False
+    return True
 
 
 def require_act_on(*, actor: Actor, standing: Standing, target_id: UUID, target: Standing) -> None:

@@ -62,7 +62,7 @@ export const session = {
   list: (query = "") => get(`sessions/${query ? `?${query}` : ""}`),
   invite: (id, username) => post(`sessions/${id}/participants/`, { username }),
   move: (id, verb) => post(`sessions/${id}/${verb}/`, {}),
-  people: (id, limit) => get(`sessions/${id}/participants/?limit=${limit}`),
+  people: (id, query) => get(`sessions/${id}/participants/?${new URLSearchParams(query)}`),
   queue: async (id) => { const answer = await get(`sessions/${id}/guest-requests/`); return answer.results || answer; },
   token: (id, role) => post(`sessions/${id}/token/`, { role }),
   messages: (id, query) => get(`sessions/${id}/messages/?${new URLSearchParams(query)}`),

@@ -11,7 +11,7 @@ const ROLES = { host: "Host", cohost: "Co-host", guest: "Guest", moderator: "Mod
 
 /**
  * @param {import("./chat-log.js").Entry} entry
- * @param {{me: string|null, canDelete: boolean, canReply: boolean, canPutOut: boolean, quoted: Object|null}} context
+ * @param {{me: string|null, canDelete: boolean, canReply: boolean, canPutOut: boolean, canAppoint: boolean, quoted: Object|null}} context
  * @returns {HTMLLIElement}
  */
 export function messageElement(entry, context) {
@@ -75,7 +75,11 @@ function tools(message, context) {
     mayPutOut(message, context) && button("ban", `Ban ${who}`, "ban"));
 }
 
-/** Nobody puts the host out, nor oneself; whether somebody else may be, the server knows. */
-function mayPutOut({ user }, { canPutOut, me }) {
-  return canPutOut && user?.id && user.id !== me && user.role !== "host" && user.role !== "staff";
+/**
+ * Nobody puts the host out, nor oneself; only who chooses moderators (host and staff) a cohost or a moderator. What the
+ * message says of its author is what they were when they wrote it: the server knows better, and may refuse.
+ */
+function mayPutOut({ user }, { canPutOut, canAppoint, me }) {
+  if (!canPutOut || !user?.id || user.id === me || user.role === "host") return false;
+  return canAppoint || !["cohost", "moderator"].includes(user.role);
 }

@@ -157,7 +157,7 @@ export class Chat {
     const quoted = message.reply_to ? this.log.byId(message.reply_to?.id ?? message.reply_to)?.message : null;
     return messageElement(entry, {
       me: this.me?.id ?? null, quoted,
-      canDelete: Boolean(this.me?.can?.moderate), canPutOut: Boolean(this.me?.can?.moderate) && this.store.live, canReply: !this.composer.form.hidden,
+      canDelete: Boolean(this.me?.can?.moderate), canPutOut: Boolean(this.me?.can?.moderate) && this.store.live, canAppoint: Boolean(this.me?.can?.appoint), canReply: !this.composer.form.hidden,
     });
   }
 

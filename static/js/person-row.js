@@ -7,33 +7,32 @@ import { avatar, bdi, el, icon } from "./dom.js";
 const ROLES = { host: "Host", cohost: "Co-host", guest: "Guest" };
 
 /**
- * Which actions somebody with these rights may take on a person. Mirrors the server's rules; the server decides.
- * @param {{person: Object, me: Object}} given
+ * What may be done about a person where they are now.
+ * @param {{person: Object, may: string[]}} given `may` is what the server says that the reader may do with them
  * @returns {{op: string, label: string, icon: string, data?: Object, bad?: boolean}[]}
  */
-export function actionsFor({ person, me }) {
+export function actionsFor({ person, may }) {
   const { role } = person;
-  if (role === "host" || person.user.id === me.id) return [];
-  if (role === "cohost" && me.role !== "host" && me.role === "cohost") return [];
-  if (role === "viewer") return [...office(person, me), ...OUT];
+  const can = (right) => may.includes(right);
+  const out = can("put_out") ? OUT : [];
+  if (role === "viewer") return [can("appoint") && office(person), ...out].filter(Boolean);
   const kind = (name, muted, off, on, symbol) => (muted ? { op: "stage.unmute", label: on, icon: symbol, data: { kind: name } } : { op: "stage.mute", label: off, icon: `${symbol}-off`, data: { kind: name } });
   return [
-    kind("audio", person.audio_muted, "Mute", "Ask to unmute", "mic"),
-    kind("video", person.video_muted, "Camera off", "Ask for camera", "camera"),
-    person.screen_sharing && { op: "stage.stop_screen", label: "Stop screen", icon: "screen-off" },
-    me.role === "host" && role === "guest" && { op: "stage.promote", label: "Make co-host", icon: "arrow-up" },
-    me.role === "host" && role === "cohost" && { op: "stage.demote", label: "Make guest", icon: "arrow-down" },
-    ...office(person, me),
-    { op: "stage.remove", label: "Take off stage", icon: "logout" },
-    ...OUT,
+    can("manage") && kind("audio", person.audio_muted, "Mute", "Ask to unmute", "mic"),
+    can("manage") && kind("video", person.video_muted, "Camera off", "Ask for camera", "camera"),
+    can("manage") && person.screen_sharing && { op: "stage.stop_screen", label: "Stop screen", icon: "screen-off" },
+    can("rank") && role === "guest" && { op: "stage.promote", label: "Make co-host", icon: "arrow-up" },
+    can("manage") && role === "cohost" && { op: "stage.demote", label: "Make guest", icon: "arrow-down" },
+    can("appoint") && office(person),
+    can("manage") && { op: "stage.remove", label: "Take off stage", icon: "logout" },
+    ...out,
   ].filter(Boolean);
 }
 
 const OUT = [{ op: "stage.kick", label: "Remove from show", icon: "user-x", bad: true }, { op: "stage.ban", label: "Ban", icon: "ban", bad: true }];
 
-function office({ moderator }, me) {
-  if (!me.can?.appoint) return [];
-  return [moderator ? { op: "stage.dismiss", label: "Take moderator role back", icon: "shield" } : { op: "stage.appoint", label: "Make moderator", icon: "shield" }];
+function office({ moderator }) {
+  return moderator ? { op: "stage.dismiss", label: "Take moderator role back", icon: "shield" } : { op: "stage.appoint", label: "Make moderator", icon: "shield" };
 }
 
 /** @param {Object} user @param {...(Node|null)} after */
@@ -42,13 +41,13 @@ export function personHead(user, ...after) {
 }
 
 /**
- * @param {{person: Object, me: Object, open: boolean, act: (action: Object, button: HTMLElement) => void, toggle: () => void, main?: Node|null}} given
+ * @param {{person: Object, me: Object, may: string[], open: boolean, act: (action: Object, button: HTMLElement) => void, toggle: () => void, main?: Node|null}} given
  *   `main` is the one thing to do most often, beside the name
  */
-export function personRow({ person, me, open, act, toggle, main = null }) {
+export function personRow({ person, me, may, open, act, toggle, main = null }) {
   const { user } = person;
   const name = user.display_name || user.username;
-  const actions = actionsFor({ person, me });
+  const actions = actionsFor({ person, may });
   const marks = el("span", { class: "marks" },
     person.screen_sharing && mark("screen", "shares a screen"),
     person.video_muted && mark("camera-off", "camera off"),

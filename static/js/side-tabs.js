@@ -5,9 +5,10 @@
 import { need } from "./dom.js";
 
 export class SideTabs {
-  /** @param {HTMLElement} root */
-  constructor(root) {
+  /** @param {HTMLElement} root @param {(name: string) => void} [opened] told each time a tab is opened, however */
+  constructor(root, opened = () => undefined) {
     this.root = root;
+    this.opened = opened;
     this.list = need("[role=tablist]", root);
     this.tabs = /** @type {HTMLElement[]} */ ([...this.list.querySelectorAll("[role=tab]")]);
     for (const tab of this.tabs) tab.addEventListener("click", () => this.open(tab.dataset.tab));
@@ -35,6 +36,7 @@ export class SideTabs {
       tab.tabIndex = mine ? 0 : -1;
       need(`#${tab.getAttribute("aria-controls")}`, this.root).hidden = !mine;
     }
+    this.opened(name);
   }
 
   /** How many wait for an answer. */

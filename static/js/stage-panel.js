@@ -13,6 +13,8 @@ import { SideTabs } from "./side-tabs.js";
 
 const AUDIENCE_LIMIT = 100;
 const AUDIENCE_OLD_MS = 10000;
+const SETTLE_MS = 250; // changes of the stage often come several at once
+const RIGHTS_CHANGE = ["joined", "left", "promoted", "demoted", "appointed", "dismissed"];
 
 export class StagePanel {
   /**
@@ -22,17 +24,21 @@ export class StagePanel {
   constructor(side, { store, socket }) {
     Object.assign(this, { store, socket });
     this.root = need("[data-people]", side);
-    this.tabs = new SideTabs(side);
+    this.tabs = new SideTabs(side, (name) => { if (name === "people") { this.#loadStage(); this.#loadAudience(); } });
     this.search = /** @type {HTMLInputElement} */ (need("#people-search", this.root));
     this.open = null;
     this.audience = [];
+    /** @type {Map<string, string[]>} what the server says that I may do with people, by their id */
+    this.may = new Map();
     this.search.addEventListener("input", () => { this.#lists(); this.#loadAudience(); });
     need("[data-mute-all]", this.root).addEventListener("click", async (event) => {
       await busy(event.currentTarget, () => this.#call("stage.mute_all", { kind: "audio" }, "Everybody on stage is muted."));
       this.#paint(); // the news may have come before the answer, after which the button is as it was before
     });
-    need('[data-tab="people"]', side).addEventListener("click", () => this.#loadAudience());
-    store.addEventListener("change", ({ detail }) => { if (["me", "stage", "queue", "session", "settings"].includes(detail.what)) this.#paint(); });
+    store.addEventListener("change", ({ detail }) => {
+      if (["me", "stage", "queue", "session", "settings"].includes(detail.what)) this.#paint();
+      if (detail.what === "me" || (detail.what === "stage" && store.participants.some(({ user }) => !this.may.has(user.id)))) this.#rightsChanged(store.me?.id);
+    });
     store.addEventListener("stage-news", ({ detail }) => this.#news(detail));
     setInterval(() => { if (this.tabs.now === "people" && store.queue.length) this.#queue(); }, 15000);
     this.#paint();
@@ -45,7 +51,7 @@ export class StagePanel {
   #paint() {
     const { store } = this;
     this.tabs.offer(this.allowed && store.live);
-    if (!this.allowed) { this.known = false; return; }
+    if (!this.allowed) { this.known = false; this.may.clear(); return; }
     if (!this.known && !store.me.queue) sessions.queue(store.session.id).then((queue) => store.setQueue(queue), () => undefined);
     this.known = true;
     this.tabs.count(store.queue.length);
@@ -67,6 +73,7 @@ export class StagePanel {
 
   /** Who watches is read only now and then; what happens to them meanwhile is told. */
   #audienceChanged({ user, what }) {
+    if (RIGHTS_CHANGE.includes(what)) this.#rightsChanged(user);
     const person = this.audience.find((known) => known.user.id === user);
     if (!person || !["appointed", "dismissed"].includes(what)) return;
     person.moderator = what === "appointed";
@@ -119,14 +126,14 @@ export class StagePanel {
     const { participants, me } = this.store;
     const staged = participants.filter(fits);
     const row = (person, main = null) => personRow({
-      person, me, main, open: this.open === person.user.id, act: (action, button) => this.#act(person, action, button),
+      person, me, main, may: this.may.get(person.user.id) || [], open: this.open === person.user.id, act: (action, button) => this.#act(person, action, button),
       toggle: () => { this.open = this.open === person.user.id ? null : person.user.id; this.#lists(); },
     });
     this.#keepFocus(need("[data-staged]", this.root), () => staged.map((person) => row(person)));
     const watching = this.audience.filter((person) => fits(person) && !this.store.onStage(person.user.id));
     need("[data-audience-empty]", this.root).hidden = watching.length > 0;
     need("[data-audience-empty]", this.root).textContent = wanted ? "Nobody by that name is watching." : "Nobody who is signed in is watching.";
-    this.#keepFocus(need("[data-audience]", this.root), () => watching.map((person) => row(person, person.user.id === me.id ? null : this.#inviting(person))));
+    this.#keepFocus(need("[data-audience]", this.root), () => watching.map((person) => row(person, this.may.get(person.user.id)?.includes("manage") ? this.#inviting(person) : null)));
   }
 
   #inviting(person) {
@@ -152,13 +159,37 @@ export class StagePanel {
     busy(button, () => this.#call(action.op, data, done));
   }
 
+  /** What I may do changes with my role and with theirs. My own is told of like anybody's. */
+  #rightsChanged(user) {
+    clearTimeout(this.settling);
+    this.stale ||= user === this.store.me?.id || this.audience.some((person) => person.user.id === user);
+    this.settling = setTimeout(() => {
+      if (this.tabs.now !== "people") return; // opening the list asks anyway
+      this.#loadStage();
+      this.#loadAudience();
+    }, SETTLE_MS);
+  }
+
+  async #people(query) {
+    const page = await sessions.people(this.store.session.id, { limit: AUDIENCE_LIMIT, ...query }).catch(() => null);
+    if (!page || !this.allowed) return null;
+    for (const person of page.results) this.may.set(person.user.id, person.may);
+    return page.results;
+  }
+
+  /** Who is on stage is known; what I may do with them is asked. */
+  async #loadStage() {
+    if (this.allowed && await this.#people({ on_stage: true })) this.#lists();
+  }
+
   /** Who watches, signed in: the only ones who can be invited. */
   async #loadAudience() {
-    if (!this.allowed || Date.now() - (this.loadedAt || 0) < AUDIENCE_OLD_MS) return;
+    if (!this.allowed || (!this.stale && Date.now() - (this.loadedAt || 0) < AUDIENCE_OLD_MS)) return;
     this.loadedAt = Date.now();
-    const page = await sessions.people(this.store.session.id, AUDIENCE_LIMIT).catch(() => null);
-    if (!page) return;
-    this.audience = page.results.filter((person) => person.status === "active" && person.role === "viewer");
+    this.stale = false;
+    const people = await this.#people({});
+    if (!people) return;
+    this.audience = people.filter((person) => person.status === "active" && person.role === "viewer");
     this.#lists();
   }
 }

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from streams.models import MutedBy, ParticipantStatus, Role, SessionType, Visibility
+from streams.stage_permissions import May
 from streams.state import EndReason, SessionState
 
 
@@ -95,6 +96,18 @@ class ParticipantOut(serializers.Serializer[Any]):
     audio_muted_by = serializers.ChoiceField(choices=MutedBy.choices, allow_null=True)
     video_muted_by = serializers.ChoiceField(choices=MutedBy.choices, allow_null=True)
     screen_sharing = serializers.BooleanField()
+
+
+class ParticipantListed(ParticipantOut):
+    """A person in the list of people, and what the reader may do with them."""
+
+    may = serializers.ListField(child=serializers.ChoiceField(choices=[right.value for right in May]))
+
+
+class ParticipantFilter(serializers.Serializer[Any]):
+    """How the list of people is narrowed down."""
+
+    on_stage = serializers.BooleanField(required=False)
 
 
 class Invitation(serializers.Serializer[Any]):

@@ -23,19 +23,22 @@ from livestream.realtime import runtime
 from livestream.schema import ErrorOut
 from streams.api.serializers import (
     Invitation,
+    ParticipantFilter,
+    ParticipantListed,
     ParticipantOut,
     Session,
     SessionChange,
     SessionCreate,
     SessionFilter,
 )
-from streams.models import StreamSession
+from streams.models import Participant, ParticipantStatus, StreamSession
 from streams.payloads import participant_payload, session_payload
-from streams.permissions import require_view
+from streams.permissions import ON_STAGE, Standing, require_view, standing_in
 from streams.selectors import participants_of, session_get, sessions_visible_to
 from streams.services import sessions as lifecycle
 from streams.services.posters import session_poster_set
 from streams.services.viewers import viewer_invite, viewer_join, viewer_leave
+from streams.stage_permissions import may_with
 
 CREATED_PER_HOUR = 60
 INVITED_PER_HOUR = 200
@@ -233,18 +236,38 @@ class ParticipantsView(APIView):
 
     @extend_schema(
         operation_id="session_participants",
-        parameters=[OpenApiParameter("cursor", OpenApiTypes.STR), OpenApiParameter("limit", OpenApiTypes.INT)],
-        responses={200: ParticipantOut(many=True), 404: ErrorOut},
+        parameters=[
+            ParticipantFilter,
+            OpenApiParameter("cursor", OpenApiTypes.STR),
+            OpenApiParameter("limit", OpenApiTypes.INT),
+        ],
+        responses={200: ParticipantListed(many=True), 400: ErrorOut, 404: ErrorOut},
     )
     def get(self, request: Request, session_id: UUID) -> Response:
-        """People with their roles and flags, first come first."""
+        """People with their roles and flags, first come first, and what the reader may do with them."""
+        wanted = ParticipantFilter(data=request.query_params)
+        if not wanted.is_valid():
+            raise serializer_errors(wanted.errors)
         session = session_get(session_id)
         actor = actor_of(request.user)
         standing = require_view(actor=actor, session=session)
         rows = participants_of(session_id=session_id, actor=actor, standing=standing)
+        if wanted.validated_data.get("on_stage"):
+            rows = rows.filter(status=ParticipantStatus.ACTIVE, role__in=ON_STAGE)
         pages = ParticipantPages()
         page = pages.paginate_queryset(rows, request, view=self) or []
-        return pages.get_paginated_response([participant_payload(row) for row in page])
+        return pages.get_paginated_response([_listed(row, actor=actor, standing=standing) for row in page])
+
+
+def _listed(person: Participant, *, actor: Actor, standing: Standing) -> dict[str, Any]:
+    may = may_with(
+        actor=actor,
+        standing=standing,
+        target_id=person.user_id,
+        target=standing_in(person),
+        target_is_staff=person.user.is_staff,
+    )
+    return participant_payload(person) | {"may": may}
 
 
 class PictureParser(BaseParser):

@@ -12,7 +12,7 @@ from livestream.errors import Conflict, Denied, Missing
 from livestream.events import desk_open, desk_shut, publish
 from streams.events import StageChanged
 from streams.models import MutedBy, Participant, ParticipantStatus, Role, StreamSession
-from streams.permissions import GUESTS, Standing
+from streams.permissions import GUESTS, standing_in
 from streams.selectors import participants, sessions, stage_of
 from streams.services.credentials import Lost, credentials_revoke
 from streams.services.sequence import event_record
@@ -132,12 +132,7 @@ def seat_rank(*, person: Participant, role: Role, now: datetime) -> None:
 
 def desk_place(person: Participant) -> None:
     """Have somebody's open sockets hear the host's desk as long as they moderate, for whatever reason that is."""
-    standing = Standing(
-        role=Role(person.role),
-        status=ParticipantStatus(person.status),
-        moderates=person.moderates or person.user.is_staff,
-    )
-    change = desk_open if standing.can_moderate else desk_shut
+    change = desk_open if standing_in(person).can_moderate else desk_shut
     change(session_id=person.session_id, user_id=person.user_id)
 
 

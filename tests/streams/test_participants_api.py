@@ -145,6 +145,20 @@ def test_participants_are_listed_first_come_first_with_their_flags(api, show, ad
     ]
 
 
+def test_the_list_can_be_of_the_stage_alone(api, show, ada, ben, cleo):
+    let_in(show, ben, role="guest")
+    let_in(show, cleo)
+    let_in(show, make_user("gone"), role="guest", status="left")
+
+    rows = api(ada).get(url(show, "participants") + "?on_stage=true").json()["results"]
+
+    assert [(row["user"]["username"], row["may"]) for row in rows] == [
+        ("ada", []),
+        ("ben", ["manage", "rank", "appoint", "put_out"]),
+    ]
+    assert_error(api(ada).get(url(show, "participants") + "?on_stage=perhaps"), 400, "invalid")
+
+
 def test_pages_of_participants_hold_everybody_once(api, show, ada):
     names = ["ada"]
     for index in range(6):

@@ -184,6 +184,39 @@ def test_every_deed_of_everybody_on_everybody(api, actor):
     assert {cell: (socket[cell], wanted[cell]) for cell in cells if socket[cell] != wanted[cell]} == {}
 
 
+# Which deeds each right of the list of people stands for, with a target on whom the deed says nothing but whether.
+RIGHTS = {"manage": ("mute", "remove", "unmute", "stop"), "appoint": ("dismiss",), "put_out": ("kick", "ban")}
+
+
+@pytest.mark.parametrize("actor", sorted(set(ACTORS) - {"anonymous", "banned", "kicked"}))
+def test_the_list_of_people_tells_what_the_reader_may_do_with_each(api, actor):
+    scene = cast()
+    url = f"/api/v1/sessions/{scene.session.pk}/participants/?limit=100"
+    rows = {row["user"]["id"]: row for row in api(scene.people[actor]).get(url).json()["results"]}
+    targets = {role: rows.get(str(scene.target(actor, role).pk)) for role in set(TARGETS) - {"absent"}}
+
+    told = {role: row["may"] for role, row in targets.items() if row is not None}
+    wanted = {role: _may(actor, role) for role in told}
+
+    assert told == wanted
+    assert set(told) >= {"guest", "cohost", "host", "viewer", "moderator", "staff"}
+
+
+def _may(actor, target):
+    """What the rules at the head of this file come to. What a person's place forbids is no lack of rights."""
+    refused = {"stage.not_allowed", "session.not_moderator"}
+    is_own = target == "self" or (actor, target) == ("host", "host")
+    may = {
+        right
+        for right, deeds in RIGHTS.items()
+        for deed in deeds
+        if not (is_own and deed in OWN) and expected(deed, actor, target) not in refused
+    }
+    if "manage" in may and expected("promote", actor, "guest") == OK:
+        may.add("rank")
+    return [right for right in ("manage", "rank", "appoint", "put_out") if right in may]
+
+
 # What somebody does for themselves, or at the desk for the whole stage: op, path and body; outcome by actor.
 NOT_SEATED = dict.fromkeys(("stranger", "viewer", "moderator", "staff"), "stage.not_on_stage")
 NOT_AT_DESK = dict.fromkeys(("stranger", "viewer", "guest"), "session.not_moderator")
