@@ -13,6 +13,8 @@ LOSS_TOO_HIGH = 0.10
 LOSS_CLEAN = 0.02
 # Browsers lower their estimate by a seventh at each hint of delay; several in a row are a real fall.
 ESTIMATE_TOO_LOW = 0.7
+# They know only what has arrived, and grow by a twelfth a second: an estimate made of less says nothing of more.
+MORE = 1.2
 MARGIN = 0.9
 # Reports of this long after a fall still tell of what was sent before it.
 SETTLE_SECONDS = 1.0
@@ -25,7 +27,18 @@ TRIAL_SECONDS = 4.0
 class Link:
     """The budget for one viewer. `limit` includes sound."""
 
-    __slots__ = ("_changed_at", "_fell_at", "_hold", "_reported_at", "_tried_at", "limit", "loss")
+    __slots__ = (
+        "_changed_at",
+        "_estimate",
+        "_fell_at",
+        "_highest_estimate",
+        "_hold",
+        "_reported_at",
+        "_sent",
+        "_tried_at",
+        "limit",
+        "loss",
+    )
 
     def __init__(self, *, now: float) -> None:
         self.limit = float(START_BITS_PER_SECOND)
@@ -35,6 +48,9 @@ class Link:
         self._fell_at = float("-inf")
         self._tried_at: float | None = None
         self._reported_at = float("-inf")
+        # The last estimate, the highest since more was sent than before, and how much that was.
+        self._estimate = self._highest_estimate = float("inf")
+        self._sent = 0.0
 
     @property
     def has_fallen(self) -> bool:
@@ -52,7 +68,8 @@ class Link:
     def on_estimate(self, estimate: float, *, sent: float, beside: float, now: float) -> bool:
         """How much of what is `sent` the viewer thinks his link carries, `beside` what he does not count;
         whether the budget fell."""
-        if estimate > sent * ESTIMATE_TOO_LOW or now - self._fell_at < SETTLE_SECONDS:
+        self._note_estimate(estimate, sent=sent)
+        if estimate > min(sent, self._highest_estimate) * ESTIMATE_TOO_LOW or now - self._fell_at < SETTLE_SECONDS:
             return False
         if estimate + beside >= self.limit:
             return False
@@ -74,6 +91,12 @@ class Link:
         growth = GROWTH_AFTER_FALL if self.has_fallen else GROWTH
         self.limit = max(self.limit * growth, limit)
         self._changed_at = self._tried_at = now
+
+    def _note_estimate(self, estimate: float, *, sent: float) -> None:
+        if sent > self._sent * MORE:
+            self._sent, self._highest_estimate = sent, self._estimate
+        self._sent = min(self._sent, sent)
+        self._estimate, self._highest_estimate = estimate, max(self._highest_estimate, estimate)
 
     def _fall(self, limit: float, *, now: float) -> None:
         if self._tried_at is not None:

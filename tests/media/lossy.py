@@ -37,25 +37,34 @@ class EveryNth:
 
 
 class Bottleneck:
-    """Drops whatever comes faster than a link carries, as a router with a short queue does."""
+    """A link that carries so much: what comes faster waits in a queue, and is dropped where that is full.
+
+    Give it to a proxy as what drops and `wait` as what delays. The queue holds as many bytes as the link
+    carries in `QUEUE_SECONDS`; a change of the rate holds for what comes after it, so nothing is overtaken.
+    """
 
     QUEUE_SECONDS = 0.2
 
     def __init__(self, bits_per_second: float) -> None:
         self.bits_per_second = bits_per_second
         self.dropped = 0
-        self._queued_bytes = 0.0
-        self._at = time.monotonic()
+        self.longest_wait = 0.0
+        self._free_at = 0.0
 
     def __call__(self, data: bytes) -> bool:
-        now, rate = time.monotonic(), self.bits_per_second / 8
-        self._queued_bytes = max(0.0, self._queued_bytes - (now - self._at) * rate)
-        self._at = now
-        if self._queued_bytes + len(data) > rate * self.QUEUE_SECONDS:
+        now = time.monotonic()
+        through_at = max(now, self._free_at) + 8 * len(data) / self.bits_per_second
+        if through_at - now > self.QUEUE_SECONDS:
             self.dropped += 1
             return True
-        self._queued_bytes += len(data)
+        self._free_at = through_at
         return False
+
+    def wait(self, data: bytes) -> float:
+        """Seconds until the packet that was just let in has gone through."""
+        seconds = max(0.0, self._free_at - time.monotonic())
+        self.longest_wait = max(self.longest_wait, seconds)
+        return seconds
 
 
 def nothing(data: bytes) -> bool:

@@ -73,7 +73,7 @@ async def sounds_a_second(page, since):
 @pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
 async def test_the_picture_follows_the_link_down_and_up_and_the_sound_goes_on(browsers, codec):
     neck = Bottleneck(WIDE)
-    async with lossy(node_port=browsers.show.engine.udp.port, to_party=neck) as proxy:
+    async with lossy(node_port=browsers.show.engine.udp.port, to_party=neck, delay_to_party=neck.wait) as proxy:
         await browsers.publish("ada", "host", codec, rates=RATES, grain=60, pace=12)
         ben = await browsers.watch("ben", reroute=proxy.reroute)
         await ben.evaluate(RECORD)
@@ -98,6 +98,7 @@ async def test_the_picture_follows_the_link_down_and_up_and_the_sound_goes_on(br
 
         pause, sounds = await longest_pause(ben, fell_at - 1), await sounds_a_second(ben, fell_at - 1)
         measured = {"fall": fall, "rise": rise, "longest_pause": pause, "sounds_a_second": sounds, "lost": lost}
+        measured["longest_wait"] = neck.longest_wait
         ARTEFACTS.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({name: round(value, 2) for name, value in measured.items()}, indent=2)
         (ARTEFACTS.parent / f"link-{codec.partition('/')[2].lower()}.json").write_text(text)

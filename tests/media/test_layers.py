@@ -182,6 +182,40 @@ def test_an_estimate_counts_when_it_is_far_below_what_is_sent():
     assert link.limit == 300_000
 
 
+def test_an_estimate_that_was_made_of_less_does_not_undo_a_step_up():
+    """After a queue a browser's estimate is low, and it grows slowly, however wide the link has become."""
+    link = Link(now=0.0)
+    assert link.on_estimate(400_000, sent=900_000, beside=0, now=1.0)
+    assert not link.on_estimate(350_000, sent=300_000, beside=0, now=2.0)
+    link.rise(1_000_000, now=3.0)
+
+    fell = [link.on_estimate(350_000 * 1.08**n, sent=900_000, beside=0, now=3.2 + n) for n in range(8)]
+
+    assert not any(fell)
+    assert link.limit == 1_000_000
+
+
+def test_an_estimate_that_falls_after_a_step_up_ends_the_trial():
+    link = Link(now=0.0)
+    assert link.on_estimate(400_000, sent=900_000, beside=0, now=1.0)
+    assert not link.on_estimate(350_000, sent=300_000, beside=0, now=2.0)
+    link.rise(1_000_000, now=3.0)
+
+    assert not link.on_estimate(360_000, sent=900_000, beside=0, now=3.2)
+    assert not link.on_estimate(300_000, sent=900_000, beside=0, now=3.5), "one hint of delay is no fall"
+    assert link.on_estimate(240_000, sent=900_000, beside=0, now=3.8)
+    assert link.limit == 240_000
+
+
+def test_more_that_is_sent_without_a_step_up_is_not_judged_by_an_older_estimate_either():
+    link = Link(now=0.0)
+    assert not link.on_estimate(200_000, sent=100_000, beside=0, now=1.0)
+
+    assert not link.on_estimate(220_000, sent=900_000, beside=0, now=2.0), "a tile was made larger"
+    assert not link.on_estimate(900_000, sent=900_000, beside=0, now=3.0)
+    assert link.on_estimate(600_000, sent=900_000, beside=0, now=4.0), "known by now"
+
+
 def test_what_an_estimate_leaves_out_is_carried_beside_it():
     link = Link(now=0.0)
 
