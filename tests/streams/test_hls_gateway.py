@@ -280,18 +280,18 @@ SMALL = """#EXT-X-STREAM-INF:BANDWIDTH=300000,RESOLUTION=160x90,CODECS="avc1.42c
 
 
 def fetched_by_name(mux, source, change):
-    """The paths that a process asks for by the names of the picture and the sound, once the show has changed.
+    """The paths that are asked for by the names of the sound and the picture, once the show has changed.
 
     Another process, which has only seen what came after, is asked by the same names and has to find the same.
     """
     provider, room = source
 
     async def asked(playlists, called):
-        before = len(mux.requests)
-        for name in called.values():
+        found = {}
+        for kind, name in called.items():
             await playlists.media(provider, room, name, {})
-        paths = [path.partition("?")[0].removeprefix("/playback/") for _, path, _ in mux.requests[before:]]
-        return sorted({path for path in paths if "pb-1" not in path})
+            found[kind] = fetched(mux)[-1].partition("?")[0].removeprefix("/playback/")
+        return found
 
     async def both():
         known = Playlists()
@@ -309,7 +309,7 @@ def test_a_rendition_that_is_added_before_the_others_leaves_them_their_names(mux
     def added():
         mux.MAIN = mux.MAIN.replace("#EXT-X-MEDIA", f"{SMALL}#EXT-X-MEDIA")
 
-    assert fetched_by_name(mux, source, added) == ["audio.m3u8", "video.m3u8"]
+    assert fetched_by_name(mux, source, added) == {"audio": "audio.m3u8", "video": "video.m3u8"}
 
 
 def test_another_order_leaves_all_their_names(mux, source):
@@ -317,21 +317,21 @@ def test_another_order_leaves_all_their_names(mux, source):
         lines = mux.MAIN.splitlines(keepends=True)
         mux.MAIN = "".join(lines[:3] + lines[4:] + lines[3:4])
 
-    assert fetched_by_name(mux, source, turned) == ["audio.m3u8", "video.m3u8"]
+    assert fetched_by_name(mux, source, turned) == {"audio": "audio.m3u8", "video": "video.m3u8"}
 
 
 def test_a_playlist_that_has_moved_is_known_by_what_it_is(mux, source):
     def moved():
         mux.MAIN = mux.MAIN.replace("video.m3u8", "again/video.m3u8").replace("900000", "870000")
 
-    assert fetched_by_name(mux, source, moved) == ["again/video.m3u8", "audio.m3u8"]
+    assert fetched_by_name(mux, source, moved) == {"audio": "audio.m3u8", "video": "again/video.m3u8"}
 
 
 def test_a_playlist_of_another_size_is_known_by_where_it_is(mux, source):
     def grown():
         mux.MAIN = mux.MAIN.replace("320x180", "640x360")
 
-    assert fetched_by_name(mux, source, grown) == ["audio.m3u8", "video.m3u8"]
+    assert fetched_by_name(mux, source, grown) == {"audio": "audio.m3u8", "video": "video.m3u8"}
 
 
 def test_one_that_may_be_either_of_two_is_not_guessed(mux, source):
