@@ -104,6 +104,7 @@ def player_sources() -> dict[str, list[str]]:
     """What pages with a player may reach beyond our own origin, by the directive of the Content-Security-Policy.
 
     Nothing by default. LiveKit's server is named with its HTTP address too: its client asks there why it was refused.
+    Mux's playback address may be another than Mux's own: a proxy, or a domain that is ours.
     """
     sources: dict[str, list[str]] = {"connect-src": [], "script-src": [], "media-src": []}
     for sdk in needed_sdks():
@@ -114,6 +115,9 @@ def player_sources() -> dict[str, list[str]]:
         sources["connect-src"] += _origins(
             settings.LIVEKIT_URL, {"ws": "http", "http": "ws", "wss": "https", "https": "wss"}
         )
+    if "mux" in settings.PROVIDERS:
+        for directive in ("connect-src", "media-src"):
+            sources[directive] += _origins(settings.MUX_PLAYBACK_URL)
     base = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
     # A directive that the policy does not have yet would else take the place of default-src, our own origin with it.
     return {

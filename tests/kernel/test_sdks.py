@@ -58,6 +58,16 @@ def test_the_default_needs_none_and_reaches_nobody():
     assert sdk_addresses() == {}
 
 
+def test_segments_may_come_from_where_mux_is_played_from(settings):
+    settings.PROVIDERS = {"mux": ""}
+    settings.MUX_PLAYBACK_URL = "https://video.shop.example:8443/live"
+
+    sources = player_sources()
+
+    for directive in ("connect-src", "media-src"):
+        assert {"https://*.mux.com", "https://video.shop.example:8443"} <= set(sources[directive])
+
+
 def test_every_sdk_is_pinned_with_its_hash(settings):
     packages = json.loads((settings.BASE_DIR / "package-lock.json").read_text())["packages"]
 
