@@ -36,6 +36,7 @@ run: $(VENV)/.run
 test: $(VENV)/.dev
 	@sh deploy/test-packages.sh
 	@sh deploy/livekit-server.sh $(BIN)/livekit-server
+	@sh deploy/mediamtx.sh $(BIN)/mediamtx
 	$(BIN)/python -m pytest $(ARGS)
 
 faults: $(VENV)/.dev

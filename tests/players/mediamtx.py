@@ -1,0 +1,155 @@
+"""A real MediaMTX, where there is one: named by MEDIAMTX, beside Python (`make test` builds it where Go is installed),
+or on the PATH. It asks us who may come in, by its `http` method: a strict answerer that reads our tokens."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from tests.e2e.product import free_port
+
+SECRET = "a secret that MediaMTX's answerer and we share"
+ROLES = {"publish": "publisher", "read": "subscriber"}
+START_SECONDS = 15
+CONFIG = """
+logLevel: debug
+rtsp: no
+srt: no
+rtmp: yes
+rtmpAddress: 127.0.0.1:{rtmp}
+hls: yes
+hlsAddress: 127.0.0.1:{hls}
+hlsAlwaysRemux: yes
+hlsVariant: lowLatency
+hlsSegmentDuration: 1s
+hlsPartDuration: 200ms
+webrtc: yes
+webrtcAddress: 127.0.0.1:{webrtc}
+webrtcLocalUDPAddress: 127.0.0.1:{udp}
+webrtcIPsFromInterfaces: no
+webrtcAdditionalHosts: [127.0.0.1]
+api: yes
+apiAddress: 127.0.0.1:{api}
+authMethod: http
+authHTTPAddress: http://127.0.0.1:{answerer}/
+paths:
+  all_others:
+"""
+
+
+class Answerer(ThreadingHTTPServer):
+    """Says who may do what; `refused` are the actions it said no to, with what was wrong."""
+
+    daemon_threads = True
+
+    def __init__(self, encoders: str = "") -> None:
+        self.refused: list[tuple[str, str]] = []
+        self.allowed: list[tuple[str, str]] = []
+        self.encoders = encoders  # the prefix of paths that encoders and playlists may use without a token
+        answerer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                wrong = answerer.wrong(asked)
+                (answerer.refused if wrong else answerer.allowed).append((asked["action"], wrong or asked["path"]))
+                self.send_response(401 if wrong else 204)
+                self.end_headers()
+
+            def log_message(self, *args: Any) -> None:
+                """Tests read `refused` instead."""
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    def wrong(self, asked: dict[str, Any]) -> str:
+        """What is wrong with a request; empty when it is good."""
+        if self.encoders and asked["protocol"] in ("rtmp", "hls") and asked["path"].startswith(self.encoders):
+            return ""
+        if asked["protocol"] != "webrtc":
+            return f"protocol {asked['protocol']}"
+        try:
+            claims = jwt.decode(
+                asked["token"], SECRET, algorithms=["HS256"], options={"require": ["exp", "nbf", "iat", "jti", "sub"]}
+            )
+        except jwt.PyJWTError as error:
+            return type(error).__name__
+        if (claims["channel"], claims["role"]) != (asked["path"], ROLES.get(asked["action"])):
+            return "another channel or role"
+        return ""
+
+
+class MediaMtx:
+    """One server on loopback, and its answerer."""
+
+    def __init__(self, binary: str, folder: Path, *, encoders: str = "") -> None:
+        self.answerer = Answerer(encoders)
+        ports = {name: free_port() for name in ("rtmp", "hls", "webrtc", "api")}
+        ports |= {"udp": free_port(socket.SOCK_DGRAM), "answerer": self.answerer.server_port}
+        config = folder / "mediamtx.yml"
+        config.write_text(CONFIG.format(**ports))
+        self.url, self.hls_url, self._api = (f"http://127.0.0.1:{ports[name]}" for name in ("webrtc", "hls", "api"))
+        self.rtmp_url = f"rtmp://127.0.0.1:{ports['rtmp']}"
+        self.log = folder / "mediamtx.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen([binary, str(config)], cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + START_SECONDS
+        while self.process.poll() is None and time.monotonic() < deadline:
+            try:
+                self.sessions()
+            except OSError:
+                time.sleep(0.1)
+            else:
+                return
+        self.stop()
+        raise RuntimeError(f"MediaMTX did not start:\n{self.log.read_text()}")
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the product is told of it."""
+        return {
+            "MEDIA_PROVIDER": "whip",
+            "WHIP_PUBLISH_URL": f"{self.url}/{{channel}}/whip",
+            "WHIP_WATCH_URL": f"{self.url}/{{channel}}/whep",
+            "WHIP_TOKEN_SECRET": SECRET,
+        }
+
+    def sessions(self) -> list[tuple[str, str]]:
+        """Its WebRTC connections: the path, and `publish` or `read`."""
+        with urllib.request.urlopen(f"{self._api}/v3/webrtcsessions/list", timeout=5) as answer:
+            return sorted((one["path"], one["state"]) for one in json.load(answer)["items"])
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+        self.answerer.shutdown()
+        self.answerer.server_close()
+
+
+def mediamtx_path() -> str | None:
+    """Where the server's binary is."""
+    named = os.environ.get("MEDIAMTX", "")
+    places = (Path(named), Path(sys.executable).with_name("mediamtx"))
+    return next((str(place) for place in places if place.is_file()), shutil.which("mediamtx"))
+
+
+@contextmanager
+def mediamtx_running(binary: str, folder: Path, *, encoders: str = "") -> Iterator[MediaMtx]:
+    """The server, as long as it is needed."""
+    server = MediaMtx(binary, folder, encoders=encoders)
+    try:
+        yield server
+    finally:
+        server.stop()

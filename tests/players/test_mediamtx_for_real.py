@@ -1,0 +1,190 @@
+"""A whole show through a real MediaMTX, with the product's own pages, tokens and gateway."""
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+
+import imageio_ffmpeg
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect
+
+from tests.e2e.conftest import ARTEFACTS, People, screenshot  # noqa: F401 - a fixture
+from tests.e2e.product import Product
+from tests.e2e.stage_steps import user_id
+from tests.e2e.stopwatch import clicked_at, watch_click
+from tests.e2e.test_show import inbound, live, moving_picture, open_room, show_made, wait_until
+from tests.players.calls import Caller
+from tests.players.mediamtx import MediaMtx, mediamtx_path, mediamtx_running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+Screenshot = Callable[[Page, str], None]
+# The moment of the last picture and of the last packet, in milliseconds since 1970.
+WATCHED = """() => {
+    const now = () => performance.timeOrigin + performance.now();
+    const last = window.last = { frame: null, packet: null };
+    const video = document.querySelector("[data-player] video");
+    const drawn = () => { last.frame = now(); video.requestVideoFrameCallback(drawn); };
+    video.requestVideoFrameCallback(drawn);
+    const { pc } = window.livestream.player;
+    const look = async () => {
+        if (pc.connectionState === "closed") return;
+        (await pc.getStats()).forEach((item) => {
+            if (item.type === "inbound-rtp" && item.kind === "video") last.packet = item.lastPacketReceivedTimestamp;
+        });
+        setTimeout(look, 33);
+    };
+    look();
+}"""
+ENCODER = (
+    "-v error -nostdin -re -f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i sine=frequency=440"
+    " -c:v libx264 -preset ultrafast -tune zerolatency -profile:v baseline -pix_fmt yuv420p -g 25"
+    " -c:a libopus -ar 48000 -ac 2 -f whip"
+)
+GONE = "window.livestream.player.pc === null"
+PLAYING = "window.livestream.player.pc?.connectionState === 'connected'"
+
+
+@pytest.fixture(scope="module")
+def mediamtx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MediaMtx]:
+    binary = mediamtx_path()
+    if binary is None:
+        pytest.skip("MediaMTX is not installed (on the PATH, or named by MEDIAMTX)")
+    with mediamtx_running(binary, tmp_path_factory.mktemp("mediamtx")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def product(mediamtx: MediaMtx, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    running = Product(tmp_path_factory.mktemp("product"), **mediamtx.settings)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def people(browser: Browser, product: Product) -> Iterator[People]:
+    everybody = People(browser, product)
+    yield everybody
+    everybody.close()
+
+
+def posted(url: str, token: str, sdp: str) -> int:
+    """What an offer is answered with."""
+    headers = {"Content-Type": "application/sdp"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(url, data=sdp.encode(), headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def roles(server: MediaMtx) -> list[str]:
+    return [state for _, state in server.sessions()]
+
+
+def test_a_show_is_seen_and_who_is_kicked_loses_it_within_a_second(
+    people: People,
+    mediamtx: MediaMtx,
+    product: Product,
+    screenshot: Screenshot,  # noqa: F811
+) -> None:
+    seller, ben, cleo = people.signed_in("seller"), people.signed_in("buyer"), people.signed_in("buyer2")
+    offers: list[Request] = []
+    ben.on("request", lambda request: offers.append(request) if request.method == "POST" else None)
+    show = show_made(seller, "Through MediaMTX")
+    live(seller)
+    for page in (ben, cleo):
+        open_room(page, show)
+        moving_picture(page)
+    before = inbound(ben, "audio")["packetsReceived"]
+    ben.wait_for_timeout(1000)
+    assert inbound(ben, "audio")["packetsReceived"] - before >= 20
+    assert roles(mediamtx) == ["publish", "read", "read"]
+    screenshot(ben, "mediamtx-playing")
+    ben.evaluate(WATCHED)
+    wait_until(ben, "window.last.frame !== null && window.last.packet !== null")
+    offer = next(one for one in offers if one.url == f"{product.url}/whep/{show}")
+    token, sdp = offer.all_headers()["authorization"].removeprefix("Bearer "), offer.post_data or ""
+    channel = mediamtx.sessions()[0][0]
+
+    seller.click("[data-tab=people]")
+    row = seller.locator(f'[data-audience] [data-user="{user_id(ben)}"]')
+    row.locator("[aria-expanded]").click()
+    row.locator('[data-op="stage.kick"]').click()
+    watch_click(seller, "#out-dialog button[value=yes]")
+    seller.click("#out-dialog button[value=yes]")
+    while len(mediamtx.sessions()) > 2:
+        assert time.time() * 1000 - clicked_at(seller) < 1000
+    cut = time.time() * 1000
+    wait_until(ben, GONE, timeout=3)
+    ben.wait_for_timeout(700)
+
+    last, began = ben.evaluate("window.last"), clicked_at(seller)
+    took = {name: round(moment - began) for name, moment in {**last, "server": cut}.items()}
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    (ARTEFACTS.parent / "mediamtx-kick.json").write_text(json.dumps(took))
+    assert max(took.values()) < 1000, took
+    assert roles(mediamtx) == ["publish", "read"]
+    moving_picture(cleo)
+    assert posted(f"{product.url}/whep/{show}", token, sdp) == 401
+    assert posted(f"{mediamtx.url}/{channel}/whep", token, sdp) >= 400
+    assert posted(f"{mediamtx.url}/{channel}/whep", "", sdp) >= 400
+    assert roles(mediamtx) == ["publish", "read"]
+
+    seller.click("[data-do=end]")
+    seller.click("#end-dialog button[value=yes]")
+    expect(cleo.locator("[data-overlay] .overlay[data-state=ended]")).to_be_visible(timeout=15_000)
+    wait_until(seller, "window.livestream.publisher.state === 'idle'")
+    assert mediamtx.sessions() == []
+    assert people.complaints == []
+
+
+def test_the_host_comes_back_after_a_reload_and_the_viewer_sees_it(people: People, mediamtx: MediaMtx) -> None:
+    seller, ben = people.signed_in("seller"), people.signed_in("buyer")
+    show = show_made(seller, "Away and back")
+    live(seller)
+    open_room(ben, show)
+    moving_picture(ben)
+
+    ben.evaluate("() => { window.former = window.livestream.player.pc }")
+    seller.reload()
+    seller.click("text=/Resume sending|Send again|Resume/i >> visible=true")
+    wait_until(seller, "window.livestream.publisher.state === 'sending'")
+
+    wait_until(ben, f"{PLAYING} && window.livestream.player.pc !== window.former", 10)
+    ben.wait_for_timeout(1000)
+    moving_picture(ben)
+    assert roles(mediamtx) == ["publish", "read"]
+    seller.click("[data-do=end]")
+    seller.click("#end-dialog button[value=yes]")
+
+
+def test_ffmpeg_publishes_through_the_gateway(people: People, mediamtx: MediaMtx, product: Product) -> None:
+    seller, ben = people.signed_in("seller"), people.signed_in("buyer")
+    show = show_made(seller, "From an encoder")
+    seller.close()
+    mediamtx.answerer.refused.clear()
+    encoder = Caller(product, "seller")
+    encoder.post(f"sessions/{show}/start/")
+    token = encoder.post(f"sessions/{show}/token/", {"role": "publisher"})["token"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), *ENCODER.split(), "-authorization", token, f"{product.url}/whip/{show}"]
+    ffmpeg = subprocess.Popen(command, stderr=subprocess.PIPE)
+    try:
+        open_room(ben, show)
+        moving_picture(ben)
+        assert roles(mediamtx) == ["publish", "read"]
+
+        ffmpeg.terminate()
+        ffmpeg.wait(10)
+
+        wait_until(ben, f"!({PLAYING})", 10)
+        assert mediamtx.sessions() == []
+    finally:
+        ffmpeg.kill()
+        encoder.post(f"sessions/{show}/end/")
+    assert mediamtx.answerer.refused == []
+    assert people.complaints == []
