@@ -57,6 +57,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench.media.stage $(ARGS)
 	$(BIN)/python -m bench.glass
 	$(BIN)/python -m bench.tokens
+	$(BIN)/python -m bench.hls $(ARGS)
 	$(BIN)/python -m bench.realtime $(ARGS)
 
 format: $(VENV)/.dev
