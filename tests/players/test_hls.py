@@ -65,6 +65,17 @@ def test_the_picture_moves(ben: Visitor, site: Site, on_air: Path) -> None:
     assert ben.complaints == []
 
 
+def test_beginning_is_no_weak_connection_and_running_dry_is(ben: Visitor, site: Site, on_air: Path) -> None:
+    watching(ben, playlist(site))
+    ben.until(MOVING)
+    began = [one["down"] for one in ben.said("quality")]
+
+    ben.run("document.querySelector('video').dispatchEvent(new Event('waiting'))")
+
+    assert began == ["good"]
+    assert ben.said("quality")[-1]["down"] == "poor"
+
+
 def test_a_show_that_has_no_playlist_yet_is_waited_for(
     ben: Visitor, site: Site, tmp_path: Path, recording: Path
 ) -> None:

@@ -141,7 +141,9 @@ export class Engine {
     if (this.element.src !== this.address) this.element.src = this.address;
   }
 
+  /** Until something was played, and while the player looks for its place, waiting is no sign of a weak connection. */
   #stalled() {
+    if (!this.element?.played.length || this.element.seeking) return;
     this.tell("quality", { up: "unknown", down: "poor" });
     clearTimeout(this.outlook);
     this.outlook = setTimeout(() => { this.outlook = null; this.tell("quality", { up: "unknown", down: "good" }); }, POOR_MS);
