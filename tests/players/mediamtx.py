@@ -42,11 +42,17 @@ webrtcIPsFromInterfaces: no
 webrtcAdditionalHosts: [127.0.0.1]
 api: yes
 apiAddress: 127.0.0.1:{api}
-authMethod: http
-authHTTPAddress: http://127.0.0.1:{answerer}/
+{auth}
 paths:
   all_others:
 """
+ASKING = """authMethod: http
+authHTTPAddress: http://127.0.0.1:{answerer}/"""
+USER = "livestream:a-password-of-mediamtx"
+ITS_OWN = """authMethod: internal
+authInternalUsers:
+- {{user: livestream, pass: a-password-of-mediamtx, permissions: [{{action: publish}}, {{action: read}}]}}
+- {{user: any, ips: [127.0.0.1], permissions: [{{action: api}}]}}"""
 
 
 class Answerer(ThreadingHTTPServer):
@@ -92,14 +98,15 @@ class Answerer(ThreadingHTTPServer):
 
 
 class MediaMtx:
-    """One server on loopback, and its answerer."""
+    """One server on loopback, and its answerer; with `auth` ITS_OWN it knows one user itself."""
 
-    def __init__(self, binary: str, folder: Path, *, encoders: str = "") -> None:
+    def __init__(self, binary: str, folder: Path, *, encoders: str = "", auth: str = ASKING) -> None:
         self.answerer = Answerer(encoders)
         ports = {name: free_port() for name in ("rtmp", "hls", "webrtc", "api")}
         ports |= {"udp": free_port(socket.SOCK_DGRAM), "answerer": self.answerer.server_port}
         config = folder / "mediamtx.yml"
-        config.write_text(CONFIG.format(**ports))
+        config.write_text(CONFIG.format(**ports, auth=auth.format(**ports)))
+        self._credential = {"WHIP_TOKEN": USER} if auth == ITS_OWN else {"WHIP_TOKEN_SECRET": SECRET}
         self.url, self.hls_url, self._api = (f"http://127.0.0.1:{ports[name]}" for name in ("webrtc", "hls", "api"))
         self.rtmp_url = f"rtmp://127.0.0.1:{ports['rtmp']}"
         self.log = folder / "mediamtx.log"
@@ -123,7 +130,7 @@ class MediaMtx:
             "MEDIA_PROVIDER": "whip",
             "WHIP_PUBLISH_URL": f"{self.url}/{{channel}}/whip",
             "WHIP_WATCH_URL": f"{self.url}/{{channel}}/whep",
-            "WHIP_TOKEN_SECRET": SECRET,
+            **self._credential,
         }
 
     def sessions(self) -> list[tuple[str, str]]:
@@ -146,9 +153,9 @@ def mediamtx_path() -> str | None:
 
 
 @contextmanager
-def mediamtx_running(binary: str, folder: Path, *, encoders: str = "") -> Iterator[MediaMtx]:
+def mediamtx_running(binary: str, folder: Path, **options: str) -> Iterator[MediaMtx]:
     """The server, as long as it is needed."""
-    server = MediaMtx(binary, folder, encoders=encoders)
+    server = MediaMtx(binary, folder, **options)
     try:
         yield server
     finally:

@@ -6,6 +6,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
@@ -17,7 +19,7 @@ from tests.e2e.stage_steps import user_id
 from tests.e2e.stopwatch import clicked_at, watch_click
 from tests.e2e.test_show import inbound, live, moving_picture, open_room, show_made, wait_until
 from tests.players.calls import Caller
-from tests.players.mediamtx import MediaMtx, mediamtx_path, mediamtx_running
+from tests.players.mediamtx import ITS_OWN, MediaMtx, mediamtx_path, mediamtx_running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -43,6 +45,10 @@ ENCODER = (
     "-v error -nostdin -re -f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i sine=frequency=440"
     " -c:v libx264 -preset ultrafast -tune zerolatency -profile:v baseline -pix_fmt yuv420p -g 25"
     " -c:a libopus -ar 48000 -ac 2 -f whip"
+)
+FRAGMENT = (
+    "a=ice-ufrag:none\r\na=ice-pwd:none\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
+    "a=candidate:1 1 udp 2113937151 127.0.0.1 9 typ host\r\n"
 )
 GONE = "window.livestream.player.pc === null"
 PLAYING = "window.livestream.player.pc?.connectionState === 'connected'"
@@ -71,10 +77,10 @@ def people(browser: Browser, product: Product) -> Iterator[People]:
     everybody.close()
 
 
-def posted(url: str, token: str, sdp: str) -> int:
-    """What an offer is answered with."""
-    headers = {"Content-Type": "application/sdp"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    request = urllib.request.Request(url, data=sdp.encode(), headers=headers)
+def sent(method: str, url: str, token: str, body: str, kind: str = "application/sdp", **headers: str) -> int:
+    """The status of the answer to a request with a token, or with none."""
+    headers = {"Content-Type": kind, **headers} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(url, data=body.encode(), headers=headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return int(answer.status)
@@ -109,6 +115,9 @@ def test_a_show_is_seen_and_who_is_kicked_loses_it_within_a_second(
     wait_until(ben, "window.last.frame !== null && window.last.packet !== null")
     offer = next(one for one in offers if one.url == f"{product.url}/whep/{show}")
     token, sdp = offer.all_headers()["authorization"].removeprefix("Bearer "), offer.post_data or ""
+    made = offer.response().headers
+    trickle = ("PATCH", f"{product.url}{made['location']}", token, FRAGMENT, "application/trickle-ice-sdpfrag")
+    assert sent(*trickle, **{"If-Match": made["etag"]}) == 204
     channel = mediamtx.sessions()[0][0]
 
     seller.click("[data-tab=people]")
@@ -130,9 +139,10 @@ def test_a_show_is_seen_and_who_is_kicked_loses_it_within_a_second(
     assert max(took.values()) < 1000, took
     assert roles(mediamtx) == ["publish", "read"]
     moving_picture(cleo)
-    assert posted(f"{product.url}/whep/{show}", token, sdp) == 401
-    assert posted(f"{mediamtx.url}/{channel}/whep", token, sdp) >= 400
-    assert posted(f"{mediamtx.url}/{channel}/whep", "", sdp) >= 400
+    assert sent("POST", f"{product.url}/whep/{show}", token, sdp) == 401
+    assert sent(*trickle) == 401
+    assert sent("POST", f"{mediamtx.url}/{channel}/whep", token, sdp) >= 400
+    assert sent("POST", f"{mediamtx.url}/{channel}/whep", "", sdp) >= 400
     assert roles(mediamtx) == ["publish", "read"]
 
     seller.click("[data-do=end]")
@@ -163,28 +173,59 @@ def test_the_host_comes_back_after_a_reload_and_the_viewer_sees_it(people: Peopl
     seller.click("#end-dialog button[value=yes]")
 
 
-def test_ffmpeg_publishes_through_the_gateway(people: People, mediamtx: MediaMtx, product: Product) -> None:
-    seller, ben = people.signed_in("seller"), people.signed_in("buyer")
-    show = show_made(seller, "From an encoder")
-    seller.close()
-    mediamtx.answerer.refused.clear()
-    encoder = Caller(product, "seller")
-    encoder.post(f"sessions/{show}/start/")
-    token = encoder.post(f"sessions/{show}/token/", {"role": "publisher"})["token"]
+@contextmanager
+def encoder(product: Product, show: str, token: str) -> Iterator[subprocess.Popen[bytes]]:
+    """ffmpeg sends, as long as the block lasts or until it is stopped."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), *ENCODER.split(), "-authorization", token, f"{product.url}/whip/{show}"]
-    ffmpeg = subprocess.Popen(command, stderr=subprocess.PIPE)
+    ffmpeg = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
+        yield ffmpeg
+    finally:
+        ffmpeg.kill()
+        ffmpeg.wait(10)
+
+
+def test_ffmpeg_publishes_through_the_gateway(people: People, mediamtx: MediaMtx, product: Product) -> None:
+    mediamtx.answerer.refused.clear()
+    seller, ben = Caller(product, "seller"), people.signed_in("buyer")
+    show = seller.post("sessions/", {"title": "From an encoder"})["id"]
+    seller.post(f"sessions/{show}/start/")
+    token = seller.post(f"sessions/{show}/token/", {"role": "publisher"})["token"]
+    with encoder(product, show, token) as ffmpeg:
         open_room(ben, show)
         moving_picture(ben)
         assert roles(mediamtx) == ["publish", "read"]
 
-        ffmpeg.terminate()
+        ffmpeg.terminate()  # it ends its connection itself
         ffmpeg.wait(10)
 
         wait_until(ben, f"!({PLAYING})", 10)
         assert mediamtx.sessions() == []
-    finally:
-        ffmpeg.kill()
-        encoder.post(f"sessions/{show}/end/")
+    seller.post(f"sessions/{show}/end/")
     assert mediamtx.answerer.refused == []
     assert people.complaints == []
+
+
+def test_with_one_fixed_token_a_show_that_ends_cuts_an_encoder_that_goes_on(tmp_path: Path) -> None:
+    binary = mediamtx_path()
+    if binary is None:
+        pytest.skip("MediaMTX is not installed (on the PATH, or named by MEDIAMTX)")
+    with mediamtx_running(binary, tmp_path, auth=ITS_OWN) as server:
+        product = Product(tmp_path, **server.settings)
+        try:
+            seller = Caller(product, "seller")
+            show = seller.post("sessions/", {"title": "With a password"})["id"]
+            seller.post(f"sessions/{show}/start/")
+            token = seller.post(f"sessions/{show}/token/", {"role": "publisher"})["token"]
+            with encoder(product, show, token) as ffmpeg:
+                deadline = time.monotonic() + 15
+                while roles(server) != ["publish"]:
+                    assert time.monotonic() < deadline, ffmpeg.poll()
+                    time.sleep(0.1)
+                assert sent("POST", f"{server.url}/{server.sessions()[0][0]}/whep", token, "v=0") >= 400
+
+                seller.post(f"sessions/{show}/end/")
+
+                assert server.sessions() == []
+        finally:
+            product.stop()
