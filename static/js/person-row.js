@@ -35,9 +35,13 @@ function office({ moderator }) {
   return moderator ? { op: "stage.dismiss", label: "Take moderator role back", icon: "shield" } : { op: "stage.appoint", label: "Make moderator", icon: "shield" };
 }
 
-/** @param {Object} user @param {...(Node|null)} after */
-export function personHead(user, ...after) {
-  return el("div", { class: "person-head" }, avatar(user, "small"), el("div", { class: "grow" }, bdi(user.display_name || user.username, "person-name")), ...after);
+/**
+ * Picture and name, with tags beside the name where there is room and below it where not, and what may be pressed last.
+ * @param {Object} user @param {(Node|null|false|undefined)[]} tags @param {...(Node|null|false)} after
+ */
+export function personHead(user, tags, ...after) {
+  return el("div", { class: "person-head" }, avatar(user, "small"),
+    el("div", { class: "person-who" }, bdi(user.display_name || user.username, "person-name"), el("span", { class: "person-tags" }, ...tags)), ...after);
 }
 
 /**
@@ -53,7 +57,7 @@ export function personRow({ person, me, may, open, act, toggle, main = null }) {
     person.video_muted && mark("camera-off", "camera off"),
     person.audio_muted && mark("mic-off", "microphone off"));
   const badges = [ROLES[person.role] && badge(person.role, ROLES[person.role]), person.moderator && badge("moderator", "Mod", "Moderator"), user.id === me.id && badge("you", "You")];
-  const head = personHead(user, marks, ...badges, main, actions.length > 0 && el("button", { class: "icon-btn small", type: "button", "aria-expanded": String(open), "aria-label": `Actions for ${name}`, on: { click: toggle } }, icon("more")));
+  const head = personHead(user, [...badges, marks], main, actions.length > 0 && el("button", { class: "icon-btn small", type: "button", "aria-expanded": String(open), "aria-label": `Actions for ${name}`, on: { click: toggle } }, icon("more")));
   const buttons = actions.map((action) => el("button", { class: `btn small ${action.bad ? "danger" : "quiet"}`, type: "button", data: { op: action.op, ...(action.data || {}) }, on: { click: (event) => act(action, event.currentTarget) } }, icon(action.icon), action.label));
   return el("li", { class: "person-row", data: { user: user.id } }, head, actions.length > 0 && el("div", { class: "person-acts", hidden: !open, role: "group", "aria-label": name }, ...buttons));
 }

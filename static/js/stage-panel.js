@@ -99,7 +99,7 @@ export class StagePanel {
     if (list.contains(document.activeElement) && list.dataset.said === queue.map(({ id }) => id).join()) return; // somebody is about to press
     list.dataset.said = queue.map(({ id }) => id).join();
     list.replaceChildren(...queue.map((request, index) => el("li", { class: "request", data: { request: request.id } },
-      personHead(request.user, el("span", { class: "muted small-text" }, `${index + 1}. ${fromNow(request.created_at)}`)),
+      personHead(request.user, [], el("span", { class: "muted small-text" }, `${index + 1}. ${fromNow(request.created_at)}`)),
       request.message && el("p", { class: "request-words", dir: "auto" }, request.message),
       el("div", { class: "row" },
         el("button", { class: "btn primary small", type: "button", data: { answer: "approve" }, on: { click: (event) => busy(event.currentTarget, () => this.#call("guest.approve", { request: request.id })) } }, icon("check"), "Approve"),
@@ -127,13 +127,20 @@ export class StagePanel {
     const staged = participants.filter(fits);
     const row = (person, main = null) => personRow({
       person, me, main, may: this.may.get(person.user.id) || [], open: this.open === person.user.id, act: (action, button) => this.#act(person, action, button),
-      toggle: () => { this.open = this.open === person.user.id ? null : person.user.id; this.#lists(); },
+      toggle: () => this.#toggle(person),
     });
     this.#keepFocus(need("[data-staged]", this.root), () => staged.map((person) => row(person)));
     const watching = this.audience.filter((person) => fits(person) && !this.store.onStage(person.user.id));
     need("[data-audience-empty]", this.root).hidden = watching.length > 0;
     need("[data-audience-empty]", this.root).textContent = wanted ? "Nobody by that name is watching." : "Nobody who is signed in is watching.";
     this.#keepFocus(need("[data-audience]", this.root), () => watching.map((person) => row(person, this.may.get(person.user.id)?.includes("manage") ? this.#inviting(person) : null)));
+  }
+
+  /** One row is open at a time, and all of it is in sight. */
+  #toggle({ user }) {
+    this.open = this.open === user.id ? null : user.id;
+    this.#lists();
+    this.root.querySelector(".person-acts:not([hidden])")?.scrollIntoView({ block: "nearest" });
   }
 
   #inviting(person) {

@@ -111,6 +111,16 @@ def test_an_old_browser_is_told_so(people: People, product: Product, screenshot:
 
     expect(old.locator("[data-player] [data-overlay]")).to_contain_text("browser", ignore_case=True)
     screenshot(old, "room-old-browser")
+    # On a phone too the way out is in the picture, and nothing lies over it.
+    old.set_viewport_size({"width": 360, "height": 740})
+    button, player = old.locator(".overlay .btn").bounding_box(), old.locator("[data-player]").bounding_box()
+    assert button and player
+    assert button["y"] + button["height"] <= player["y"] + player["height"] - 8
+    for share in (0.1, 0.5, 0.9):
+        point = [button["x"] + share * button["width"], button["y"] + 0.9 * button["height"]]
+        assert old.evaluate("([x, y]) => document.elementFromPoint(x, y).closest('.btn')?.textContent", point), share
+    old.click(".overlay .btn")
+    old.wait_for_url(lambda url: url.endswith(":" + str(product.port) + "/"))
 
 
 def sign_in(page: Page, username: str) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import People
 from tests.e2e.stage_steps import SMALL, acts, come, settings_changed, user_id, walks_on
 from tests.e2e.test_pages import fits
-from tests.e2e.test_show import live, open_room, show_made, wait_until
+from tests.e2e.test_show import live, open_room, say, show_made, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
 
@@ -76,9 +76,25 @@ def test_nobody_is_offered_what_the_server_refuses(people: People, screenshot: S
     offers(staff, "staged", amara, MANAGE | OUT | APPOINT)
     offers(staff, "audience", moderator, INVITE | OUT | {"stage.dismiss"})
     for page, user, name in ((seller, cohost, "desk-person-open"), (mia, amara, "room-person-open")):
+        page.set_viewport_size({"width": 360, "height": 740})
         page.locator(f'[data-staged] [data-user="{user}"] [aria-expanded]').click()
-        screenshot(page, name)
+        row, panel = (page.locator(it).bounding_box() for it in (".person-acts:visible", ".people-scroll"))
+        assert row and panel
+        assert row["y"] + row["height"] <= panel["y"] + panel["height"], "the row opens out of sight"
         fits(page)
+        page.set_viewport_size({"width": 1280, "height": 800})
+        screenshot(page, name)
+
+    # Beside messages, too, nobody is offered to put out who stands above them.
+    jonas.click("[data-tab=chat]")
+    say(jonas, "From the co-host")
+    for page, is_offered in ((seller, True), (staff, True), (mia, False)):
+        page.click("[data-tab=chat]")
+        message = page.locator("[data-messages] .msg", has_text="From the co-host")
+        expect(message).to_be_visible()
+        expect(message.locator("[data-act=ban]")).to_have_count(int(is_offered))
+        page.click("[data-tab=people]")
+    jonas.click("[data-tab=people]")
 
     # It follows when somebody's role changes: their own, and that of others.
     acts(seller, cohost, "stage.demote")
