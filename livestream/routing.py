@@ -25,6 +25,7 @@ from streams.services.media import viewers_record
 from streams.services.viewers import viewers_left
 from streams.shared_rooms import SharedRooms
 from tokens.services import tokens_expiring_tell, tokens_forget
+from tokens.withdrawals import withdrawn_cut
 
 PARTS = RoomParts(
     sections={"messages": lambda session_id, head: chat_page(session_id=session_id, before=head + 1)},
@@ -51,7 +52,7 @@ runtime.configure(
         events=PARTS.events,
         viewers_changed=viewers_record,
         viewers_left=viewers_left,
-        background=(partial(janitor, (tokens_forget, tokens_expiring_tell)), chat_writer, read_writer),
+        background=(partial(janitor, (tokens_forget, tokens_expiring_tell, withdrawn_cut)), chat_writer, read_writer),
     )
 )
 

@@ -12,6 +12,7 @@ from livestream.realtime import runtime
 from streams.services.deliveries import deliveries_forget
 from streams.services.gateway import resources_sweep
 from streams.services.media import media_reconcile
+from streams.services.moving import rooms_renew
 from streams.services.reconcile import providers_reconcile
 from streams.services.stage_media import media_retry
 from streams.services.stage_sweeps import guests_expire, requests_expire
@@ -52,6 +53,7 @@ def janitor_tick(holder: str, sweeps: tuple[Sweep, ...] = ()) -> bool:
         media_reconcile,
         media_retry,
         resources_sweep,
+        rooms_renew,
         providers_reconcile,
         requests_expire,
         guests_expire,

@@ -556,6 +556,9 @@ class ProviderRoom(models.Model):
     details = models.JSONField(default=dict)
     claimed_at = models.DateTimeField()
     ready_at = models.DateTimeField(null=True, blank=True)
+    renew_due_at = models.DateTimeField(
+        null=True, blank=True, help_text="Somebody who was put out knows its name, which has still to be changed."
+    )
 
     class Meta:
         ordering = ["-claimed_at"]

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from livestream.actors import SYSTEM, Actor
@@ -37,16 +37,13 @@ from streams.providers.agora import AgoraProvider
 from streams.providers.agora_tokens import VERSIONS
 from streams.providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
 from streams.providers.registry import provider_named
-from streams.services.arrivals import Verdict
-from streams.services.credentials import Lost
-from streams.services.gateway import held_room
+from streams.services.arrivals import Judgement, Verdict
+from streams.services.credentials import Lost, Taken
 from streams.services.passes import Pass
 from streams.services.rooms import room_prepare, room_ref
 from streams.services.sessions import session_refused
-from streams.services.stage_media import GRANT_LIFE
 from streams.services.stage_uids import media_uid, media_uid_claim
 from streams.services.switching import session_provider_switch
-from streams.services.uids import held_uids, uid_retire
 from streams.state import OPEN, OVER
 from tokens.admission import wait_for_provider
 from tokens.events import TokenExpiring
@@ -58,6 +55,7 @@ TELL_BEFORE = timedelta(seconds=60)
 TOLD_AT_ONCE = 1000
 # Who joins with a token may take a while to be reported.
 ARRIVAL_LEEWAY = timedelta(seconds=60)
+CLOCKS_DIFFER = timedelta(seconds=2)
 TRIES = 3
 
 logger = logging.getLogger(__name__)
@@ -295,11 +293,13 @@ def privileges_of(descriptor: JoinDescriptor) -> dict[str, bool]:
 # ---- Taking back ---------------------------------------------------------------------------------------------------
 
 
-def _good(now: datetime) -> QuerySet[IssuedToken]:
+def tokens_good(now: datetime) -> QuerySet[IssuedToken]:
+    """Those that open something now, as far as we are concerned."""
     return IssuedToken.objects.filter(revoked_at__isnull=True, expires_at__gt=now)
 
 
-def _revoke(rows: QuerySet[IssuedToken], now: datetime) -> int:
+def tokens_revoke(rows: QuerySet[IssuedToken], now: datetime) -> int:
+    """Mark them as revoked; how many."""
     counted = rows.update(revoked_at=now)
     if counted:
         TOKENS.labels("any", "revoked").inc(counted)
@@ -308,60 +308,42 @@ def _revoke(rows: QuerySet[IssuedToken], now: datetime) -> int:
 
 def session_tokens_revoke(session_id: UUID, now: datetime) -> int:
     """Mark every token of a session that is still good as revoked; how many. The provider refuses them by itself."""
-    return _revoke(_good(now).filter(session_id=session_id), now)
+    return tokens_revoke(tokens_good(now).filter(session_id=session_id), now)
 
 
-def person_tokens_revoke(session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> int:
-    """Mark one person's tokens of a session that are still good as revoked: all, or those to publish with; how many."""
-    good = _good(now).filter(session_id=session_id, user_id=user_id)
+def person_tokens_revoke(session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> Taken:
+    """Mark one person's tokens of a session that are still good as revoked: all, or those to publish with.
+
+    Those that ran out are told of, too: a connection, or an address, may outlive its token.
+    """
+    theirs = IssuedToken.objects.filter(session_id=session_id, user_id=user_id)
     if lost == Lost.PUBLISHING:
-        good = good.filter(role=MediaRole.PUBLISHER.value)
-    return _revoke(good, now)
+        theirs = theirs.filter(role=MediaRole.PUBLISHER.value)
+    found = tokens_revoke(theirs & tokens_good(now), now)
+    return Taken(known=theirs.filter(channel_id=F("session__channel_id")).exists(), found=found > 0)
 
 
-def account_tokens_revoke(user_id: UUID, now: datetime) -> int:
-    """Mark all of a person's tokens as revoked, and cut what they have open with them; how many. For a new password."""
-    good = _good(now).filter(user_id=user_id)
-    sessions = set(good.values_list("session_id", flat=True))
-    revoked = _revoke(good, now)
-    for session_id in sessions:
-        transaction.on_commit(partial(_cut, session_id, user_id))
-    return revoked
-
-
-def _cut(session_id: UUID, user_id: UUID) -> None:
-    """Put a person out of the media of one session; they may come back with a new token, under another number."""
-    session = StreamSession.objects.filter(pk=session_id, state__in=OPEN).first()
-    if session is None:
-        return
-    now = timezone.now()
-    room = room_ref(session)
-    try:
-        for uid in held_uids(session=session, user_id=user_id, since=now - GRANT_LIFE):
-            with held_room(room, provider=session.provider, uid=uid) as held:
-                provider_named(session.provider).remove(room=held, uid=uid)
-    except ProviderError as error:
-        logger.warning("media not cut session=%s user=%s error=%s", session_id, user_id, error)
-    uid_retire(session_id=session_id, user_id=user_id, now=now)
-
-
-def arrival_verdict(*, session: StreamSession, uid: str, at: datetime, lasting: bool = False) -> Verdict:
+def arrival_judgement(*, session: StreamSession, uid: str, at: datetime, lasting: bool = False) -> Judgement:
     """What somebody who joined at that moment may do with what they hold.
 
     `lasting`: they are there already. A connection may outlive its token, so only what was taken back counts.
     """
-    held = IssuedToken.objects.filter(session_id=session.pk, uid=uid, revoked_at__isnull=True)
+    given = IssuedToken.objects.filter(session_id=session.pk, uid=uid)
+    held = given.filter(revoked_at__isnull=True)
     if not lasting:
         held = held.filter(expires_at__gt=at - ARRIVAL_LEEWAY)
     roles = set(held.values_list("role", flat=True))
     if MediaRole.PUBLISHER.value in roles:
-        return Verdict.PUBLISH
-    return Verdict.WATCH if roles else Verdict.NOTHING
+        return Judgement(Verdict.PUBLISH)
+    # What is told of a moment before it was taken back, or shortly after, by another clock, is no coming back.
+    taken_back = given.filter(revoked_at__lt=at - CLOCKS_DIFFER, expires_at__gt=at, channel_id=session.channel_id)
+    more = taken_back.exclude(role__in=roles).exists()
+    return Judgement(Verdict.WATCH if roles else Verdict.NOTHING, came_back=more)
 
 
 def pass_read(token: str) -> Pass | None:
     """What a token is good for now; None when it was taken back, ran out, or was never handed out."""
-    row = _good(timezone.now()).filter(token_hash=token_hash(token)).first()
+    row = tokens_good(timezone.now()).filter(token_hash=token_hash(token)).first()
     if row is None:
         return None
     return Pass(
@@ -386,7 +368,7 @@ def tokens_expiring_tell(*, now: datetime) -> int:
         expires_at__gt=OuterRef("expires_at"),
         revoked_at__isnull=True,
     )
-    due = _good(now).filter(
+    due = tokens_good(now).filter(
         expires_at__lte=now + TELL_BEFORE, told_at__isnull=True, user__isnull=False, session__state__in=OPEN
     )
     told = 0

@@ -1,6 +1,6 @@
 /**
- * Media tokens end. The room says so in time, and whatever still needs one asks for another. What plays by itself once it
- * is connected (WHIP and WHEP) has no `renew`, and needs none.
+ * Media tokens end, and a show may move to another room of its provider. The room says so in time, and whatever still needs
+ * a token asks for another. What plays by itself once it is connected (WHIP and WHEP) has no `renew`, and needs none.
  * @module renewal
  */
 
@@ -11,7 +11,7 @@
  */
 export function renewWhenTold(socket, sessionId, ...connections) {
   socket.addEventListener("message", ({ detail: { type, data } }) => {
-    if (type !== "token.expiring" || data.session !== sessionId) return;
-    for (const connection of connections) connection?.renew?.();
+    if (type === "token.expiring" && data.session === sessionId) for (const connection of connections) connection?.renew?.();
+    if (type === "settings.changed" && data.changed?.includes("channel")) for (const connection of connections) connection?.move?.();
   });
 }

@@ -68,7 +68,10 @@ class AgoraProvider(Adapter):
             missing = "AGORA_CUSTOMER_SECRET" if settings.AGORA_CUSTOMER_ID else "AGORA_CUSTOMER_ID"
             problems.append(SettingProblem(missing, "is not set", "The REST keys go together."))
         if not settings.AGORA_CUSTOMER_ID:
-            hint = "Without AGORA_CUSTOMER_ID and AGORA_CUSTOMER_SECRET nobody is cut off before their token ends."
+            hint = (
+                "Without AGORA_CUSTOMER_ID and AGORA_CUSTOMER_SECRET nobody can be muted there, and everybody has to "
+                "join again when somebody is put out."
+            )
             problems.append(SettingProblem("AGORA_CUSTOMER_ID", "is not set", hint, fatal=False))
         if not settings.AGORA_COHOST_AUTHENTICATION:
             hint = (

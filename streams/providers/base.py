@@ -16,6 +16,8 @@ class Capability(StrEnum):
     UNMUTE_AT_SERVER = "unmute_at_server"
     # Who is removed cannot come back with what they hold, by the provider's own doing.
     KICK_HOLDS = "kick_holds"
+    # Who is removed may come back with what they hold; they are told of then, and removed again.
+    REMOVED_AGAIN = "removed_again"
     # Who leaves the stage is cut off there, and cannot publish again with what they hold.
     DEMOTE_HOLDS = "demote_holds"
     # Refuses by itself whatever was issued before somebody was removed.
@@ -39,6 +41,8 @@ class Capability(StrEnum):
     GATEWAY = "gateway"
     # Viewers get their playlists through our own address: it is a `PlaylistSource`.
     PLAYLISTS = "playlists"
+    # What viewers were told can be made worth nothing, without another room: it is a `Renewing`.
+    RENEWS = "renews"
 
 
 class MediaRole(StrEnum):
@@ -184,6 +188,13 @@ class Gateway(Provider, Protocol):
 
     def end(self, *, room: RoomRef, resource: Resource) -> None:
         """Cut one connection. One that is gone already is no error."""
+
+
+class Renewing(Provider, Protocol):
+    """A provider whose rooms can be given another name for viewers, while whoever sends goes on."""
+
+    def renew(self, *, room: RoomRef) -> dict[str, str]:
+        """Have the room known by another name, and by none that it had; what to keep of it instead of `external`."""
 
 
 @dataclass(frozen=True, slots=True)

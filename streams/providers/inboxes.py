@@ -71,7 +71,8 @@ class LiveKitInbox:
         document = document_of(body)
         person = part(document, "participant")
         permission = part(person, "permission")
-        may = permission.get("canPublish", permission.get("can_publish"))
+        # What is false is left out in JSON of protocol buffers.
+        may = bool(permission.get("canPublish", permission.get("can_publish"))) if permission else None
         name = text(document, "event", limit=60)
         return identified(
             MediaEvent(
@@ -81,7 +82,7 @@ class LiveKitInbox:
                 channel_id=text(part(document, "room"), "name"),
                 uid=text(person, "identity"),
                 at=moment(document.get("createdAt", document.get("created_at"))),
-                publishes=True if name == "track_published" else may if isinstance(may, bool) else None,
+                publishes=True if name == "track_published" else may,
             )
         )
 

@@ -39,6 +39,7 @@ class LiveKitProvider(Adapter):
             Capability.MUTE_AT_SERVER,
             Capability.DEMOTE_HOLDS,
             Capability.KICK_HOLDS,
+            Capability.REMOVED_AGAIN,
             Capability.LIVE_ROLES,
             Capability.STAGE,
             Capability.BROWSER_PUBLISHES,

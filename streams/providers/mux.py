@@ -56,6 +56,8 @@ class MuxProvider(Adapter):
         found = {Capability.NEEDS_ROOM, Capability.DEMOTE_HOLDS, Capability.HOST_PRESENCE}
         if settings.MUX_SIGNING_KEY_ID:
             found |= {Capability.PRIVATE_SHOWS, Capability.KICK_HOLDS, Capability.PLAYLISTS}
+        else:
+            found |= {Capability.RENEWS}
         if settings.MUX_WEBHOOK_SIGNING_SECRET:
             found |= {Capability.WEBHOOKS}
         return frozenset(found)
@@ -169,6 +171,16 @@ class MuxProvider(Adapter):
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
         """Nothing to call: what viewers hold opens our own address alone, and nothing there once it is taken back."""
+
+    def renew(self, *, room: RoomRef) -> dict[str, str]:
+        """Another playback id, and none of those that there were: also one that a call made whose answer was lost."""
+        kept = text_at(self._call("POST", f"{self._path(room)}/playback-ids", {"policy": "public"}), "id", self.name)
+        playback = self._call("GET", self._path(room)).get("playback_ids")
+        for one in playback if isinstance(playback, list) else []:
+            if isinstance(one, dict) and isinstance(one.get("id"), str) and one["id"] != kept:
+                path = f"{self._path(room)}/playback-ids/{quote(one['id'], safe='')}"
+                self._call("DELETE", path, absent=True)
+        return {**room.external, "playback_id": kept, "policy": "public"}
 
     def close(self, *, room: RoomRef) -> None:
         """End the broadcast, and take no other with this key."""

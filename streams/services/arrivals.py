@@ -1,20 +1,24 @@
 """What other apps say to somebody who joins a session's media: may they, with what they hold?
 
-Some providers cannot take back what was handed out. They tell who came, and who should not be there is sent away.
+Some providers cannot take back what was handed out. They tell who came, and who should not be there is sent away; and
+the show moves to a room that they do not know, so that they come back once at most.
 """
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import Protocol
 
 from django.db import transaction
+from django.utils import timezone
 
 from livestream.errors import ProviderError
 from streams.models import StreamSession
-from streams.providers.base import RoomRef
+from streams.providers.base import Capability, RoomRef
 from streams.providers.registry import provider_named
+from streams.services.moving import room_move
 from streams.services.rooms import room_ref
 
 logger = logging.getLogger(__name__)
@@ -28,10 +32,18 @@ class Verdict(StrEnum):
     NOTHING = "nothing"
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`came_back`: with something for this room that had been taken back before, and is good at the provider still."""
+
+    verdict: Verdict
+    came_back: bool = False
+
+
 class Judge(Protocol):
     """Says what somebody may do. `lasting`: they have been there for a while, and may stay past their token's end."""
 
-    def __call__(self, *, session: StreamSession, uid: str, at: datetime, lasting: bool) -> Verdict: ...
+    def __call__(self, *, session: StreamSession, uid: str, at: datetime, lasting: bool) -> Judgement: ...
 
 
 _judges: list[Judge] = []
@@ -45,8 +57,13 @@ def when_arriving(judge: Judge) -> None:
 
 def arrival_judge(*, session: StreamSession, uid: str, publishes: bool, at: datetime, lasting: bool = False) -> Verdict:
     """Have somebody sent away, or off the stage, who holds nothing that allows it; once this transaction commits."""
-    verdicts = {judge(session=session, uid=uid, at=at, lasting=lasting) for judge in _judges}
+    judgements = [judge(session=session, uid=uid, at=at, lasting=lasting) for judge in _judges]
+    verdicts = {one.verdict for one in judgements}
     room = room_ref(session)
+    allowed = Verdict.NOTHING not in verdicts and not (Verdict.WATCH in verdicts and publishes)
+    again = Capability.REMOVED_AGAIN in provider_named(session.provider).capabilities
+    if again and not (allowed or lasting) and any(one.came_back for one in judgements):
+        room_move(session=session, now=timezone.now())
     if Verdict.NOTHING in verdicts:
         transaction.on_commit(partial(_act, session.provider, "remove", room, uid))
         return Verdict.NOTHING

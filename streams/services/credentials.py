@@ -1,6 +1,7 @@
 """What other apps do when somebody may not send, or not even be here, any more; inside the transaction that says so."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -13,7 +14,17 @@ class Lost(StrEnum):
     EVERYTHING = "everything"
 
 
-Revocation = Callable[[UUID, UUID, Lost, datetime], object]
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`known`: the person was ever given something for what they lost, and for the room as it is.
+
+    `found`: something was still good."""
+
+    known: bool
+    found: bool
+
+
+Revocation = Callable[[UUID, UUID, Lost, datetime], Taken]
 
 _revocations: list[Revocation] = []
 
@@ -24,7 +35,7 @@ def when_lost(revocation: Revocation) -> None:
         _revocations.append(revocation)
 
 
-def credentials_revoke(*, session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> None:
-    """Call what was registered."""
-    for revocation in _revocations:
-        revocation(session_id, user_id, lost, now)
+def credentials_revoke(*, session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> Taken:
+    """Call what was registered; what came of it altogether."""
+    taken = [revocation(session_id, user_id, lost, now) for revocation in _revocations]
+    return Taken(known=any(one.known for one in taken), found=any(one.found for one in taken))

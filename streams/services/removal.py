@@ -12,8 +12,9 @@ from livestream.text import cleaned
 from streams.models import GuestRequestStatus, Participant, ParticipantStatus
 from streams.permissions import standing_of
 from streams.services.acting import Acting, at_the_desk
-from streams.services.credentials import Lost, credentials_revoke
+from streams.services.credentials import Lost
 from streams.services.moderators import moderator_forget
+from streams.services.moving import right_take
 from streams.services.queue import request_pending, request_resolve
 from streams.services.seats import is_seated, person_lock, seat_leave
 from streams.services.stage_media import person_media_tell
@@ -49,7 +50,7 @@ def _put_out(status: ParticipantStatus, *, session_id: UUID, actor: Actor, user_
         if pending is not None:
             answer = GuestRequestStatus.REJECTED
             request_resolve(pending, status=answer, responder_id=actor.user_id, reason=reason, now=desk.now)
-        credentials_revoke(session_id=session_id, user_id=user_id, lost=Lost.EVERYTHING, now=desk.now)
+        right_take(session_id=session_id, user_id=user_id, lost=Lost.EVERYTHING, now=desk.now)
         desk.audit("ban" if status == ParticipantStatus.BANNED else "kick", user_id, reason=reason)
         if was_seated:
             desk.tell(user_id, "kicked")

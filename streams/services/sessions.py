@@ -125,7 +125,8 @@ def session_update(
         if turns_private:
             channel_renew(session=session, now=now)
         session = session_get(session_id)
-        data = {"session": session_payload(session, now=now), "changed": sorted([*changed, *turned])}
+        moved = ["channel"] if turns_private and session.channel_id != left.channel_id else []
+        data = {"session": session_payload(session, now=now), "changed": sorted([*changed, *turned, *moved])}
         seq = event_record(session_id=session_id, wire_name=SettingsChanged.wire_name, data=data, now=now)
         publish(SettingsChanged(session_id=session_id, at=now, seq=seq, data=data))
         if turns_private:

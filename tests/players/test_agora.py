@@ -141,6 +141,27 @@ def test_a_token_that_ends_soon_is_renewed_in_place(ben: Visitor) -> None:
     assert ben.states() == ["connecting", "waiting"]
 
 
+def test_a_show_that_moves_is_joined_in_its_new_room(ben: Visitor) -> None:
+    watching(ben, agora(), agora(channel_id="show-8", token="token-2"))
+
+    ben.run("() => { window.call.move(); window.call.move(); }")
+
+    ben.until("window.used.filter(([name]) => name === 'client.join').length === 2")
+    ben.until("window.call.link === 'up'")
+    assert [given[1:3] for given in calls(ben, "client.join")] == [["show-7", "token-1"], ["show-8", "token-2"]]
+    assert len(calls(ben, "client.leave")) == 1
+    assert not calls(ben, "client.renewToken")
+
+
+def test_a_new_token_for_another_room_is_no_renewal(ben: Visitor) -> None:
+    watching(ben, agora(), agora(channel_id="show-8", token="token-2"))
+
+    ben.run("window.call.renew()")
+
+    ben.until("window.used.filter(([name]) => name === 'client.join').length === 2")
+    assert not calls(ben, "client.renewToken")
+
+
 def test_many_reasons_to_renew_ask_for_one_token(ben: Visitor) -> None:
     watching(ben, agora(), agora(token="token-2"))
 

@@ -139,3 +139,57 @@ def test_a_guest_comes_on_stage_is_seen_by_all_and_goes_again(people: People, sc
     wait_until(buyer, "window.livestream.stage.sending === 'idle'")
     expect(buyer.locator("[data-ask-open]")).to_be_visible()
     assert people.complaints == []
+
+
+RETURN = """async ({ url, token }) => {
+  const { loadSdk } = await import("/static/js/providers/sdk.js");
+  const { Room } = await loadSdk("livekit");
+  const room = new Room();
+  window.thief = { gone: false, met: () => room.remoteParticipants.size, leave: () => room.disconnect() };
+  room.on("disconnected", () => { window.thief.gone = true; });
+  await room.connect(url, token).catch(() => { window.thief.gone = true; }); // cut off before it stood
+  return window.thief.gone ? "gone" : "there";
+}"""
+
+
+def moves_again(page: Page) -> None:
+    """The picture stops while the show moves, and goes on."""
+    shown = "document.querySelector('[data-player] video').getVideoPlaybackQuality().totalVideoFrames"
+    for _ in range(15):
+        before = page.evaluate(shown)
+        page.wait_for_timeout(1000)
+        if page.evaluate(shown) - before >= 20:
+            return
+    raise AssertionError("the picture stands still")
+
+
+def test_who_was_removed_and_comes_back_with_an_old_token_finds_nobody(
+    people: People, product: Product, livekit: LiveKitServer
+) -> None:
+    livekit.tell(f"{product.url}/webhooks/livekit/")
+    seller, buyer = people.signed_in("seller"), people.signed_in("buyer")
+    show = show_made(seller, "Somebody comes back")
+    live(seller)
+    stranger = people.window()
+    for page in (stranger, buyer):
+        page.goto(f"/live/{show}/")
+        moving(page)
+    held = buyer.evaluate("""async (id) => (await import("/static/js/api.js")).session.token(id, "subscriber")""", show)
+    path = f"sessions/{show}/participants/{buyer.evaluate('document.body.dataset.user')}/kick/"
+    seller.evaluate("""async (path) => (await import("/static/js/api.js")).post(path, {})""", path)
+    expect(buyer.locator("[data-player] [data-overlay]")).to_contain_text("removed", timeout=10_000)
+
+    buyer.wait_for_timeout(4000)  # later than two clocks differ, in whole seconds
+    buyer.evaluate(RETURN, held)
+    wait_until(buyer, "window.thief.gone", 10)
+    moves_again(stranger)
+    assert buyer.evaluate(RETURN, held) == "there"
+    assert seller.evaluate("window.livestream.publisher.state") == "sending"
+    met = []
+    for _ in range(20):
+        met.append(buyer.evaluate("window.thief.met()"))
+        buyer.wait_for_timeout(100)
+    buyer.evaluate("window.thief.leave()")
+    moving(stranger)
+
+    assert set(met) == {0}

@@ -16,7 +16,7 @@ from streams.providers.base import MediaRole
 from streams.services.credentials import Lost, credentials_revoke
 from tests.cast import let_in, make_show, make_user
 from tokens.models import IssuedToken
-from tokens.services import TELL_BEFORE, arrival_verdict, media_token_issue, tokens_expiring_tell
+from tokens.services import TELL_BEFORE, arrival_judgement, media_token_issue, tokens_expiring_tell
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 STEPS = st.lists(
@@ -103,7 +103,7 @@ class Life:
         assert sorted(row.expires_at for row in rows) == sorted(token.expires_at for token in good)
         held = {token.role for token in good if token.expires_at > self.now - timedelta(seconds=60)}
         expected = "publish" if MediaRole.PUBLISHER in held else "watch" if held else "nothing"
-        assert arrival_verdict(session=self.session, uid=str(self.guest.pk), at=self.now) == expected
+        assert arrival_judgement(session=self.session, uid=str(self.guest.pk), at=self.now).verdict == expected
 
 
 @pytest.mark.django_db

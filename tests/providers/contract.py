@@ -124,6 +124,30 @@ class ProviderContract:
         assert stand_in.present(self.name_of(room)) == {self.uids[ADA]}
         assert stand_in.mistakes == []
 
+    def test_what_viewers_knew_of_a_room_that_was_renewed_opens_nothing(self, provider, room, stand_in):
+        if Capability.RENEWS not in provider.capabilities:
+            pytest.skip(f"{self.adapter.name} moves to another room instead, where it has to")
+        before = self.joined(provider, room, BEN, MediaRole.SUBSCRIBER)
+        sends = self.joined(provider, room, ADA, MediaRole.PUBLISHER)
+
+        renewed = dataclasses.replace(room, external=provider.renew(room=room))
+
+        after = self.joined(provider, renewed, BEN, MediaRole.SUBSCRIBER)
+        assert after.url != before.url
+        assert {
+            one["id"] in after.url for one in stand_in.streams[room.external["live_stream_id"]]["playback_ids"]
+        } == {True}
+        assert self.joined(provider, renewed, ADA, MediaRole.PUBLISHER).token == sends.token
+        assert stand_in.mistakes == []
+
+    def test_what_opens_a_room_opens_no_other(self, provider, room):
+        if Capability.GATEWAY in provider.capabilities or Capability.NEEDS_ROOM in provider.capabilities:
+            pytest.skip(f"{self.adapter.name} has another way of leaving a room behind")
+        other = dataclasses.replace(room, channel_id=f"live-{uuid.uuid4().hex}", session_id=uuid.uuid4())
+        held, after = (self.joined(provider, one, BEN, MediaRole.SUBSCRIBER) for one in (room, other))
+        assert (held.channel_id, held.token) != (after.channel_id, after.token)
+        assert after.channel_id == other.channel_id
+
     def test_who_is_taken_off_the_stage_sends_nothing_and_watches_on(self, provider, room, stand_in):
         if Capability.DEMOTE_HOLDS not in provider.capabilities or Capability.STAGE not in provider.capabilities:
             pytest.skip(f"{self.adapter.name} has no stage to be taken off")

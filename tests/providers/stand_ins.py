@@ -453,6 +453,7 @@ chunk/7.m4s?signed=c
         self.token_id, self.secret, self.key = token_id, secret, key
         self.streams: dict[str, dict[str, Any]] = {}
         self.signature = "first"
+        self.playback_ids_made = 0
 
     def answer_to(self, method: str, address: str, headers: Any, body: Any) -> tuple[int, Any]:
         parts = urlsplit(address)
@@ -500,6 +501,20 @@ chunk/7.m4s?signed=c
                 for person in self.rooms.get(made["passthrough"], {}).values():
                     person.may_publish = False
                 return 201, {"data": made}
+            case "POST", ["video", "v1", "live-streams", stream, "playback-ids"]:
+                only(body, "policy")
+                assert body["policy"] in ("public", "signed")
+                self.playback_ids_made += 1
+                one = {"id": f"{stream}-pb-{self.playback_ids_made}", "policy": body["policy"]}
+                self.streams[stream]["playback_ids"].append(one)
+                return 201, {"data": one}
+            case "DELETE", ["video", "v1", "live-streams", stream, "playback-ids", name]:
+                known = self.streams[stream]["playback_ids"]
+                kept = [one for one in known if one["id"] != name]
+                if kept == known:
+                    return 404, {"error": {"type": "not_found"}}
+                self.streams[stream]["playback_ids"] = kept
+                return 204, None
         raise Refused(404)
 
     def _make(self, body: dict[str, Any]) -> dict[str, Any]:

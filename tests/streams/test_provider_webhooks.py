@@ -82,7 +82,10 @@ def event(provider, session, what, uid, *, at=None, id=None):
             return {
                 "event": name,
                 "room": {"sid": "RM_1", "name": session.channel_id},
-                "participant": {"identity": uid, "permission": {"canPublish": what == "there"}},
+                "participant": {
+                    "identity": uid,
+                    "permission": {"canSubscribe": True} | ({"canPublish": True} if what == "there" else {}),
+                },
                 "id": id,
                 "createdAt": str(int(at.timestamp())),
             }

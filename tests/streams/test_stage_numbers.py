@@ -18,7 +18,8 @@ from streams.services.switching import session_provider_switch
 from tests.cast import let_in, make_show, make_user
 from tests.providers.setups import stand_in_of
 from tests.streams.test_stage import on_stage
-from tokens.services import account_tokens_revoke, agora_token_issue, media_token_issue
+from tokens.services import agora_token_issue, media_token_issue
+from tokens.withdrawals import account_tokens_revoke
 
 
 @pytest.fixture

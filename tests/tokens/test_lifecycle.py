@@ -20,7 +20,7 @@ from tests.cast import let_in, make_show
 from tests.conftest import Ear
 from tests.threads import at_once
 from tokens.models import IssuedToken
-from tokens.services import arrival_verdict, media_token_issue, tokens_expiring_tell
+from tokens.services import arrival_judgement, media_token_issue, tokens_expiring_tell
 
 PUBLISHER, SUBSCRIBER = MediaRole.PUBLISHER, MediaRole.SUBSCRIBER
 
@@ -224,7 +224,7 @@ def test_what_somebody_may_do_who_comes_follows_from_what_they_hold_now(ada, sho
         issue(show, ada, MediaRole(role))
     IssuedToken.objects.filter(role=revoked).update(revoked_at=timezone.now())
 
-    assert arrival_verdict(session=show, uid=str(ada.pk), at=timezone.now()) == verdict
+    assert arrival_judgement(session=show, uid=str(ada.pk), at=timezone.now()).verdict == verdict
 
 
 # ---- Rooms that have to be made ------------------------------------------------------------------------------------

@@ -112,6 +112,13 @@ export class Call extends EventTarget {
     this.#attempt(++this.run);
   }
 
+  /** The show goes on in another room of its provider: what this page holds opens an empty one. */
+  move() {
+    if (!this.pass) return; // a new one is being asked for already
+    this.pass = null;
+    this.restart();
+  }
+
   /**
    * What to send from now on, on the air or not.
    * @param {import("./interface.js").Media} media
@@ -154,8 +161,9 @@ export class Call extends EventTarget {
     try {
       const pass = await this.ask(role);
       if (run !== this.run || role !== this.role) return;
+      const elsewhere = pass.channel_id !== this.pass?.channel_id;
       this.#keep(pass, role);
-      if (this.link === "up" && !await this.engine.renew(pass) && run === this.run) this.restart();
+      if (this.link === "up" && (elsewhere || !await this.engine.renew(pass)) && run === this.run) this.restart();
     } catch (error) {
       if (run !== this.run) return;
       if (isFinal(error.code)) this.#refused(error, run);
@@ -256,9 +264,9 @@ export class Call extends EventTarget {
       const pass = await this.ask(role);
       if (run !== this.run) return;
       if (role !== this.role) { this.#settle(); return; }
-      const protocolChanged = pass.protocol !== this.pass.protocol;
+      const elsewhere = pass.protocol !== this.pass?.protocol || pass.channel_id !== this.pass.channel_id;
       this.#keep(pass, role);
-      if (protocolChanged || !await this.engine.become(pass)) { if (run === this.run) this.#attempt(++this.run); return; }
+      if (elsewhere || !await this.engine.become(pass)) { if (run === this.run) this.#attempt(++this.run); return; }
       if (run === this.run) await this.#catchUp(role, run);
     } catch (error) {
       if (run === this.run) this.#refused(asApiError(error), run);

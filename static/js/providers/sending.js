@@ -53,6 +53,7 @@ export class Sending extends EventTarget {
 
   stop() { this.call.want({ send: false }); }
   renew() { return this.call.renew(); }
+  move() { this.call.move(); }
   stats() { return this.call.stats(); }
 
   /**

@@ -44,6 +44,7 @@ export class Watching extends EventTarget {
 
   restart() { this.call.restart(); }
   renew() { return this.call.renew(); }
+  move() { this.call.move(); }
   stats() { return this.call.stats(); }
   adapt(wish) { this.call.adapt(wish); }
   show(video) { this.call.show(video); }

@@ -1,0 +1,123 @@
+"""A show goes on in another room of its provider, because somebody could still enter the one it had.
+
+Some providers cannot keep out who holds what was handed out. But nobody can enter what they do not know the name of:
+everybody else is told to ask for a new token, and who was put out gets none.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from functools import partial
+from typing import cast
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from livestream.errors import ProviderError
+from livestream.events import publish
+from streams.events import SettingsChanged
+from streams.models import ProviderRoom, StreamSession
+from streams.payloads import session_payload
+from streams.providers.base import Capability, Renewing, RoomRef
+from streams.providers.registry import provider_named
+from streams.selectors import session_get
+from streams.services.credentials import Lost, credentials_revoke
+from streams.services.rooms import CLAIM_LIFE, room_ref
+from streams.services.sequence import event_record
+from streams.services.switching import channel_renew
+from streams.state import OPEN
+
+KEPT_OUT = {Lost.EVERYTHING: Capability.KICK_HOLDS, Lost.PUBLISHING: Capability.DEMOTE_HOLDS}
+RETRY_AFTER = timedelta(seconds=2)
+AT_ONCE = 100
+
+logger = logging.getLogger(__name__)
+
+
+def right_take(*, session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> None:
+    """Take back what somebody holds for what they lost; part of the transaction that takes the right away.
+
+    What was handed out while that went on is not seen before it commits, so it is looked again then.
+    """
+    if credentials_revoke(session_id=session_id, user_id=user_id, lost=lost, now=now).known:
+        _leave(session_id, lost, now)
+    transaction.on_commit(partial(_look_again, session_id, user_id, lost))
+
+
+def _look_again(session_id: UUID, user_id: UUID, lost: Lost) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        if credentials_revoke(session_id=session_id, user_id=user_id, lost=lost, now=now).found:
+            _leave(session_id, lost, now)
+
+
+def _leave(session_id: UUID, lost: Lost, now: datetime) -> None:
+    """Somebody knows the room. Move, unless the provider keeps them out by itself."""
+    session = StreamSession.objects.filter(pk=session_id, state__in=OPEN).first()
+    if session is not None and KEPT_OUT[lost] not in provider_named(session.provider).capabilities:
+        room_move(session=session, now=now)
+
+
+def room_move(*, session: StreamSession, now: datetime) -> None:
+    """Move, whatever the provider can do. Clients hear `settings.changed` with `channel`."""
+    if Capability.RENEWS in provider_named(session.provider).capabilities:
+        # The address changes once the provider has made another one, and clients are told then.
+        ProviderRoom.objects.filter(provider=session.provider, channel_id=session.channel_id).update(renew_due_at=now)
+        transaction.on_commit(partial(_renew, session.pk))
+        return
+    left = room_ref(session)
+    with transaction.atomic():
+        channel_renew(session=session, now=now)
+        _tell(session.pk, now=now)
+    transaction.on_commit(partial(_close, session.provider, left))
+    logger.info("moved to another room session=%s provider=%s", session.pk, session.provider)
+
+
+def rooms_renew(*, now: datetime) -> None:
+    """Have names changed that a provider could not be asked to change when it was due."""
+    due = ProviderRoom.objects.filter(renew_due_at__lt=now - RETRY_AFTER, session__state__in=OPEN)
+    for session_id in list(due.order_by("renew_due_at").values_list("session_id", flat=True)[:AT_ONCE]):
+        if not _renew(session_id):
+            return
+
+
+def _renew(session_id: UUID) -> bool:
+    """Have a session's room known by another name, by one process at a time; False when the provider did not do it."""
+    session = session_get(session_id)
+    provider = provider_named(session.provider)
+    if Capability.RENEWS not in provider.capabilities:
+        return True
+    rows = ProviderRoom.objects.filter(provider=session.provider, channel_id=session.channel_id)
+    while True:
+        now = timezone.now()
+        # Whoever renews has claimed the row after it was ready.
+        free = rows.filter(Q(claimed_at__lte=F("ready_at")) | Q(claimed_at__lt=now - CLAIM_LIFE))
+        if not free.filter(renew_due_at__isnull=False).update(claimed_at=now):
+            return True
+        row = rows.get()
+        try:
+            details = cast(Renewing, provider).renew(room=room_ref(session))
+        except ProviderError as error:
+            logger.warning("room not renewed, a sweep will session=%s error=%s", session_id, error)
+            rows.update(claimed_at=F("ready_at"))
+            return False
+        with transaction.atomic():
+            rows.update(details=details, ready_at=timezone.now())
+            # Still due when somebody was put out meanwhile, who may know this name.
+            rows.filter(renew_due_at=row.renew_due_at).update(renew_due_at=None)
+            _tell(session_id, now=now)
+        logger.info("room renewed session=%s provider=%s", session_id, session.provider)
+
+
+def _tell(session_id: UUID, *, now: datetime) -> None:
+    data = {"session": session_payload(session_get(session_id), now=now), "changed": ["channel"]}
+    seq = event_record(session_id=session_id, wire_name=SettingsChanged.wire_name, data=data, now=now)
+    publish(SettingsChanged(session_id=session_id, at=now, seq=seq, data=data))
+
+
+def _close(provider: str, left: RoomRef) -> None:
+    try:
+        provider_named(provider).close(room=left)
+    except ProviderError as error:
+        logger.warning("room left open session=%s error=%s", left.session_id, error)

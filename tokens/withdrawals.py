@@ -1,0 +1,77 @@
+"""A new password ends what the old one opened: media, too, at providers that do not answer when it is set."""
+
+import logging
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from livestream.errors import ProviderError
+from streams.models import StreamSession
+from streams.providers.base import Capability
+from streams.providers.registry import provider_named
+from streams.services.gateway import held_room
+from streams.services.moving import room_move
+from streams.services.rooms import room_ref
+from streams.services.uids import held_uids, uid_retire
+from streams.state import OPEN
+from tokens.models import IssuedToken
+from tokens.services import KEEP_EXPIRED, tokens_good, tokens_revoke
+
+RETRY_AFTER = timedelta(seconds=1)
+RETRIED_AT_ONCE = 100
+
+logger = logging.getLogger(__name__)
+
+
+def account_tokens_revoke(user_id: UUID, now: datetime) -> int:
+    """Mark all of a person's tokens as revoked, and cut what was opened with them; how many. For a new password.
+
+    A connection may outlive its token, so those that ran out count, too.
+    """
+    revoked = tokens_revoke(tokens_good(now).filter(user_id=user_id), now)
+    given = IssuedToken.objects.filter(user_id=user_id, session__state__in=OPEN)
+    sessions = dict(given.order_by().values_list("session_id", "session__provider").distinct())
+    cut = [one for one, provider in sessions.items() if Capability.KICK_HOLDS in provider_named(provider).capabilities]
+    given.filter(session_id__in=cut).update(cut_due_at=now)
+    for session_id, provider in sessions.items():
+        capabilities = provider_named(provider).capabilities
+        if Capability.KICK_HOLDS in capabilities:
+            transaction.on_commit(partial(_cut, session_id, user_id))
+        # Their owner comes back as the same person, who is not removed again for what somebody else holds.
+        if Capability.KICK_HOLDS not in capabilities or Capability.REMOVED_AGAIN in capabilities:
+            room_move(session=StreamSession.objects.get(pk=session_id), now=now)
+    return revoked
+
+
+def withdrawn_cut(*, now: datetime) -> None:
+    """Cut what could not be cut when the password was set."""
+    due = IssuedToken.objects.filter(cut_due_at__lt=now - RETRY_AFTER, session__state__in=OPEN, user__isnull=False)
+    people = due.order_by().values_list("session_id", "user_id", "session__provider").distinct()
+    silent: set[str] = set()
+    for session_id, user_id, provider in people[:RETRIED_AT_ONCE]:
+        if user_id is not None and provider not in silent and not _cut(session_id, user_id):
+            silent.add(provider)
+
+
+def _cut(session_id: UUID, user_id: UUID) -> bool:
+    """Put a person out of the media of one session; they may come back with a new token, under another number. False
+    when the provider did not answer."""
+    session = StreamSession.objects.filter(pk=session_id, state__in=OPEN).first()
+    if session is None:
+        return True
+    now = timezone.now()
+    due = IssuedToken.objects.filter(session_id=session_id, user_id=user_id, cut_due_at__lte=now)
+    try:
+        for uid in held_uids(session=session, user_id=user_id, since=now - KEEP_EXPIRED):
+            with held_room(room_ref(session), provider=session.provider, uid=uid) as held:
+                provider_named(session.provider).remove(room=held, uid=uid)
+    except ProviderError as error:
+        logger.warning("media not cut session=%s user=%s error=%s", session_id, user_id, error)
+        if not error.permanent:
+            return False
+    due.update(cut_due_at=None)
+    uid_retire(session_id=session_id, user_id=user_id, now=now)
+    return True
