@@ -2,16 +2,17 @@
 
 import logging
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from livestream.errors import DomainError, ProviderError
-from streams.models import StreamSession
+from streams.models import Participant, StreamSession
 from streams.providers.base import Capability
 from streams.providers.inboxes import HOST
 from streams.providers.registry import provider_named, providers_with
 from streams.services.arrivals import Verdict, arrival_judge
 from streams.services.media_events import presence_note
 from streams.services.rooms import room_ref
-from streams.services.stage_media import guest_compare
+from streams.services.stage_media import guest_compare, guest_lost
 from streams.services.uids import person_by_uid
 from streams.state import LIVE
 
@@ -55,8 +56,10 @@ def session_reconcile(*, session: StreamSession, now: datetime) -> None:
 
     Asks once for the whole show, and tells the provider nothing of people who are as they should be.
     """
+    asked_before = Participant.objects.filter(session_id=session.pk, media_seen_at__lt=now, media_lost_at__isnull=True)
+    seen = set(asked_before.values_list("user_id", flat=True))
     answer = provider_named(session.provider).sending(rooms=[room_ref(session)])
-    host_there = False
+    host_there, there = False, set[UUID]()
     for uid, kinds in answer.get(str(session.pk), {}).items():
         user_id = session.host_id if uid == HOST else person_by_uid(session=session, uid=uid)
         if user_id == session.host_id:
@@ -65,5 +68,10 @@ def session_reconcile(*, session: StreamSession, now: datetime) -> None:
         # Whoever connected rightly may stay past the token's end: only what was taken back counts.
         verdict = arrival_judge(session=session, uid=uid, publishes=True, at=now, lasting=True)
         if user_id is not None and verdict == Verdict.PUBLISH:
+            there.add(user_id)
             guest_compare(session_id=session.pk, user_id=user_id, sends=kinds, now=now)
+        elif not StreamSession.objects.filter(pk=session.pk, channel_id=session.channel_id).exists():
+            return  # the show has moved, and nobody of this room counts any more
     presence_note(session=session, user_id=session.host_id, there=host_there, at=now)
+    for user_id in seen - there - {session.host_id}:
+        guest_lost(session_id=session.pk, user_id=user_id, at=now)

@@ -162,3 +162,20 @@ def test_who_sends_without_a_seat_is_stopped_by_one_call(on_air, cleo):
     assert on_air.senders(on_air.session.channel_id) == {on_air.uids["ada"], on_air.uids["ben"]}
     assert told[0] == QUESTION[on_air.vendor]
     assert len(told) == 2
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_guest_whose_leaving_was_never_told_is_away(ada, ben, livekit, there):
+    session = make_show(ada, provider="livekit")
+    on_stage(session, ben)
+    uid = media_token_issue(session_id=session.pk, actor=actor_of(ben), role=MediaRole.PUBLISHER).uid
+    livekit.enter(session.channel_id, uid, ("video",))
+    now = timezone.now()
+    providers_reconcile(now=now)
+    assert Participant.objects.get(session=session, user=ben).media_seen_at is not None
+    if not there:
+        livekit.rooms.clear()
+
+    providers_reconcile(now=now + timedelta(seconds=61))
+
+    assert (Participant.objects.get(session=session, user=ben).media_lost_at is None) == there
