@@ -277,7 +277,9 @@ def test_no_module_is_a_drawer_for_odds_and_ends():
 
 
 def test_packages_export_nothing():
-    wrong = [module.name for module in modules() if module.path.name == "__init__.py" and module.tree.body]
+    by_django = {"streams.models", "streams.admin"}  # Django looks for models and admins in these alone
+    packages = [module for module in modules() if module.path.name == "__init__.py" and module.name not in by_django]
+    wrong = [module.name for module in packages if module.tree.body]
 
     assert not wrong, places(wrong)
 

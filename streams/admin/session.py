@@ -1,0 +1,193 @@
+"""Shows for moderators: look, end, take down."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from livestream.actors import actor_of
+from livestream.errors import DomainError
+from livestream.read_only_admin import ReadOnlyAdmin, ReadOnlyInline, isolated, report_done, selected_names
+from streams import models
+from streams.services.sessions import session_end, session_fail, session_update
+from streams.state import EndReason
+
+SESSION_SEARCH = ("session__title", "session__host__username")
+
+
+class SettingsInline(ReadOnlyInline):
+    """What the host chose."""
+
+    model = models.SessionSettings
+
+
+class ModeratorInline(ReadOnlyInline):
+    """Whom the host trusts."""
+
+    model = models.SessionModerator
+    fields = readonly_fields = ("user", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With the people's names."""
+        return super().get_queryset(request).select_related("user")
+
+
+class TransitionInline(ReadOnlyInline):
+    """How the session came to be in its state."""
+
+    model = models.SessionTransition
+    fields = readonly_fields = ("version", "from_state", "to_state", "reason", "actor", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With the people's names."""
+        return super().get_queryset(request).select_related("actor")
+
+
+@admin.register(models.StreamSession)
+class SessionAdmin(ReadOnlyAdmin):
+    """Sessions. Title and description can be put right; everything else is the host's, or follows from events."""
+
+    list_display = (
+        "shown_title",
+        "host",
+        "state",
+        "viewer_count",
+        "visibility",
+        "started_at",
+        "created_at",
+    )
+    list_display_links = ("shown_title",)
+    list_filter = ("state", "visibility", "provider", "session_type", "end_reason")
+    list_select_related = ("host",)
+    search_fields = ("title", "description", "host__username", "host__display_name", "auction_id", "channel_id")
+    uuid_search_fields = ("id", "host_id")
+    date_hierarchy = "created_at"
+    actions = ("end_sessions", "fail_sessions")
+    inlines = (SettingsInline, TransitionInline, ModeratorInline)
+    editable = ("title", "description")
+    fieldsets = (
+        (None, {"fields": ("id", "title", "description", "host", "page")}),
+        (
+            "State",
+            {"fields": ("state", "end_reason", "created_at", "scheduled_for", "started_at", "paused_at", "ended_at")},
+        ),
+        ("People", {"fields": ("viewer_count", "peak_viewers", "total_viewers", "guest_count")}),
+        (
+            "Media",
+            {"fields": ("session_type", "provider", "media_node", "channel_id", "host_lease_at", "host_lost_at")},
+        ),
+        ("More", {"fields": ("visibility", "auction_id", "poster", "version", "epoch", "head_seq", "metadata")}),
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Moderators may put a title or a description right."""
+        return self.has_moderate_permission(request)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """All but what stands in `editable`."""
+        shown = [name for _, options in self.fieldsets for name in options["fields"]]
+        return [name for name in shown if name not in self.editable]
+
+    @admin.display(description="title", ordering="title")
+    def shown_title(self, session: models.StreamSession) -> str:
+        """Somebody's text."""
+        return isolated(session.title)
+
+    @admin.display(description="page")
+    def page(self, session: models.StreamSession) -> str:
+        """The room, to look what is going on."""
+        return format_html('<a href="/live/{}/">Open the room</a>', session.pk)
+
+    def save_model(self, request: HttpRequest, obj: models.StreamSession, form: Any, change: bool) -> None:
+        """Hand what was changed to the service, which tells the room."""
+        changes = {name: form.cleaned_data[name] for name in form.changed_data if name in self.editable}
+        session_update(session_id=UUID(str(obj.pk)), actor=actor_of(request.user), changes=changes)
+
+    @admin.action(description="End selected sessions", permissions=["moderate"])
+    def end_sessions(self, request: HttpRequest, queryset: QuerySet[models.StreamSession]) -> None:
+        """End each, as a moderator; those that are over stay as they are."""
+        done, refusals = 0, {}
+        for session_id, title in selected_names(queryset).items():
+            try:
+                session_end(session_id=session_id, actor=actor_of(request.user), reason=EndReason.MODERATOR)
+            except DomainError as error:
+                refusals[title] = error.message
+            else:
+                done += 1
+        report_done(self, request, done=done, what="Sessions ended", refusals=refusals)
+
+    @admin.action(description="Mark selected sessions as failed", permissions=["moderate"])
+    def fail_sessions(self, request: HttpRequest, queryset: QuerySet[models.StreamSession]) -> None:
+        """Something broke that cannot be mended; people see that it was no ordinary end."""
+        done, refusals = 0, {}
+        for session_id, title in selected_names(queryset).items():
+            try:
+                session_fail(session_id=session_id, actor=actor_of(request.user))
+            except DomainError as error:
+                refusals[title] = error.message
+            else:
+                done += 1
+        report_done(self, request, done=done, what="Sessions marked as failed", refusals=refusals)
+
+
+@admin.register(models.SessionSettings)
+class SessionSettingsAdmin(ReadOnlyAdmin):
+    """What hosts chose."""
+
+    list_display = ("session", "max_participants", "enable_chat", "slow_mode_seconds", "allow_guests", "record")
+    list_filter = ("enable_chat", "allow_guests", "require_approval", "enable_gifts", "record")
+    list_select_related = ("session",)
+    search_fields = SESSION_SEARCH
+    uuid_search_fields = ("session_id",)
+
+
+@admin.register(models.SessionTransition)
+class SessionTransitionAdmin(ReadOnlyAdmin):
+    """Every move of a session."""
+
+    list_display = ("created_at", "session", "version", "from_state", "to_state", "reason", "actor")
+    list_filter = ("to_state", "reason")
+    list_select_related = ("session", "actor")
+    search_fields = (*SESSION_SEARCH, "actor__username")
+    uuid_search_fields = ("session_id", "actor_id")
+    date_hierarchy = "created_at"
+    ordering = ("-id",)
+
+
+@admin.register(models.SessionEvent)
+class SessionEventAdmin(ReadOnlyAdmin):
+    """What rooms were told, beside messages."""
+
+    list_display = ("created_at", "session", "seq", "type")
+    list_filter = ("type",)
+    list_select_related = ("session",)
+    search_fields = (*SESSION_SEARCH, "type")
+    uuid_search_fields = ("session_id",)
+    ordering = ("-id",)
+
+
+@admin.register(models.AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """Who did what to whom."""
+
+    list_display = ("created_at", "action", "actor", "target_user", "session", "details")
+    list_filter = ("action",)
+    list_select_related = ("actor", "target_user", "session")
+    search_fields = ("action", "actor__username", "target_user__username", "session__title")
+    uuid_search_fields = ("session_id", "actor_id", "target_user_id")
+    date_hierarchy = "created_at"
+    ordering = ("-id",)
+
+
+@admin.register(models.ViewerSample)
+class ViewerSampleAdmin(ReadOnlyAdmin):
+    """How many watched, moment by moment."""
+
+    list_display = ("at", "session", "viewers")
+    list_select_related = ("session",)
+    search_fields = SESSION_SEARCH
+    uuid_search_fields = ("session_id",)
+    ordering = ("-id",)

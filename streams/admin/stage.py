@@ -1,0 +1,105 @@
+"""People of a show for moderators: take off the stage, remove, ban."""
+
+from collections.abc import Callable
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from livestream.actors import actor_of
+from livestream.errors import DomainError
+from livestream.read_only_admin import ReadOnlyAdmin, isolated, report_done
+from streams import models
+from streams.admin.session import SESSION_SEARCH
+from streams.services.guest_requests import guest_request_reject
+from streams.services.removal import participant_ban, participant_kick
+from streams.services.stage import stage_remove
+
+
+@admin.register(models.Participant)
+class ParticipantAdmin(ReadOnlyAdmin):
+    """Who was where, and as what."""
+
+    list_display = ("user", "session", "role", "status", "joined_at", "left_at", "audio_muted", "video_muted")
+    list_filter = ("role", "status", "audio_muted", "video_muted")
+    list_select_related = ("user", "session")
+    search_fields = ("user__username", "user__display_name", "session__title")
+    uuid_search_fields = ("session_id", "user_id")
+    date_hierarchy = "joined_at"
+    ordering = ("-id",)
+    actions = ("take_off_stage", "remove_from_show", "ban_from_show")
+
+    @admin.action(description="Take selected people off the stage", permissions=["moderate"])
+    def take_off_stage(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
+        """They go on watching."""
+        self._each(request, queryset, stage_remove, "People taken off the stage")
+
+    @admin.action(description="Remove selected people from their shows", permissions=["moderate"])
+    def remove_from_show(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
+        """Until the host lets them in again."""
+        self._each(request, queryset, participant_kick, "People removed")
+
+    @admin.action(description="Ban selected people from their shows", permissions=["moderate"])
+    def ban_from_show(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
+        """For good."""
+        self._each(request, queryset, participant_ban, "People banned")
+
+    def _each(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[models.Participant],
+        change: Callable[..., models.Participant],
+        what: str,
+    ) -> None:
+        done, refusals = 0, {}
+        for person in queryset.select_related("user"):
+            try:
+                change(session_id=person.session_id, actor=actor_of(request.user), user_id=person.user_id)
+            except DomainError as error:
+                refusals[person.user.username] = error.message
+            else:
+                done += 1
+        report_done(self, request, done=done, what=what, refusals=refusals)
+
+
+@admin.register(models.SessionModerator)
+class SessionModeratorAdmin(ReadOnlyAdmin):
+    """Whom hosts trust."""
+
+    list_display = ("user", "session", "created_at")
+    list_select_related = ("user", "session")
+    search_fields = ("user__username", *SESSION_SEARCH)
+    uuid_search_fields = ("session_id", "user_id")
+    ordering = ("-id",)
+
+
+@admin.register(models.GuestRequest)
+class GuestRequestAdmin(ReadOnlyAdmin):
+    """Who asked to come on stage."""
+
+    list_display = ("user", "session", "status", "shown_message", "responder", "created_at", "answered_at")
+    list_filter = ("status",)
+    list_select_related = ("user", "session", "responder")
+    search_fields = ("user__username", "message", *SESSION_SEARCH)
+    uuid_search_fields = ("id", "session_id", "user_id")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    actions = ("decline_requests",)
+
+    @admin.action(description="Decline selected requests", permissions=["moderate"])
+    def decline_requests(self, request: HttpRequest, queryset: QuerySet[models.GuestRequest]) -> None:
+        """Those that still wait."""
+        done, refusals = 0, {}
+        for wish in queryset.select_related("user"):
+            try:
+                guest_request_reject(session_id=wish.session_id, request_id=wish.pk, actor=actor_of(request.user))
+            except DomainError as error:
+                refusals[wish.user.username] = error.message
+            else:
+                done += 1
+        report_done(self, request, done=done, what="Requests declined", refusals=refusals)
+
+    @admin.display(description="message")
+    def shown_message(self, request: models.GuestRequest) -> str:
+        """Somebody's text."""
+        return isolated(request.message)

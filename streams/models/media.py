@@ -1,0 +1,125 @@
+"""A show as its media provider knows it."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from streams.models.session import StreamSession
+
+
+class ProviderDelivery(models.Model):
+    """A webhook that a provider delivered; stored once by its delivery id, applied once."""
+
+    provider = models.CharField(max_length=20)
+    delivery_id = models.CharField(max_length=100)
+    type = models.CharField(max_length=60)
+    payload = models.JSONField()
+    received_at = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-received_at"]
+        verbose_name_plural = "provider deliveries"
+        constraints = [models.UniqueConstraint(fields=["provider", "delivery_id"], name="delivery_once")]
+        indexes = [models.Index(fields=["received_at"], name="delivery_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.type}"
+
+
+class MediaUid(models.Model):
+    """The number by which a provider knows somebody in one session; nobody else there ever has it.
+
+    A person keeps it until something is taken from them. Then it is retired, and is nobody's any more: what is
+    forbidden to it at the provider does not meet whoever may be there.
+    """
+
+    session = models.ForeignKey(StreamSession, models.CASCADE, related_name="media_uids")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="media_uids")
+    number = models.PositiveBigIntegerField()
+    given_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["session", "given_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "number"], name="uid_once_per_session"),
+            models.UniqueConstraint(
+                fields=["session", "user"], condition=Q(retired_at__isnull=True), name="uid_one_per_person"
+            ),
+            models.CheckConstraint(condition=Q(number__gte=1, number__lt=2**32), name="uid_in_range"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class ProviderRoom(models.Model):
+    """What was made at a provider for one session. `ready_at` stands once the provider has answered."""
+
+    session = models.ForeignKey(StreamSession, models.CASCADE, related_name="provider_rooms")
+    provider = models.CharField(max_length=20)
+    channel_id = models.CharField(max_length=64)
+    details = models.JSONField(default=dict)
+    claimed_at = models.DateTimeField()
+    ready_at = models.DateTimeField(null=True, blank=True)
+    renew_due_at = models.DateTimeField(
+        null=True, blank=True, help_text="Somebody who was put out knows its name, which has still to be changed."
+    )
+
+    class Meta:
+        ordering = ["-claimed_at"]
+        constraints = [models.UniqueConstraint(fields=["provider", "channel_id"], name="provider_room_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.channel_id}"
+
+
+class MediaResource(models.Model):
+    """A connection at a provider that somebody opened through our own address (WHIP, WHEP), until it is ended there.
+
+    `name` is its address here, `url` its address there, which is nobody's business. `due_at` stands while it has
+    still to be ended whoever it belongs to; what a show has left behind is ended without a mark.
+    """
+
+    name = models.CharField(max_length=64, primary_key=True)
+    session = models.ForeignKey(StreamSession, models.CASCADE, related_name="media_resources")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="media_resources"
+    )
+    provider = models.CharField(max_length=20)
+    channel_id = models.CharField(max_length=64)
+    uid = models.CharField(max_length=64)
+    role = models.CharField(max_length=10)
+    url = models.CharField(max_length=2000)
+    token_hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, blank=True, help_text="It has still to be ended at the provider.")
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["channel_id", "uid", "-created_at"], name="resource_by_person"),
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="resource_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.role} of {self.uid}"
+
+
+class ProviderHealth(models.Model):
+    """What a web process last found of a provider: whether its breaker lets calls pass, and why."""
+
+    provider = models.CharField(max_length=20, primary_key=True)
+    state = models.CharField(max_length=10)
+    reason = models.CharField(max_length=60)
+    failures = models.PositiveIntegerField(default=0)
+    process = models.CharField(max_length=64)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["provider"]
+        verbose_name_plural = "provider health"
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.state}"
