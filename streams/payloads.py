@@ -5,6 +5,7 @@ from typing import Any
 
 from accounts.models import User
 from streams.models import GuestRequest, GuestRequestStatus, Participant, SessionSettings, StreamSession
+from streams.permissions import takes_guests
 from streams.state import OVER, SessionState
 
 SETTINGS_FIELDS = (
@@ -89,6 +90,7 @@ def session_payload(session: StreamSession, *, now: datetime) -> dict[str, Any]:
         "peak_viewers": session.peak_viewers,
         "total_viewers": session.total_viewers,
         "guest_count": session.guest_count,
+        "takes_guests": takes_guests(session),
         "duration_seconds": duration_seconds(session, now=now),
         "poster_url": poster_url(session),
         "host_present": host_present(session),

@@ -7,6 +7,8 @@ from uuid import UUID
 from livestream.actors import Actor
 from livestream.errors import Denied, Missing, NotAuthenticated
 from streams.models import Participant, ParticipantStatus, Role, SessionModerator, StreamSession, Visibility
+from streams.providers.base import Capability
+from streams.providers.registry import providers_with
 from streams.state import LIVE
 
 ON_STAGE = frozenset({Role.HOST, Role.COHOST, Role.GUEST})
@@ -126,8 +128,13 @@ def require_view_as(*, standing: Standing, actor: Actor, session: StreamSession)
 
 def can_ask_stage(*, standing: Standing, session: StreamSession) -> bool:
     """Whether somebody who may watch may also ask to come on stage now."""
-    takes_guests = session.state in LIVE and session.settings.allow_guests and session.settings.max_guests > 0
-    return takes_guests and not standing.can_publish
+    return session.state in LIVE and takes_guests(session) and not standing.can_publish
+
+
+def takes_guests(session: StreamSession) -> bool:
+    """Whether the host wants guests, and the show's provider takes video from several people."""
+    wanted: bool = session.settings.allow_guests and session.settings.max_guests > 0
+    return wanted and session.provider in providers_with(Capability.STAGE)
 
 
 def require_host(*, actor: Actor, session: StreamSession) -> None:

@@ -196,7 +196,7 @@ export class RoomStore extends EventTarget {
     const moderate = this.moderator || ["host", "cohost"].includes(this.me.role);
     this.me = { ...this.me, can: {
       ...this.me.can, publish, moderate, chat: !this.over && (moderate || settings?.enable_chat !== false),
-      ask_stage: !publish && this.live && settings?.allow_guests !== false && (settings?.max_guests ?? 1) > 0,
+      ask_stage: !publish && this.live && this.session.takes_guests,
     } };
     this.#tell("me");
   }

@@ -74,6 +74,7 @@ class Session(serializers.Serializer[Any]):
     peak_viewers = serializers.IntegerField()
     total_viewers = serializers.IntegerField()
     guest_count = serializers.IntegerField()
+    takes_guests = serializers.BooleanField()
     duration_seconds = serializers.IntegerField()
     poster_url = serializers.CharField(allow_null=True)
     host_present = serializers.BooleanField()

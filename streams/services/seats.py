@@ -12,7 +12,7 @@ from livestream.errors import Conflict, Denied, Missing
 from livestream.events import desk_open, desk_shut, publish
 from streams.events import StageChanged
 from streams.models import MutedBy, Participant, ParticipantStatus, Role, StreamSession
-from streams.permissions import GUESTS, standing_in
+from streams.permissions import GUESTS, standing_in, takes_guests
 from streams.selectors import participants, sessions, stage_of
 from streams.services.credentials import Lost
 from streams.services.moving import right_take
@@ -59,7 +59,7 @@ def require_live(session: StreamSession) -> None:
 def require_open_stage(session: StreamSession) -> None:
     """The show runs, and its host wants guests."""
     require_live(session)
-    if not session.settings.allow_guests or session.settings.max_guests == 0:
+    if not takes_guests(session):
         raise Denied("stage.closed", "This show takes no guests.")
 
 

@@ -15,6 +15,7 @@ from streams.services.stage_sweeps import requests_expire
 from streams.services.viewers import viewer_leave, viewers_left
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show, make_user
+from tests.providers.setups import stand_in_of
 
 AGO = timedelta(seconds=301)
 
@@ -301,6 +302,20 @@ def test_when_nobody_may_ask(api, ada, ben, state, changes, status, code):
 
     assert_error(api(ben).post(url(session)), status, code)
     assert not GuestRequest.objects.exists()
+
+
+@pytest.mark.parametrize(("vendor", "asks"), [("mux", False), ("whip", False), ("livekit", True)])
+def test_nobody_asks_to_come_where_only_the_host_can_send(api, settings, ada, ben, vendor, asks):
+    with stand_in_of(vendor, settings):
+        session = make_show(ada, provider=vendor)
+
+        assert api(ben).get(f"/api/v1/sessions/{session.pk}/").data["takes_guests"] is asks
+        answer = api(ben).post(url(session))
+
+    if asks:
+        assert answer.status_code == 201
+    else:
+        assert_error(answer, 403, "stage.closed")
 
 
 def test_who_is_on_stage_cannot_ask(api, hall, ada, ben):

@@ -62,6 +62,7 @@ def test_a_title_is_enough_for_a_session(api, ada):
         "peak_viewers": 0,
         "total_viewers": 0,
         "guest_count": 0,
+        "takes_guests": True,
         "duration_seconds": 0,
         "poster_url": None,
         "host_present": False,
