@@ -91,6 +91,7 @@ export const RECOVERY = Object.freeze({
     "media.wrong_session": "permission",
     "media.wrong_role": "permission",
     "media.unsupported_media": "permission",
+    "provider.no_browser": "permission",
     "provider.no_stage": "permission",
     "provider.not_private": "permission",
     "provider.unknown": "permission",

@@ -13,7 +13,7 @@ from livestream.errors import Conflict, ProviderError
 from livestream.events import publish
 from livestream.identifiers import channel_name
 from streams.events import SettingsChanged
-from streams.models import AuditEntry, StreamSession, Visibility
+from streams.models import AuditEntry, SessionType, StreamSession, Visibility
 from streams.payloads import session_payload
 from streams.permissions import require_host
 from streams.providers.base import Capability
@@ -36,12 +36,20 @@ def when_switched(switch: Switch) -> None:
         _switches.append(switch)
 
 
-def require_fit(*, provider: str, visibility: str) -> None:
-    """The provider can do what such a session needs. Raises Invalid for an unknown one, else Conflict."""
+def require_fit(*, provider: str, visibility: str, session_type: str = SessionType.ENCODER) -> None:
+    """The provider can do what such a session needs. Raises Invalid for an unknown one, else Conflict.
+
+    Without `session_type` it does not matter whether a browser can send.
+    """
     capabilities = provider_named(provider).capabilities
     if visibility == Visibility.PRIVATE and Capability.PRIVATE_SHOWS not in capabilities:
         raise Conflict(
             "provider.not_private", f"{provider} cannot limit who watches. Choose another provider for a private show."
+        )
+    if session_type != SessionType.ENCODER and Capability.BROWSER_PUBLISHES not in capabilities:
+        raise Conflict(
+            "provider.no_browser",
+            f"{provider} takes pictures from an encoder alone. Choose another provider for a show from the browser.",
         )
 
 
@@ -68,7 +76,7 @@ def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) ->
         raise Conflict("session.ended", "This show is over.")
     if session.provider == provider:
         return session
-    require_fit(provider=provider, visibility=session.visibility)
+    require_fit(provider=provider, visibility=session.visibility, session_type=session.session_type)
     left = room_ref(session)
     now = timezone.now()
     with transaction.atomic():
