@@ -23,6 +23,7 @@ from streams.models import StreamSession
 from streams.payloads import session_payload
 from streams.permissions import require_host, require_view
 from streams.selectors import hosted_sessions, live_sessions, past_sessions, session_get, upcoming_sessions
+from streams.services.alternatives import alternatives
 from streams.state import OVER
 
 LISTED = 24
@@ -185,5 +186,6 @@ def desk(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "session": payload,
         "share_url": _absolute(request, room_path),
         "summary": _summary(session, payload),
+        "alternatives": alternatives(session) if session.state not in OVER else [],
     }
     return render(request, "streams/desk.html", context)

@@ -64,6 +64,7 @@ export const session = {
   move: (id, verb) => post(`sessions/${id}/${verb}/`, {}),
   people: (id, query) => get(`sessions/${id}/participants/?${new URLSearchParams(query)}`),
   queue: async (id) => { const answer = await get(`sessions/${id}/guest-requests/`); return answer.results || answer; },
+  switch: (id, provider) => post(`sessions/${id}/provider/`, { provider }),
   token: (id, role) => post(`sessions/${id}/token/`, { role }),
   messages: (id, query) => get(`sessions/${id}/messages/?${new URLSearchParams(query)}`),
   poster: (id, blob) => request("POST", `sessions/${id}/poster/`, { body: blob }),

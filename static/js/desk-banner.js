@@ -13,13 +13,15 @@ const BY_ITSELF = {
 };
 
 /**
- * @param {{live: boolean, state: string, publisher: string, ready: boolean, encoder: boolean, hostPresent: boolean, endReason: string|null, lostUntil: string|null}} now
- * @returns {{kind: string, icon: string, title: string, text: string, action?: "resend"|"again", label?: string}|null}
+ * @param {{live: boolean, state: string, publisher: string, ready: boolean, encoder: boolean, hostPresent: boolean, endReason: string|null, lostUntil: string|null, moving?: boolean, trouble?: string|null, other?: string}} now
+ * @returns {{kind: string, icon: string, title: string, text: string, action?: "resend"|"again"|"switch", label?: string}|null}
  */
 export function bannerFor(now) {
   if (now.state === "ended" && BY_ITSELF[now.endReason]) return { kind: "warn", icon: "info", title: "The show has ended", text: `${BY_ITSELF[now.endReason]} It stays in your studio with its chat.`, action: "again", label: "Plan the next one" };
   if (now.state === "ended") return { kind: "good", icon: "check", title: "The show has ended", text: "It stays in your studio with its chat.", action: "again", label: "Plan the next one" };
   if (now.state === "error") return { kind: "bad", icon: "warning", title: "The show was cut short", text: "Something went wrong on our side. Start a new one.", action: "again", label: "New show" };
+  if (now.moving) return { kind: "info", icon: "retry", title: "Changing the video service", text: "The picture is back in some seconds. Stay on this page." };
+  if (now.trouble && ["reconnecting", "failed"].includes(now.publisher)) return { kind: "bad", icon: "wifi-off", title: "Your picture does not get out", text: now.trouble, action: "switch", label: `Go on with ${now.other}` };
   if (now.publisher === "reconnecting") return { kind: "warn", icon: "wifi-off", title: "Your picture is interrupted", text: "We are reconnecting. Viewers are told that you will be back; stay on this page." };
   if (!now.live) return null;
   if (now.state === "paused" && now.publisher === "sending") return { kind: "info", icon: "pause", title: "You are on a break", text: "Viewers see a card with your name and hear nothing. Resume when you are ready." };
@@ -42,6 +44,7 @@ export function banner(slot, now) {
   if (!what) { slot.replaceChildren(); return; }
   let action = null;
   if (what.action === "resend") action = el("button", { class: "btn primary small", type: "button", data: { act: "resend" }, on: { click: now.resend } }, what.label);
+  if (what.action === "switch") action = el("button", { class: "btn primary small", type: "button", on: { click: now.goOn } }, what.label);
   if (what.action === "again") action = el("a", { class: "btn small", href: "/studio/" }, what.label);
   slot.replaceChildren(el("div", { class: `note ${what.kind}` }, icon(what.icon), el("div", { class: "body" }, el("div", { class: "words" }, el("strong", {}, what.title), what.text), action && el("div", { class: "actions" }, action))));
 }

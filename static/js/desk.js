@@ -11,6 +11,7 @@ import { details } from "./desk-details.js";
 import { encoder } from "./desk-encoder.js";
 import { invite } from "./desk-invite.js";
 import { keepPoster } from "./desk-poster.js";
+import { goingOn } from "./desk-provider.js";
 import { Source } from "./desk-source.js";
 import { deskStage } from "./desk-stage.js";
 import { summary } from "./desk-summary.js";
@@ -48,6 +49,8 @@ details(need("#details"), store);
 encoder(need("#encoder"), id);
 summary(store);
 invite(/** @type {HTMLFormElement} */ (need("#invite")), store);
+
+const other = goingOn(root, { store, publisher, source, confirmed, paint: () => paint(), resend: () => verbs.resend() });
 
 source.addEventListener("tracks", ({ detail }) => {
   publisher.use({ audio: detail.audio, camera: detail.camera, screen: detail.screen }, detail.content).catch(() => publisher.stop());
@@ -145,7 +148,9 @@ async function press(node, name, run) {
       await run();
     } catch (error) {
       if (name === "live" && store.session.state === "initializing") publisher.stop();
-      toast(words(error), { bad: true, stay: true });
+      const [first] = other.others;
+      const action = other.helps(error) ? { label: `Go on with ${first.title}`, run: () => other.offer(node) } : null;
+      toast(words(error), { bad: true, stay: true, action });
       if (error.code === "session.illegal_transition") store.setSession(await sessions.get(id));
     }
   });
@@ -181,6 +186,8 @@ function paint() {
   root.classList.toggle("on-air", live);
   banner(need("#banner"), {
     live, state, publisher: publisher.state, ready: source.ready, encoder: encoderSends, hostPresent: store.session.host_present && !store.hostLostUntil,
+    moving: other.moving, trouble: other.helps(other.trouble) ? words(other.trouble) : null, other: other.others[0]?.title,
+    goOn: (event) => other.offer(event.currentTarget),
     endReason: store.session.end_reason, lostUntil: store.hostLostUntil,
     resend: (event) => press(event.currentTarget, "resend", verbs.resend),
   });

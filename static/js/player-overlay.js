@@ -15,6 +15,7 @@ import { dateTime, duration, fromNow, secondsLive } from "./format.js";
  * @property {Error} [error]
  * @property {boolean} flowing frames are arriving
  * @property {{title: string, text: string, login?: boolean}|null} barred why this person may not be here
+ * @property {boolean} [moving] the show has just gone on with another provider
  * @property {boolean} blocked the browser refused to play without a tap
  */
 
@@ -58,6 +59,7 @@ function nextStep(error) {
 }
 
 function overLive(scene, host) {
+  if (scene.moving && !scene.flowing && !scene.fatal && !scene.blocked) return { key: "moving", icon: "retry", title: "One moment", text: `${host} is changing the video service. The picture comes back by itself.`, busy: true };
   if (scene.media === "failed" && scene.fatal) {
     const elsewhere = overElsewhere(scene);
     if (elsewhere) return elsewhere;

@@ -3,7 +3,7 @@
  * Never a bare black box: what is not a moving picture has words on it.
  * @module player
  */
-import { need } from "./dom.js";
+import { draft, need } from "./dom.js";
 import { controls } from "./player-controls.js";
 import { drawOverlay, overlayFor } from "./player-overlay.js";
 import { qualityMenu } from "./quality-menu.js";
@@ -14,6 +14,8 @@ import { StageView } from "./stage-view.js";
 
 const SWITCH_MS = 3000;
 const LOOK_MS = 1000;
+/** How long a missing picture is put down to a change of provider. */
+const MOVE_MS = 30000;
 
 export class Player {
   /**
@@ -35,6 +37,9 @@ export class Player {
     this.media = whep.last;
     this.flowing = false;
     this.barred = null;
+    /** when the show left for this provider, 0 for one that was here */
+    this.movedAt = Number(draft.get(`moving.${store.session.id}`) || 0);
+    draft.set(`moving.${store.session.id}`, "");
     /** the tiles are what is seen, not the one picture */
     this.staged = false;
     this.receiver = whep.receiver?.({ store, sound: this.sound }) ?? new StageReceiver({ whep, store, sound: this.sound });
@@ -55,6 +60,14 @@ export class Player {
 
   get pc() {
     return this.whep.pc;
+  }
+
+  /** The show goes on elsewhere: say so until the picture is there, over the page that loads next, too. */
+  moves() {
+    this.movedAt = Date.now();
+    this.flowing = false;
+    draft.set(`moving.${this.store.session.id}`, String(this.movedAt));
+    this.#draw();
   }
 
   /** Say why this person may not watch, and let go of the picture. */
@@ -93,6 +106,7 @@ export class Player {
     this.firstFrameAt ??= performance.now();
     this.firstFrameMs ??= this.firstFrameAt - this.askedAt;
     this.flowing = true;
+    this.movedAt = 0;
     this.lastFrames = { count: 0, at: performance.now() };
     this.#draw();
   }
@@ -146,7 +160,7 @@ export class Player {
   }
 
   #draw() {
-    const scene = { session: this.store.session, hostLostUntil: this.store.hostLostUntil, media: this.media.state, fatal: this.media.fatal, error: this.media.error, flowing: this.flowing, barred: this.barred, blocked: this.sound.blocked };
+    const scene = { session: this.store.session, hostLostUntil: this.store.hostLostUntil, media: this.media.state, fatal: this.media.fatal, error: this.media.error, flowing: this.flowing, barred: this.barred, moving: Date.now() - this.movedAt < MOVE_MS, blocked: this.sound.blocked };
     const overlay = overlayFor(scene);
     drawOverlay(this.slot, overlay, { retry: () => this.#retry(), play: () => this.sound.setMuted(false) });
     this.root.dataset.state = overlay ? overlay.key : "playing";

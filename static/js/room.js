@@ -39,7 +39,11 @@ socket.addEventListener("link", ({ detail }) => {
 });
 renewWhenTold(socket, session.id, early, sender);
 // The show goes on with another provider: another way of playing, so another page.
-store.addEventListener("change", () => { if (store.session.provider !== session.provider && !store.over) location.reload(); });
+store.addEventListener("change", () => {
+  if (store.session.provider === session.provider || store.over) return;
+  player.moves();
+  location.reload();
+});
 socket.open();
 
 // While the socket cannot be had (a proxy that knows no WebSocket), state still arrives, only later.

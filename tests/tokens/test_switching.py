@@ -26,3 +26,23 @@ def test_a_show_from_a_browser_does_not_go_where_only_encoders_send(api, ada, mu
         assert (after.provider, after.channel_id) == ("builtin", session.channel_id)
     else:
         assert (answer.status_code, after.provider) == (200, "mux")
+
+
+@pytest.mark.parametrize(
+    ("fields", "offered"),
+    [
+        ({"session_type": "camera"}, ["livekit"]),
+        ({"session_type": "encoder"}, ["livekit", "mux"]),
+        ({"session_type": "encoder", "visibility": "private"}, ["livekit"]),
+        ({"session_type": "camera", "provider": "livekit"}, ["builtin"]),
+        ({"session_type": "camera", "state": "ended"}, []),
+    ],
+)
+def test_the_desk_offers_what_the_server_would_take(client, ada, livekit, mux, settings, fields, offered):
+    settings.MUX_SIGNING_KEY_ID = ""
+    session = make_show(ada, **fields)
+    client.force_login(ada)
+
+    page = client.get(f"/studio/{session.pk}/")
+
+    assert [one["name"] for one in page.context["alternatives"]] == offered

@@ -1,0 +1,143 @@
+"""A host goes on with another provider from the desk: two browsers, the node, and a real livekit-server."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, expect
+
+from livestream.sdk_install import SdkNotInstalled, install_sdk
+from livestream.sdks import SDKS
+from tests.e2e.conftest import People
+from tests.e2e.product import ROOT, Product
+from tests.e2e.test_show import Screenshot, live, moving_picture, open_room, show_made
+from tests.players.livekit_server import LiveKitServer, livekit_path, livekit_running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+FRAMES = "document.querySelector('[data-player] video')?.getVideoPlaybackQuality().totalVideoFrames"
+MOVED = "window.livestream?.session.provider === 'livekit'"
+
+
+@pytest.fixture(scope="module")
+def livekit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveKitServer]:
+    binary = livekit_path()
+    if binary is None:
+        pytest.skip("livekit-server is not installed (on the PATH, or named by LIVEKIT_SERVER)")
+    with livekit_running(binary, tmp_path_factory.mktemp("livekit")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory, livekit: LiveKitServer) -> Iterator[Product]:
+    """The product with the built-in node first and LiveKit beside it."""
+    folder = tmp_path_factory.mktemp("two")
+    sdk = folder / "sdk"
+    sdk.mkdir()
+    try:
+        install_sdk(SDKS["livekit"], lock=ROOT / "package-lock.json", folder=sdk)
+    except SdkNotInstalled as error:
+        pytest.skip(f"the SDK cannot be fetched here: {error}")
+    running = Product(
+        folder,
+        MEDIA_PROVIDER="builtin",
+        LIVEKIT_URL=livekit.url,
+        LIVEKIT_API_KEY=livekit.key,
+        LIVEKIT_API_SECRET=livekit.secret,
+        SDK_DIR=str(sdk),
+    )
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def people(browser: Browser, product: Product) -> Iterator[People]:
+    everybody = People(browser, product)
+    yield everybody
+    everybody.close()
+
+
+def across(page: Page, expression: str, timeout: float = 30.0) -> None:
+    """Wait for an expression to hold, over a page that loads anew meanwhile."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            if page.evaluate(expression):
+                return
+        except Error as error:
+            if "context was destroyed" not in str(error):
+                raise
+        assert time.monotonic() < deadline, f"never came true: {expression}"
+        page.wait_for_timeout(50)
+
+
+def chosen(seller: Page) -> None:
+    """Open the settings, and press the button there, by keyboard."""
+    seller.locator("details:has(#choose-provider) > summary").press("Enter")
+    seller.locator("[data-act=switch]").press("Enter")
+    expect(seller.locator("#switch-dialog")).to_contain_text("Go on with LiveKit?")
+
+
+def test_a_live_show_goes_on_with_another_provider_and_the_picture_moves_again(
+    people: People, screenshot: Screenshot
+) -> None:
+    seller, buyer = people.signed_in("seller"), people.signed_in("buyer")
+    show = show_made(seller, "Lamps, by another road")
+    live(seller)
+    open_room(buyer, show)
+    moving_picture(buyer)
+    said: list[str] = []
+    buyer.expose_function("overlaid", lambda text: said.append(text))
+    buyer.add_init_script(
+        "new MutationObserver(() => { const text = document.querySelector('[data-player] .overlay')?.textContent;"
+        " if (text) window.overlaid(text); }).observe(document, { childList: true, subtree: true })"
+    )
+
+    chosen(seller)
+    screenshot(seller, "desk-switch")
+    seller.locator("#switch-dialog [value=yes]").press("Enter")
+
+    for page in (seller, buyer):
+        across(page, MOVED)
+    across(seller, "window.livestream?.publisher.state === 'sending'")
+    across(buyer, f"{MOVED} && {FRAMES} > 20")
+    before = buyer.evaluate(FRAMES)
+    buyer.wait_for_timeout(1000)
+    assert buyer.evaluate(FRAMES) - before >= 10
+    assert any("is changing the video service" in text for text in said), said
+    assert not [text for text in said if "does not get through" in text or "No picture" in text]
+    expect(seller.locator("#banner")).to_be_empty()
+    assert people.complaints == []
+
+
+def test_a_switch_that_is_refused_leaves_the_show_as_it_was(people: People) -> None:
+    seller = people.signed_in("seller")
+    show_made(seller, "Stays on this road")
+    live(seller)
+    refusal = '{"error": {"code": "session.busy", "message": "Somebody else is changing this show. Try again."}}'
+    seller.route("**/provider/", lambda route: route.fulfill(status=409, body=refusal, content_type="application/json"))
+
+    chosen(seller)
+    seller.click("#switch-dialog [value=yes]")
+
+    expect(seller.locator("#toasts")).to_contain_text("The show stays where it is. Somebody else is changing")
+    assert seller.evaluate("window.livestream.publisher.state") == "sending"
+    assert seller.evaluate("window.livestream.session.provider") == "builtin"
+    expect(seller.locator("#banner")).to_be_empty()
+
+
+def test_a_host_whose_picture_does_not_get_out_is_offered_the_other_one(people: People, screenshot: Screenshot) -> None:
+    seller = people.signed_in("seller")
+    show_made(seller, "The road is closed")
+    busy = '{"error": {"code": "provider.refused", "message": "The video service refused."}}'
+    seller.route("**/token/", lambda route: route.fulfill(status=503, body=busy, content_type="application/json"))
+
+    seller.click("[data-do=live]:enabled")
+
+    offer = seller.locator("#toasts button", has_text="Go on with LiveKit")
+    expect(offer).to_be_visible(timeout=40_000)
+    expect(seller.locator("#toasts")).to_contain_text("The video service refused.")
+    screenshot(seller, "desk-switch-offered")
+    offer.click()
+    seller.click("#switch-dialog [value=yes]")
+    across(seller, MOVED)
