@@ -59,7 +59,7 @@ function nextStep(error) {
 }
 
 function overLive(scene, host) {
-  if (scene.moving && !scene.flowing && !scene.fatal && !scene.blocked) return { key: "moving", icon: "retry", title: "One moment", text: `${host} is changing the video service. The picture comes back by itself.`, busy: true };
+  if (scene.moving && !scene.flowing && !scene.fatal && !scene.blocked) return { key: "moving", icon: "retry", title: "One moment", text: `${host} is changing the video service.`, busy: true };
   if (scene.media === "failed" && scene.fatal) {
     const elsewhere = overElsewhere(scene);
     if (elsewhere) return elsewhere;

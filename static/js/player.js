@@ -40,6 +40,7 @@ export class Player {
     /** when the show left for this provider, 0 for one that was here */
     this.movedAt = Number(draft.get(`moving.${store.session.id}`) || 0);
     draft.set(`moving.${store.session.id}`, "");
+    if (this.movedAt) setTimeout(() => this.#draw(), MOVE_MS);
     /** the tiles are what is seen, not the one picture */
     this.staged = false;
     this.receiver = whep.receiver?.({ store, sound: this.sound }) ?? new StageReceiver({ whep, store, sound: this.sound });

@@ -141,3 +141,24 @@ def test_a_host_whose_picture_does_not_get_out_is_offered_the_other_one(people: 
     offer.click()
     seller.click("#switch-dialog [value=yes]")
     across(seller, MOVED)
+
+
+def test_a_host_whose_picture_is_cut_off_is_offered_the_other_one_and_sends_there(people: People) -> None:
+    seller = people.signed_in("seller")
+    show_made(seller, "The road breaks off")
+    live(seller)
+    away = '{"error": {"code": "provider.unavailable", "message": "The video service does not answer."}}'
+    seller.route("**/token/", lambda route: route.fulfill(status=503, body=away, content_type="application/json"))
+    seller.evaluate(
+        "() => { const { pc } = window.livestream.publisher; pc.close();"
+        " pc.dispatchEvent(new Event('connectionstatechange')); }"
+    )
+
+    offer = seller.locator("#banner button", has_text="Go on with LiveKit")
+    expect(offer).to_be_visible(timeout=25_000)
+    expect(seller.locator("#banner")).to_contain_text("The video service does not answer.")
+    offer.press("Enter")
+    seller.unroute("**/token/")
+    seller.locator("#switch-dialog [value=yes]").press("Enter")
+
+    across(seller, f"{MOVED} && window.livestream.publisher.state === 'sending'")
