@@ -6,11 +6,8 @@
 import { session as sessions } from "./api.js";
 import { busy, draft, need, pageData, toast } from "./dom.js";
 import { words } from "./errors.js";
+import { patience } from "./recovery.js";
 
-/** A desk that loads later than this after a change does not send by itself. */
-const FRESH_MS = 60000;
-/** Until the camera is there again; who does not get it reads what to do. */
-const PATIENCE_MS = 15000;
 /** Where another provider may help: it is the service or the way to it that fails, not the show. */
 const ELSEWHERE = ["network", "stream"];
 
@@ -73,10 +70,10 @@ export function goingOn(root, { store, publisher, source, confirmed, resend, pai
     else if (detail.error) now.trouble = detail.error;
   });
   store.addEventListener("change", follow);
-  if (Date.now() - Number(draft.get(key) || 0) < FRESH_MS && store.live) {
+  if (Date.now() - Number(draft.get(key) || 0) < patience("switch_resend") && store.live) {
     now.moving = true;
     source.addEventListener("ready", again);
-    setTimeout(() => { if (!publisher.active) { now.moving = false; paint(); } }, PATIENCE_MS);
+    setTimeout(() => { if (!publisher.active) { now.moving = false; paint(); } }, patience("switch_camera"));
     setTimeout(again);
   }
   draft.set(key, "");

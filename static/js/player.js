@@ -14,8 +14,6 @@ import { StageView } from "./stage-view.js";
 
 const SWITCH_MS = 3000;
 const LOOK_MS = 1000;
-/** How long a missing picture is put down to a change of provider. */
-const MOVE_MS = 30000;
 
 export class Player {
   /**
@@ -40,7 +38,7 @@ export class Player {
     /** when the show left for this provider, 0 for one that was here */
     this.movedAt = Number(draft.get(`moving.${store.session.id}`) || 0);
     draft.set(`moving.${store.session.id}`, "");
-    if (this.movedAt) setTimeout(() => this.#draw(), MOVE_MS);
+    if (this.movedAt) setTimeout(() => this.#draw(), patience("switch"));
     /** the tiles are what is seen, not the one picture */
     this.staged = false;
     this.receiver = whep.receiver?.({ store, sound: this.sound }) ?? new StageReceiver({ whep, store, sound: this.sound });
@@ -161,7 +159,7 @@ export class Player {
   }
 
   #draw() {
-    const scene = { session: this.store.session, hostLostUntil: this.store.hostLostUntil, media: this.media.state, fatal: this.media.fatal, error: this.media.error, flowing: this.flowing, barred: this.barred, moving: Date.now() - this.movedAt < MOVE_MS, blocked: this.sound.blocked };
+    const scene = { session: this.store.session, hostLostUntil: this.store.hostLostUntil, media: this.media.state, fatal: this.media.fatal, error: this.media.error, flowing: this.flowing, barred: this.barred, moving: Date.now() - this.movedAt < patience("switch"), blocked: this.sound.blocked };
     const overlay = overlayFor(scene);
     drawOverlay(this.slot, overlay, { retry: () => this.#retry(), play: () => this.sound.setMuted(false) });
     this.root.dataset.state = overlay ? overlay.key : "playing";

@@ -146,7 +146,10 @@ export const RECOVERY = Object.freeze({
     "beat_seconds": 0.6,
     "steady_seconds": 5,
     "overload_seconds": 5,
-    "poll_seconds": 15
+    "poll_seconds": 15,
+    "switch_seconds": 30,
+    "switch_camera_seconds": 15,
+    "switch_resend_seconds": 60
   },
   "provider_calls": {
     "attempts": 3,
