@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from livestream.errors import ProviderError
-from streams.models import StreamSession
-from streams.providers.base import Capability
+from streams.models import StreamSession, Visibility
+from streams.providers.base import Capability, MediaRole
 from streams.providers.registry import provider_named
 from streams.services.gateway import held_room
 from streams.services.moving import room_move
@@ -36,14 +36,23 @@ def account_tokens_revoke(user_id: UUID, now: datetime) -> int:
     sessions = dict(given.order_by().values_list("session_id", "session__provider").distinct())
     cut = [one for one, provider in sessions.items() if Capability.KICK_HOLDS in provider_named(provider).capabilities]
     given.filter(session_id__in=cut).update(cut_due_at=now)
-    for session_id, provider in sessions.items():
+    for session_id, provider in sorted(sessions.items()):  # always in one order: moving locks the session
         capabilities = provider_named(provider).capabilities
         if Capability.KICK_HOLDS in capabilities:
             transaction.on_commit(partial(_cut, session_id, user_id))
         # Their owner comes back as the same person, who is not removed again for what somebody else holds.
         if Capability.KICK_HOLDS not in capabilities or Capability.REMOVED_AGAIN in capabilities:
-            room_move(session=StreamSession.objects.get(pk=session_id), now=now)
+            _move(session_id, user_id, now)
     return revoked
+
+
+def _move(session_id: UUID, user_id: UUID, now: datetime) -> None:
+    """Leave the room behind, unless what they hold only shows what everybody may see: else any viewer could stop
+    everybody's picture with a new password."""
+    session = StreamSession.objects.get(pk=session_id)
+    given = IssuedToken.objects.filter(session_id=session_id, user_id=user_id, role=MediaRole.PUBLISHER.value)
+    if session.visibility == Visibility.PRIVATE or given.filter(channel_id=session.channel_id).exists():
+        room_move(session=session, now=now)
 
 
 def withdrawn_cut(*, now: datetime) -> None:

@@ -134,9 +134,10 @@ def test_nobody_moves_at_the_end(without_keys, ada, ben, published):
     assert not any(one["type"] == "settings.changed" for one in documents)
 
 
-def test_a_new_password_moves_the_shows_that_the_old_one_opened(without_keys, ada, ben):
+def test_a_new_password_moves_the_shows_that_the_old_one_sent_to(without_keys, ada, ben):
     session = make_show(ada, provider="agora")
-    held = issue(session, ben)
+    let_in(session, ben, role="guest")
+    held = issue(session, ben, PUBLISH)
 
     password_set(user_id=ben.pk, password="another correct horse 8")
 
@@ -237,12 +238,24 @@ def test_what_was_handed_out_during_the_kick_is_taken_back_after_it(
 
 
 def test_a_new_password_moves_a_show_where_the_owner_is_who_holds_the_old_token(livekit, ada, ben):
-    session = make_show(ada, provider="livekit")
+    session = make_show(ada, provider="livekit", visibility="private")
+    let_in(session, ben)
     held = issue(session, ben)
 
     password_set(user_id=ben.pk, password="another correct horse 8")
 
     assert channel(session) != held.channel_id
+
+
+@pytest.mark.parametrize("vendor", ["without_keys", "livekit"])
+def test_a_viewers_new_password_stops_nobodys_picture(request, ada, ben, vendor):
+    request.getfixturevalue(vendor)
+    session = make_show(ada, provider="livekit" if vendor == "livekit" else "agora")
+    held = issue(session, ben)
+
+    password_set(user_id=ben.pk, password="another correct horse 8")
+
+    assert channel(session) == held.channel_id
 
 
 # ---- A room that gets another name ---------------------------------------------------------------------------------
