@@ -3,6 +3,7 @@
  * a token asks for another. What plays by itself once it is connected (WHIP and WHEP) has no `renew`, and needs none.
  * @module renewal
  */
+import { patience } from "./recovery.js";
 
 /**
  * @param {EventTarget} socket a RoomSocket
@@ -13,5 +14,9 @@ export function renewWhenTold(socket, sessionId, ...connections) {
   socket.addEventListener("message", ({ detail: { type, data } }) => {
     if (type === "token.expiring" && data.session === sessionId) for (const connection of connections) connection?.renew?.();
     if (type === "settings.changed" && data.changed?.includes("channel")) for (const connection of connections) connection?.move?.();
+  });
+  // Who was away for long is not told all that happened: the show may have moved meanwhile.
+  socket.addEventListener("snapshot", ({ detail: { again } }) => {
+    if (again) setTimeout(() => { for (const connection of connections) connection?.renew?.(); }, Math.random() * patience("renew_jitter"));
   });
 }

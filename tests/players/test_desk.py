@@ -92,3 +92,51 @@ def test_the_room_is_told_the_number_under_which_the_host_sends(people: People) 
 
     wait_until(buyer, "document.querySelector('[data-player] video').getVideoPlaybackQuality().totalVideoFrames > 3")
     assert people.complaints == []
+
+
+def joins(page: Page) -> list[str]:
+    """The channels that the page has joined."""
+    return list(page.evaluate("window.used.filter(([name]) => name === 'client.join').map(([, , channel]) => channel)"))
+
+
+def test_everybody_but_who_was_put_out_follows_a_show_that_moves(people: People) -> None:
+    seller, buyer, stranger = people.signed_in("seller"), people.signed_in("buyer"), people.window()
+    show = show_made(seller, "Moves")
+    live(seller)
+    for page in (buyer, stranger):
+        page.goto(f"/live/{show}/")
+        wait_until(page, "window.used?.some(([name]) => name === 'client.join')")
+    (left,) = joins(buyer)
+
+    path = f"sessions/{show}/participants/{buyer.evaluate('document.body.dataset.user')}/kick/"
+    seller.evaluate("""async (path) => (await import("/static/js/api.js")).post(path, {})""", path)
+
+    for page in (seller, stranger):
+        wait_until(page, "window.used.filter(([name]) => name === 'client.join').length === 2")
+    wait_until(seller, "window.livestream.publisher.state === 'sending'")
+    assert joins(seller) == joins(stranger)
+    assert joins(seller)[0] == left != joins(seller)[1]
+    assert joins(buyer) == [left]
+
+
+def test_a_page_that_was_away_for_long_looks_whether_the_show_has_moved(people: People) -> None:
+    page = people.window()
+    page.goto("/")
+
+    renewed = page.evaluate(
+        """async () => {
+          const { renewWhenTold } = await import("/static/js/renewal.js");
+          Math.random = () => 0.0001;
+          const socket = new EventTarget(), counts = [];
+          let renewed = 0;
+          renewWhenTold(socket, "show", { renew: async () => { renewed += 1; } }, null);
+          for (const again of [false, true]) {
+            socket.dispatchEvent(new CustomEvent("snapshot", { detail: { again } }));
+            await new Promise((resolve) => setTimeout(resolve, 50));
+            counts.push(renewed);
+          }
+          return counts;
+        }"""
+    )
+
+    assert renewed == [0, 1]

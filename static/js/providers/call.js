@@ -161,7 +161,7 @@ export class Call extends EventTarget {
     try {
       const pass = await this.ask(role);
       if (run !== this.run || role !== this.role) return;
-      const elsewhere = pass.channel_id !== this.pass?.channel_id;
+      const elsewhere = pass.channel_id !== this.pass?.channel_id || pass.url !== this.pass.url;
       this.#keep(pass, role);
       if (this.link === "up" && (elsewhere || !await this.engine.renew(pass)) && run === this.run) this.restart();
     } catch (error) {
