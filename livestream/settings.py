@@ -247,6 +247,7 @@ SPECTACULAR_SETTINGS = {
         "RoleEnum": "streams.models.Role",
         "MediaRoleEnum": ["publisher", "subscriber"],
         "MutedByEnum": "streams.models.MutedBy",
+        "ParticipantStatusEnum": "streams.models.ParticipantStatus",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
