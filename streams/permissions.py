@@ -8,7 +8,7 @@ from livestream.actors import Actor
 from livestream.errors import Denied, Missing, NotAuthenticated
 from streams.models import Participant, ParticipantStatus, Role, SessionModerator, StreamSession, Visibility
 from streams.providers.base import Capability
-from streams.providers.registry import providers_with
+from streams.providers.registry import provider_can
 from streams.state import LIVE
 
 ON_STAGE = frozenset({Role.HOST, Role.COHOST, Role.GUEST})
@@ -134,7 +134,7 @@ def can_ask_stage(*, standing: Standing, session: StreamSession) -> bool:
 def takes_guests(session: StreamSession) -> bool:
     """Whether the host wants guests, and the show's provider takes video from several people."""
     wanted: bool = session.settings.allow_guests and session.settings.max_guests > 0
-    return wanted and session.provider in providers_with(Capability.STAGE)
+    return wanted and provider_can(session.provider, Capability.STAGE)
 
 
 def require_host(*, actor: Actor, session: StreamSession) -> None:

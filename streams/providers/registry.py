@@ -24,6 +24,11 @@ def provider_named(name: str) -> Provider:
     return _load(path)
 
 
+def provider_can(name: str, capability: Capability) -> bool:
+    """Whether it is one that this installation has, and can do something."""
+    return name in settings.PROVIDERS and capability in provider_named(name).capabilities
+
+
 def providers_with(capability: Capability) -> list[str]:
     """The names of those that can do something."""
     return [name for name in settings.PROVIDERS if capability in provider_named(name).capabilities]
