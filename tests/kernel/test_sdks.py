@@ -14,7 +14,10 @@ from livestream.checks import sdks_are_there
 from livestream.sdk_install import SdkNotInstalled, install_sdk
 from livestream.sdks import SDKS, missing_sdks, needed_sdks, player_sources, sdk_addresses
 
-LIVEKIT = {"builtin": "", "livekit": "streams.providers.livekit.LiveKitProvider"}
+LIVEKIT = {
+    "builtin": "streams.providers.builtin.BuiltinProvider",
+    "livekit": "streams.providers.livekit.LiveKitProvider",
+}
 
 
 @pytest.fixture
@@ -144,7 +147,10 @@ def test_pages_with_a_player_reach_the_provider_and_other_pages_do_not(settings,
 
 @pytest.mark.django_db
 def test_a_script_of_a_provider_leaves_our_own_scripts_allowed(settings, client, ada, show):
-    settings.PROVIDERS = {"builtin": "", "daily": "streams.providers.daily.DailyProvider"}
+    settings.PROVIDERS = {
+        "builtin": "streams.providers.builtin.BuiltinProvider",
+        "daily": "streams.providers.daily.DailyProvider",
+    }
     client.force_login(ada)
 
     policy = client.get(f"/live/{show.id}/").headers["Content-Security-Policy"]
