@@ -14,6 +14,9 @@ from livestream.asgi import application, is_awaited
 from livestream.request_threads import REQUEST_THREADS, ThreadedHandler, _threads
 from streams.media_proxy import close_clients
 
+# The threads are those of the process: they may have connections that other tests opened, and look after them.
+pytestmark = pytest.mark.django_db(transaction=True)
+
 HEADERS = [(b"host", b"testserver")]
 AWAITED_PATHS = [
     "/health",
@@ -129,7 +132,6 @@ def test_no_other_view_waits():
     assert not is_awaited({"path": "/api/v1/sessions/"})
 
 
-@pytest.mark.django_db(transaction=True)
 async def test_a_view_that_waits_takes_no_thread(settings):
     asked = 0
 
@@ -157,7 +159,6 @@ async def test_a_view_that_waits_takes_no_thread(settings):
     assert grown <= 2
 
 
-@pytest.mark.django_db(transaction=True)
 async def test_a_process_whose_threads_are_all_busy_is_alive():
     caller = Caller("/health")
 
