@@ -259,8 +259,10 @@ def _fallback(wish: Wish, tried: set[str]) -> str | None:
     needed = set()
     if wish.session.visibility == Visibility.PRIVATE:
         needed.add(Capability.PRIVATE_SHOWS)
-    if wish.session.session_type != SessionType.ENCODER:
-        needed.add(Capability.BROWSER_PUBLISHES)
+    from_encoder = wish.session.session_type == SessionType.ENCODER
+    needed.add(Capability.ENCODER_PUBLISHES if from_encoder else Capability.BROWSER_PUBLISHES)
+    if wish.session.guest_count:
+        needed.add(Capability.STAGE)
     for name in settings.MEDIA_FALLBACK:
         if name not in tried and needed <= provider_named(name).capabilities:
             return str(name)

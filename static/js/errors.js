@@ -87,6 +87,7 @@ const WORDS = {
   "media.unreachable": "The media server cannot be reached from this network. A firewall may block UDP.",
   "provider.unavailable": "The video service does not answer.",
   "provider.refused": "The video service refused. The people who run this site have to look at it.",
+  "provider.no_encoder": "That video service takes no encoder.",
   "provider.no_browser": "That video service takes pictures from an encoder alone.",
   "provider.not_private": "That video service cannot limit who watches, and this show is private.",
   "frame.bad_json": "Something went wrong between this page and the room. Reload the page.",

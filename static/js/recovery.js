@@ -92,6 +92,7 @@ export const RECOVERY = Object.freeze({
     "media.wrong_role": "permission",
     "media.unsupported_media": "permission",
     "provider.no_browser": "permission",
+    "provider.no_encoder": "permission",
     "provider.no_stage": "permission",
     "provider.not_private": "permission",
     "provider.unknown": "permission",

@@ -28,6 +28,8 @@ class Capability(StrEnum):
     STAGE = "stage"
     # A browser can send; else only an encoder can.
     BROWSER_PUBLISHES = "browser_publishes"
+    # An encoder can send, with an address and a token or a key.
+    ENCODER_PUBLISHES = "encoder_publishes"
     # Who may watch can be limited to some people.
     PRIVATE_SHOWS = "private_shows"
     # The provider can be asked who sends, and tells by itself.

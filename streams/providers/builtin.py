@@ -36,6 +36,7 @@ class BuiltinProvider(Adapter):
             Capability.LIVE_ROLES,
             Capability.STAGE,
             Capability.BROWSER_PUBLISHES,
+            Capability.ENCODER_PUBLISHES,
             Capability.PRIVATE_SHOWS,
             Capability.HOST_PRESENCE,
             Capability.WEBHOOKS,

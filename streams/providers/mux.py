@@ -53,7 +53,7 @@ class MuxProvider(Adapter):
     @property
     def capabilities(self) -> frozenset[Capability]:  # type: ignore[override]
         """Who may watch can be limited, and put out, only with a signing key."""
-        found = {Capability.NEEDS_ROOM, Capability.DEMOTE_HOLDS, Capability.HOST_PRESENCE}
+        found = {Capability.NEEDS_ROOM, Capability.DEMOTE_HOLDS, Capability.HOST_PRESENCE, Capability.ENCODER_PUBLISHES}
         if settings.MUX_SIGNING_KEY_ID:
             found |= {Capability.PRIVATE_SHOWS, Capability.KICK_HOLDS, Capability.PLAYLISTS}
         else:

@@ -53,6 +53,7 @@ class WhipProvider(Adapter):
     capabilities = frozenset(
         {
             Capability.BROWSER_PUBLISHES,
+            Capability.ENCODER_PUBLISHES,
             Capability.PRIVATE_SHOWS,
             Capability.KICK_HOLDS,
             Capability.DEMOTE_HOLDS,

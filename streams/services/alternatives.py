@@ -2,6 +2,7 @@
 
 from django.conf import settings
 
+from livestream.circuit import CircuitState, circuit_named
 from livestream.errors import Conflict
 from streams.models import StreamSession
 from streams.services.switching import require_fit
@@ -13,6 +14,8 @@ def alternatives(session: StreamSession) -> list[dict[str, str]]:
     """The other providers that fit, by name and as people call them; those that the product itself would take first."""
     order = [*settings.MEDIA_FALLBACK, *sorted(settings.PROVIDERS)]
     names = [name for name in dict.fromkeys(order) if name != session.provider and _fits(session, name)]
+    # One that does not answer either comes last.
+    names.sort(key=lambda name: circuit_named(name).state == CircuitState.OPEN)
     return [{"name": name, "title": TITLES.get(name, name.upper())} for name in names]
 
 

@@ -36,21 +36,23 @@ def when_switched(switch: Switch) -> None:
         _switches.append(switch)
 
 
-def require_fit(*, provider: str, visibility: str, session_type: str = SessionType.ENCODER) -> None:
+def require_fit(*, provider: str, visibility: str, session_type: str = "") -> None:
     """The provider can do what such a session needs. Raises Invalid for an unknown one, else Conflict.
 
-    Without `session_type` it does not matter whether a browser can send.
+    Without `session_type` it does not matter who can send.
     """
     capabilities = provider_named(provider).capabilities
     if visibility == Visibility.PRIVATE and Capability.PRIVATE_SHOWS not in capabilities:
         raise Conflict(
             "provider.not_private", f"{provider} cannot limit who watches. Choose another provider for a private show."
         )
-    if session_type != SessionType.ENCODER and Capability.BROWSER_PUBLISHES not in capabilities:
+    if session_type not in ("", SessionType.ENCODER) and Capability.BROWSER_PUBLISHES not in capabilities:
         raise Conflict(
             "provider.no_browser",
             f"{provider} takes pictures from an encoder alone. Choose another provider for a show from the browser.",
         )
+    if session_type == SessionType.ENCODER and Capability.ENCODER_PUBLISHES not in capabilities:
+        raise Conflict("provider.no_encoder", f"{provider} takes no encoder. Choose another provider for this show.")
 
 
 def channel_renew(*, session: StreamSession, now: datetime) -> None:
@@ -77,6 +79,10 @@ def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) ->
     if session.provider == provider:
         return session
     require_fit(provider=provider, visibility=session.visibility, session_type=session.session_type)
+    if session.guest_count and Capability.STAGE not in provider_named(provider).capabilities:
+        raise Conflict(
+            "provider.no_stage", f"{provider} takes video from the host alone. Take your guests off the stage first."
+        )
     left = room_ref(session)
     now = timezone.now()
     with transaction.atomic():

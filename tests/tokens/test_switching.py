@@ -2,9 +2,11 @@
 
 import pytest
 
+from livestream.circuit import circuit_named
 from streams.selectors import session_get
 from tests.bodies import assert_error
 from tests.cast import make_show
+from tests.streams.test_stage import on_stage
 
 
 @pytest.mark.parametrize(
@@ -32,8 +34,8 @@ def test_a_show_from_a_browser_does_not_go_where_only_encoders_send(api, ada, mu
     ("fields", "offered"),
     [
         ({"session_type": "camera"}, ["livekit"]),
-        ({"session_type": "encoder"}, ["livekit", "mux"]),
-        ({"session_type": "encoder", "visibility": "private"}, ["livekit"]),
+        ({"session_type": "encoder"}, ["mux"]),
+        ({"session_type": "encoder", "visibility": "private"}, []),
         ({"session_type": "camera", "provider": "livekit"}, ["builtin"]),
         ({"session_type": "camera", "state": "ended"}, []),
     ],
@@ -46,3 +48,36 @@ def test_the_desk_offers_what_the_server_would_take(client, ada, livekit, mux, s
     page = client.get(f"/studio/{session.pk}/")
 
     assert [one["name"] for one in page.context["alternatives"]] == offered
+
+
+def test_one_that_does_not_answer_either_is_offered_last(client, ada, livekit, agora):
+    session = make_show(ada)
+    client.force_login(ada)
+    for _ in range(5):
+        circuit_named("agora").failed("away")
+
+    page = client.get(f"/studio/{session.pk}/")
+
+    assert [one["name"] for one in page.context["alternatives"]] == ["livekit", "agora"]
+
+
+def test_a_show_from_an_encoder_does_not_go_where_none_can_send(api, ada, livekit):
+    session = make_show(ada, session_type="encoder")
+
+    answer = api(ada).post(f"/api/v1/sessions/{session.pk}/provider/", {"provider": "livekit"}, format="json")
+
+    assert_error(answer, 409, "provider.no_encoder")
+    assert session_get(session.pk).provider == "builtin"
+
+
+@pytest.mark.parametrize("guests", [0, 1])
+def test_guests_are_not_left_behind_where_the_host_is_alone(api, ada, ben, whip, guests):
+    session = make_show(ada)
+    if guests:
+        on_stage(session, ben)
+
+    answer = api(ada).post(f"/api/v1/sessions/{session.pk}/provider/", {"provider": "whip"}, format="json")
+
+    if guests:
+        assert_error(answer, 409, "provider.no_stage")
+    assert session_get(session.pk).provider == ("builtin" if guests else "whip")
