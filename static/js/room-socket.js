@@ -187,11 +187,12 @@ export class RoomSocket extends EventTarget {
   }
 
   #opened() {
-    clearTimeout(this.timers.steady);
     this.fallback = false;
+    if (this.state === "open") return; // only something missed was filled in
     // A connection that lived for a while was a good one.
+    clearTimeout(this.timers.steady);
     this.timers.steady = setTimeout(() => this.backoff.reset(), patience("steady"));
-    if (this.state !== "open") this.#link("open");
+    this.#link("open");
   }
 
   #snapshot(data) {

@@ -33,6 +33,7 @@ def test_every_event_is_tried(driven: Visitor) -> None:
 @example(events=[("cut", 0), ("refuse", 40_000), ("retry", 4), ("up", 0), ("retry", 700)])
 @example(events=[("hole", 40_000), ("say", 0), ("up", 12_000)])
 @example(events=[("loseMany", 12_000), ("renew", 6_000), ("swap", 700)])
+@example(events=[("refuse", 40_000), ("say", 6_000), ("up", 12_000), ("lose", 6_000), ("cut", 0)])
 @example(events=[("out", 40_000), ("up", 0), ("wake", 12_000), ("retry", 6_000)])
 @given(events=SEQUENCES)
 def test_a_failing_connection_is_told_tried_and_loses_nothing(driven: Visitor, events: list[tuple[str, int]]) -> None:
