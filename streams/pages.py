@@ -22,6 +22,8 @@ from livestream.errors import Denied, Missing, NotAuthenticated
 from streams.models import StreamSession
 from streams.payloads import session_payload
 from streams.permissions import require_host, require_view
+from streams.providers.base import Capability
+from streams.providers.registry import provider_can
 from streams.selectors import hosted_sessions, live_sessions, past_sessions, session_get, upcoming_sessions
 from streams.services.alternatives import alternatives
 from streams.state import OVER
@@ -187,5 +189,13 @@ def desk(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "share_url": _absolute(request, room_path),
         "summary": _summary(session, payload),
         "alternatives": alternatives(session) if session.state not in OVER else [],
+        "encoder_speaks": _encoder_speaks(session.provider),
     }
     return render(request, "streams/desk.html", context)
+
+
+def _encoder_speaks(provider: str) -> str:
+    """How an encoder sends to a provider; empty where none can."""
+    if not provider_can(provider, Capability.ENCODER_PUBLISHES):
+        return ""
+    return "whip" if provider_can(provider, Capability.BROWSER_PUBLISHES) else "rtmps"

@@ -46,7 +46,8 @@ const chat = new Chat(need("[data-chat]"), { store, socket });
 showNumbers(store, document);
 showVitals(root, publisher);
 details(need("#details"), store);
-encoder(need("#encoder"), id);
+const encoderCard = /** @type {HTMLElement|null} */ (document.querySelector("#encoder")); // not where the provider takes none
+if (encoderCard) encoder(encoderCard, id);
 summary(store);
 invite(/** @type {HTMLFormElement} */ (need("#invite")), store);
 

@@ -81,3 +81,22 @@ def test_guests_are_not_left_behind_where_the_host_is_alone(api, ada, ben, whip,
     if guests:
         assert_error(answer, 409, "provider.no_stage")
     assert session_get(session.pk).provider == ("builtin" if guests else "whip")
+
+
+@pytest.mark.parametrize(
+    ("vendor", "said", "unsaid"),
+    [
+        ("builtin", ["<strong>WHIP", "Bearer token"], ["Stream key"]),
+        ("whip", ["<strong>WHIP", "Bearer token"], ["Stream key"]),
+        ("mux", ["<strong>Custom", "Stream key"], ["<strong>WHIP", "Bearer token"]),
+        ("livekit", [], ["another encoder", "<strong>WHIP", "Stream key"]),
+    ],
+)
+def test_the_desk_says_what_an_encoder_has_to_speak(client, ada, mux, livekit, whip, vendor, said, unsaid):
+    session = make_show(ada, session_type="encoder", provider=vendor)
+    client.force_login(ada)
+
+    page = client.get(f"/studio/{session.pk}/").content.decode()
+
+    assert [word for word in said if word not in page] == []
+    assert [word for word in unsaid if word in page] == []
