@@ -13,8 +13,10 @@ LOSS_TOO_HIGH = 0.10
 LOSS_CLEAN = 0.02
 # Browsers lower their estimate by a seventh at each hint of delay; several in a row are a real fall.
 ESTIMATE_TOO_LOW = 0.7
-# They know only what has arrived, and grow by a twelfth a second: an estimate made of less says nothing of more.
+# They know only what has arrived, are never more than half above it, and grow by a twelfth a second: an estimate made
+# of less says nothing of more.
 MORE = 1.2
+ESTIMATE_REACH = 1.5
 MARGIN = 0.9
 # Reports of this long after a fall still tell of what was sent before it.
 SETTLE_SECONDS = 1.0
@@ -91,10 +93,12 @@ class Link:
         growth = GROWTH_AFTER_FALL if self.has_fallen else GROWTH
         self.limit = max(self.limit * growth, limit)
         self._changed_at = self._tried_at = now
+        self._highest_estimate = self._estimate
 
     def _note_estimate(self, estimate: float, *, sent: float) -> None:
-        if sent > self._sent * MORE:
-            self._sent, self._highest_estimate = sent, self._estimate
+        if sent > self._sent * MORE:  # a picture that moves again, or a larger tile; what was reached before counts on
+            reached = max(self._estimate, self._sent * ESTIMATE_REACH)
+            self._sent, self._highest_estimate = sent, min(self._highest_estimate, reached)
         self._sent = min(self._sent, sent)
         self._estimate, self._highest_estimate = estimate, max(self._highest_estimate, estimate)
 

@@ -216,6 +216,23 @@ def test_more_that_is_sent_without_a_step_up_is_not_judged_by_an_older_estimate_
     assert link.on_estimate(600_000, sent=900_000, beside=0, now=4.0), "known by now"
 
 
+@pytest.mark.parametrize("swing", [0.0, 0.17, 0.3, 0.5])
+@pytest.mark.parametrize("decline", [0.03, 0.01])
+def test_a_slow_fall_is_seen_though_what_is_sent_swings(swing, decline):
+    """Pictures that stand still now and then: each time they move again more is sent than before."""
+    link, reports = Link(now=0.0), 0
+    link.limit = 2_000_000.0
+
+    for number in range(900):
+        sent = 1_000_000 * (1 - swing * (number % 8 < 4))
+        reports = number
+        if link.on_estimate(1_300_000 * (1 - decline) ** number, sent=sent, beside=0, now=5.0 + number / 4):
+            break
+
+    assert reports < 100
+    assert link.limit > 250_000
+
+
 def test_what_an_estimate_leaves_out_is_carried_beside_it():
     link = Link(now=0.0)
 
