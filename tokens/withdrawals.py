@@ -5,15 +5,17 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Min
 from django.utils import timezone
 
 from livestream.errors import ProviderError
 from streams.models import StreamSession, Visibility
 from streams.providers.base import Capability, MediaRole
-from streams.providers.registry import provider_named
+from streams.providers.registry import provider_can, provider_named
 from streams.services.gateway import held_room
-from streams.services.moving import room_move
+from streams.services.moving import room_move, shows_lock
 from streams.services.rooms import room_ref
 from streams.services.uids import held_uids, uid_retire
 from streams.state import OPEN
@@ -21,7 +23,6 @@ from tokens.models import IssuedToken
 from tokens.services import KEEP_EXPIRED, tokens_good, tokens_revoke
 
 RETRY_AFTER = timedelta(seconds=1)
-RETRIED_AT_ONCE = 100
 
 logger = logging.getLogger(__name__)
 
@@ -31,36 +32,43 @@ def account_tokens_revoke(user_id: UUID, now: datetime) -> int:
 
     A connection may outlive its token, so those that ran out count, too.
     """
-    revoked = tokens_revoke(tokens_good(now).filter(user_id=user_id), now)
     given = IssuedToken.objects.filter(user_id=user_id, session__state__in=OPEN)
     sessions = dict(given.order_by().values_list("session_id", "session__provider").distinct())
-    cut = [one for one, provider in sessions.items() if Capability.KICK_HOLDS in provider_named(provider).capabilities]
+    cut = [one for one, provider in sessions.items() if provider_can(provider, Capability.KICK_HOLDS)]
+    moving = shows_lock(one for one, provider in sessions.items() if _may_move(provider))
+    revoked = tokens_revoke(tokens_good(now).filter(user_id=user_id), now)
     given.filter(session_id__in=cut).update(cut_due_at=now)
-    for session_id, provider in sorted(sessions.items()):  # always in one order: moving locks the session
-        capabilities = provider_named(provider).capabilities
-        if Capability.KICK_HOLDS in capabilities:
-            transaction.on_commit(partial(_cut, session_id, user_id))
-        # Their owner comes back as the same person, who is not removed again for what somebody else holds.
-        if Capability.KICK_HOLDS not in capabilities or Capability.REMOVED_AGAIN in capabilities:
-            _move(session_id, user_id, now)
+    for session_id in cut:
+        transaction.on_commit(partial(_cut, session_id, user_id))
+    for session_id in moving:
+        _move(session_id, user_id, now)
     return revoked
 
 
+def _may_move(provider: str) -> bool:
+    """The owner comes back as the same person, who is not removed again for what somebody else holds."""
+    if provider not in settings.PROVIDERS:
+        return False
+    return not provider_can(provider, Capability.KICK_HOLDS) or provider_can(provider, Capability.REMOVED_AGAIN)
+
+
 def _move(session_id: UUID, user_id: UUID, now: datetime) -> None:
-    """Leave the room behind, unless what they hold only shows what everybody may see: else any viewer could stop
-    everybody's picture with a new password."""
+    """Leave the room behind that they know, unless what they hold only shows what everybody may see: else any viewer
+    could stop everybody's picture with a new password."""
     session = StreamSession.objects.get(pk=session_id)
-    given = IssuedToken.objects.filter(session_id=session_id, user_id=user_id, role=MediaRole.PUBLISHER.value)
-    if session.visibility == Visibility.PRIVATE or given.filter(channel_id=session.channel_id).exists():
+    known = IssuedToken.objects.filter(session_id=session_id, user_id=user_id, channel_id=session.channel_id)
+    if session.visibility != Visibility.PRIVATE:
+        known = known.filter(role=MediaRole.PUBLISHER.value)
+    if known.exists():
         room_move(session=session, now=now)
 
 
 def withdrawn_cut(*, now: datetime) -> None:
     """Cut what could not be cut when the password was set."""
     due = IssuedToken.objects.filter(cut_due_at__lt=now - RETRY_AFTER, session__state__in=OPEN, user__isnull=False)
-    people = due.order_by().values_list("session_id", "user_id", "session__provider").distinct()
+    people = due.values_list("session_id", "user_id", "session__provider").annotate(since=Min("cut_due_at"))
     silent: set[str] = set()
-    for session_id, user_id, provider in people[:RETRIED_AT_ONCE]:
+    for session_id, user_id, provider, _ in list(people.order_by("since")):
         if user_id is not None and provider not in silent and not _cut(session_id, user_id):
             silent.add(provider)
 

@@ -5,6 +5,7 @@ everybody else is told to ask for a new token, and who was put out gets none.
 """
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
@@ -29,7 +30,7 @@ from streams.services.switching import channel_renew
 from streams.state import OPEN
 
 KEPT_OUT = {Lost.EVERYTHING: Capability.KICK_HOLDS, Lost.PUBLISHING: Capability.DEMOTE_HOLDS}
-RETRY_AFTER = timedelta(seconds=2)
+RETRY_AFTER, REFUSED_AGAIN_AFTER = timedelta(seconds=2), timedelta(seconds=60)
 AT_ONCE = 100
 
 logger = logging.getLogger(__name__)
@@ -42,12 +43,21 @@ def right_take(*, session_id: UUID, user_id: UUID, lost: Lost, now: datetime) ->
     """
     if credentials_revoke(session_id=session_id, user_id=user_id, lost=lost, now=now).known:
         _leave(session_id, lost, now)
-    transaction.on_commit(partial(_look_again, session_id, user_id, lost))
+    # Robust: what else is to be done after the commit is done, should this fail.
+    transaction.on_commit(partial(_look_again, session_id, user_id, lost), robust=True)
+
+
+def shows_lock(session_ids: Iterable[UUID]) -> list[UUID]:
+    """Lock those of these sessions that are not over, in one order. Whoever may move locks them before any token."""
+    rows = StreamSession.objects.select_for_update(no_key=True).filter(pk__in=session_ids, state__in=OPEN)
+    return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
 def _look_again(session_id: UUID, user_id: UUID, lost: Lost) -> None:
     now = timezone.now()
     with transaction.atomic():
+        if not shows_lock([session_id]):
+            return
         if credentials_revoke(session_id=session_id, user_id=user_id, lost=lost, now=now).found:
             _leave(session_id, lost, now)
 
@@ -68,6 +78,9 @@ def room_move(*, session: StreamSession, now: datetime) -> None:
         return
     left = room_ref(session)
     with transaction.atomic():
+        shows_lock([session.pk])
+        if not StreamSession.objects.filter(pk=session.pk, channel_id=session.channel_id).exists():
+            return  # two were told of the same at once, and one has moved already
         channel_renew(session=session, now=now)
         _tell(session.pk, now=now)
     transaction.on_commit(partial(_close, session.provider, left))
@@ -77,13 +90,15 @@ def room_move(*, session: StreamSession, now: datetime) -> None:
 def rooms_renew(*, now: datetime) -> None:
     """Have names changed that a provider could not be asked to change when it was due."""
     due = ProviderRoom.objects.filter(renew_due_at__lt=now - RETRY_AFTER, session__state__in=OPEN)
-    for session_id in list(due.order_by("renew_due_at").values_list("session_id", flat=True)[:AT_ONCE]):
-        if not _renew(session_id):
-            return
+    silent: set[str] = set()
+    rows = due.order_by("renew_due_at").values_list("session_id", "provider")
+    for session_id, provider in list(rows[:AT_ONCE]):
+        if provider not in silent and not _renew(session_id):
+            silent.add(provider)
 
 
 def _renew(session_id: UUID) -> bool:
-    """Have a session's room known by another name, by one process at a time; False when the provider did not do it."""
+    """Have a session's room known by another name, by one process at a time; False when nothing answers there."""
     session = session_get(session_id)
     provider = provider_named(session.provider)
     if Capability.RENEWS not in provider.capabilities:
@@ -100,10 +115,14 @@ def _renew(session_id: UUID) -> bool:
             details = cast(Renewing, provider).renew(room=room_ref(session))
         except ProviderError as error:
             logger.warning("room not renewed, a sweep will session=%s error=%s", session_id, error)
-            rows.update(claimed_at=F("ready_at"))
-            return False
+            later = REFUSED_AGAIN_AFTER if error.permanent else timedelta()
+            rows.filter(claimed_at=now).update(claimed_at=F("ready_at"), renew_due_at=now + later)
+            return error.permanent
         with transaction.atomic():
-            rows.update(details=details, ready_at=timezone.now())
+            if not rows.filter(claimed_at=now).update(details=details, ready_at=timezone.now()):
+                # It took longer than the claim lasts, and another process may have deleted this name meanwhile.
+                rows.update(renew_due_at=timezone.now())
+                return True
             # Still due when somebody was put out meanwhile, who may know this name.
             rows.filter(renew_due_at=row.renew_due_at).update(renew_due_at=None)
             _tell(session_id, now=now)

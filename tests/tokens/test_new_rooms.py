@@ -8,18 +8,19 @@ from django.utils import timezone
 
 from accounts.services import password_set
 from livestream.actors import actor_of
+from livestream.circuit import circuits_forget
 from livestream.errors import DomainError
 from streams.models import Participant, ProviderRoom
 from streams.providers.base import MediaRole
 from streams.providers.inbox import Happening, MediaEvent
 from streams.selectors import session_get
 from streams.services.media_events import media_event_apply
-from streams.services.moving import rooms_renew
+from streams.services.moving import room_move, rooms_renew
 from streams.services.removal import participant_ban, participant_kick
 from streams.services.seats import seat_leave
 from streams.services.sessions import session_end
 from streams.services.stage import stage_demote
-from tests.cast import let_in, make_show
+from tests.cast import let_in, make_show, make_user
 from tokens.models import IssuedToken
 from tokens.services import media_token_issue
 from tokens.withdrawals import withdrawn_cut
@@ -258,6 +259,35 @@ def test_a_viewers_new_password_stops_nobodys_picture(request, ada, ben, vendor)
     assert channel(session) == held.channel_id
 
 
+@pytest.mark.parametrize(("vendor", "moves"), [("without_keys", 0), ("livekit", 1)])
+def test_who_was_put_out_does_not_stop_the_picture_again_and_again(request, ada, ben, vendor, moves):
+    """At LiveKit the removal itself moves nobody, so the first new password does; after that he knows nothing."""
+    request.getfixturevalue(vendor)
+    session = make_show(ada, provider="livekit" if vendor == "livekit" else "agora", visibility="private")
+    let_in(session, ben)
+    issue(session, ben)
+    kick(session, ada, ben)
+    seen = [channel(session)]
+
+    for number in range(3):
+        password_set(user_id=ben.pk, password=f"another correct horse {number}")
+        seen.append(channel(session))
+
+    assert len(set(seen)) == 1 + moves
+
+
+def test_two_who_are_told_of_the_same_move_a_show_once(livekit, ada, ben):
+    session = make_show(ada, provider="livekit")
+    first, second = session_get(session.pk), session_get(session.pk)
+
+    room_move(session=first, now=timezone.now())
+    held = issue(session, ben)
+    room_move(session=second, now=timezone.now())
+
+    assert channel(session) == held.channel_id
+    assert IssuedToken.objects.get(user=ben).revoked_at is None
+
+
 # ---- A room that gets another name ---------------------------------------------------------------------------------
 
 
@@ -326,6 +356,59 @@ def test_a_name_is_changed_by_one_process_at_a_time(unsigned, ada, ben):
     assert [one["id"] for one in stream["playback_ids"]] == [ProviderRoom.objects.get().details["playback_id"]]
 
 
+def test_a_room_that_cannot_be_renewed_keeps_no_other_from_it(
+    unsigned, ada, ben, cleo, django_capture_on_commit_callbacks
+):
+    gone, there = make_show(ada, provider="mux"), make_show(ada, provider="mux")
+    held = {}
+    for show in (gone, there):
+        let_in(show, ben)
+        held[show.pk] = issue(show, ben)
+        unsigned.broken = [503] * 3
+        with django_capture_on_commit_callbacks(execute=True):
+            kick(show, ada, ben)
+    unsigned.broken = []
+    circuits_forget()
+    del unsigned.streams["ls-1"]
+    now = timezone.now() + timedelta(seconds=10)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        rooms_renew(now=now)
+
+    assert issue(there, cleo).url != held[there.pk].url
+    assert ProviderRoom.objects.get(session=gone).renew_due_at is not None
+    asked = len(unsigned.requests)
+    rooms_renew(now=now)
+    assert len(unsigned.requests) == asked, "who refused is left alone for a while"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_name_that_took_longer_than_its_claim_is_not_kept(unsigned, ada, ben):
+    session = make_show(ada, provider="mux")
+    let_in(session, ben)
+    issue(session, ben)
+    answered, meanwhile = unsigned.answer, []
+
+    def another_process_meanwhile(method, path, headers, body):
+        answer = answered(method, path, headers, body)
+        if method == "POST" and path.endswith("/playback-ids") and not meanwhile:
+            meanwhile.append(path)
+            ProviderRoom.objects.update(claimed_at=timezone.now() - timedelta(minutes=1))
+            rooms_renew(now=timezone.now() + timedelta(seconds=10))
+            connection.close()
+        return answer
+
+    unsigned.answer = another_process_meanwhile
+    kick(session, ada, ben)
+    rooms_renew(now=timezone.now() + timedelta(seconds=10))
+
+    room = ProviderRoom.objects.get()
+    assert meanwhile
+    (stream,) = unsigned.streams.values()
+    assert [one["id"] for one in stream["playback_ids"]] == [room.details["playback_id"]]
+    assert room.renew_due_at is None
+
+
 # ---- A new password at a provider that does not answer -------------------------------------------------------------
 
 
@@ -366,3 +449,30 @@ def test_a_seat_that_is_left_is_no_news_for_who_never_sent(without_keys, ada, be
     seat_leave(person=session.participants.get(user=ben), now=timezone.now())
 
     assert channel(session) == before
+
+
+def test_a_password_is_set_though_a_show_names_a_provider_that_is_gone(livekit, settings, ada, ben):
+    session = make_show(ada, provider="livekit")
+    issue(session, ben)
+    settings.PROVIDERS = {name: path for name, path in settings.PROVIDERS.items() if name != "livekit"}
+
+    password_set(user_id=ben.pk, password="another correct horse 8")
+
+    assert IssuedToken.objects.get().revoked_at is not None
+
+
+def test_a_crowd_at_a_provider_that_is_away_keeps_nobody_elsewhere_from_being_cut(agora, livekit, ada, ben):
+    away, there = make_show(ada, provider="agora"), make_show(ada, provider="livekit")
+    long_ago = timezone.now() - timedelta(minutes=5)
+    for number in range(110):
+        user = make_user()
+        issue(away, user)
+        IssuedToken.objects.filter(user=user).update(cut_due_at=long_ago + timedelta(seconds=number))
+    held = issue(there, ben)
+    livekit.enter(there.channel_id, held.uid)
+    IssuedToken.objects.filter(user=ben).update(cut_due_at=timezone.now())
+    agora.broken = [503] * 20
+
+    withdrawn_cut(now=timezone.now() + timedelta(seconds=60))
+
+    assert livekit.present(there.channel_id) == set()
