@@ -153,6 +153,38 @@ def test_a_show_that_moves_is_joined_in_its_new_room(ben: Visitor) -> None:
     assert not calls(ben, "client.renewToken")
 
 
+SLOWLY = """(wait) => {
+  const { ask } = window.call;
+  const after = (value) => new Promise((done) => setTimeout(done, wait, value));
+  window.call.ask = async (role) => after(await ask(role));
+}"""
+
+
+def test_a_show_that_moves_twice_is_joined_where_it_is(ben: Visitor) -> None:
+    """The second move comes while the answer for the room between is on its way."""
+    watching(ben, agora(), agora(channel_id="show-8", token="token-2"), agora(channel_id="show-9", token="token-3"))
+    ben.run(SLOWLY, 300)
+
+    ben.run("() => { window.call.move(); setTimeout(() => window.call.move(), 100); }")
+
+    ben.until("window.used.filter(([name]) => name === 'client.join').length === 2")
+    ben.until("window.call.link === 'up'")
+    assert [given[1:3] for given in calls(ben, "client.join")] == [["show-7", "token-1"], ["show-9", "token-3"]]
+
+
+def test_a_look_for_the_room_that_is_answered_while_the_old_one_is_joined_counts(ben: Visitor) -> None:
+    given = {"passes": {"subscriber": [agora(), agora(channel_id="show-8", token="token-2")]}, "hostId": "41"}
+    ben.run("(given) => { window.harness.call(given); window.joinMs = 600; }", given)
+    ben.run("() => { window.call.want({ watch: true }); }")
+    ben.until("window.used.some(([name]) => name === 'client.join')")
+
+    ben.run("window.call.renew()")
+
+    ben.until("window.used.filter(([name]) => name === 'client.join').length === 2")
+    ben.until("window.call.link === 'up'")
+    assert calls(ben, "client.join")[-1][1:3] == ["show-8", "token-2"]
+
+
 def test_a_new_token_for_another_room_is_no_renewal(ben: Visitor) -> None:
     watching(ben, agora(), agora(channel_id="show-8", token="token-2"))
 

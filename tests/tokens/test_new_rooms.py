@@ -20,7 +20,7 @@ from streams.services.removal import participant_ban, participant_kick
 from streams.services.seats import seat_leave
 from streams.services.sessions import session_end
 from streams.services.stage import stage_demote
-from tests.cast import let_in, make_show, make_user
+from tests.cast import let_in, make_show
 from tokens.models import IssuedToken
 from tokens.services import media_token_issue
 from tokens.withdrawals import withdrawn_cut
@@ -459,20 +459,3 @@ def test_a_password_is_set_though_a_show_names_a_provider_that_is_gone(livekit, 
     password_set(user_id=ben.pk, password="another correct horse 8")
 
     assert IssuedToken.objects.get().revoked_at is not None
-
-
-def test_a_crowd_at_a_provider_that_is_away_keeps_nobody_elsewhere_from_being_cut(agora, livekit, ada, ben):
-    away, there = make_show(ada, provider="agora"), make_show(ada, provider="livekit")
-    long_ago = timezone.now() - timedelta(minutes=5)
-    for number in range(110):
-        user = make_user()
-        issue(away, user)
-        IssuedToken.objects.filter(user=user).update(cut_due_at=long_ago + timedelta(seconds=number))
-    held = issue(there, ben)
-    livekit.enter(there.channel_id, held.uid)
-    IssuedToken.objects.filter(user=ben).update(cut_due_at=timezone.now())
-    agora.broken = [503] * 20
-
-    withdrawn_cut(now=timezone.now() + timedelta(seconds=60))
-
-    assert livekit.present(there.channel_id) == set()

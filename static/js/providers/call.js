@@ -45,6 +45,7 @@ export class Call extends EventTarget {
     this.wants = { watch: false, send: false };
     this.media = null;
     this.run = 0;
+    this.moves = 0;
     this.backoff = new Backoff();
     this.stream = new MediaStream();
     this.people = [];
@@ -114,7 +115,8 @@ export class Call extends EventTarget {
 
   /** The show goes on in another room of its provider: what this page holds opens an empty one. */
   move() {
-    if (!this.pass) return; // a new one is being asked for already
+    this.moves += 1;
+    if (!this.pass) return; // a new one is being asked for already, and again when that is for a room that was left
     this.pass = null;
     this.restart();
   }
@@ -161,9 +163,11 @@ export class Call extends EventTarget {
     try {
       const pass = await this.ask(role);
       if (run !== this.run || role !== this.role) return;
-      const elsewhere = pass.channel_id !== this.pass?.channel_id || pass.url !== this.pass.url;
+      const elsewhere = this.pass && (pass.channel_id !== this.pass.channel_id || pass.url !== this.pass.url);
       this.#keep(pass, role);
-      if (this.link === "up" && (elsewhere || !await this.engine.renew(pass)) && run === this.run) this.restart();
+      // Also while the engine still joins: it does so with the former pass.
+      if (elsewhere) this.restart();
+      else if (this.link === "up" && !await this.engine.renew(pass) && run === this.run) this.restart();
     } catch (error) {
       if (run !== this.run) return;
       if (isFinal(error.code)) this.#refused(error, run);
@@ -212,7 +216,12 @@ export class Call extends EventTarget {
   async #freshPass(role) {
     // Never join with a pass that is about to end.
     const good = this.pass && this.passRole === role && Date.parse(this.pass.expires_at) - Date.now() > patience("pass_left");
-    return good ? this.pass : this.ask(role);
+    if (good) return this.pass;
+    for (;;) {
+      const { moves } = this;
+      const pass = await this.ask(role);
+      if (moves === this.moves) return pass;
+    }
   }
 
   async #attempt(run) {

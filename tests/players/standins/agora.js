@@ -40,7 +40,7 @@
         if (!/^[0-9a-f]{32}$/.test(appId) || !is.text(channel) || !is.text(token) || !is.whole(uid) || uid >= 2 ** 32) misused("join(appId, channel, token, uid)");
         needs("DISCONNECTED");
         move("CONNECTING");
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await new Promise((resolve) => setTimeout(resolve, window.joinMs ?? 20));
         try { refused("join"); } catch (error) { move("DISCONNECTED", "SERVER_ERROR"); throw error; }
         if (state !== "CONNECTING") throw fault("OPERATION_ABORTED");
         move("CONNECTED");
