@@ -9,6 +9,8 @@ from livestream.request_threads import REQUEST_THREADS
 
 # Half of the threads are left for everybody who needs nothing of that provider, and for putting people out there.
 ADMITTED = REQUEST_THREADS // 2
+# A provider that is well answers in less, so that the next of a crowd get a place.
+WAIT_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 
 _admitted = threading.BoundedSemaphore(ADMITTED)
@@ -16,8 +18,8 @@ _admitted = threading.BoundedSemaphore(ADMITTED)
 
 @contextmanager
 def wait_for_provider() -> Iterator[None]:
-    """For the length of a block that may wait for a provider. Raises Unavailable at once when too many do already."""
-    if not _admitted.acquire(blocking=False):
+    """For the length of a block that may wait for a provider. Raises Unavailable when too many do, and go on to."""
+    if not _admitted.acquire(timeout=WAIT_SECONDS):
         raise Unavailable(retry_after=RETRY_SECONDS)
     try:
         yield

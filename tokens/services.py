@@ -3,7 +3,6 @@
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -169,8 +168,12 @@ def _issue(wish: Wish) -> JoinDescriptor:
     publishes = wish.role == MediaRole.PUBLISHER
     if publishes and not wish.standing.is_host and Capability.STAGE not in provider.capabilities:
         raise Conflict("provider.no_stage", "The provider of this show takes video from the host alone.")
-    with wait_for_provider() if Capability.NEEDS_ROOM in provider.capabilities else nullcontext():
-        return _handed_out(wish, room=room_prepare(wish.session), join=provider.join)
+    if Capability.NEEDS_ROOM not in provider.capabilities:
+        return _handed_out(wish, room=room_ref(wish.session), join=provider.join)
+    # Around the calls alone: what is looked up and stored for a crowd waits for nobody else.
+    with wait_for_provider():
+        room = room_prepare(wish.session)
+    return _handed_out(wish, room=room, join=wait_for_provider()(provider.join))
 
 
 def _handed_out(wish: Wish, *, room: RoomRef, join: Callable[..., JoinDescriptor]) -> JoinDescriptor:
