@@ -4,14 +4,14 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from livestream.sdk_install import SdkNotInstalled, install_sdk
 from livestream.sdks import SDKS
 from tests.e2e.conftest import People
 from tests.e2e.product import ROOT, Product
 from tests.e2e.test_show import Screenshot, live, moving_picture, open_room, show_made
-from tests.players.livekit_server import LiveKitServer, livekit_path, livekit_running
+from tests.players.livekit_server import LiveKitServer, livekit_running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -21,10 +21,7 @@ MOVED = "window.livestream?.session.provider === 'livekit'"
 
 @pytest.fixture(scope="module")
 def livekit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveKitServer]:
-    binary = livekit_path()
-    if binary is None:
-        pytest.skip("livekit-server is not installed (on the PATH, or named by LIVEKIT_SERVER)")
-    with livekit_running(binary, tmp_path_factory.mktemp("livekit")) as server:
+    with livekit_running(tmp_path_factory.mktemp("livekit")) as server:
         yield server
 
 
@@ -48,13 +45,6 @@ def product(tmp_path_factory: pytest.TempPathFactory, livekit: LiveKitServer) ->
     )
     yield running
     running.stop()
-
-
-@pytest.fixture
-def people(browser: Browser, product: Product) -> Iterator[People]:
-    everybody = People(browser, product)
-    yield everybody
-    everybody.close()
 
 
 def across(page: Page, expression: str, timeout: float = 30.0) -> None:

@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from livestream.sdk_install import SdkNotInstalled, install_sdk
 from livestream.sdks import SDKS
 from tests.e2e.browser import CHROMIUM_ARGUMENTS, chromium_path
+from tests.e2e.conftest import People
+from tests.e2e.product import Product
 from tests.players.site import Site, running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +47,14 @@ def real_sdks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(tmp_path: Path) -> Iterator[Site]:
     with running(Site({"/files/": tmp_path})) as site:
         yield site
+
+
+@pytest.fixture
+def people(browser: Browser, product: Product) -> Iterator[People]:
+    """The windows of a test of whole shows; its file says which product it is."""
+    everybody = People(browser, product)
+    yield everybody
+    everybody.close()
 
 
 class Visitor:

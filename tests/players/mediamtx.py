@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+import pytest
 
 from tests.e2e.product import free_port
 
@@ -153,8 +154,11 @@ def mediamtx_path() -> str | None:
 
 
 @contextmanager
-def mediamtx_running(binary: str, folder: Path, **options: str) -> Iterator[MediaMtx]:
-    """The server, as long as it is needed."""
+def mediamtx_running(folder: Path, **options: str) -> Iterator[MediaMtx]:
+    """The server, as long as it is needed; without it the test is skipped."""
+    binary = mediamtx_path()
+    if binary is None:
+        pytest.skip("MediaMTX is not installed (on the PATH, or named by MEDIAMTX)")
     server = MediaMtx(binary, folder, **options)
     try:
         yield server

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from tests.e2e.conftest import People
 from tests.e2e.product import Product
@@ -35,13 +35,6 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     )
     yield running
     running.stop()
-
-
-@pytest.fixture
-def people(browser: Browser, product: Product) -> Iterator[People]:
-    everybody = People(browser, product)
-    yield everybody
-    everybody.close()
 
 
 def renewals(page: Page) -> int:

@@ -11,14 +11,14 @@ from urllib.parse import parse_qs, urlsplit
 import imageio_ffmpeg
 import jwt
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from tests.e2e.conftest import People, screenshot  # noqa: F401 - a fixture
 from tests.e2e.product import Product
 from tests.e2e.stage_steps import user_id
 from tests.e2e.test_show import wait_until
 from tests.players.calls import Caller
-from tests.players.mediamtx import MediaMtx, mediamtx_path, mediamtx_running
+from tests.players.mediamtx import MediaMtx, mediamtx_running
 from tests.providers.setups import PRIVATE_KEY, PUBLIC_KEY
 from tests.providers.stand_ins import MuxStandIn, Raw, running
 
@@ -66,10 +66,7 @@ class MuxOfMediaMtx(MuxStandIn):
 
 @pytest.fixture(scope="module")
 def mediamtx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MediaMtx]:
-    binary = mediamtx_path()
-    if binary is None:
-        pytest.skip("MediaMTX is not installed (on the PATH, or named by MEDIAMTX)")
-    with mediamtx_running(binary, tmp_path_factory.mktemp("mediamtx"), encoders=PATH) as server:
+    with mediamtx_running(tmp_path_factory.mktemp("mediamtx"), encoders=PATH) as server:
         yield server
 
 
@@ -95,13 +92,6 @@ def product(mux: MuxOfMediaMtx, real_sdks: Path, tmp_path_factory: pytest.TempPa
     )
     yield running
     running.stop()
-
-
-@pytest.fixture
-def people(browser: Browser, product: Product) -> Iterator[People]:
-    everybody = People(browser, product)
-    yield everybody
-    everybody.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from tests.players.conftest import Visitor, descriptor
-from tests.players.livekit_server import LiveKitServer, livekit_path, livekit_running
+from tests.players.livekit_server import LiveKitServer, livekit_running
 from tests.players.site import Site
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -21,10 +21,7 @@ MOVING = "document.querySelector('video').getVideoPlaybackQuality().totalVideoFr
 
 @pytest.fixture
 def livekit(tmp_path: Path) -> Iterator[LiveKitServer]:
-    binary = livekit_path()
-    if binary is None:
-        pytest.skip("livekit-server is not installed (on the PATH, or named by LIVEKIT_SERVER)")
-    with livekit_running(binary, tmp_path) as server:
+    with livekit_running(tmp_path) as server:
         yield server
 
 

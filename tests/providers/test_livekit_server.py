@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(livekit_path() is None, reason="livekit-server i
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with livekit_running(livekit_path(), tmp_path_factory.mktemp("livekit")) as running:
+    with livekit_running(tmp_path_factory.mktemp("livekit")) as running:
         yield running
 
 
