@@ -27,6 +27,10 @@ class User(AbstractUser):
 
     is_demo = models.BooleanField(default=False, editable=False, help_text="Has a public password.")
 
+    access_version = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Counts new passwords and rights: what was let in before is not any more."
+    )
+
     objects = UserManager()  # type: ignore[misc]
 
     class Meta(AbstractUser.Meta):

@@ -1,6 +1,7 @@
 """What can be done with accounts."""
 
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.db.models.functions import Lower
 
 from accounts.models import User
@@ -19,9 +21,11 @@ from accounts.withdrawals import withdrawals_run
 from livestream.actors import Actor, require_signed_in
 from livestream.errors import Conflict, Denied, Invalid, Missing
 from livestream.events import close_user
+from livestream.ratelimit import require_allowed
 from livestream.realtime.protocol import CloseCode
 
 MAX_PASSWORD_LENGTH = 256
+NEW_PASSWORDS_PER_HOUR = 5
 RIGHTS = ("is_active", "is_staff", "is_superuser")
 
 logger = logging.getLogger(__name__)
@@ -72,7 +76,8 @@ def password_change(*, actor: Actor, old_password: str, new_password: str, addre
     """A new password, by somebody who knows the old one. Everything that the old one let in is thrown out.
 
     Sessions and JWTs end by themselves, as they hold a hash of the password; a page that wants to stay signed in calls
-    `update_session_auth_hash` with the user that this returns. Raises TooMany after too many wrong tries.
+    `update_session_auth_hash` with the user that this returns. Raises TooMany after too many wrong tries, and after too
+    many changes: each may have the shows that the person is in move to another room.
     """
     user = get_user(user_id=require_signed_in(actor))
     with password_tries(username=user.username, address=address) as tries:
@@ -82,6 +87,13 @@ def password_change(*, actor: Actor, old_password: str, new_password: str, addre
     problems = _password_problems(new_password, user)
     if problems:
         raise _invalid({"new_password": problems})
+    require_allowed(
+        scope="new-password",
+        key=str(user.pk),
+        limit=NEW_PASSWORDS_PER_HOUR,
+        seconds=3600,
+        message="You have changed your password several times just now. Wait a while before you change it again.",
+    )
     return password_set(user_id=user.pk, password=new_password)
 
 
@@ -96,6 +108,7 @@ def password_set(*, user_id: UUID, password: str | None) -> User:
         user.password = hashed
         user.save(update_fields=["password"])
         access_withdraw(user_id=user_id, now=datetime.now(UTC))
+        user.refresh_from_db(fields=["access_version"])
     logger.info("password changed user=%s", user_id)
     return user
 
@@ -125,11 +138,17 @@ def account_update(*, user_id: UUID, actor: Actor, changes: dict[str, Any]) -> U
     return user
 
 
+def access_versions(user_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """What an actor's `access` has to be for them to count as let in still, for each of these whose account is open."""
+    return dict(User.objects.filter(pk__in=user_ids, is_active=True).values_list("pk", "access_version"))
+
+
 def access_withdraw(*, user_id: UUID, now: datetime) -> None:
     """End what a person has open under the account as it was: sockets, tickets for them, and what other apps gave.
 
     For a new password, new rights, a closed account. Takes effect when the running transaction has committed.
     """
+    User.objects.filter(pk=user_id).update(access_version=F("access_version") + 1)
     transaction.on_commit(lambda: tickets_withdraw(user_id=user_id, now=now))
     withdrawals_run(user_id=user_id, now=now)
     close_user(user_id=user_id, code=CloseCode.NOT_SIGNED_IN, reason="sign in again")

@@ -9,13 +9,17 @@ from livestream.errors import NotAuthenticated
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A signed-in person, nobody in particular (`user_id` None), or the product itself (`is_system`)."""
+    """A signed-in person, nobody in particular (`user_id` None), or the product itself (`is_system`).
+
+    `access` is the account's `access_version` when the person was let in.
+    """
 
     user_id: UUID | None = None
     username: str = ""
     display_name: str = ""
     is_staff: bool = False
     is_system: bool = False
+    access: int = 0
     visitor: str = ""
 
     @property
@@ -32,7 +36,13 @@ def actor_of(user: Any) -> Actor:
     """The actor for a Django user; somebody who is not signed in or not active is nobody."""
     if not getattr(user, "is_authenticated", False) or not user.is_active:
         return ANONYMOUS
-    return Actor(user_id=user.pk, username=user.username, display_name=user.shown_name, is_staff=user.is_staff)
+    return Actor(
+        user_id=user.pk,
+        username=user.username,
+        display_name=user.shown_name,
+        is_staff=user.is_staff,
+        access=user.access_version,
+    )
 
 
 def require_signed_in(actor: Actor) -> UUID:

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
+from accounts.services import access_versions
 from livestream.actors import SYSTEM, Actor
 from livestream.errors import (
     Conflict,
@@ -137,10 +138,13 @@ def _wishes(asked: Sequence[Asked]) -> list[Wish | Exception]:
     sessions = StreamSession.objects.in_bulk({one.session_id for one in asked})
     people = {(one.session_id, one.actor.user_id): one.actor for one in asked if one.actor.user_id}
     standings = standings_of(actors=people)
+    access = access_versions({one.actor.user_id for one in asked if one.actor.user_id})
     wishes: list[Wish | Exception] = []
     for one in asked:
         standing = standings.get((one.session_id, one.actor.user_id), NOBODY) if one.actor.user_id else NOBODY
         try:
+            if one.actor.user_id and access.get(one.actor.user_id) != one.actor.access:
+                raise NotAuthenticated()  # a new password, or new rights, since they were let in
             wishes.append(_checked(one, sessions.get(one.session_id), standing, now))
         except DomainError as error:
             wishes.append(error)

@@ -30,8 +30,22 @@ logger = logging.getLogger(__name__)
 def account_tokens_revoke(user_id: UUID, now: datetime) -> int:
     """Mark all of a person's tokens as revoked, and cut what was opened with them; how many. For a new password.
 
-    A connection may outlive its token, so those that ran out count, too.
+    What was handed out while that went on is not seen before it commits, so it is looked again then.
     """
+    revoked = _withdraw(user_id, now)
+    transaction.on_commit(partial(_look_again, user_id), robust=True)
+    return revoked
+
+
+def _look_again(user_id: UUID) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        if tokens_good(now).filter(user_id=user_id).exists():
+            _withdraw(user_id, now)
+
+
+def _withdraw(user_id: UUID, now: datetime) -> int:
+    """A connection may outlive its token, so those that ran out count, too."""
     given = IssuedToken.objects.filter(user_id=user_id, session__state__in=OPEN)
     sessions = dict(given.order_by().values_list("session_id", "session__provider").distinct())
     cut = [one for one, provider in sessions.items() if provider_can(provider, Capability.KICK_HOLDS)]

@@ -1,8 +1,10 @@
+from itertools import pairwise
+
 import pytest
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from accounts.models import User
-from accounts.services import password_set
+from accounts.services import NEW_PASSWORDS_PER_HOUR, password_set
 from tests.accounts.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,6 +76,19 @@ def test_guessing_the_old_password_is_limited_like_signing_in(client, ben):
 
     assert answers == [400] * 10 + [429] * 2
     assert change(client).status_code == 429
+
+
+def test_a_password_is_not_changed_again_and_again(client, ben):
+    words = [PASSWORD, *(f"{NEW} {number}" for number in range(NEW_PASSWORDS_PER_HOUR + 1))]
+
+    answers = []
+    for old, new in pairwise(words):
+        client.force_login(User.objects.get(pk=ben.pk))
+        answers.append(change(client, old=old, new=new))
+
+    assert [answer.status_code for answer in answers] == [200] * NEW_PASSWORDS_PER_HOUR + [429]
+    assert "several times" in answers[-1].json()["error"]["message"]
+    assert User.objects.get(pk=ben.pk).check_password(words[-2])
 
 
 def test_the_new_password_must_be_good(client, ben):

@@ -41,7 +41,7 @@ def row_of(show, user, token_hash):
 def test_the_checks_of_a_crowd_take_as_many_queries_as_those_of_one(ada, size, django_assert_num_queries):
     asked = [Asked(make_show(ada).pk, actor_of(make_user()), WATCH) for _ in range(size)]
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         wishes = _wishes(asked)
 
     assert [(wish.session.pk, wish.actor, wish.role) for wish in wishes] == [

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.services import password_set
 from livestream.actors import actor_of
-from livestream.errors import Conflict, Denied, Unavailable
+from livestream.errors import Conflict, Denied, NotAuthenticated, Unavailable
 from livestream.realtime.groups import carrier_of, user_group
 from streams.models import MediaUid, Participant, ProviderRoom
 from streams.providers.base import MediaRole
@@ -166,7 +167,7 @@ def test_who_comes_back_after_that_has_another_number_which_no_rule_meets(
     session = make_show(ada, provider="agora")
     before = issue(session, ben)
     with django_capture_on_commit_callbacks(execute=True):
-        password_set(user_id=ben.pk, password="another one 83")
+        ben = password_set(user_id=ben.pk, password="another one 83")
 
     after = issue(session, ben)
 
@@ -204,6 +205,38 @@ def test_who_loses_the_right_while_the_token_is_made_does_not_get_it(ada, ben, d
 
     assert raised.value.code == "session.banned"
     assert IssuedToken.objects.count() == at_the_same_time + 1
+    assert good() == 0
+
+
+@pytest.mark.parametrize("vendor", ["builtin", "agora"])
+def test_who_was_let_in_with_the_old_password_gets_no_other(request, ada, ben, vendor):
+    if vendor == "agora":
+        request.getfixturevalue(vendor)
+    session = make_show(ada, provider=vendor)
+    owner = password_set(user_id=ben.pk, password="another one 83")
+
+    with pytest.raises(NotAuthenticated):
+        issue(session, ben)
+
+    assert good() == 0
+    assert issue(session, owner).uid
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_made_while_the_password_changes_is_not_handed_out(ada, ben, daily):
+    session = make_show(ada, provider="daily")
+    let_in(session, ben)
+    answered = daily.answer
+
+    def changed_meanwhile(method, path, headers, body):
+        if path == "/meeting-tokens":
+            User.objects.filter(pk=ben.pk).update(access_version=1)
+        return answered(method, path, headers, body)
+
+    daily.answer = changed_meanwhile
+    with pytest.raises(NotAuthenticated):
+        issue(session, ben)
+
     assert good() == 0
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.services import password_set
 from livestream.actors import actor_of
 from livestream.circuit import circuits_forget
@@ -143,7 +144,28 @@ def test_a_new_password_moves_the_shows_that_the_old_one_sent_to(without_keys, a
     password_set(user_id=ben.pk, password="another correct horse 8")
 
     assert channel(session) != held.channel_id
+    ben.refresh_from_db()
     assert issue(session, ben).channel_id == channel(session)
+
+
+def test_what_was_handed_out_while_the_password_changed_is_taken_back_after_it(
+    without_keys, ada, ben, django_capture_on_commit_callbacks
+):
+    session = make_show(ada, provider="agora")
+    let_in(session, ben, role="guest")
+    held = channel(session)
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        password_set(user_id=ben.pk, password="another correct horse 8")
+        User.objects.filter(pk=ben.pk).update(access_version=0)  # as whoever makes the token still sees it
+        issue(session, ben, PUBLISH)
+        User.objects.filter(pk=ben.pk).update(access_version=1)
+    assert channel(session) == held
+    for callback in callbacks:
+        callback()
+
+    assert not IssuedToken.objects.filter(user=ben, revoked_at__isnull=True).exists()
+    assert channel(session) != held
 
 
 # ---- Who comes back with what was taken back -----------------------------------------------------------------------

@@ -259,6 +259,7 @@ def test_a_new_password_cuts_what_the_old_one_opened_and_lets_its_owner_come_bac
 
     assert connected(watched) == {"ada", "cleo"}
     assert_opens_nothing(watched, ben)
+    ben.refresh_from_db()
     watch(watched.session, ben)
     assert connected(watched) == {"ada", "ben", "cleo"}
 
