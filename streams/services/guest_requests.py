@@ -10,10 +10,12 @@ from livestream.actors import Actor, require_signed_in
 from livestream.errors import Conflict, Denied, Missing, TooMany
 from livestream.ratelimit import require_allowed
 from livestream.text import cleaned
-from streams.models import GuestRequest, GuestRequestStatus, Participant, ParticipantStatus, Role
+from streams.models import GuestRequest, GuestRequestStatus, Participant, ParticipantStatus, Role, StreamSession
 from streams.permissions import require_view
 from streams.selectors import cooldown_of, guest_requests, session_get
 from streams.services.acting import Acting, at_the_desk, in_the_room
+from streams.services.credentials import Lost
+from streams.services.moving import moves_everybody
 from streams.services.queue import (
     request_lock,
     request_pending,
@@ -31,6 +33,7 @@ from streams.services.stage_media import person_media_tell
 from streams.services.viewers import viewer_enter
 
 ASKED_PER_MINUTE = 10
+UNASKED_PER_TEN_MINUTES = 2
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +62,7 @@ def guest_request_make(*, session_id: UUID, actor: Actor, message: str = "") -> 
         if place.session.settings.require_approval:
             request_tell(request, now=place.now)
         else:
+            _require_seldom(place.session, key)
             request_grant(request, person, place)
     person_media_tell(session_id=session_id, user_id=user_id)
     return request, True
@@ -77,6 +81,18 @@ def _require_cool(*, session_id: UUID, user_id: UUID, now: datetime) -> None:
     wait = cooldown_of(last, now=now) if last is not None else None
     if wait is not None:
         raise TooMany("request.cooldown", "The host has said no for now. Ask again later.", retry_after=wait)
+
+
+def _require_seldom(session: StreamSession, key: str) -> None:
+    """Where leaving the stage stops everybody's picture for a moment, nobody comes and goes as often as they like."""
+    if moves_everybody(session, Lost.PUBLISHING):
+        require_allowed(
+            scope="straight-on-stage",
+            key=key,
+            limit=UNASKED_PER_TEN_MINUTES,
+            seconds=600,
+            message="You were on stage just now. Wait some minutes before you come back.",
+        )
 
 
 def request_store(

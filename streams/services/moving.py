@@ -53,6 +53,11 @@ def shows_lock(session_ids: Iterable[UUID]) -> list[UUID]:
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
+def moves_everybody(session: StreamSession, lost: Lost) -> bool:
+    """Whether the show moves when somebody loses this, since its provider cannot keep them out."""
+    return KEPT_OUT[lost] not in provider_named(session.provider).capabilities
+
+
 def _look_again(session_id: UUID, user_id: UUID, lost: Lost) -> None:
     now = timezone.now()
     with transaction.atomic():
@@ -65,7 +70,7 @@ def _look_again(session_id: UUID, user_id: UUID, lost: Lost) -> None:
 def _leave(session_id: UUID, lost: Lost, now: datetime) -> None:
     """Somebody knows the room. Move, unless the provider keeps them out by itself."""
     session = StreamSession.objects.filter(pk=session_id, state__in=OPEN).first()
-    if session is not None and KEPT_OUT[lost] not in provider_named(session.provider).capabilities:
+    if session is not None and moves_everybody(session, lost):
         room_move(session=session, now=now)
 
 

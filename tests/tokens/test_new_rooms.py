@@ -1,5 +1,6 @@
 """Where a provider cannot keep somebody out, the show goes on in a room that they do not know."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -10,17 +11,22 @@ from accounts.models import User
 from accounts.services import password_set
 from livestream.actors import actor_of
 from livestream.circuit import circuits_forget
-from livestream.errors import DomainError
-from streams.models import Participant, ProviderRoom
+from livestream.errors import DomainError, TooMany
+from streams.models import GuestRequest, Participant, ProviderRoom
 from streams.providers.base import MediaRole
 from streams.providers.inbox import Happening, MediaEvent
 from streams.selectors import session_get
+from streams.services.guest_requests import (
+    UNASKED_PER_TEN_MINUTES,
+    guest_request_approve,
+    guest_request_make,
+)
 from streams.services.media_events import media_event_apply
 from streams.services.moving import room_move, rooms_renew
 from streams.services.removal import participant_ban, participant_kick
 from streams.services.seats import seat_leave
 from streams.services.sessions import session_end
-from streams.services.stage import stage_demote
+from streams.services.stage import stage_demote, stage_leave
 from tests.cast import let_in, make_show
 from tokens.models import IssuedToken
 from tokens.services import media_token_issue
@@ -166,6 +172,29 @@ def test_what_was_handed_out_while_the_password_changed_is_taken_back_after_it(
 
     assert not IssuedToken.objects.filter(user=ben, revoked_at__isnull=True).exists()
     assert channel(session) != held
+
+
+@pytest.mark.parametrize(
+    ("vendor", "unasked", "times"),
+    [("without_keys", True, UNASKED_PER_TEN_MINUTES), ("without_keys", False, 4), ("livekit", True, 4)],
+)
+def test_where_leaving_moves_everybody_nobody_comes_and_goes_as_they_like(request, ada, ben, vendor, unasked, times):
+    request.getfixturevalue(vendor)
+    provider = "livekit" if vendor == "livekit" else "agora"
+    session = make_show(ada, provider=provider, settings_changes={"require_approval": not unasked})
+    let_in(session, ben)
+
+    came = 0
+    with suppress(TooMany):
+        for _ in range(4):
+            asked, _new = guest_request_make(session_id=session.pk, actor=actor_of(ben))
+            if not unasked:
+                guest_request_approve(session_id=session.pk, request_id=asked.pk, actor=actor_of(ada))
+            came += 1
+            stage_leave(session_id=session.pk, actor=actor_of(ben))
+
+    assert came == times
+    assert not GuestRequest.objects.exclude(status="approved").exists()
 
 
 # ---- Who comes back with what was taken back -----------------------------------------------------------------------
