@@ -6,6 +6,7 @@ one names is over within seconds.
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ from streams.services.playlists import playlist_room
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 FRESH_SECONDS = 1.0
+# Who was put out while a blocking reload waited for longer than this gets no answer to it.
+LONG_SECONDS = 0.5
 # So long the addresses of a show's playlists are used again; sooner when they are refused.
 ADDRESSES_SECONDS = 300.0
 # Some sizes and sounds, each with two parts that players wait for. All who watch from one address ask for the same
@@ -195,7 +198,10 @@ async def hls_gateway(request: HttpRequest, session: UUID, name: str) -> HttpRes
     """A playlist of a show, for who may watch it now."""
     try:
         room, provider = await in_own_thread(_room, request, session)
+        began = time.monotonic()
         text = await _playlist(room, cast(PlaylistSource, provider), name, request)
+        if time.monotonic() - began > LONG_SECONDS:
+            await in_own_thread(_room, request, session)
     except DomainError as error:
         response: HttpResponse = error_response(error)
         if error.status == 401:

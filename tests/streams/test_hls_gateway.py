@@ -1,6 +1,7 @@
 """Playlists at our own address: fetched once for all, given to who may watch, with nothing of anybody in them."""
 
 import asyncio
+import threading
 import time
 from dataclasses import replace
 from uuid import uuid4
@@ -9,11 +10,12 @@ import pytest
 
 from livestream.actors import actor_of
 from livestream.errors import Missing, ProviderUnreachable, TooMany
-from streams.hls_gateway import FETCHES_PER_ADDRESS, FETCHES_PER_SHOW, FRESH_SECONDS, Playlists
+from streams.hls_gateway import FETCHES_PER_ADDRESS, FETCHES_PER_SHOW, FRESH_SECONDS, LONG_SECONDS, Playlists
 from streams.models import StreamSession
 from streams.providers.base import MediaRole
 from streams.providers.playlists import playlists_named
 from streams.providers.registry import provider_named
+from streams.services.removal import participant_kick
 from streams.services.rooms import room_ref
 from streams.services.sessions import session_end
 from tests.bodies import assert_error
@@ -151,6 +153,34 @@ def test_a_show_that_is_over_has_no_playlist(mux, show, ada, ben):
 
     assert_error(playlist(show, token), 401, "media.bad_token")
     assert_error(playlist(show, user=ben), 409, "session.ended")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("as_browser", [False, True])
+def test_who_is_put_out_while_a_reload_waits_gets_no_answer_to_it(mux, show, ada, ben, cleo, as_browser):
+    let_in(show, ben)
+    held = {user: token_for(show, user) for user in (ben, cleo)}
+    name = names(playlist(show, held[ben]).content.decode())["video"]
+    answer, waiting = mux.answer_to, threading.Event()
+
+    def kicked_meanwhile(*request):
+        if waiting.is_set():
+            participant_kick(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk)
+        time.sleep(LONG_SECONDS + 0.1)
+        return answer(*request)
+
+    def waited_for(user):
+        waited = {"user": user} if as_browser else {"token": held[user]}
+        return playlist(show, name=name, query=f"?_HLS_msn=9&_HLS_part={user is cleo:d}", **waited)
+
+    mux.answer_to = kicked_meanwhile
+    assert waited_for(cleo).status_code == 200
+    waiting.set()
+
+    refused = waited_for(ben)
+
+    assert_error(refused, *((403, "session.kicked") if as_browser else (401, "media.bad_token")))
+    assert mux.mistakes == []
 
 
 # ---- Once for all --------------------------------------------------------------------------------------------------
