@@ -5,41 +5,54 @@
 
 /** @typedef {{x: number, y: number, width: number, height: number}} Box */
 
-const WIDEST = 16 / 9;
+/** The shape of most cameras' pictures, width per height; no tile is wider. */
+export const CAMERA = 16 / 9;
+const WHOLE_FROM = 200; // a tile whose sides are as long as this shows all of a picture: a seller's hands, and what is in them
 const WIDE_BOX = 1.25; // from here on the filmstrip stands beside the main picture, below it otherwise
 
 /** The largest rectangle of a pleasant shape in a cell. */
 function fit(width, height, narrowest) {
   const ratio = width / height;
-  if (ratio > WIDEST) return { width: height * WIDEST, height };
+  if (ratio > CAMERA) return { width: height * CAMERA, height };
   if (ratio < narrowest) return { width, height: width / narrowest };
   return { width, height };
 }
 
+/** Does a tile show all of a picture, or as much as fills it? What would lose much is shown whole in a small one, too. */
+export function showsWhole({ width, height }, ratio) {
+  return Math.min(width, height) >= WHOLE_FROM || Math.min(width / height / ratio, ratio / (width / height)) < 0.6;
+}
+
 /** How much is seen: large tiles are good, tiles that crop much off a 16:9 camera less so. */
 function worth(tile) {
-  return tile.width * tile.height * (1 - 0.22 * Math.abs(Math.log2(tile.width / tile.height / WIDEST)));
+  return tile.width * tile.height * (1 - 0.22 * Math.abs(Math.log2(tile.width / tile.height / CAMERA)));
 }
 
 /**
- * Rows and columns for some tiles of the same size.
- * @param {{count: number, width: number, height: number, gap?: number, narrowest?: number}} wish narrowest: least width per height
+ * Rows and columns for some tiles of the same size: of a camera's shape where they are large, of what fills the box else.
+ * @param {{count: number, width: number, height: number, gap?: number}} wish
  * @returns {{columns: number, rows: number, tile: {width: number, height: number}, boxes: Box[]}}
  */
-export function grid({ count, width, height, gap = 6, narrowest = 0.8 }) {
+export function grid({ count, width, height, gap = 6 }) {
   const none = { columns: 0, rows: 0, tile: { width: 0, height: 0 }, boxes: [] };
   if (count < 1 || width < 1 || height < 1) return none;
   if (count === 1) return { columns: 1, rows: 1, tile: { width, height }, boxes: [{ x: 0, y: 0, width, height }] };
+  const full = rows({ count, width, height, gap, narrowest: width / height >= WIDE_BOX ? 4 / 3 : 0.8 });
+  return showsWhole(full.tile, CAMERA) ? rows({ count, width, height, gap, narrowest: CAMERA }) : full;
+}
+
+/** @param {{count: number, width: number, height: number, gap: number, narrowest: number}} wish narrowest: least width per height */
+function rows({ count, width, height, gap, narrowest }) {
   let best = null;
   for (let columns = 1; columns <= count; columns += 1) {
-    const rows = Math.ceil(count / columns);
-    if (Math.ceil(count / rows) < columns) continue; // the same rows need fewer columns
-    const cell = { width: (width - gap * (columns - 1)) / columns, height: (height - gap * (rows - 1)) / rows };
+    const lines = Math.ceil(count / columns);
+    if (Math.ceil(count / lines) < columns) continue; // the same lines need fewer columns
+    const cell = { width: (width - gap * (columns - 1)) / columns, height: (height - gap * (lines - 1)) / lines };
     if (cell.width < 1 || cell.height < 1) continue;
     const tile = fit(cell.width, cell.height, narrowest);
-    if (!best || worth(tile) > worth(best.tile)) best = { columns, rows, tile };
+    if (!best || worth(tile) > worth(best.tile)) best = { columns, rows: lines, tile };
   }
-  if (!best) return grid({ count, width, height, gap: 0, narrowest });
+  if (!best) return rows({ count, width, height, gap: 0, narrowest });
   return { ...best, boxes: boxes({ ...best, count, width, height, gap }) };
 }
 

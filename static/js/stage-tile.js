@@ -3,16 +3,11 @@
  * @module stage-tile
  */
 import { avatar, bdi, el, icon } from "./dom.js";
+import { CAMERA, showsWhole } from "./stage-layout.js";
 
 const ROLES = { host: "Host", cohost: "Co-host" };
 const LOUD = 0.02; // of full scale: speech is well above, a quiet room below
 const HOLD_MS = 700; // between two words nobody stops speaking
-
-function screenFor() {
-  const video = /** @type {HTMLVideoElement} */ (el("video", { playsinline: true, "aria-hidden": "true" }));
-  video.muted = true; // the voices play for themselves
-  return video;
-}
 
 /**
  * @typedef {Object} Look
@@ -26,11 +21,13 @@ function screenFor() {
  */
 
 export class Tile {
-  /** @param {Look} look @param {() => void} pick */
-  constructor(look, pick) {
+  /** @param {Look} look @param {{pick: () => void, reshaped: () => void}} on chosen by a click; its picture has another shape */
+  constructor(look, { pick, reshaped }) {
     this.spokeAt = 0;
     this.track = null;
-    this.video = screenFor();
+    this.ratio = CAMERA;
+    this.reshaped = reshaped;
+    this.video = this.#screen();
     this.note = el("span", { class: "tile-note" });
     this.button = el("button", { class: "tile-pick", type: "button", on: { click: pick } });
     this.label = el("div", { class: "tile-label" });
@@ -65,6 +62,33 @@ export class Tile {
     this.#play(look.track);
   }
 
+  #screen() {
+    const video = /** @type {HTMLVideoElement} */ (el("video", { playsinline: true, "aria-hidden": "true", on: { resize: () => this.#reshape() } }));
+    video.muted = true; // the voices play for themselves
+    return video;
+  }
+
+  #reshape() {
+    const { videoWidth, videoHeight } = this.video;
+    const ratio = videoHeight ? videoWidth / videoHeight : CAMERA;
+    if (Math.abs(ratio - this.ratio) < 0.01) return; // the layers of a picture differ by a line
+    this.ratio = ratio;
+    this.#fit();
+    this.reshaped();
+  }
+
+  #fit() {
+    if (this.box) this.root.classList.toggle("whole", this.root.dataset.source === "screen" || showsWhole(this.box, this.ratio));
+  }
+
+  /** How large all of the picture is, in CSS pixels: more than the tile where that shows a part. */
+  get pictured() {
+    if (!this.box) return { width: 0, height: 0 };
+    const { width, height } = this.box;
+    const wide = (this.root.classList.contains("whole") ? Math.min : Math.max)(width, height * this.ratio);
+    return { width: wide, height: wide / this.ratio };
+  }
+
   #play(track) {
     if (track === this.track) return;
     this.track = track;
@@ -76,7 +100,7 @@ export class Tile {
       return;
     }
     // The same person may come from another section: the picture so far stays until the new one is there.
-    const next = this.shown ? screenFor() : this.video;
+    const next = this.shown ? this.#screen() : this.video;
     if (next !== this.video) { this.coming = next; this.video.before(next); }
     next.srcObject = new MediaStream([track]);
     next.play().catch(() => undefined); // muted: only a newer source can stop it
@@ -92,6 +116,7 @@ export class Tile {
       this.video = video;
       this.coming = null;
     }
+    this.#reshape();
     this.root.classList.add("on");
   }
 
@@ -117,6 +142,7 @@ export class Tile {
     const least = Math.min(box.width, box.height);
     this.root.dataset.size = least < 70 ? "tiny" : least < 130 ? "small" : least < 260 ? "middle" : "large";
     this.box = box;
+    this.#fit();
   }
 
   remove() {

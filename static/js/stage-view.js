@@ -64,7 +64,7 @@ export class StageView extends EventTarget {
   }
 
   #make(look) {
-    const tile = new Tile(look, () => this.#pick(look.key));
+    const tile = new Tile(look, { pick: () => this.#pick(look.key), reshaped: () => this.#tellSizes() });
     this.root.append(tile.root);
     return tile;
   }
@@ -153,7 +153,8 @@ export class StageView extends EventTarget {
     for (const seat of this.receiver.seats.video) {
       const tile = seat.user ? this.tiles.get(`${seat.user}:${seat.source}`) : null;
       const seen = Boolean(tile?.box) && (!document.hidden || document.pictureInPictureElement === tile.video);
-      tiles[seat.mid] = { width: Math.round((tile?.box?.width || 0) * dense), height: Math.round((tile?.box?.height || 0) * dense), visible: seen };
+      const { width, height } = tile?.pictured || { width: 0, height: 0 };
+      tiles[seat.mid] = { width: Math.round(width * dense), height: Math.round(height * dense), visible: seen };
     }
     this.receiver.show(tiles);
   }

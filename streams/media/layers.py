@@ -16,7 +16,7 @@ QUALITIES: tuple[Quality, ...] = ("auto", "low", "medium", "high")
 TILE_LIMIT = 64
 SIDE_LIMIT = 16384
 # A picture may be stretched by this much before the next larger one is worth its bits.
-STRETCH = 1.35
+STRETCH = 1.2
 # What is sent already may stay until the budget falls below its cost by this; what is more must fit with
 # room to spare. Without the gap between the two, pictures would flutter between layers.
 KEEP, RAISE = 0.85, 1.1
@@ -28,7 +28,8 @@ _FEW = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """How large a page shows a section, in device pixels; 0 by 0 when it did not say."""
+    """How large a page shows all of a picture, in device pixels, though a part may be cut off; 0 by 0 when it did not
+    say."""
 
     width: int = 0
     height: int = 0

@@ -1,11 +1,16 @@
 """Where tiles stand: every count at every size, computed in the browser's own engine."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.e2e.conftest import People
-from tests.e2e.test_show import show_made
+from tests.e2e.stage_steps import SMALL, goes_on, pictures_move, settings_changed, user_id
+from tests.e2e.test_show import live, open_room, show_made, wait_until
+
+Screenshot = Callable[[Page, str], None]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -22,7 +27,13 @@ PLANS = """async (sizes) => {
     }
     return plans;
 }"""
+SHOWN = """(user) => {
+    const video = document.querySelector(`[data-stage] .tile[data-user="${user}"] video`);
+    const { width, height } = video.getBoundingClientRect();
+    return { width, height, lines: video.videoHeight, fit: getComputedStyle(video).objectFit };
+}"""
 SLACK = 0.01
+CAMERA, WHOLE_FROM, WIDE_BOX = 16 / 9, 200, 1.25
 
 
 def apart(one: dict[str, float], other: dict[str, float]) -> bool:
@@ -50,6 +61,18 @@ def flaws(plan: dict[str, Any]) -> list[str]:
             found.append(f"out of place: {box}")
     if any(not apart(one, other) for index, one in enumerate(boxes) for other in boxes[:index]):
         found.append("overlap")
+    if (
+        plan["kind"] == "grid"
+        and plan["count"] > 1
+        and any(
+            min(box["width"], box["height"]) >= WHOLE_FROM and abs(box["width"] / box["height"] - CAMERA) > SLACK
+            for box in boxes
+        )
+    ):
+        found.append("a large tile cuts a camera's picture")
+    many, wide = plan["kind"] == "grid" and plan["count"] > 1, plan["width"] / plan["height"] >= WIDE_BOX
+    if many and wide and boxes[0]["width"] / boxes[0]["height"] < 4 / 3 - SLACK:
+        found.append("cuts much")
     if plan["kind"] == "focus" and any(
         box["width"] * box["height"] > boxes[0]["width"] * boxes[0]["height"] for box in boxes
     ):
@@ -67,6 +90,26 @@ def test_tiles_never_overlap_or_stick_out_and_the_main_picture_is_the_largest(pe
     wrong = [(plan["kind"], plan["count"], plan["width"], plan["height"], flaws(plan)) for plan in plans if flaws(plan)]
     assert len(plans) == 2 * 21 * len(SIZES)
     assert wrong == []
+
+
+def test_a_stage_of_two_shows_all_of_the_hosts_picture_and_sharply(people: People, screenshot: Screenshot) -> None:
+    seller, mia, viewer = people.signed_in("seller"), people.newcomer("Mia", **SMALL), people.window()
+    show = show_made(seller, "Two on stage")
+    settings_changed(seller, show, require_approval=False)
+    live(seller)
+    for page in (mia, viewer):
+        open_room(page, show)
+    mia.click("[data-ask-open]")
+    goes_on(mia)
+    pictures_move(viewer, {user_id(seller), user_id(mia)})
+
+    host = viewer.evaluate(SHOWN, user_id(seller))
+
+    assert host["fit"] == "contain"
+    assert host["width"] / host["height"] == pytest.approx(CAMERA, rel=0.01)
+    sharp = f"({SHOWN})('{user_id(seller)}').lines >= {host['height'] / 1.2}"
+    wait_until(viewer, sharp, 15)
+    screenshot(viewer, "stage-of-two")
 
 
 def test_no_tile_is_too_small_to_see(people: People) -> None:

@@ -29,7 +29,8 @@ def picture(*, ceiling=2, current=None, rank=1.0, rates=RATES):
     ("tile", "quality", "expected"),
     [
         (Tile(width=160, height=90), "auto", 0),
-        (Tile(width=400, height=225), "auto", 0),
+        (Tile(width=380, height=214), "auto", 0),
+        (Tile(width=426, height=240), "auto", 1),
         (Tile(width=640, height=360), "auto", 1),
         (Tile(width=1280, height=720), "auto", 2),
         (Tile(width=1280, height=720), "low", 0),
