@@ -40,7 +40,7 @@ export class Chat {
     this.older = need("[data-older]", root);
     this.start = need("[data-start]", root);
     this.composer = new Composer(root, store.session.id);
-    new LinkState(root, socket);
+    new LinkState(root, { socket, store });
     this.dirty = new Set();
     this.unseen = 0;
     this.atEnd = true;
@@ -168,6 +168,7 @@ export class Chat {
   #paint() {
     this.older.hidden = this.complete || this.log.entries.size === 0;
     this.start.hidden = !this.ready || this.list.childElementCount > 0;
+    this.start.textContent = this.store.over ? "Nobody wrote anything." : "No messages yet. Say hello!";
     this.pill.hidden = this.atEnd || this.unseen === 0;
     need("[data-new-text]", this.pill).textContent = plural(this.unseen, "new message");
     if (this.atEnd) this.#read();

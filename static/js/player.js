@@ -72,9 +72,17 @@ export class Player {
   /** Say why this person may not watch, and let go of the picture. */
   bar(why) {
     this.barred = why;
-    this.whep.stop();
-    this.view.show(false);
+    this.#letGo();
     this.#draw();
+  }
+
+  /** Of the picture, and of the stage's place for it. */
+  #letGo(why) {
+    this.whep.stop(why);
+    this.video.srcObject = null;
+    this.view.show(false);
+    this.staged = false;
+    this.root.classList.remove("staged");
   }
 
   #connection() {
@@ -117,9 +125,7 @@ export class Player {
         this.askedAt = performance.now();
         this.whep.start();
       } else if (this.whep.wanted && (this.store.over || state === "initializing")) {
-        this.whep.stop({ over: this.store.over });
-        this.video.srcObject = null;
-        this.view.show(false);
+        this.#letGo({ over: this.store.over });
       }
       this.root.classList.toggle("resting", state === "paused");
     }

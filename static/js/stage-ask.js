@@ -14,9 +14,8 @@ const SOON_S = 60;
  *   key "none": nothing to offer; `button`: words of the button beside the title
  */
 export function askState({ me, session, request, onStage, now }) {
-  if (!me?.id || onStage || !me.can?.ask_stage) return { key: "none" };
-  const settings = session.settings || {};
-  const ask = settings.require_approval === false ? "Come on stage" : "Ask to join";
+  if (!me?.id || onStage || !me.can?.ask_stage || !isLive(session)) return { key: "none" };
+  const ask = askWords(session);
   if (request?.status === "pending") return request.invited_by ? invited(request) : waiting(request, now);
   const wait = request?.retry_after ? Math.ceil(request.retry_after - (now - request.heard_at) / 1000) : 0;
   if (request?.status === "rejected" && wait > 0) {
@@ -28,6 +27,13 @@ export function askState({ me, session, request, onStage, now }) {
   }
   return { key: "open", button: ask };
 }
+
+const isLive = (session) => ["active", "paused"].includes(session.state);
+
+const askWords = (session) => (session.settings?.require_approval === false ? "Come on stage" : "Ask to join");
+
+/** Whoever is not logged in is told, too, that one can come on stage. */
+const takesStrangers = (session) => session.takes_guests && isLive(session) && !full(session);
 
 const full = (session) => session.settings?.require_approval === false && (session.guest_count || 0) >= (session.settings.max_guests ?? 20);
 
@@ -51,6 +57,7 @@ const ACTIONS = { ask: ["Ask again", "btn small"], cancel: ["Take it back", "btn
 export function askToJoin({ store, socket }) {
   const bar = need("[data-ask-bar]");
   const button = /** @type {HTMLButtonElement} */ (need("[data-ask-open]"));
+  const login = document.querySelector("[data-ask-login]"); // only for whoever is not
   const dialog = /** @type {HTMLDialogElement} */ (need("#ask-dialog"));
   const message = /** @type {HTMLTextAreaElement} */ (need("#ask-message", dialog));
   let said = "";
@@ -92,6 +99,11 @@ export function askToJoin({ store, socket }) {
     button.title = state.key === "full" ? state.text : state.button || "";
     button.setAttribute("aria-label", state.button || "");
     need(".label", button).textContent = state.button || "";
+    if (login) {
+      login.hidden = !takesStrangers(store.session);
+      need(".label", login).textContent = askWords(store.session);
+      login.setAttribute("aria-label", `Log in. ${askWords(store.session)}`);
+    }
     drawBar(state);
   };
   const drawBar = (state) => {

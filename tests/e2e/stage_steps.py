@@ -76,7 +76,8 @@ def pictures_move(page: Page, users: set[str], *, seconds: float = 25.0) -> None
                 continue
             if tile["print"] != first.setdefault(tile["user"], tile["print"]):
                 moving.add(tile["user"])
-        if {tile["user"] for tile in seen} == users == moving:
+        # Somebody who has just left may have been seen to move, too.
+        if {tile["user"] for tile in seen} == users <= moving:
             return
         page.wait_for_timeout(300)
     told = page.evaluate("window.livestream.stage.received()")

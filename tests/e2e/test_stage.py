@@ -38,12 +38,14 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
         open_room(page, show)
     assert viewer.evaluate("window.livestream.stage.staged") is False
 
-    # The queue is in order, with the words of who asks; a stranger is offered nothing.
+    # The queue is in order, with the words of who asks; a stranger is led to the log-in, and back.
     asks(mia, "About the green lamp")
     asks(jonas)
     asks(yuki)
     expect(jonas.locator("[data-ask-bar]")).to_contain_text("number 2")
     expect(stranger.locator("[data-ask-open]")).to_be_hidden()
+    expect(stranger.locator("[data-ask-login]")).to_have_text("Ask to join")
+    assert str(stranger.get_attribute("[data-ask-login]", "href")).endswith(f"/accounts/login/?next=/live/{show}/")
     expect(seller.locator("[data-waiting]")).to_have_text("3", timeout=5_000)
     seller.click("[data-tab=people]")
     expect(seller.locator("[data-queue] .person-name")).to_have_text(["Mia", "Jonas", "Yuki"])
@@ -118,5 +120,9 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
     seller.click("#end-dialog button[value=yes]")
     for page in (viewer, yuki):
         expect(page.locator("[data-player] [data-overlay]")).to_contain_text("ended", timeout=5_000)
+        assert page.inner_text("[data-chat] [data-link]") == "Closed"
+        expect(page.locator("[data-player]")).not_to_contain_class("staged")
+        expect(page.locator("[data-ask-open]")).to_be_hidden(timeout=1_000)
         assert tiles(page) == []
+    screenshot(viewer, "room-stage-ended")
     assert people.complaints == []
