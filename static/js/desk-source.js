@@ -4,7 +4,7 @@
  * @module desk-source
  */
 import { fitCamera, listDevices, openDevices, openScreen, permission, remembered, requireCapture } from "./capture.js";
-import { busy, el, icon, need, setIcon, toast } from "./dom.js";
+import { busy, el, icon, need, setIcon, settled, toast } from "./dom.js";
 import { deviceWords } from "./errors.js";
 import { Meter } from "./meter.js";
 import { placeholderTrack } from "./placeholder.js";
@@ -108,20 +108,21 @@ export class Source extends EventTarget {
 
   /** Open camera and microphone as chosen. Says why not on the preview. */
   async openCamera() {
+    settled("source");
     this.#stop("camera", "microphone");
     try {
       const { audio, video, lacks } = await openDevices(this.wish);
       this.camera = video;
       this.microphone = audio;
       for (const kind of ["camera", "microphone"]) this[kind]?.addEventListener("ended", () => this.#gone(kind));
-      if (lacks.length && this.ready) toast(`No ${lacks.join(" and no ")} found. You can go live without.`, { bad: true, stay: true });
+      if (lacks.length && this.ready) toast(`No ${lacks.join(" and no ")} found. You can go live without.`, { bad: true, stay: true, about: "source" });
       await this.#list();
       this.#show();
       if (!this.ready) this.#trouble(Object.assign(new Error(), { name: "NotFoundError" }));
     } catch (error) {
       this.#show();
       if (!this.screen) this.#trouble(error);
-      else toast(deviceWords(error).title, { bad: true, stay: true });
+      else toast(deviceWords(error).title, { bad: true, stay: true, about: "source" });
     }
   }
 
@@ -129,10 +130,11 @@ export class Source extends EventTarget {
     this[kind] = null;
     this.#show();
     if (kind === "camera" && !this.screen) this.#trouble(Object.assign(new Error(), { name: "AbortError" }));
-    else toast(`The ${kind} was disconnected.`, { bad: true, stay: true });
+    else toast(`The ${kind} was disconnected.`, { bad: true, stay: true, about: "source" });
   }
 
   async toggleScreen() {
+    settled("source");
     if (this.screen) {
       this.#stop("screen");
       this.#show();
@@ -142,7 +144,7 @@ export class Source extends EventTarget {
     try {
       this.screen = await openScreen(this.wish.quality);
     } catch (error) {
-      if (error.name !== "NotAllowedError") toast(deviceWords(error).text, { bad: true, stay: true });
+      if (error.name !== "NotAllowedError") toast(deviceWords(error).text, { bad: true, stay: true, about: "source" });
       return; // the picker was closed: nothing changes
     }
     this.screen.addEventListener("ended", () => { this.screen = null; this.#show(); if (!this.ready) this.#ask(); });
@@ -155,7 +157,7 @@ export class Source extends EventTarget {
       this.microphone = (await openDevices({ ...this.wish, camera: "none" })).audio;
       await this.#list();
       this.#show();
-    } catch { toast("No microphone: your screen goes out without sound.", { bad: true, stay: true }); }
+    } catch { toast("No microphone: your screen goes out without sound.", { bad: true, stay: true, about: "source" }); }
   }
 
   #stop(...kinds) {

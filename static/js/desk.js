@@ -16,7 +16,7 @@ import { Source } from "./desk-source.js";
 import { deskStage } from "./desk-stage.js";
 import { summary } from "./desk-summary.js";
 import { showVitals } from "./desk-vitals.js";
-import { busy, need, pageData, toast } from "./dom.js";
+import { busy, need, pageData, settled, toast } from "./dom.js";
 import { ApiError, words } from "./errors.js";
 import { viaSdk } from "./providers/ways.js";
 import { Publisher } from "./publisher.js";
@@ -144,6 +144,7 @@ async function press(node, name, run) {
   if (name === "end" && !(await confirmed("end-dialog"))) return;
   if (name === "cancel" && !(await confirmed("cancel-dialog"))) return;
   if (name === "live" && isEarly() && !(await confirmed("early-dialog"))) return;
+  settled("desk");
   await busy(node, async () => {
     try {
       await run();
@@ -151,7 +152,7 @@ async function press(node, name, run) {
       if (name === "live" && store.session.state === "initializing") publisher.stop();
       const [first] = other.others;
       const action = other.helps(error) ? { label: `Go on with ${first.title}`, run: () => other.offer(node) } : null;
-      toast(words(error), { bad: true, stay: true, action });
+      toast(words(error), { bad: true, stay: true, action, about: "desk" });
       if (error.code === "session.illegal_transition") store.setSession(await sessions.get(id));
     }
   });

@@ -76,21 +76,32 @@ export function avatar(person, size = "") {
 const TOASTS = 2; // more of those that go by themselves would cover the page; the oldest gives way
 
 /**
- * A short notice at the foot of the page, read out politely. `stay`: until it is dismissed, for what must not be missed.
+ * A short notice at the foot of the page, on a phone at its head, read out politely. `stay`: until it is dismissed, for
+ * what must not be missed. `about`: what it speaks of; the next one about that takes its place, and settled() takes it away.
  * @returns {() => void} takes it away
  */
-export function toast(text, { bad = false, ms = 4200, stay = false, action = null } = {}) {
+export function toast(text, { bad = false, ms = 4200, stay = false, action = null, about = "" } = {}) {
   const box = need("#toasts");
+  if (about) settled(about);
   const note = el("div", { class: bad ? "toast bad" : "toast", role: bad ? "alert" : "status" }, icon(bad ? "warning" : "check"), el("span", { class: "grow" }, text));
   const gone = () => note.remove();
   if (action) note.append(el("button", { class: "btn primary small", type: "button", on: { click: () => { gone(); action.run(); } } }, action.label));
   if (stay) note.append(el("button", { class: "icon-btn small", type: "button", "aria-label": "Dismiss", on: { click: gone } }, icon("close")));
-  else setTimeout(gone, ms);
+  else {
+    note.addEventListener("click", gone);
+    setTimeout(gone, ms);
+  }
+  note.dataset.about = about;
   for (const same of [...box.children]) if (same.textContent === note.textContent) same.remove();
   box.append(note);
   const passing = [...box.children].filter((one) => !one.querySelector("button"));
   for (const old of passing.slice(0, -TOASTS)) old.remove();
   return gone;
+}
+
+/** What was said about something is over. */
+export function settled(about) {
+  for (const note of need("#toasts").querySelectorAll(`[data-about="${CSS.escape(about)}"]`)) note.remove();
 }
 
 /** Mark a button as working while `task` runs. A second press meanwhile does nothing. */

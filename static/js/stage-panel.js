@@ -4,7 +4,7 @@
  * @module stage-panel
  */
 import { session as sessions } from "./api.js";
-import { busy, el, icon, need, toast } from "./dom.js";
+import { busy, el, icon, need, settled, toast } from "./dom.js";
 import { words } from "./errors.js";
 import { fromNow } from "./format.js";
 import { personHead, personRow } from "./person-row.js";
@@ -67,8 +67,7 @@ export class StagePanel {
     if (type !== "requested" || !this.allowed || this.tabs.now === "people") return; // the list itself is read out
     const name = request.user.display_name || request.user.username;
     const waiting = this.store.queue.length;
-    this.asking?.();
-    this.asking = toast(waiting > 1 ? `${name} and ${waiting - 1} more ask to come on stage.` : `${name} asks to come on stage.`, { ms: 9000, action: { label: "Look", run: () => { this.tabs.open("people"); this.root.querySelector("[data-queue] button")?.focus(); } } });
+    toast(waiting > 1 ? `${name} and ${waiting - 1} more ask to come on stage.` : `${name} asks to come on stage.`, { ms: 9000, about: "queue", action: { label: "Look", run: () => { this.tabs.open("people"); this.root.querySelector("[data-queue] button")?.focus(); } } });
   }
 
   /** Who watches is read only now and then; what happens to them meanwhile is told. */
@@ -96,6 +95,7 @@ export class StagePanel {
     const { queue } = this.store;
     const list = need("[data-queue]", this.root);
     need("[data-queue-empty]", this.root).hidden = queue.length > 0;
+    if (!queue.length || this.tabs.now === "people") settled("queue");
     if (list.contains(document.activeElement) && list.dataset.said === queue.map(({ id }) => id).join()) return; // somebody is about to press
     list.dataset.said = queue.map(({ id }) => id).join();
     list.replaceChildren(...queue.map((request, index) => el("li", { class: "request", data: { request: request.id } },

@@ -4,7 +4,7 @@
  */
 import { Backstage } from "./backstage.js";
 import { permission } from "./capture.js";
-import { busy, draft, el, icon, need, setIcon, toast } from "./dom.js";
+import { busy, draft, el, icon, need, setIcon, settled, toast } from "./dom.js";
 import { deviceWords, words } from "./errors.js";
 import { Meter } from "./meter.js";
 import { OwnMedia } from "./own-media.js";
@@ -85,10 +85,10 @@ export class StageSelf {
       await this.publisher.start();
       draft.set(this.kept, "yes");
       await this.#tell({ audio: this.media.on.audio && Boolean(this.media.microphone), video: this.media.on.video && Boolean(this.media.camera) });
-      toast("You are on stage.");
+      toast("You are on stage.", { about: "place" });
     } catch (error) {
       this.publisher.stop();
-      toast(words(error), { bad: true, stay: true });
+      toast(words(error), { bad: true, stay: true, about: "place" });
       if (this.guest) await this.backstage.show("before");
     }
   }
@@ -112,8 +112,9 @@ export class StageSelf {
   }
 
   #sent({ state, error }) {
-    if (state === "failed") toast(words(error), { bad: true, stay: true });
-    if (state === "taken") toast("You are on stage from another page now. This one only watches.", { ms: 9000 });
+    if (state === "failed") toast(words(error), { bad: true, stay: true, about: "place" });
+    if (state === "sending") settled("place");
+    if (state === "taken") toast("You are on stage from another page now. This one only watches.", { ms: 9000, about: "place" });
     this.view.setOwn({ here: this.here && state !== "taken" });
     this.#paint();
   }
@@ -125,6 +126,7 @@ export class StageSelf {
 
   #off() {
     this.here = false;
+    for (const about of ["place", "own-audio", "own-video", "own-screen"]) settled(about);
     draft.set(this.kept, "");
     this.publisher.stop({ over: true });
     this.backstage.close();
@@ -160,30 +162,31 @@ export class StageSelf {
   async #turn(kind) {
     const on = !this.media.on[kind];
     await this.media.turn(kind, on);
+    if (on && this.media.on[kind]) settled(`own-${kind}`);
     if (this.media.on[kind] === on) await this.#tell({ [kind]: on });
   }
 
   #trouble({ error, kind }) {
     if (!this.here || this.backstage.open) return;
-    toast(`${deviceWords(error).title}. ${deviceWords(error).text}`, { bad: true, stay: true });
+    toast(`${deviceWords(error).title}. ${deviceWords(error).text}`, { bad: true, stay: true, about: `own-${kind === "camera" ? "video" : kind === "screen" ? "screen" : "audio"}` });
     if (kind !== "screen") this.#tell({ [kind === "camera" ? "video" : "audio"]: false });
   }
 
   #news({ type, change, kind, request }) {
     const me = this.store.me?.id;
-    if (type === "resolved" && request.user.id === me && request.status === "approved") toast("You are in! Check your camera, then go on stage.", { ms: 6000 });
-    if (type === "unmute_asked") toast(`The host asks you to turn your ${KIND[kind]} on.`, { stay: true, action: { label: "Turn on", run: () => { if (!this.media.on[kind]) this.#turn(kind); } } });
+    if (type === "resolved" && request.user.id === me && request.status === "approved") toast("You are in! Check your camera, then go on stage.", { ms: 6000, about: "place" });
+    if (type === "unmute_asked") toast(`The host asks you to turn your ${KIND[kind]} on.`, { stay: true, about: `own-${kind}`, action: { label: "Turn on", run: () => { if (!this.media.on[kind]) this.#turn(kind); } } });
     if (type !== "change" || change.by === me) return;
     if (change.what === "muted" && (change.user === me || change.user === null) && this.guest) {
       const told = { audio: "The host has muted your microphone. You can turn it on again when it is your turn.", video: "The host has switched your camera off.", screen: "The host has stopped your screen." };
-      toast(told[change.kind], { ms: 8000 });
+      toast(told[change.kind], { ms: 8000, about: `own-${change.kind}` });
     }
     if (change.user !== me) return;
-    if (change.what === "promoted" && this.store.mine?.role === "cohost") toast("You are a co-host now: the stage’s people are beside the chat.", { ms: 8000 });
+    if (change.what === "promoted" && this.store.mine?.role === "cohost") toast("You are a co-host now: the stage’s people are beside the chat.", { ms: 8000, about: "place" });
     if (change.what === "appointed") toast("You moderate this show now: its people are beside the chat.", { ms: 8000 });
     if (change.what === "dismissed") toast("You do not moderate this show any more.", { ms: 6000 });
-    if (change.what === "demoted" && this.guest) toast("You are a guest again.", { ms: 6000 });
-    if (["left", "demoted"].includes(change.what) && !this.guest) toast("You are off the stage now, and go on watching.", { ms: 8000 });
+    if (change.what === "demoted" && this.guest) toast("You are a guest again.", { ms: 6000, about: "place" });
+    if (["left", "demoted"].includes(change.what) && !this.guest) toast("You are off the stage now, and go on watching.", { ms: 8000, about: "place" });
   }
 
   #bar() {

@@ -59,13 +59,20 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     screenshot(mia, "room-invited")
     mia.click("#invited-dialog button[value=decline]")
     expect(bar).not_to_contain_text("invites you")
+    seller.set_viewport_size({"width": 360, "height": 740})
     invite.click()
+    notice = seller.locator("#toasts .toast", has_text="is asked to come on stage")
+    assert notice.bounding_box()["y"] < 120, "on a phone notices stand over the picture, not over what is written"
+    notice.click()
+    expect(notice).to_have_count(0, timeout=500)
     expect(mia.locator("#invited-dialog")).to_be_visible(timeout=3_000)
     mia.click("#invited-dialog button[value=accept]")
     expect(mia.locator("#backstage")).to_be_visible(timeout=3_000)
+    expect(mia.locator("#toasts")).to_contain_text("You are in!")
 
-    # Not after all: the seat is free again.
+    # Not after all: the seat is free again, and nothing says that she is in.
     mia.click("#backstage button[value=leave]")
+    expect(mia.locator("#toasts")).not_to_contain_text("You are in!", timeout=1_000)
     expect(seller.locator("[data-slots]")).to_have_text("0 of 20", timeout=3_000)
     assert people.complaints == []
 
