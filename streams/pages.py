@@ -25,7 +25,7 @@ from streams.permissions import require_host, require_view
 from streams.providers.base import Capability
 from streams.providers.registry import provider_can
 from streams.selectors import hosted_sessions, live_sessions, past_sessions, session_get, upcoming_sessions
-from streams.services.alternatives import alternatives
+from streams.services.alternatives import alternatives, provider_title
 from streams.state import OVER
 
 LISTED = 24
@@ -188,6 +188,7 @@ def desk(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "session": payload,
         "share_url": _absolute(request, room_path),
         "summary": _summary(session, payload),
+        "provider_title": provider_title(session.provider),
         "alternatives": alternatives(session) if session.state not in OVER else [],
         "encoder_speaks": _encoder_speaks(session.provider),
     }

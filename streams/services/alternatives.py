@@ -16,7 +16,12 @@ def alternatives(session: StreamSession) -> list[dict[str, str]]:
     names = [name for name in dict.fromkeys(order) if name != session.provider and _fits(session, name)]
     # One that does not answer either comes last.
     names.sort(key=lambda name: circuit_named(name).state == CircuitState.OPEN)
-    return [{"name": name, "title": TITLES.get(name, name.upper())} for name in names]
+    return [{"name": name, "title": provider_title(name)} for name in names]
+
+
+def provider_title(name: str) -> str:
+    """What people call a provider."""
+    return TITLES.get(name, name.upper())
 
 
 def _fits(session: StreamSession, name: str) -> bool:

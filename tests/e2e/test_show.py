@@ -153,6 +153,9 @@ def test_a_whole_show_from_going_live_to_the_end(people: People, product: Produc
         expect(page.locator("[data-player] [data-overlay]")).to_contain_text("ended", ignore_case=True, timeout=5_000)
     assert product.get(f"/api/v1/sessions/{show}/")["state"] == "ended"
     screenshot(buyer, "room-ended")
+    for gone in ("See as a viewer", "Share", "Settings", "Bring your people", "Camera and sound"):
+        expect(seller.locator(".main").get_by_text(gone, exact=True)).to_be_hidden()
+    expect(seller.locator("#banner").get_by_text("Plan the next one")).to_be_visible()
     screenshot(seller, "desk-ended")
     deadline = time.monotonic() + 10
     while product.media_rooms() and time.monotonic() < deadline:
