@@ -56,7 +56,7 @@ class PersonAdmin(ReadOnlyAdmin, UserAdmin):
 
     form = PersonForm
     change_password_form = PasswordForm
-    list_display = ("username", "shown", "is_active", "is_staff", "is_superuser", "date_joined", "last_login")
+    list_display = ("username", "shown", "standing", "date_joined", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("username", "display_name")
     uuid_search_fields = ("id",)
@@ -82,6 +82,12 @@ class PersonAdmin(ReadOnlyAdmin, UserAdmin):
     def shown(self, user: User) -> str:
         """What others read."""
         return isolated(user.shown_name)
+
+    @admin.display(description="standing")
+    def standing(self, user: User) -> str | None:
+        """What somebody is beyond everybody else."""
+        rank = "Administrator" if user.is_superuser else "Staff" if user.is_staff else ""
+        return ", ".join(word for word in (rank, "" if user.is_active else "Closed") if word) or None
 
     @admin.display(description="password")
     def password_page(self, user: User) -> str:

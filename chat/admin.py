@@ -9,7 +9,14 @@ from chat import models
 from chat.services import message_remove
 from livestream.actors import actor_of
 from livestream.errors import DomainError
-from livestream.read_only_admin import ReadOnlyAdmin, ReadOnlyInline, isolated, report_done, selected_names
+from livestream.read_only_admin import (
+    HappenedFilter,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    isolated,
+    report_done,
+    selected_names,
+)
 
 EXCERPT_LENGTH = 120
 
@@ -19,6 +26,12 @@ def excerpt(text: str) -> str:
     return isolated(Truncator(text).chars(EXCERPT_LENGTH))
 
 
+class PlaceFilter(HappenedFilter):
+    """Whether something holds in one show or in all."""
+
+    answers = ("Everywhere", "In one show")
+
+
 class ReportInline(ReadOnlyInline):
     """Who said that it should not be there."""
 
@@ -26,17 +39,17 @@ class ReportInline(ReadOnlyInline):
     fields = readonly_fields = ("reporter", "reason", "status", "handled_by", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[models.MessageReport]:
-        """With the people's names."""
-        return super().get_queryset(request).select_related("reporter", "handled_by")
+        """With the people's names, and the message for what a row is called."""
+        return super().get_queryset(request).select_related("reporter", "handled_by", "message")
 
 
 @admin.register(models.ChatMessage)
 class ChatMessageAdmin(ReadOnlyAdmin):
     """Messages. Removing hides one from everybody and keeps it here."""
 
-    list_display = ("created_at", "author", "text", "session", "message_type", "is_removed", "removed_by")
-    list_display_links = ("created_at", "text")
-    list_filter = (("removed_at", admin.EmptyFieldListFilter), "message_type", "session__state")
+    list_display = ("text", "author", "session", "created_at", "message_type", "removed")
+    list_display_links = ("text", "created_at")
+    list_filter = (("removed_at", HappenedFilter), "message_type", "session__state")
     list_select_related = ("session", "removed_by")
     search_fields = ("content", "username", "display_name", "session__title")
     uuid_search_fields = ("id", "session_id", "user_id")
@@ -47,6 +60,8 @@ class ChatMessageAdmin(ReadOnlyAdmin):
     @admin.display(description="author", ordering="username")
     def author(self, message: models.ChatMessage) -> str:
         """The name that was shown, and the one that stays."""
+        if message.display_name == message.username:
+            return isolated(message.username)
         return isolated(f"{message.display_name} ({message.username})")
 
     @admin.display(description="text")
@@ -54,10 +69,12 @@ class ChatMessageAdmin(ReadOnlyAdmin):
         """What was said."""
         return excerpt(message.content)
 
-    @admin.display(description="removed", boolean=True)
-    def is_removed(self, message: models.ChatMessage) -> bool:
-        """Whether everybody else sees it no more."""
-        return message.removed_at is not None
+    @admin.display(description="removed", ordering="removed_at")
+    def removed(self, message: models.ChatMessage) -> str | None:
+        """Who took it from everybody else's eyes."""
+        if message.removed_at is None:
+            return None
+        return f"by {message.removed_by}" if message.removed_by else "yes"
 
     @admin.action(description="Remove selected messages", permissions=["moderate"])
     def remove_messages(self, request: HttpRequest, queryset: QuerySet[models.ChatMessage]) -> None:
@@ -88,13 +105,18 @@ class ReadMarkerAdmin(ReadOnlyAdmin):
 class SanctionAdmin(ReadOnlyAdmin):
     """Who is held back, and why."""
 
-    list_display = ("user", "kind", "session", "until", "by", "shown_reason", "created_at", "lifted_at")
-    list_filter = ("kind", ("lifted_at", admin.EmptyFieldListFilter), ("session", admin.EmptyFieldListFilter))
+    list_display = ("user", "kind", "place", "until", "by", "shown_reason", "created_at", "lifted_at")
+    list_filter = ("kind", ("lifted_at", HappenedFilter), ("session", PlaceFilter))
     list_select_related = ("user", "session", "by")
     search_fields = ("user__username", "by__username", "reason", "session__title")
     uuid_search_fields = ("session_id", "user_id", "by_id")
     date_hierarchy = "created_at"
     ordering = ("-id",)
+
+    @admin.display(description="session", ordering="session")
+    def place(self, sanction: models.Sanction) -> str:
+        """In which show."""
+        return isolated(sanction.session.title) if sanction.session else "Everywhere"
 
     @admin.display(description="reason")
     def shown_reason(self, sanction: models.Sanction) -> str:
@@ -106,8 +128,8 @@ class SanctionAdmin(ReadOnlyAdmin):
 class BlockedTermAdmin(ReadOnlyAdmin):
     """What may not be written."""
 
-    list_display = ("shown_term", "session", "created_by", "created_at")
-    list_filter = (("session", admin.EmptyFieldListFilter),)
+    list_display = ("shown_term", "place", "created_by", "created_at")
+    list_filter = (("session", PlaceFilter),)
     list_select_related = ("session", "created_by")
     search_fields = ("term", "session__title")
     uuid_search_fields = ("session_id", "created_by_id")
@@ -117,13 +139,18 @@ class BlockedTermAdmin(ReadOnlyAdmin):
         """Somebody's text."""
         return isolated(blocked.term)
 
+    @admin.display(description="session", ordering="session")
+    def place(self, blocked: models.BlockedTerm) -> str:
+        """In which show."""
+        return isolated(blocked.session.title) if blocked.session else "Everywhere"
+
 
 @admin.register(models.MessageReport)
 class MessageReportAdmin(ReadOnlyAdmin):
     """The queue of reports; those that nobody has looked at are one click away."""
 
-    list_display = ("created_at", "status", "text", "author", "reporter", "shown_reason", "handled_by")
-    list_display_links = ("created_at", "text")
+    list_display = ("text", "author", "shown_reason", "reporter", "status", "created_at", "handled_by")
+    list_display_links = ("text", "created_at")
     list_filter = ("status",)
     list_select_related = ("message", "reporter", "handled_by")
     search_fields = ("message__content", "message__username", "reporter__username", "reason")

@@ -68,7 +68,7 @@ class ReadMarker(models.Model):
         constraints = [models.UniqueConstraint(fields=["session", "user"], name="read_marker_once")]
 
     def __str__(self) -> str:
-        return f"{self.user_id} up to {self.seq}"
+        return f"{self.user} up to {self.seq}"
 
 
 class SanctionKind(models.TextChoices):
@@ -104,7 +104,7 @@ class Sanction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} of {self.user_id}"
+        return f"{self.kind} of {self.user}"
 
 
 class BlockedTerm(models.Model):
@@ -157,4 +157,4 @@ class MessageReport(models.Model):
         indexes = [models.Index(fields=["status", "-created_at"], name="report_queue")]
 
     def __str__(self) -> str:
-        return f"{self.message_id}: {self.status}"
+        return f"Report of “{self.message}”"

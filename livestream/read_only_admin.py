@@ -1,5 +1,6 @@
 """Admin pages on which moderators read, and act through actions that call services."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,6 +15,21 @@ if TYPE_CHECKING:
 else:
     _ModelAdmin = admin.ModelAdmin
     _TabularInline = admin.TabularInline
+
+
+class HappenedFilter(admin.EmptyFieldListFilter):
+    """Whether what a moment is kept of has happened, in words; Django's own calls a moment "empty"."""
+
+    answers = ("No", "Yes")
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.title = str(self.title).removesuffix(" at")
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """All, and the two answers."""
+        for choice, answer in zip(super().choices(changelist), ("All", *self.answers), strict=True):
+            yield {**choice, "display": answer}
 
 
 class ReadOnlyAdmin(_ModelAdmin):

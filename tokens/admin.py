@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from livestream.read_only_admin import ReadOnlyAdmin
+from livestream.read_only_admin import HappenedFilter, ReadOnlyAdmin
 from tokens import models
 
 
@@ -12,7 +12,7 @@ class IssuedTokenAdmin(ReadOnlyAdmin):
 
     exclude = ("token_hash",)
     list_display = ("created_at", "user", "session", "provider", "role", "expires_at", "revoked_at")
-    list_filter = ("provider", "role", ("revoked_at", admin.EmptyFieldListFilter))
+    list_filter = ("provider", "role", ("revoked_at", HappenedFilter))
     list_select_related = ("user", "session")
     search_fields = ("user__username", "session__title", "channel_id", "uid")
     uuid_search_fields = ("id", "session_id", "user_id")
@@ -25,7 +25,7 @@ class StreamKeyAdmin(ReadOnlyAdmin):
 
     exclude = ("key_hash",)
     list_display = ("user", "hint", "session", "created_at", "last_used_at", "revoked_at")
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_filter = (("revoked_at", HappenedFilter),)
     list_select_related = ("user", "session")
     search_fields = ("user__username", "hint", "session__title")
     uuid_search_fields = ("id", "session_id", "user_id")

@@ -44,7 +44,7 @@ class IssuedToken(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.provider} {self.role} of {self.uid}"
+        return f"{self.provider} {self.role} of {self.user}"
 
 
 class StreamKey(models.Model):

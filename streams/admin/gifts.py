@@ -56,7 +56,7 @@ class WalletEntryAdmin(ReadOnlyAdmin):
 
     list_display = ("created_at", "booking", "account", "owner", "amount", "gift")
     list_filter = ("account",)
-    list_select_related = ("wallet__user", "gift")
+    list_select_related = ("wallet__user", "gift__gift")
     search_fields = ("wallet__user__username", "account")
     uuid_search_fields = ("booking", "wallet_id", "gift_id")
     date_hierarchy = "created_at"

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from livestream.read_only_admin import ReadOnlyAdmin
+from livestream.read_only_admin import HappenedFilter, ReadOnlyAdmin
 from streams import models
 
 
@@ -19,7 +19,7 @@ class MediaUidAdmin(ReadOnlyAdmin):
     """Numbers by which providers know people."""
 
     list_display = ("number", "user", "session", "given_at", "retired_at")
-    list_filter = (("retired_at", admin.EmptyFieldListFilter),)
+    list_filter = (("retired_at", HappenedFilter),)
     list_select_related = ("user", "session")
     search_fields = ("=number", "user__username", "session__title")
     uuid_search_fields = ("session_id", "user_id")
@@ -42,7 +42,7 @@ class MediaResourceAdmin(ReadOnlyAdmin):
 
     exclude = ("url", "token_hash")
     list_display = ("created_at", "user", "uid", "session", "provider", "role", "due_at")
-    list_filter = ("provider", "role", ("due_at", admin.EmptyFieldListFilter))
+    list_filter = ("provider", "role", ("due_at", HappenedFilter))
     list_select_related = ("user", "session")
     search_fields = ("user__username", "session__title", "channel_id", "uid")
     uuid_search_fields = ("session_id", "user_id")
@@ -53,7 +53,7 @@ class ProviderDeliveryAdmin(ReadOnlyAdmin):
     """What providers reported."""
 
     list_display = ("received_at", "provider", "type", "delivery_id", "applied_at")
-    list_filter = ("provider", "type", ("applied_at", admin.EmptyFieldListFilter))
+    list_filter = ("provider", "type", ("applied_at", HappenedFilter))
     search_fields = ("delivery_id", "type")
     date_hierarchy = "received_at"
     ordering = ("-id",)

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from livestream.read_only_admin import ReadOnlyAdmin, isolated
+from livestream.read_only_admin import HappenedFilter, ReadOnlyAdmin, isolated
 from streams import models
 from streams.admin.session import SESSION_SEARCH
 
@@ -24,7 +24,7 @@ class PostAdmin(ReadOnlyAdmin):
     """Replay pages."""
 
     list_display = ("shown_title", "session", "published_at", "created_at")
-    list_filter = (("published_at", admin.EmptyFieldListFilter),)
+    list_filter = (("published_at", HappenedFilter),)
     list_select_related = ("session",)
     search_fields = ("title", "body", *SESSION_SEARCH)
     uuid_search_fields = ("id", "session_id")

@@ -31,8 +31,8 @@ class ModeratorInline(ReadOnlyInline):
     fields = readonly_fields = ("user", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With the people's names."""
-        return super().get_queryset(request).select_related("user")
+        """With the people's names, and the session's for what a row is called."""
+        return super().get_queryset(request).select_related("user", "session")
 
 
 class TransitionInline(ReadOnlyInline):

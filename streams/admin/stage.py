@@ -20,7 +20,7 @@ from streams.services.stage import stage_remove
 class ParticipantAdmin(ReadOnlyAdmin):
     """Who was where, and as what."""
 
-    list_display = ("user", "session", "role", "status", "joined_at", "left_at", "audio_muted", "video_muted")
+    list_display = ("user", "session", "role", "status", "joined_at", "left_at", "muted")
     list_filter = ("role", "status", "audio_muted", "video_muted")
     list_select_related = ("user", "session")
     search_fields = ("user__username", "user__display_name", "session__title")
@@ -28,6 +28,12 @@ class ParticipantAdmin(ReadOnlyAdmin):
     date_hierarchy = "joined_at"
     ordering = ("-id",)
     actions = ("take_off_stage", "remove_from_show", "ban_from_show")
+
+    @admin.display(description="muted")
+    def muted(self, person: models.Participant) -> str | None:
+        """What of theirs is off."""
+        off = {"microphone": person.audio_muted, "camera": person.video_muted}
+        return ", ".join(name for name, is_off in off.items() if is_off) or None
 
     @admin.action(description="Take selected people off the stage", permissions=["moderate"])
     def take_off_stage(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:

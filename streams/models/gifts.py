@@ -64,7 +64,7 @@ class GiftTransaction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.quantity} × {self.gift_id}"
+        return f"{self.quantity} × {self.gift}"
 
 
 class Wallet(models.Model):
@@ -77,7 +77,7 @@ class Wallet(models.Model):
         constraints = [models.CheckConstraint(condition=Q(balance__gte=0), name="wallet_not_below_zero")]
 
     def __str__(self) -> str:
-        return f"{self.user_id}: {self.balance}"
+        return f"{self.user}: {self.balance}"
 
 
 class WalletEntry(models.Model):

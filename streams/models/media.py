@@ -104,7 +104,7 @@ class MediaResource(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.provider} {self.role} of {self.uid}"
+        return f"{self.provider} {self.role} of {self.user}"
 
 
 class ProviderHealth(models.Model):

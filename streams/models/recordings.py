@@ -36,7 +36,7 @@ class Recording(models.Model):
         indexes = [models.Index(fields=["session", "-started_at"], name="recording_by_session")]
 
     def __str__(self) -> str:
-        return f"{self.session_id}: {self.status}"
+        return f"{self.session}: {self.status}"
 
 
 class Post(models.Model):

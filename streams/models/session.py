@@ -124,7 +124,7 @@ class SessionSettings(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Settings of {self.session_id}"
+        return f"Settings of {self.session}"
 
 
 class SessionTransition(models.Model):

@@ -84,7 +84,7 @@ class Participant(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} as {self.role}"
+        return f"{self.user} as {self.role}"
 
 
 class SessionModerator(models.Model):
@@ -98,7 +98,7 @@ class SessionModerator(models.Model):
         constraints = [models.UniqueConstraint(fields=["session", "user"], name="moderator_once")]
 
     def __str__(self) -> str:
-        return f"{self.user_id} moderates {self.session_id}"
+        return f"{self.user} moderates {self.session}"
 
 
 class GuestRequestStatus(models.TextChoices):
@@ -145,4 +145,4 @@ class GuestRequest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id}: {self.status}"
+        return f"{self.user}: {self.status}"

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from django.apps import apps
 from django.contrib import admin
@@ -7,7 +9,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from chat.models import ChatMessage, MessageReport
-from streams.models import SessionModerator, SessionTransition, StreamSession
+from streams.models import Participant, SessionModerator, SessionTransition, StreamSession
 from tests.admin.rows import CANARY, NOW, make_rows
 
 pytestmark = pytest.mark.django_db
@@ -137,6 +139,80 @@ def test_a_messages_page_asks_as_often_for_three_reports_as_for_one(as_moderator
 def test_a_moderator_finds_the_way(as_moderator, as_buyer, address):
     assert as_moderator.get(address).status_code == 200
     assert as_buyer.get(address).status_code == 302
+
+
+def sections(client):
+    return {
+        section["name"]: [model["model"]._meta.label for model in section["models"]]
+        for section in client.get("/admin/").context["app_list"]
+    }
+
+
+def test_the_first_page_begins_with_what_moderators_do_and_ends_with_the_inside(as_moderator):
+    found = sections(as_moderator)
+
+    assert list(found) == ["Moderation", "Shows", "Money", "Inside, read only"]
+    assert found["Moderation"][:5] == [
+        "chat.MessageReport",
+        "streams.StreamSession",
+        "chat.ChatMessage",
+        "chat.Sanction",
+        "accounts.User",
+    ]
+    assert found["Money"] == ["streams.GiftTransaction"]
+    assert found["Inside, read only"] == ["streams.SessionEvent", "streams.SessionTransition"]
+
+
+def test_the_first_page_leaves_nothing_out_and_nobody_changes_the_inside(as_admin):
+    found = sections(as_admin)
+    shown = [label for labels in found.values() for label in labels]
+
+    assert sorted(shown) == sorted(model._meta.label for model in admin.site._registry)
+    inside = as_admin.get("/admin/").context["app_list"][-1]
+    assert all(model["view_only"] for model in inside["models"])
+    assert {"tokens.IssuedToken", "streams.JanitorLease"} <= set(found["Inside, read only"])
+
+
+def test_an_apps_own_page_names_the_app(as_moderator):
+    assert [app["name"] for app in as_moderator.get("/admin/chat/").context["app_list"]] == ["Chat"]
+
+
+@each([ChatMessage, Participant, User])
+def test_what_is_not_so_is_shown_by_no_red_cross(as_moderator, model):
+    make_rows(0, 2)
+
+    assert "icon-no" not in as_moderator.get(listing(model)).content.decode()
+
+
+def test_a_list_says_in_words_who_removed_what_is_off_and_who_somebody_is(as_moderator, mo):
+    make_rows(0, 1)
+    ChatMessage.objects.update(removed_by=mo)
+    Participant.objects.update(audio_muted=True)
+    User.objects.filter(username="viewer0").update(is_active=False)
+
+    assert '<td class="field-removed">by mo</td>' in as_moderator.get(listing(ChatMessage)).content.decode()
+    assert '<td class="field-muted">microphone</td>' in as_moderator.get(listing(Participant)).content.decode()
+    people = as_moderator.get(listing(User)).content.decode()
+    assert '<td class="field-standing">Staff</td>' in people
+    assert '<td class="field-standing">Closed</td>' in people
+
+
+@every_model_of_ours
+def test_a_page_is_called_by_no_id(as_admin, model):
+    make_rows(0, 1)
+
+    called = as_admin.get(page(model, a_row(model))).context["subtitle"]
+    assert re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-", called) is None
+
+
+def test_a_filter_by_a_moment_has_words(as_moderator):
+    make_rows(0, 1)
+    first, *_ = as_moderator.get(listing(ChatMessage)).context["cl"].filter_specs
+
+    choices = [choice["display"] for choice in first.choices(as_moderator.get(listing(ChatMessage)).context["cl"])]
+    assert (first.title, choices) == ("removed", ["All", "No", "Yes"])
+    removed = as_moderator.get(listing(ChatMessage), {"removed_at__isempty": "0"}).context["cl"].queryset
+    assert removed.count() == 1
 
 
 @every_model

@@ -72,12 +72,20 @@ def test_pages_of_a_seller_fit_every_screen(people: People, screenshot: Screensh
 
 
 def test_the_admin_opens_for_a_moderator(people: People, screenshot: Screenshot) -> None:
+    show_made(people.signed_in("seller"), "A show with a rather long title that moderators want to read as a whole too")
     moderator = people.signed_in("moderator")
 
-    moderator.goto("/admin/streams/streamsession/")
-
-    expect(moderator.locator("#changelist")).to_be_visible()
-    screenshot(moderator, "admin-sessions")
+    moderator.goto("/admin/")
+    expect(moderator.locator(".module caption").first).to_have_text("Moderation")
+    screenshot(moderator, "admin")
+    for name, path in (("sessions", "streams/streamsession/"), ("participants", "streams/participant/")):
+        moderator.goto(f"/admin/{path}")
+        expect(moderator.locator("#changelist")).to_be_visible()
+        screenshot(moderator, f"admin-{name}")
+        hidden = moderator.locator(".results").evaluate("(table) => table.scrollWidth - table.clientWidth")
+        assert hidden <= 0, "columns are cut off on a desk"
+    moderator.goto("/admin/accounts/user/")
+    screenshot(moderator, "admin-people")
 
 
 @pytest.mark.parametrize(
