@@ -24,12 +24,16 @@ from streams.models import (
     Role,
     SessionSettings,
     SessionTransition,
+    SessionType,
     StreamSession,
     Visibility,
 )
 from streams.payloads import session_payload
 from streams.permissions import require_end, require_host
+from streams.providers.base import Capability
+from streams.providers.registry import provider_can
 from streams.selectors import session_get
+from streams.services.alternatives import provider_for
 from streams.services.endings import endings_run
 from streams.services.media import media_close
 from streams.services.queue import requests_close
@@ -48,11 +52,17 @@ logger = logging.getLogger(__name__)
 def session_create(
     *, actor: Actor, title: str, settings_changes: dict[str, Any] | None = None, **fields: Any
 ) -> StreamSession:
-    """Make a session with the actor as its host. `fields` are those of DESCRIPTIVE and `provider`."""
+    """Make a session with the actor as its host. `fields` are those of DESCRIPTIVE and `provider`.
+
+    A `provider` that is named has to fit; without one the session gets one that does.
+    """
     host_id = require_signed_in(actor)
     now = timezone.now()
-    provider = fields.pop("provider", None) or settings.MEDIA_PROVIDER
-    require_fit(provider=provider, visibility=fields.get("visibility", Visibility.PUBLIC))
+    kind = {"visibility": fields.get("visibility", Visibility.PUBLIC), "session_type": fields.get("session_type", "")}
+    provider = fields.pop("provider", None) or provider_for(**kind)
+    require_fit(provider=provider, **kind)
+    if not kind["session_type"] and not provider_can(provider, Capability.BROWSER_PUBLISHES):
+        fields["session_type"] = SessionType.ENCODER
     _require_future(fields.get("scheduled_for"), now)
     title = _clean_title(title)
     fields["description"] = cleaned(fields.get("description", ""))
@@ -114,6 +124,8 @@ def session_update(
     if not changed and not turned:
         return session
     turns_private = changed.get("visibility") == Visibility.PRIVATE
+    if "session_type" in changed:
+        require_fit(provider=session.provider, visibility=session.visibility, session_type=changed["session_type"])
     if turns_private:
         require_fit(provider=session.provider, visibility=Visibility.PRIVATE)
     left = room_ref(session)

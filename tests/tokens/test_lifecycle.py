@@ -10,7 +10,7 @@ from accounts.services import password_set
 from livestream.actors import actor_of
 from livestream.errors import Conflict, Denied, NotAuthenticated, Unavailable
 from livestream.realtime.groups import carrier_of, user_group
-from streams.models import MediaUid, Participant, ProviderRoom
+from streams.models import MediaUid, Participant, ProviderRoom, StreamSession
 from streams.providers.base import MediaRole
 from streams.selectors import session_get
 from streams.services.credentials import Lost, credentials_revoke
@@ -398,7 +398,8 @@ def test_a_show_that_is_over_stays_where_it_was(api, ada, livekit):
 
 def test_a_host_whose_provider_is_away_goes_on_with_the_next_one(ada, ben, daily, mux, settings):
     settings.MEDIA_FALLBACK = ["mux", "daily", "builtin"]
-    session = make_show(ada, provider="daily", session_type="encoder")
+    session = make_show(ada, provider="daily")
+    StreamSession.objects.update(session_type="encoder")
     daily.broken, mux.broken = [503] * 100, [503] * 100
 
     made = issue(session, ada, PUBLISHER)

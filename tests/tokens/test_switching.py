@@ -3,6 +3,7 @@
 import pytest
 
 from livestream.circuit import circuit_named
+from streams.models import StreamSession
 from streams.selectors import session_get
 from tests.bodies import assert_error
 from tests.cast import make_show
@@ -93,7 +94,8 @@ def test_guests_are_not_left_behind_where_the_host_is_alone(api, ada, ben, whip,
     ],
 )
 def test_the_desk_says_what_an_encoder_has_to_speak(client, ada, mux, livekit, whip, vendor, said, unsaid):
-    session = make_show(ada, session_type="encoder", provider=vendor)
+    session = make_show(ada, provider=vendor)
+    StreamSession.objects.update(session_type="encoder")
     client.force_login(ada)
 
     page = client.get(f"/studio/{session.pk}/").content.decode()
