@@ -60,7 +60,7 @@ class LiveKitProvider(Adapter):
         if settings.LIVEKIT_URL and urlsplit(settings.LIVEKIT_URL).scheme not in ("ws", "wss", "http", "https"):
             problems.append(SettingProblem("LIVEKIT_URL", "is no ws://, wss://, http:// or https:// address"))
         if 0 < len(settings.LIVEKIT_API_SECRET) < SECRET_MIN_CHARACTERS:
-            hint = "`livekit-server generate-keys` makes a pair."
+            hint = "`livekit-server generate-keys` makes a pair; a server with --dev takes one by --keys."
             problems.append(
                 SettingProblem("LIVEKIT_API_SECRET", f"is shorter than {SECRET_MIN_CHARACTERS} characters", hint)
             )

@@ -40,15 +40,7 @@ class LiveKitServer:
         with (self.folder / "livekit.log").open("ab") as log:
             command = [self.binary, "--config", str(self.folder / "livekit.yaml")]
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        deadline = time.monotonic() + START_SECONDS
-        while self.process.poll() is None and time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 0.3).close()
-            except OSError:
-                time.sleep(0.1)
-            else:
-                return
-        raise RuntimeError(f"livekit-server did not start:\n{(self.folder / 'livekit.log').read_text()}")
+        _wait_until_it_listens(self.process, self.port, self.folder / "livekit.log")
 
     def stop(self) -> None:
         """Kill it, as a crash would."""
@@ -91,3 +83,32 @@ def livekit_running(folder: Path) -> Iterator[LiveKitServer]:
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def livekit_said(command: list[str], folder: Path) -> Iterator[int]:
+    """A server started by a command line, but on free ports; its port, as long as it is needed."""
+    port, log = _free(socket.SOCK_STREAM), folder / "livekit.log"
+    ports = ("--port", str(port), "--rtc.tcp_port", str(_free(socket.SOCK_STREAM)))
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, *ports, "--udp-port", str(_free(socket.SOCK_DGRAM))], stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        _wait_until_it_listens(process, port, log)
+        yield port
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.3).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"livekit-server did not start:\n{log.read_text()}")

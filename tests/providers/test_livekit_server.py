@@ -1,5 +1,7 @@
 """The LiveKit adapter against a real livekit-server, where there is one."""
 
+import re
+import shlex
 import uuid
 from datetime import UTC, datetime
 
@@ -10,7 +12,8 @@ from livestream import circuit
 from livestream.circuit import circuits_forget
 from streams.providers.base import MediaRole, PersonRef, RoomRef
 from streams.providers.livekit import LiveKitProvider
-from tests.players.livekit_server import livekit_path, livekit_running
+from tests.docs.reading import document, section
+from tests.players.livekit_server import livekit_path, livekit_running, livekit_said
 
 pytestmark = pytest.mark.skipif(livekit_path() is None, reason="livekit-server is not installed")
 
@@ -60,6 +63,26 @@ def test_the_server_refuses_a_token_of_another_secret(provider, room, server, se
     answer = urllib3.request("GET", f"{server.http_url}/rtc/validate", fields={"access_token": token}, retries=False)
 
     assert answer.status == 401
+
+
+def test_a_server_for_a_try_out_starts_as_the_docs_say(provider, room, settings, tmp_path):
+    """The documentation's own lines, on free ports."""
+    lines = re.search(r"```sh\n(SECRET=.*?)```", section(document("docs/providers.md"), "Setting them up"), re.DOTALL)[
+        1
+    ]
+    started, run = re.search(r"^livekit-server (.*) &$", lines, re.MULTILINE)[1], lines.splitlines()[-1]
+    secret = "0123456789abcdef" * 4
+    words = shlex.split(started.replace("$SECRET", secret))
+    for name, value in re.findall(r"(LIVEKIT_\w+)=(\S+)", run.replace("$SECRET", secret)):
+        setattr(settings, name, value)
+    assert settings.LIVEKIT_URL == "ws://localhost:7880"
+    assert LiveKitProvider.settings_problems() == []
+
+    with livekit_said([livekit_path(), *words], tmp_path) as port:
+        address = f"http://localhost:{port}/rtc/validate"
+        answer = urllib3.request("GET", address, fields={"access_token": joined(provider, room).token}, retries=False)
+
+    assert answer.status == 200, answer.data
 
 
 def test_calls_about_nobody_and_nothing_are_taken(provider, room):
