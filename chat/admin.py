@@ -105,6 +105,7 @@ class ReadMarkerAdmin(ReadOnlyAdmin):
 class SanctionAdmin(ReadOnlyAdmin):
     """Who is held back, and why."""
 
+    not_yet = "Nothing makes these yet. Who was removed or banned from a show stands under “Participants”."
     list_display = ("user", "kind", "place", "until", "by", "shown_reason", "created_at", "lifted_at")
     list_filter = ("kind", ("lifted_at", HappenedFilter), ("session", PlaceFilter))
     list_select_related = ("user", "session", "by")
@@ -128,6 +129,7 @@ class SanctionAdmin(ReadOnlyAdmin):
 class BlockedTermAdmin(ReadOnlyAdmin):
     """What may not be written."""
 
+    not_yet = "Words cannot be blocked yet."
     list_display = ("shown_term", "place", "created_by", "created_at")
     list_filter = (("session", PlaceFilter),)
     list_select_related = ("session", "created_by")
@@ -149,6 +151,7 @@ class BlockedTermAdmin(ReadOnlyAdmin):
 class MessageReportAdmin(ReadOnlyAdmin):
     """The queue of reports; those that nobody has looked at are one click away."""
 
+    not_yet = "Nobody can report a message yet."
     list_display = ("text", "author", "shown_reason", "reporter", "status", "created_at", "handled_by")
     list_display_links = ("text", "created_at")
     list_filter = ("status",)

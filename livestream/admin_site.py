@@ -10,15 +10,15 @@ from django.urls import reverse
 # What moderators work with, in the order of need; what stands nowhere here is among the inside.
 SECTIONS = {
     "Moderation": (
-        "chat.MessageReport",
         "streams.StreamSession",
         "chat.ChatMessage",
-        "chat.Sanction",
-        "accounts.User",
         "streams.Participant",
         "streams.GuestRequest",
-        "chat.BlockedTerm",
+        "accounts.User",
         "streams.AuditEntry",
+        "chat.MessageReport",
+        "chat.Sanction",
+        "chat.BlockedTerm",
         "auth.Group",
     ),
     "Shows": (

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class ReadOnlyAdmin(_ModelAdmin):
     """
 
     uuid_search_fields: tuple[str, ...] = ()
+    # Why an empty list is empty, where nothing in the product fills it so far.
+    not_yet = ""
     show_full_result_count = False
     list_per_page = 50
 
@@ -57,6 +59,10 @@ class ReadOnlyAdmin(_ModelAdmin):
     def has_moderate_permission(self, request: HttpRequest) -> bool:
         """Whether the person may use the actions here: that is what "change" means for rows that nobody edits."""
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Django's list, with the word about an empty one."""
+        return super().changelist_view(request, {"not_yet": self.not_yet, **(extra_context or {})})
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -24,6 +24,7 @@ class StreamKeyAdmin(ReadOnlyAdmin):
     """Keys of encoders."""
 
     exclude = ("key_hash",)
+    not_yet = "Nothing gives these out yet. Encoders send with media tokens."
     list_display = ("user", "hint", "session", "created_at", "last_used_at", "revoked_at")
     list_filter = (("revoked_at", HappenedFilter),)
     list_select_related = ("user", "session")

@@ -6,11 +6,14 @@ from livestream.read_only_admin import ReadOnlyAdmin
 from streams import models
 from streams.admin.session import SESSION_SEARCH
 
+GIFTS_LATER = "Gifts and wallets come later; nothing makes these yet."
+
 
 @admin.register(models.ReactionTotal)
 class ReactionTotalAdmin(ReadOnlyAdmin):
     """How often people reacted."""
 
+    not_yet = "Nobody can react yet."
     list_display = ("session", "kind", "count")
     list_filter = ("kind",)
     list_select_related = ("session",)
@@ -23,6 +26,7 @@ class ReactionTotalAdmin(ReadOnlyAdmin):
 class GiftAdmin(ReadOnlyAdmin):
     """What can be given."""
 
+    not_yet = GIFTS_LATER
     list_display = ("name", "slug", "price", "icon", "active")
     list_filter = ("active",)
     search_fields = ("name", "slug")
@@ -32,6 +36,7 @@ class GiftAdmin(ReadOnlyAdmin):
 class GiftTransactionAdmin(ReadOnlyAdmin):
     """Who gave what to whom."""
 
+    not_yet = GIFTS_LATER
     list_display = ("created_at", "gift", "quantity", "amount", "sender", "recipient", "session")
     list_filter = ("gift",)
     list_select_related = ("gift", "sender", "recipient", "session")
@@ -44,6 +49,7 @@ class GiftTransactionAdmin(ReadOnlyAdmin):
 class WalletAdmin(ReadOnlyAdmin):
     """People's coins."""
 
+    not_yet = GIFTS_LATER
     list_display = ("user", "balance")
     list_select_related = ("user",)
     search_fields = ("user__username",)
@@ -54,6 +60,7 @@ class WalletAdmin(ReadOnlyAdmin):
 class WalletEntryAdmin(ReadOnlyAdmin):
     """Every booking, both sides of it."""
 
+    not_yet = GIFTS_LATER
     list_display = ("created_at", "booking", "account", "owner", "amount", "gift")
     list_filter = ("account",)
     list_select_related = ("wallet__user", "gift__gift")

@@ -6,11 +6,14 @@ from livestream.read_only_admin import HappenedFilter, ReadOnlyAdmin, isolated
 from streams import models
 from streams.admin.session import SESSION_SEARCH
 
+RECORDINGS_LATER = "Recordings and replays come later; nothing makes these yet."
+
 
 @admin.register(models.Recording)
 class RecordingAdmin(ReadOnlyAdmin):
     """What was kept."""
 
+    not_yet = RECORDINGS_LATER
     list_display = ("session", "status", "duration_seconds", "size_bytes", "started_at", "finished_at", "error")
     list_filter = ("status",)
     list_select_related = ("session",)
@@ -23,6 +26,7 @@ class RecordingAdmin(ReadOnlyAdmin):
 class PostAdmin(ReadOnlyAdmin):
     """Replay pages."""
 
+    not_yet = RECORDINGS_LATER
     list_display = ("shown_title", "session", "published_at", "created_at")
     list_filter = (("published_at", HappenedFilter),)
     list_select_related = ("session",)

@@ -186,6 +186,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 class ViewerSampleAdmin(ReadOnlyAdmin):
     """How many watched, moment by moment."""
 
+    not_yet = "Nothing takes these yet."
     list_display = ("at", "session", "viewers")
     list_select_related = ("session",)
     search_fields = SESSION_SEARCH

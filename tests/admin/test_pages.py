@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from chat.models import ChatMessage, MessageReport
-from streams.models import Participant, SessionModerator, SessionTransition, StreamSession
+from streams.models import Participant, Recording, SessionModerator, SessionTransition, StreamSession, Wallet
 from tests.admin.rows import CANARY, NOW, make_rows
 
 pytestmark = pytest.mark.django_db
@@ -152,12 +152,16 @@ def test_the_first_page_begins_with_what_moderators_do_and_ends_with_the_inside(
     found = sections(as_moderator)
 
     assert list(found) == ["Moderation", "Shows", "Money", "Inside, read only"]
-    assert found["Moderation"][:5] == [
-        "chat.MessageReport",
+    assert found["Moderation"] == [
         "streams.StreamSession",
         "chat.ChatMessage",
-        "chat.Sanction",
+        "streams.Participant",
+        "streams.GuestRequest",
         "accounts.User",
+        "streams.AuditEntry",
+        "chat.MessageReport",
+        "chat.Sanction",
+        "chat.BlockedTerm",
     ]
     assert found["Money"] == ["streams.GiftTransaction"]
     assert found["Inside, read only"] == ["streams.SessionEvent", "streams.SessionTransition"]
@@ -175,6 +179,22 @@ def test_the_first_page_leaves_nothing_out_and_nobody_changes_the_inside(as_admi
 
 def test_an_apps_own_page_names_the_app(as_moderator):
     assert [app["name"] for app in as_moderator.get("/admin/chat/").context["app_list"]] == ["Chat"]
+
+
+@each([Wallet, Recording, MessageReport])
+def test_an_empty_list_that_nothing_fills_yet_says_so(as_admin, model):
+    note = admin.site._registry[model].not_yet
+    empty = as_admin.get(listing(model)).content.decode()
+    searched = as_admin.get(listing(model), {"q": "lamp"}).content.decode()
+    make_rows(0, 1)
+
+    assert note and note in empty
+    assert note not in searched
+    assert note not in as_admin.get(listing(model)).content.decode()
+
+
+def test_an_empty_list_that_people_fill_says_nothing_of_the_kind(as_admin):
+    assert "not-yet" not in as_admin.get(listing(ChatMessage)).content.decode()
 
 
 @each([ChatMessage, Participant, User])
