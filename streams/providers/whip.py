@@ -6,6 +6,7 @@ token. So a person can be put out although the server knows no persons: their co
 they hold opens nothing here.
 """
 
+import json
 import re
 import time
 from collections.abc import Iterable
@@ -114,9 +115,16 @@ class WhipProvider(Adapter):
                 break
             url = self._own(url, answer.headers.get("Location"))
         if answer.status not in (200, 201):
-            raise ProviderRejected(self.name, f"answered {answer.status} to an offer", status=answer.status)
+            raise self._refused(answer)
         resource = self._own(url, answer.headers.get("Location"))
         return Opened(answer.body, resource, etag=_short(answer, "ETag"), links=_ice_links(answer))
+
+    def _refused(self, answer: Answer) -> ProviderRejected:
+        """Why an offer was: for whoever runs this site where it is our own credential."""
+        if answer.status != 401 and not _says_no_entry(answer):
+            return ProviderRejected(self.name, f"answered {answer.status} to an offer", status=answer.status)
+        setting = "WHIP_TOKEN" if settings.WHIP_TOKEN else "WHIP_TOKEN_SECRET"
+        return ProviderRejected(self.name, f"does not let our own token in: look at {setting}", status=401)
 
     def amend(self, *, room: RoomRef, resource: Resource, fragment: bytes, if_match: str) -> Amended:
         """PATCH the connection."""
@@ -194,6 +202,17 @@ class WhipProvider(Adapter):
         if not same or len(url) > URL_LIMIT:
             raise ProviderRejected(self.name, "answered with a Location that is not its own")
         return url
+
+
+def _says_no_entry(answer: Answer) -> bool:
+    """MediaMTX (1.12) answers a wrong credential as it does a bad offer, with 400; only what it says differs."""
+    if answer.status != 400:
+        return False
+    try:
+        said = json.loads(answer.body)["error"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return False
+    return str(said).startswith("authentication failed")
 
 
 def _signed(*, channel: str, uid: str, role: MediaRole) -> str:

@@ -559,6 +559,7 @@ class WhipStandIn(StandIn):
         self.tokens: list[dict[str, Any]] = []
         self.made = 0
         self.location = "/{channel}/{protocol}/{name}"
+        self.stranger = Refused(401)
 
     def present(self, room: str) -> set[str]:
         return {uid for channel, _, uid in self.open.values() if channel == room}
@@ -606,7 +607,7 @@ class WhipStandIn(StandIn):
         assert scheme == "Bearer"
         if self.fixed:
             if token != self.fixed:
-                raise Refused(401)
+                raise self.stranger
             return "anybody"
         needed = {"require": ["exp", "iat", "nbf", "jti", "sub"]}
         claims = jwt.decode(token, self.secret, algorithms=["HS256"], issuer="livestream", options=needed)

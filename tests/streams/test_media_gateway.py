@@ -19,7 +19,7 @@ from tests.bodies import assert_error
 from tests.cast import let_in, make_show, make_user
 from tests.gateway import call, offer, send, token_for, trickle, watch
 from tests.providers.setups import SECRET, stand_in_of
-from tests.providers.stand_ins import WhipStandIn
+from tests.providers.stand_ins import Refused, WhipStandIn
 from tokens.models import IssuedToken
 
 LATER = timedelta(seconds=5)
@@ -170,6 +170,26 @@ def test_what_the_server_says_no_to_is_told_in_our_own_words(whip, show, ben, st
 
     assert_error(offer(show, token_for(show, ben)), told, code)
     assert MediaResource.objects.filter(user=ben).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "code", "logged"),
+    [
+        ((401, {}), 503, "provider.refused", "look at WHIP_TOKEN"),
+        ((400, {"error": "authentication failed: no such user"}), 503, "provider.refused", "look at WHIP_TOKEN"),
+        ((400, {"error": "sdp: syntax error"}), 400, "media.bad_offer", "answered 400 to an offer"),
+        ((400, {"error": 7}), 400, "media.bad_offer", "answered 400 to an offer"),
+    ],
+)
+def test_a_credential_that_the_server_does_not_know_is_no_fault_of_the_offer(
+    whip, show, ben, settings, caplog, answer, told, code, logged
+):
+    token = token_for(show, ben)
+    whip.fixed, whip.stranger = "right", Refused(*answer)
+    settings.WHIP_TOKEN, settings.WHIP_TOKEN_SECRET = "wrong", ""
+
+    assert_error(offer(show, token), told, code)
+    assert logged in caplog.text and "wrong" not in caplog.text
 
 
 def test_what_is_not_an_offer_is_not_handed_on(whip, show, ben):
