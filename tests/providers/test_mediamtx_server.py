@@ -9,9 +9,8 @@ from livestream.circuit import circuits_forget
 from livestream.errors import ProviderRejected
 from streams.providers.base import MediaRole, RoomRef
 from streams.providers.whip import WhipProvider
-from tests.players.mediamtx import ASKING, ITS_OWN, mediamtx_path, mediamtx_running
+from tests.players.mediamtx import ASKING, ITS_OWN, mediamtx_running
 
-pytestmark = pytest.mark.skipif(mediamtx_path() is None, reason="MediaMTX is not installed")
 ROOM = RoomRef(session_id=uuid.uuid4(), channel_id="live-lamps")
 
 
@@ -20,7 +19,7 @@ def provider(request, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(circuit, "_listeners", [])
     circuits_forget()
     settings.WHIP_TOKEN = settings.WHIP_TOKEN_SECRET = ""
-    with mediamtx_running(mediamtx_path(), tmp_path, auth=request.param) as server:
+    with mediamtx_running(tmp_path, auth=request.param) as server:
         for name, value in server.settings.items():
             setattr(settings, name, value)
         yield WhipProvider()
