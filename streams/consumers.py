@@ -22,7 +22,7 @@ from livestream.realtime.consumer import CommandConsumer
 from livestream.realtime.gathering import Gathered
 from livestream.realtime.groups import desk_group, person_group, room_group, user_group
 from livestream.realtime.handshake import refuse_handshake
-from livestream.realtime.hub import Member
+from livestream.realtime.member import Member
 from livestream.realtime.protocol import CloseCode, encode
 from livestream.realtime.runtime import Counts, viewers_document
 from livestream.realtime.socket_limits import Holder

@@ -27,7 +27,8 @@ from livestream.realtime import consumer, fanout, runtime  # noqa: E402
 from livestream.realtime.addresses import room_of  # noqa: E402
 from livestream.realtime.consumer import CommandConsumer, Operation  # noqa: E402
 from livestream.realtime.groups import room_group  # noqa: E402
-from livestream.realtime.hub import Group, Hub, Member  # noqa: E402
+from livestream.realtime.hub import Group, Hub  # noqa: E402
+from livestream.realtime.member import Member  # noqa: E402
 from livestream.realtime.protocol import encode  # noqa: E402
 
 PEOPLE = UUID(int=1)

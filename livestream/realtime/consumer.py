@@ -18,7 +18,7 @@ from livestream.errors import DomainError, Invalid, TooMany, Unavailable
 from livestream.metrics import COMMAND_SECONDS, COMMANDS
 from livestream.ratelimit import TokenBucket
 from livestream.realtime.fastpath import forget_handshake
-from livestream.realtime.hub import Member
+from livestream.realtime.member import Member
 from livestream.realtime.protocol import (
     MAX_COMMANDS_PER_FRAME,
     CloseCode,

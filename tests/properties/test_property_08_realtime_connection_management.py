@@ -14,7 +14,8 @@ from accounts.socket_auth import _authenticate
 from livestream.actors import ANONYMOUS
 from livestream.errors import Conflict, Denied, DomainError, Missing, NotAuthenticated, TooMany, Unavailable
 from livestream.realtime.groups import room_group
-from livestream.realtime.hub import Hub, Member
+from livestream.realtime.hub import Hub
+from livestream.realtime.member import Member
 from livestream.realtime.protocol import encode
 from streams.consumers import RoomConsumer
 

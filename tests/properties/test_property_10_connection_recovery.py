@@ -16,7 +16,7 @@ from chat.posting import Post, messages_post
 from livestream.actors import actor_of
 from livestream.realtime import runtime
 from livestream.realtime.groups import room_group
-from livestream.realtime.hub import Member
+from livestream.realtime.member import Member
 from livestream.realtime.room_log import KEPT
 from streams.models import StreamSession
 from streams.selectors import RESUME_LIMIT

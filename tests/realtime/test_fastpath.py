@@ -10,7 +10,7 @@ import uvicorn
 from websockets.asyncio.client import connect
 
 from livestream.realtime.fastpath import forget_handshake, recognised, text_frame, write_frame
-from livestream.realtime.hub import Member
+from livestream.realtime.member import Member
 from livestream.realtime.protocol import CloseCode
 
 pytestmark = pytest.mark.asyncio

@@ -9,7 +9,8 @@ from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_la
 
 from livestream.realtime import fanout
 from livestream.realtime.groups import room_group
-from livestream.realtime.hub import BACKLOG_FRAMES, Hub, Member
+from livestream.realtime.hub import Hub
+from livestream.realtime.member import BACKLOG_FRAMES, Member
 from livestream.realtime.protocol import CloseCode
 
 LAYERS = ("memory", "redis")
