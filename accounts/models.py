@@ -28,7 +28,10 @@ class User(AbstractUser):
     is_demo = models.BooleanField(default=False, editable=False, help_text="Has a public password.")
 
     access_version = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Counts new passwords and rights: what was let in before is not any more."
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="Counts new passwords and lost rights: what was let in before is not any more.",
     )
 
     objects = UserManager()  # type: ignore[misc]

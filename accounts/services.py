@@ -129,10 +129,13 @@ def account_update(*, user_id: UUID, actor: Actor, changes: dict[str, Any]) -> U
         changes = changes | {"display_name": clean_display_name(changes["display_name"])}
     for name, value in changes.items():
         setattr(user, name, value)
+    now = datetime.now(UTC)
     with transaction.atomic():
         user.save(update_fields=list(changes))
-        if rights:
-            access_withdraw(user_id=user_id, now=datetime.now(UTC))
+        if any(not changes[name] for name in rights):
+            access_withdraw(user_id=user_id, now=now)
+        elif rights:
+            _let_in_anew(user_id=user_id, now=now)
     if rights:
         logger.info("rights changed user=%s by=%s changed=%s", user_id, actor.user_id, ",".join(sorted(rights)))
     return user
@@ -146,11 +149,17 @@ def access_versions(user_ids: Iterable[UUID]) -> dict[UUID, int]:
 def access_withdraw(*, user_id: UUID, now: datetime) -> None:
     """End what a person has open under the account as it was: sockets, tickets for them, and what other apps gave.
 
-    For a new password, new rights, a closed account. Takes effect when the running transaction has committed.
+    For a new password, rights that are taken away, a closed account. Takes effect when the running transaction has
+    committed.
     """
     User.objects.filter(pk=user_id).update(access_version=F("access_version") + 1)
-    transaction.on_commit(lambda: tickets_withdraw(user_id=user_id, now=now))
+    _let_in_anew(user_id=user_id, now=now)
     withdrawals_run(user_id=user_id, now=now)
+
+
+def _let_in_anew(*, user_id: UUID, now: datetime) -> None:
+    """End sockets, and tickets for them, that know the person as they were."""
+    transaction.on_commit(lambda: tickets_withdraw(user_id=user_id, now=now))
     close_user(user_id=user_id, code=CloseCode.NOT_SIGNED_IN, reason="sign in again")
 
 

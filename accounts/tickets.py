@@ -45,7 +45,6 @@ def ticket_issue(*, actor: Actor, session_id: UUID, now: datetime) -> Ticket:
         "username": actor.username,
         "display_name": actor.display_name,
         "is_staff": actor.is_staff,
-        "access": actor.access,
         "issued_at": now.timestamp(),
     }
     try:
@@ -94,7 +93,6 @@ def _holder(stored: dict[str, Any], session_id: UUID, withdrawals: dict[str, flo
         username=stored["username"],
         display_name=stored["display_name"],
         is_staff=stored["is_staff"],
-        access=stored["access"],
     )
 
 

@@ -11,7 +11,7 @@ from livestream.errors import NotAuthenticated
 class Actor:
     """A signed-in person, nobody in particular (`user_id` None), or the product itself (`is_system`).
 
-    `access` is the account's `access_version` when the person was let in.
+    `access` is the account's `access_version` when the person was let in; tickets do not tell it.
     """
 
     user_id: UUID | None = None

@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 from django.views.decorators.http import require_safe
 
+from accounts.services import access_versions
 from livestream.actors import actor_of
 from livestream.api import client_address, error_response
 from livestream.connections import in_own_thread
@@ -26,6 +27,7 @@ from livestream.errors import (
     DomainError,
     Invalid,
     Missing,
+    NotAuthenticated,
     ProviderError,
     ProviderRejected,
     ProviderUnreachable,
@@ -201,7 +203,7 @@ async def hls_gateway(request: HttpRequest, session: UUID, name: str) -> HttpRes
         began = time.monotonic()
         text = await _playlist(room, cast(PlaylistSource, provider), name, request)
         if time.monotonic() - began > LONG_SECONDS:
-            await in_own_thread(_room, request, session)
+            await in_own_thread(_look_again, request, session)
     except DomainError as error:
         response: HttpResponse = error_response(error)
         if error.status == 401:
@@ -234,6 +236,14 @@ def _room(request: HttpRequest, session: UUID) -> tuple[RoomRef, Any]:
     bearer = token.strip() if scheme.lower() == "bearer" else ""
     room, provider = playlist_room(session_id=session, token=bearer, actor=actor_of(request.user))
     return room, provider_named(provider)
+
+
+def _look_again(request: HttpRequest, session: UUID) -> None:
+    """As `_room`, for somebody who may have a new password, or fewer rights, since they asked."""
+    actor = actor_of(request.user)
+    if actor.user_id and access_versions([actor.user_id]).get(actor.user_id) != actor.access:
+        raise NotAuthenticated()
+    _room(request, session)
 
 
 def _directives(request: HttpRequest) -> dict[str, str]:

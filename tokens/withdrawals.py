@@ -32,9 +32,8 @@ def account_tokens_revoke(user_id: UUID, now: datetime) -> int:
 
     What was handed out while that went on is not seen before it commits, so it is looked again then.
     """
-    revoked = _withdraw(user_id, now)
-    transaction.on_commit(partial(_look_again, user_id), robust=True)
-    return revoked
+    transaction.on_commit(partial(_look_again, user_id), robust=True)  # first: others wait for a provider
+    return _withdraw(user_id, now)
 
 
 def _look_again(user_id: UUID) -> None:
@@ -53,7 +52,7 @@ def _withdraw(user_id: UUID, now: datetime) -> int:
     revoked = tokens_revoke(tokens_good(now).filter(user_id=user_id), now)
     given.filter(session_id__in=cut).update(cut_due_at=now)
     for session_id in cut:
-        transaction.on_commit(partial(_cut, session_id, user_id))
+        transaction.on_commit(partial(_cut, session_id, user_id), robust=True)
     for session_id in moving:
         _move(session_id, user_id, now)
     return revoked

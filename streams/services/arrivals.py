@@ -15,11 +15,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from livestream.errors import ProviderError
+from livestream.ratelimit import allow
 from streams.models import StreamSession
 from streams.providers.base import Capability, RoomRef
 from streams.providers.registry import provider_named
 from streams.services.moving import room_move
 from streams.services.rooms import room_ref
+
+MOVES_PER_TEN_MINUTES = 3
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +65,7 @@ def arrival_judge(*, session: StreamSession, uid: str, publishes: bool, at: date
     room = room_ref(session)
     allowed = Verdict.NOTHING not in verdicts and not (Verdict.WATCH in verdicts and publishes)
     again = Capability.REMOVED_AGAIN in provider_named(session.provider).capabilities
-    if again and not (allowed or lasting) and any(one.came_back for one in judgements):
+    if again and not (allowed or lasting) and any(one.came_back for one in judgements) and _seldom(session, uid):
         room_move(session=session, now=timezone.now())
     if Verdict.NOTHING in verdicts:
         transaction.on_commit(partial(_act, session.provider, "remove", room, uid))
@@ -71,6 +74,12 @@ def arrival_judge(*, session: StreamSession, uid: str, publishes: bool, at: date
         transaction.on_commit(partial(_act, session.provider, "unpublish", room, uid))
         return Verdict.WATCH
     return Verdict.PUBLISH if publishes else Verdict.WATCH
+
+
+def _seldom(session: StreamSession, uid: str) -> bool:
+    """Whoever was taken off the stage, and may watch on, learns of the new room: they move nobody again and again."""
+    key = f"{session.pk}:{uid}"
+    return allow(scope="came-back", key=key, limit=MOVES_PER_TEN_MINUTES, seconds=600) is None
 
 
 def _act(provider: str, verb: str, room: RoomRef, uid: str) -> None:

@@ -33,7 +33,7 @@ from streams.services.stage_media import person_media_tell
 from streams.services.viewers import viewer_enter
 
 ASKED_PER_MINUTE = 10
-UNASKED_PER_TEN_MINUTES = 2
+UNASKED_PER_TEN_MINUTES = 3
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +62,8 @@ def guest_request_make(*, session_id: UUID, actor: Actor, message: str = "") -> 
         if place.session.settings.require_approval:
             request_tell(request, now=place.now)
         else:
-            _require_seldom(place.session, key)
             request_grant(request, person, place)
+            _require_seldom(place.session, key)  # who finds no seat has moved nobody
     person_media_tell(session_id=session_id, user_id=user_id)
     return request, True
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import cast
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -54,7 +55,12 @@ def shows_lock(session_ids: Iterable[UUID]) -> list[UUID]:
 
 
 def moves_everybody(session: StreamSession, lost: Lost) -> bool:
-    """Whether the show moves when somebody loses this, since its provider cannot keep them out."""
+    """Whether the show moves when somebody loses this, since its provider cannot keep them out.
+
+    Not where there is no such provider any more: nobody gets anywhere there.
+    """
+    if session.provider not in settings.PROVIDERS:
+        return False
     return KEPT_OUT[lost] not in provider_named(session.provider).capabilities
 
 
@@ -83,7 +89,8 @@ def room_move(*, session: StreamSession, now: datetime) -> None:
         return
     left = room_ref(session)
     with transaction.atomic():
-        shows_lock([session.pk])
+        if not shows_lock([session.pk]):
+            return
         if not StreamSession.objects.filter(pk=session.pk, channel_id=session.channel_id).exists():
             return  # two were told of the same at once, and one has moved already
         channel_renew(session=session, now=now)

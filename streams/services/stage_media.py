@@ -58,9 +58,10 @@ def media_retry(*, now: datetime) -> None:
 
 
 def _told(row: Participant) -> bool:
-    """Tell one person's provider; False when it did not answer. What it refuses is not asked again."""
+    """Tell one person's provider; False when it did not answer. One that refuses, or is gone, is not asked again."""
     try:
-        _tell(provider_named(row.session.provider), row)
+        if row.session.provider in settings.PROVIDERS:
+            _tell(provider_named(row.session.provider), row)
     except ProviderError as error:
         logger.warning("provider not told session=%s user=%s error=%s", row.session_id, row.user_id, error)
         if not error.permanent:

@@ -172,6 +172,23 @@ def test_a_show_that_moves_twice_is_joined_where_it_is(ben: Visitor) -> None:
     assert [given[1:3] for given in calls(ben, "client.join")] == [["show-7", "token-1"], ["show-9", "token-3"]]
 
 
+def test_a_move_while_the_sdk_is_loaded_counts(ben: Visitor) -> None:
+    ben.run(
+        "() => { const append = document.head.append.bind(document.head);"
+        " document.head.append = (...given) => setTimeout(() => append(...given), 600); }"
+    )
+    given = {"passes": {"subscriber": [agora(), agora(channel_id="show-8", token="token-2")]}, "hostId": "41"}
+
+    ben.run(
+        "(given) => { window.harness.call(given); window.call.want({ watch: true });"
+        " setTimeout(() => window.call.move(), 300); }",
+        given,
+    )
+
+    ben.until("window.call.link === 'up'")
+    assert [join[1] for join in calls(ben, "client.join")] == ["show-8"]
+
+
 def test_a_look_for_the_room_that_is_answered_while_the_old_one_is_joined_counts(ben: Visitor) -> None:
     given = {"passes": {"subscriber": [agora(), agora(channel_id="show-8", token="token-2")]}, "hostId": "41"}
     ben.run("(given) => { window.harness.call(given); window.joinMs = 600; }", given)

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from accounts.services import password_set
 from livestream.actors import actor_of
 from livestream.errors import Missing, ProviderUnreachable, TooMany
 from streams.hls_gateway import FETCHES_PER_ADDRESS, FETCHES_PER_SHOW, FRESH_SECONDS, LONG_SECONDS, Playlists
@@ -181,6 +182,22 @@ def test_who_is_put_out_while_a_reload_waits_gets_no_answer_to_it(mux, show, ada
 
     assert_error(refused, *((403, "session.kicked") if as_browser else (401, "media.bad_token")))
     assert mux.mistakes == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_password_while_a_reload_waits_leaves_it_without_an_answer(mux, show, ben):
+    let_in(show, ben)
+    name = names(playlist(show, token_for(show, ben)).content.decode())["video"]
+    answer = mux.answer_to
+
+    def changed_meanwhile(*request):
+        password_set(user_id=ben.pk, password="another correct horse 8")
+        time.sleep(LONG_SECONDS + 0.1)
+        return answer(*request)
+
+    mux.answer_to = changed_meanwhile
+
+    assert playlist(show, name=name, user=ben, query="?_HLS_msn=9&_HLS_part=1").status_code == 401
 
 
 # ---- Once for all --------------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """A crowd that wants tokens of a provider that hangs."""
 
 import asyncio
+import time
+from collections import Counter
 
 import pytest
 from django.utils import timezone
@@ -8,12 +10,14 @@ from django.utils import timezone
 from accounts.bearer import bearer_pair
 from livestream.asgi import application
 from livestream.circuit import circuits_forget
+from livestream.request_threads import REQUEST_THREADS
 from streams.models import ProviderRoom
 from streams.providers import registry
 from tests.cast import make_show, make_user
-from tokens.admission import ADMITTED
+from tokens.admission import ADMITTED, WAIT_SECONDS
 
 CROWD = 2 * ADMITTED + 8
+LATER = 400
 
 
 async def answered(path, *, method="GET", bearer=""):
@@ -63,23 +67,30 @@ async def test_a_crowd_at_a_provider_that_hangs_leaves_threads_to_everybody_else
     circuits_forget()
     show, viewers = await asyncio.to_thread(_show_and_viewers)
 
-    crowd = [
-        asyncio.create_task(answered(f"/api/v1/sessions/{show.pk}/token/", method="POST", bearer=viewer))
-        for viewer in viewers
-    ]
+    def come(bearers):
+        path = f"/api/v1/sessions/{show.pk}/token/"
+        return [asyncio.create_task(answered(path, method="POST", bearer=bearer)) for bearer in bearers]
+
+    crowd = come(viewers)
     async with asyncio.timeout(60):
         while asked < ADMITTED or sum(one.done() for one in crowd) < CROWD - ADMITTED:
             await asyncio.sleep(0.01)
+    # Nobody who comes later waits at all: whoever waits does so in a thread.
+    later = come((viewers * LATER)[:LATER])
     status, _ = await asyncio.wait_for(answered(f"/api/v1/sessions/{show.pk}/"), timeout=3)
+    began = time.monotonic()
+    await asyncio.gather(*later)
+    refusing = time.monotonic() - began
     over.set()
-    answers = await asyncio.gather(*crowd)
+    answers = await asyncio.gather(*crowd, *later)
     server.close()
     registry._load.cache_clear()
     circuits_forget()
 
     assert status == 200
     assert most == ADMITTED
-    assert [one for one, _ in answers] == [503] * CROWD
+    assert Counter(one for one, _ in answers) == {503: CROWD + LATER}
+    assert refusing < LATER / REQUEST_THREADS * WAIT_SECONDS / 2
     assert all(float(headers[b"retry-after"]) >= 1 for _, headers in answers)
 
 

@@ -8,14 +8,15 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.services import password_set
+from accounts.services import account_update, password_set
 from livestream.actors import actor_of
 from livestream.circuit import circuits_forget
-from livestream.errors import DomainError, TooMany
+from livestream.errors import Conflict, DomainError, TooMany
 from streams.models import GuestRequest, Participant, ProviderRoom
 from streams.providers.base import MediaRole
 from streams.providers.inbox import Happening, MediaEvent
 from streams.selectors import session_get
+from streams.services.arrivals import MOVES_PER_TEN_MINUTES
 from streams.services.guest_requests import (
     UNASKED_PER_TEN_MINUTES,
     guest_request_approve,
@@ -27,7 +28,7 @@ from streams.services.removal import participant_ban, participant_kick
 from streams.services.seats import seat_leave
 from streams.services.sessions import session_end
 from streams.services.stage import stage_demote, stage_leave
-from tests.cast import let_in, make_show
+from tests.cast import let_in, make_show, make_user
 from tokens.models import IssuedToken
 from tokens.services import media_token_issue
 from tokens.withdrawals import withdrawn_cut
@@ -197,6 +198,34 @@ def test_where_leaving_moves_everybody_nobody_comes_and_goes_as_they_like(reques
     assert not GuestRequest.objects.exclude(status="approved").exists()
 
 
+def test_who_finds_no_seat_has_not_come_and_gone(without_keys, ada, ben, cleo):
+    session = make_show(ada, provider="agora", settings_changes={"require_approval": False, "max_guests": 1})
+    for user in (ben, cleo):
+        let_in(session, user)
+    guest_request_make(session_id=session.pk, actor=actor_of(cleo))
+    for _ in range(UNASKED_PER_TEN_MINUTES + 1):
+        with pytest.raises(Conflict) as raised:
+            guest_request_make(session_id=session.pk, actor=actor_of(ben))
+        assert raised.value.code == "stage.full"
+    stage_leave(session_id=session.pk, actor=actor_of(cleo))
+
+    request, _new = guest_request_make(session_id=session.pk, actor=actor_of(ben))
+
+    assert request.status == "approved"
+
+
+@pytest.mark.parametrize(("changes", "moves"), [({"is_staff": True}, False), ({"is_active": False}, True)])
+def test_a_right_that_is_given_moves_nobody_and_one_that_is_taken_does(without_keys, ada, ben, changes, moves):
+    session = make_show(ada, provider="agora")
+    let_in(session, ben, role="guest")
+    held = issue(session, ben, PUBLISH)
+
+    account_update(user_id=ben.pk, actor=actor_of(make_user(is_staff=True)), changes=changes)
+
+    assert (channel(session) != held.channel_id) == moves
+    assert IssuedToken.objects.get(user=ben).revoked_at is None or moves
+
+
 # ---- Who comes back with what was taken back -----------------------------------------------------------------------
 
 
@@ -241,6 +270,22 @@ def test_who_sends_again_with_what_was_taken_back_sends_to_nobody(livekit, ada, 
     arrives(session, held.uid, seconds=5, publishes=True)
 
     assert channel(session) != held.channel_id
+
+
+def test_who_leaves_the_stage_and_comes_back_with_its_token_moves_the_show_a_few_times_at_most(livekit, ada, ben):
+    session = make_show(ada, provider="livekit", settings_changes={"require_approval": False})
+    let_in(session, ben)
+    rooms = {channel(session)}
+    for time in range(MOVES_PER_TEN_MINUTES + 3):
+        guest_request_make(session_id=session.pk, actor=actor_of(ben))
+        held = issue(session, ben, PUBLISH)
+        stage_leave(session_id=session.pk, actor=actor_of(ben))
+        issue(session, ben)
+
+        arrives(session, held.uid, seconds=3 + time / 10, publishes=True)
+
+        rooms.add(channel(session))
+    assert len(rooms) == 1 + MOVES_PER_TEN_MINUTES
 
 
 @pytest.mark.parametrize("seconds", [-1.0, 1.0])
@@ -500,6 +545,19 @@ def test_a_seat_that_is_left_is_no_news_for_who_never_sent(without_keys, ada, be
     seat_leave(person=session.participants.get(user=ben), now=timezone.now())
 
     assert channel(session) == before
+
+
+@pytest.mark.parametrize("put_out", [participant_kick, participant_ban])
+def test_somebody_is_put_out_though_the_show_names_a_provider_that_is_gone(livekit, settings, ada, ben, put_out):
+    session = make_show(ada, provider="livekit")
+    let_in(session, ben)
+    issue(session, ben)
+    settings.PROVIDERS = {name: path for name, path in settings.PROVIDERS.items() if name != "livekit"}
+
+    put_out(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
+
+    assert Participant.objects.get(user=ben).status in ("kicked", "banned")
+    assert not IssuedToken.objects.filter(user=ben, revoked_at__isnull=True).exists()
 
 
 def test_a_password_is_set_though_a_show_names_a_provider_that_is_gone(livekit, settings, ada, ben):

@@ -233,11 +233,11 @@ export class Call extends EventTarget {
       const { role } = this;
       const pass = await this.#freshPass(role);
       if (run !== this.run) return;
+      this.#keep(pass, role); // before anything else is waited for: whoever moves meanwhile must find it, and ask anew
       if (!ENGINES[pass.protocol]) throw new ApiError({ code: pass.protocol === "rtmps" ? "player.encoder_only" : "player.protocol" });
       const { Engine } = await ENGINES[pass.protocol]();
       const sdk = await loadSdk(pass.protocol).catch((error) => { if (Engine.native) return null; throw error; });
       if (run !== this.run) return;
-      this.#keep(pass, role);
       engine = new Engine({ sdk, pass, tell: (what, detail) => { if (engine && engine === this.engine) this.#heard(what, detail, run); } });
       this.engine = engine;
       if (this.element) this.show(this.element);
