@@ -76,6 +76,7 @@ export class Chat {
       signedIn, over: this.store.over, enabled: privileged || session.settings?.enable_chat !== false,
       allowed: this.me?.can?.chat ?? true, slowSeconds: privileged ? 0 : session.settings?.slow_mode_seconds || 0,
     });
+    this.start.textContent = this.store.over ? "Nobody wrote anything." : this.composer.form.hidden ? "No messages yet." : "No messages yet. Say hello!";
   }
 
   /** What was not acknowledged is sent again: the room knows what it has already. */
@@ -168,7 +169,6 @@ export class Chat {
   #paint() {
     this.older.hidden = this.complete || this.log.entries.size === 0;
     this.start.hidden = !this.ready || this.list.childElementCount > 0;
-    this.start.textContent = this.store.over ? "Nobody wrote anything." : "No messages yet. Say hello!";
     this.pill.hidden = this.atEnd || this.unseen === 0;
     need("[data-new-text]", this.pill).textContent = plural(this.unseen, "new message");
     if (this.atEnd) this.#read();

@@ -80,10 +80,10 @@ const TOASTS = 2; // more of those that go by themselves would cover the page; t
  * what must not be missed. `about`: what it speaks of; the next one about that takes its place, and settled() takes it away.
  * @returns {() => void} takes it away
  */
-export function toast(text, { bad = false, ms = 4200, stay = false, action = null, about = "" } = {}) {
+export function toast(text, { bad = false, ms = bad ? 7000 : 4200, stay = false, action = null, about = "", symbol = bad ? "warning" : "check" } = {}) {
   const box = need("#toasts");
   if (about) settled(about);
-  const note = el("div", { class: bad ? "toast bad" : "toast", role: bad ? "alert" : "status" }, icon(bad ? "warning" : "check"), el("span", { class: "grow" }, text));
+  const note = el("div", { class: bad ? "toast bad" : "toast", role: bad ? "alert" : "status" }, icon(symbol), el("span", { class: "grow" }, text));
   const gone = () => note.remove();
   if (action) note.append(el("button", { class: "btn primary small", type: "button", on: { click: () => { gone(); action.run(); } } }, action.label));
   if (stay) note.append(el("button", { class: "icon-btn small", type: "button", "aria-label": "Dismiss", on: { click: gone } }, icon("close")));

@@ -49,7 +49,6 @@ const WORDS = {
   "stage.not_live": "People can come on stage while the show is live.",
   "stage.not_on_stage": "That person is not on stage any more.",
   "stage.not_here": "That person is not in the room at the moment.",
-  "stage.not_allowed": "You cannot do that to this person. Ask the host.",
   "stage.on_stage_already": "Already on stage.",
   "request.cooldown": "The host has said no for now.",
   "request.missing": "That request is not there any more.",

@@ -21,6 +21,8 @@ export function putOut({ user, op, call }) {
   dialog.showModal();
   dialog.addEventListener("close", async () => {
     if (dialog.returnValue !== "yes") return;
-    if (await call(op, { user: user.id, ...(reason.value.trim() ? { reason: reason.value.trim() } : {}) })) toast(`${name} is out.`);
+    if (!(await call(op, { user: user.id, ...(reason.value.trim() ? { reason: reason.value.trim() } : {}) }))) return;
+    toast(`${name} is out.`);
+    document.dispatchEvent(new CustomEvent("put-out", { detail: user.id })); // who only watched is in no news of the room
   }, { once: true });
 }

@@ -13,6 +13,7 @@ import { SideTabs } from "./side-tabs.js";
 
 const AUDIENCE_LIMIT = 100;
 const AUDIENCE_OLD_MS = 10000;
+const LOOK_MS = 15000; // who only watches comes and goes without news
 const SETTLE_MS = 250; // changes of the stage often come several at once
 const RIGHTS_CHANGE = ["joined", "left", "promoted", "demoted", "appointed", "dismissed"];
 
@@ -40,7 +41,16 @@ export class StagePanel {
       if (detail.what === "me" || (detail.what === "stage" && store.participants.some(({ user }) => !this.may.has(user.id)))) this.#rightsChanged(store.me?.id);
     });
     store.addEventListener("stage-news", ({ detail }) => this.#news(detail));
-    setInterval(() => { if (this.tabs.now === "people" && store.queue.length) this.#queue(); }, 15000);
+    document.addEventListener("put-out", ({ detail }) => {
+      this.audience = this.audience.filter(({ user }) => user.id !== detail);
+      this.#lists();
+    });
+    setInterval(() => {
+      if (this.tabs.now !== "people" || document.hidden) return;
+      if (store.queue.length) this.#queue();
+      this.stale = true;
+      this.#loadAudience();
+    }, LOOK_MS);
     this.#paint();
   }
 
@@ -67,11 +77,12 @@ export class StagePanel {
     if (type !== "requested" || !this.allowed || this.tabs.now === "people") return; // the list itself is read out
     const name = request.user.display_name || request.user.username;
     const waiting = this.store.queue.length;
-    toast(waiting > 1 ? `${name} and ${waiting - 1} more ask to come on stage.` : `${name} asks to come on stage.`, { ms: 9000, about: "queue", action: { label: "Look", run: () => { this.tabs.open("people"); this.root.querySelector("[data-queue] button")?.focus(); } } });
+    toast(waiting > 1 ? `${name} and ${waiting - 1} more ask to come on stage.` : `${name} asks to come on stage.`, { ms: 9000, about: "queue", symbol: "hand", action: { label: "Look", run: () => { this.tabs.open("people"); this.root.querySelector("[data-queue] button")?.focus(); } } });
   }
 
   /** Who watches is read only now and then; what happens to them meanwhile is told. */
   #audienceChanged({ user, what }) {
+    if (what === "left") this.stale = true; // and watches on
     if (RIGHTS_CHANGE.includes(what)) this.#rightsChanged(user);
     const person = this.audience.find((known) => known.user.id === user);
     if (!person || !["appointed", "dismissed"].includes(what)) return;

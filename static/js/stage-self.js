@@ -175,11 +175,11 @@ export class StageSelf {
   #news({ type, change, kind, request }) {
     const me = this.store.me?.id;
     if (type === "resolved" && request.user.id === me && request.status === "approved") toast("You are in! Check your camera, then go on stage.", { ms: 6000, about: "place" });
-    if (type === "unmute_asked") toast(`The host asks you to turn your ${KIND[kind]} on.`, { stay: true, about: `own-${kind}`, action: { label: "Turn on", run: () => { if (!this.media.on[kind]) this.#turn(kind); } } });
+    if (type === "unmute_asked") toast(`The host asks you to turn your ${KIND[kind]} on.`, { stay: true, about: `own-${kind}`, symbol: "hand", action: { label: "Turn on", run: () => { if (!this.media.on[kind]) this.#turn(kind); } } });
     if (type !== "change" || change.by === me) return;
     if (change.what === "muted" && (change.user === me || change.user === null) && this.guest) {
       const told = { audio: "The host has muted your microphone. You can turn it on again when it is your turn.", video: "The host has switched your camera off.", screen: "The host has stopped your screen." };
-      toast(told[change.kind], { ms: 8000, about: `own-${change.kind}` });
+      toast(told[change.kind], { ms: 8000, about: `own-${change.kind}`, symbol: change.kind === "audio" ? "mic-off" : "warning" });
     }
     if (change.user !== me) return;
     if (change.what === "promoted" && this.store.mine?.role === "cohost") toast("You are a co-host now: the stage’s people are beside the chat.", { ms: 8000, about: "place" });

@@ -34,6 +34,12 @@ def fits(page: Page) -> None:
     assert content <= width, f"{page.url} is {content} px wide in a window of {width} px"
 
 
+def stands(page: Page) -> None:
+    """A page that fills its window cannot be scrolled away as a whole; its columns are, each by itself."""
+    window, content = page.evaluate("[innerHeight, document.documentElement.scrollHeight]")
+    assert content <= window, f"{page.url} is {content} px long in a window of {window} px"
+
+
 @pytest.mark.parametrize(
     ("name", "path"),
     [
@@ -68,6 +74,8 @@ def test_pages_of_a_seller_fit_every_screen(people: People, screenshot: Screensh
         seller.set_viewport_size({"width": 360, "height": 740})
         fits(seller)
         seller.set_viewport_size({"width": 1280, "height": 800})
+        if name == "desk":
+            stands(seller)
     assert people.complaints == []
 
 

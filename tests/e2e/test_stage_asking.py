@@ -54,17 +54,18 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     # The search finds her among those who watch; she declines the first invitation and takes the second.
     seller.fill("#people-search", "mi")
     invite = seller.locator(f'[data-audience] [data-user="{user_id(mia)}"] [data-op="guest.invite"]')
+    notice = seller.locator("#toasts .toast", has_text="is asked to come on stage")
     invite.click()
+    notice.click()
+    expect(notice).to_have_count(0, timeout=1_000)
     expect(mia.locator("#invited-dialog")).to_be_visible(timeout=3_000)
     screenshot(mia, "room-invited")
     mia.click("#invited-dialog button[value=decline]")
     expect(bar).not_to_contain_text("invites you")
     seller.set_viewport_size({"width": 360, "height": 740})
     invite.click()
-    notice = seller.locator("#toasts .toast", has_text="is asked to come on stage")
+    expect(notice).to_be_visible()
     assert notice.bounding_box()["y"] < 120, "on a phone notices stand over the picture, not over what is written"
-    notice.click()
-    expect(notice).to_have_count(0, timeout=500)
     expect(mia.locator("#invited-dialog")).to_be_visible(timeout=3_000)
     mia.click("#invited-dialog button[value=accept]")
     expect(mia.locator("#backstage")).to_be_visible(timeout=3_000)
@@ -74,6 +75,16 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     mia.click("#backstage button[value=leave]")
     expect(mia.locator("#toasts")).not_to_contain_text("You are in!", timeout=1_000)
     expect(seller.locator("[data-slots]")).to_have_text("0 of 20", timeout=3_000)
+
+    # Who watches is in the list without being looked for, and whoever is put out is so no more.
+    seller.set_viewport_size({"width": 1280, "height": 800})
+    seller.fill("#people-search", "")
+    row = seller.locator(f'[data-audience] [data-user="{user_id(mia)}"]')
+    expect(row).to_be_visible(timeout=20_000)
+    row.locator("[aria-expanded]").click()
+    row.locator('[data-op="stage.ban"]').click()
+    seller.click("#out-dialog button[value=yes]")
+    expect(row).to_have_count(0, timeout=2_000)
     assert people.complaints == []
 
 

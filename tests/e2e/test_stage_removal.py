@@ -78,5 +78,6 @@ def test_a_kick_and_a_ban_end_picture_and_sound_within_a_second(
     screenshot(banned, "room-banned")
     banned.reload()
     expect(banned.locator("h1")).to_have_text("This door is closed for you")
+    expect(banned.locator("main")).to_contain_text("You cannot come into this show any more.")
     screenshot(banned, "door-closed")
     assert people.complaints == []

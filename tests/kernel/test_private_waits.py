@@ -26,7 +26,7 @@ OWN = {
     "quality-menu.js": {"EVERY_MS"},
     "room-numbers.js": {"1000"},
     "stage-ask.js": {"1000"},
-    "stage-panel.js": {"AUDIENCE_OLD_MS", "15000", "SETTLE_MS"},
+    "stage-panel.js": {"AUDIENCE_OLD_MS", "LOOK_MS", "SETTLE_MS"},
     "stage-receiver.js": {"LEVEL_OLD_MS", "TELL_MS"},
     "stage-tile.js": {"HOLD_MS"},
     "stage-view.js": {"LEVELS_MS", "50"},
