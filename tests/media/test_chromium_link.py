@@ -15,6 +15,7 @@ RATES = (100_000, 300_000, 900_000)
 WIDE, NARROW = 1_800_000, 600_000
 FULL_WIDTH = 960
 FALL_SECONDS, RISE_SECONDS = 3.0, 10.0
+TRIAL_SECONDS = 10.0  # no figure: so long a trial of the full layer may take that happens to go on
 MOMENT_SECONDS = 2.0
 SOUNDS_A_SECOND = 50
 # Every frame that is drawn as [moment, width], and four times a second how much sound has come.
@@ -84,9 +85,9 @@ async def test_the_picture_follows_the_link_down_and_up_and_the_sound_goes_on(br
         await until_table(ben, ("low", "medium"), since=fell_at, seconds=FALL_SECONDS)
         await asyncio.sleep(3)
         # Now and then the full layer is tried again; the link becomes wide between two trials.
-        await until_table(ben, ("low", "medium"), since=time.time(), seconds=FALL_SECONDS)
+        await until_table(ben, ("low", "medium"), since=time.time(), seconds=TRIAL_SECONDS)
         # What a trial has left on the way is drawn first, and would pass for the rise.
-        await until_drawn(ben, lambda width: width < FULL_WIDTH, since=time.time(), seconds=FALL_SECONDS)
+        await until_drawn(ben, lambda width: width < FULL_WIDTH, since=time.time(), seconds=TRIAL_SECONDS)
         lost = neck.dropped
         assert browsers.layers("ada")[-1].is_flowing(time.monotonic()), "the host sent less, so this says nothing"
 
