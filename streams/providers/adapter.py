@@ -1,6 +1,6 @@
 """What an adapter is until it says otherwise: one that can let people join, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.conf import settings
 
@@ -49,6 +49,6 @@ class Adapter:
         """Not here."""
         raise ProviderUnsupported(self.name, "does not tell who sends")
 
-    def sending(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, set[str]]]:
+    def sending(self, *, rooms: Sequence[RoomRef]) -> Mapping[str, Mapping[str, set[str] | None]]:
         """Who sends, and nothing about the kinds."""
         return {name: {uid: set() for uid in uids} for name, uids in self.publishers(rooms=rooms).items()}

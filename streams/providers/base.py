@@ -156,8 +156,11 @@ class Provider(Protocol):
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
         """Who sends media now: session id -> uids. A provider that knows all its rooms names them all."""
 
-    def sending(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, set[str]]]:
-        """The same, with the kinds that are not muted there; none where the provider does not tell."""
+    def sending(self, *, rooms: Sequence[RoomRef]) -> Mapping[str, Mapping[str, set[str] | None]]:
+        """The same, with the kinds that are not muted there; none where the provider does not tell.
+
+        A provider that tells of people who send nothing has None for them.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from streams.providers.inbox import (
     signed_by_any,
     text,
 )
+from streams.providers.livekit import is_person
 
 # The person that an encoder is, where a provider knows no people.
 HOST = "host"
@@ -78,7 +79,7 @@ class LiveKitInbox:
             MediaEvent(
                 id=text(document, "id"),
                 type=name,
-                happening=self.MEANINGS.get(name, Happening.OTHER),
+                happening=self.MEANINGS.get(name, Happening.OTHER) if is_person(person) else Happening.OTHER,
                 channel_id=text(part(document, "room"), "name"),
                 uid=text(person, "identity"),
                 at=moment(document.get("createdAt", document.get("created_at"))),

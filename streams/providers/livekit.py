@@ -123,15 +123,18 @@ class LiveKitProvider(Adapter):
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
         """Who has a track in each of these rooms, muted or not."""
-        return {name: set(people) for name, people in self.sending(rooms=rooms).items()}
+        there = self.sending(rooms=rooms)
+        return {name: {uid for uid, kinds in people.items() if kinds is not None} for name, people in there.items()}
 
-    def sending(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, set[str]]]:
-        """The same, with the kinds of the tracks that are not muted."""
-        found: dict[str, dict[str, set[str]]] = {}
+    def sending(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, set[str] | None]]:
+        """The same, with the kinds of the tracks that are not muted; None for who has no track."""
+        found: dict[str, dict[str, set[str] | None]] = {}
         for room in rooms:
             people = self._room_call(room, "ListParticipants", {}, absent=True).get("participants", [])
             found[str(room.session_id)] = {
-                str(person.get("identity")): _kinds_of(person["tracks"]) for person in people if person.get("tracks")
+                str(person.get("identity")): _kinds_of(person["tracks"]) if person.get("tracks") else None
+                for person in people
+                if is_person(person)
             }
         return found
 
@@ -163,6 +166,11 @@ class LiveKitProvider(Adapter):
             body=body,
             absent=absent,
         )
+
+
+def is_person(participant: dict[str, Any]) -> bool:
+    """Recorders and other helpers of the server are participants, too; they come without a token of ours."""
+    return participant.get("kind", "STANDARD") in ("STANDARD", 0)
 
 
 def _kinds_of(tracks: list[dict[str, Any]]) -> set[str]:

@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from livestream.errors import DomainError, ProviderError
-from streams.models import Participant, StreamSession
+from streams.models import Participant, ParticipantStatus, StreamSession
 from streams.providers.base import Capability
 from streams.providers.inboxes import HOST
 from streams.providers.registry import provider_named, providers_with
 from streams.services.arrivals import Verdict, arrival_judge
 from streams.services.media_events import presence_note
 from streams.services.rooms import room_ref
-from streams.services.stage_media import guest_compare, guest_lost
-from streams.services.uids import person_by_uid
+from streams.services.stage_media import GRANT_LIFE, guest_compare, guest_lost
+from streams.services.uids import held_uids, person_by_uid
 from streams.state import LIVE
 
 EVERY = timedelta(seconds=60)
@@ -59,14 +59,19 @@ def session_reconcile(*, session: StreamSession, now: datetime) -> None:
     asked_before = Participant.objects.filter(session_id=session.pk, media_seen_at__lt=now, media_lost_at__isnull=True)
     seen = set(asked_before.values_list("user_id", flat=True))
     answer = provider_named(session.provider).sending(rooms=[room_ref(session)])
+    people = answer.get(str(session.pk), {})
+    put_out = _put_out(session, now)
     host_there, there = False, set[UUID]()
-    for uid, kinds in answer.get(str(session.pk), {}).items():
+    for uid, kinds in people.items():
+        if kinds is None:
+            continue
         user_id = session.host_id if uid == HOST else person_by_uid(session=session, uid=uid)
         if user_id == session.host_id:
             host_there = True
             continue
         # Whoever connected rightly may stay past the token's end: only what was taken back counts.
-        verdict = arrival_judge(session=session, uid=uid, publishes=True, at=now, lasting=True)
+        lasting = uid not in put_out
+        verdict = arrival_judge(session=session, uid=uid, publishes=True, at=now, lasting=lasting)
         if user_id is not None and verdict == Verdict.PUBLISH:
             there.add(user_id)
             guest_compare(session_id=session.pk, user_id=user_id, sends=kinds, now=now)
@@ -75,3 +80,16 @@ def session_reconcile(*, session: StreamSession, now: datetime) -> None:
     presence_note(session=session, user_id=session.host_id, there=host_there, at=now)
     for user_id in seen - there - {session.host_id}:
         guest_lost(session_id=session.pk, user_id=user_id, at=now)
+    for uid in {uid for uid, kinds in people.items() if kinds is None} & put_out:
+        arrival_judge(session=session, uid=uid, publishes=False, at=now)  # came back, and nobody told
+
+
+def _put_out(session: StreamSession, now: datetime) -> set[str]:
+    """As whom the provider knows people who were put out so lately that what they hold is still good there."""
+    out = Participant.objects.filter(
+        session_id=session.pk,
+        status__in=(ParticipantStatus.KICKED, ParticipantStatus.BANNED),
+        left_at__gt=now - GRANT_LIFE,
+    )
+    people = out.values_list("user_id", flat=True)
+    return {uid for user_id in people for uid in held_uids(session=session, user_id=user_id, since=now - GRANT_LIFE)}

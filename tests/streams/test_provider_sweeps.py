@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from livestream.actors import actor_of
+from livestream.actors import ANONYMOUS, actor_of
 from streams.models import Participant, StreamSession
 from streams.payloads import host_present
 from streams.providers.base import MediaRole
@@ -13,13 +13,16 @@ from streams.selectors import session_get
 from streams.services import reconcile
 from streams.services.media_events import presence_note
 from streams.services.reconcile import providers_reconcile, session_reconcile
+from streams.services.removal import participant_kick
 from streams.services.seats import seat_leave
 from streams.services.stage import stage_mute
 from streams.services.sweeps import sessions_expire
-from tests.cast import make_show
+from tests.cast import let_in, make_show
 from tests.providers.setups import PATHS, stand_in_of
 from tests.streams.test_stage import on_stage
 from tokens.services import media_token_issue
+
+WATCH = MediaRole.SUBSCRIBER
 
 
 @pytest.fixture(autouse=True)
@@ -162,6 +165,31 @@ def test_who_sends_without_a_seat_is_stopped_by_one_call(on_air, cleo):
     assert on_air.senders(on_air.session.channel_id) == {on_air.uids["ada"], on_air.uids["ben"]}
     assert told[0] == QUESTION[on_air.vendor]
     assert len(told) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_back_after_a_kick_is_out_again_though_nobody_told_and_the_show_moves(ada, ben, cleo, livekit):
+    session = make_show(ada, provider="livekit")
+    uids = {}
+    for user in (ben, cleo, None):
+        if user:
+            let_in(session, user)
+        made = media_token_issue(session_id=session.pk, actor=actor_of(user) if user else ANONYMOUS, role=WATCH)
+        livekit.enter(session.channel_id, made.uid)
+        uids[user] = made.uid
+    participant_kick(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
+    assert livekit.present(session.channel_id) == {uids[cleo], uids[None]}
+    livekit.enter(session.channel_id, uids[ben])  # with the token of before, and no webhook says so
+
+    session_reconcile(session=session_get(session.pk), now=timezone.now() + timedelta(seconds=50))
+
+    moved = session_get(session.pk)
+    assert moved.channel_id != session.channel_id
+    assert not livekit.present(session.channel_id)
+    livekit.enter(moved.channel_id, uids[cleo])
+    session_reconcile(session=moved, now=timezone.now() + timedelta(seconds=110))
+    assert livekit.present(moved.channel_id) == {uids[cleo]}
+    assert session_get(session.pk).channel_id == moved.channel_id
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -147,6 +147,18 @@ def present(session):
     return host_present(session_get(session.pk))
 
 
+@pytest.mark.parametrize(
+    ("kind", "happening"), [("", "joined"), ("STANDARD", "joined"), ("EGRESS", "other"), ("AGENT", "other")]
+)
+def test_a_recorder_of_livekits_own_is_nobody_who_came_with_a_token(kind, happening):
+    person = {"identity": "EG_1", "permission": {"canSubscribe": True}} | ({"kind": kind} if kind else {})
+    document = {"event": "participant_joined", "id": "EV_1", "room": {"name": "show-7"}, "participant": person}
+
+    event = INBOXES["livekit"].read(body=json.dumps(document | {"createdAt": "1700000000"}).encode())
+
+    assert event.happening == happening
+
+
 # ---- Signatures ----------------------------------------------------------------------------------------------------
 
 VECTORS = {
