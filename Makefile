@@ -37,7 +37,12 @@ test: $(VENV)/.dev
 	@sh deploy/test-packages.sh
 	@sh deploy/livekit-server.sh $(BIN)/livekit-server
 	@sh deploy/mediamtx.sh $(BIN)/mediamtx
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest -m "not alone" --numprocesses=2 --dist=worksteal
+	$(BIN)/python -m pytest -m alone
+endif
 
 faults: $(VENV)/.dev
 	@sh deploy/test-packages.sh

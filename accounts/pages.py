@@ -29,9 +29,13 @@ from livestream.ratelimit import require_allowed
 BACKEND = "accounts.backends.LimitedModelBackend"
 
 
-def _password(autocomplete: str) -> forms.CharField:
+# What settings.AUTH_PASSWORD_VALIDATORS ask for.
+RULES = "At least 8 characters. Not digits alone, not a well-known password, and not like your name."
+
+
+def _password(autocomplete: str, help_text: str = "") -> forms.CharField:
     widget = forms.PasswordInput(attrs={"autocomplete": autocomplete, "maxlength": MAX_PASSWORD_LENGTH})
-    return forms.CharField(widget=widget, strip=False, max_length=MAX_PASSWORD_LENGTH)
+    return forms.CharField(widget=widget, strip=False, max_length=MAX_PASSWORD_LENGTH, help_text=help_text)
 
 
 class LogInForm(SignInForm):
@@ -58,7 +62,7 @@ class SignUpForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "nickname", "dir": "auto"}),
     )
-    password = _password("new-password")
+    password = _password("new-password", RULES)
 
 
 class ProfileForm(forms.Form):
@@ -77,7 +81,7 @@ class PasswordForm(forms.Form):
     """The old password and the new one."""
 
     old_password = _password("current-password")
-    new_password = _password("new-password")
+    new_password = _password("new-password", RULES)
 
 
 def _show(form: forms.Form, error: DomainError) -> None:
@@ -113,7 +117,7 @@ def _what(person: DemoPerson) -> str:
         return "Runs the place"
     if person.is_staff:
         return "Keeps chats friendly"
-    return "Goes live and sells" if person.username == "seller" else "Watches and chats"
+    return "Goes live" if person.username == "seller" else "Watches and chats"
 
 
 @method_decorator(never_cache, name="dispatch")

@@ -21,6 +21,7 @@ from accounts.withdrawals import withdrawals_run
 from livestream.actors import Actor, require_signed_in
 from livestream.errors import Conflict, Denied, Invalid, Missing
 from livestream.events import close_user
+from livestream.prepared import Prepared
 from livestream.ratelimit import require_allowed
 from livestream.realtime.protocol import CloseCode
 
@@ -141,9 +142,14 @@ def account_update(*, user_id: UUID, actor: Actor, changes: dict[str, Any]) -> U
     return user
 
 
+_access = Prepared(
+    lambda users: User.objects.order_by().filter(pk__in=users, is_active=True).values_list("pk", "access_version")
+)
+
+
 def access_versions(user_ids: Iterable[UUID]) -> dict[UUID, int]:
     """What an actor's `access` has to be for them to count as let in still, for each of these whose account is open."""
-    return dict(User.objects.filter(pk__in=user_ids, is_active=True).values_list("pk", "access_version"))
+    return dict(_access(set(user_ids)))
 
 
 def access_withdraw(*, user_id: UUID, now: datetime) -> None:

@@ -47,6 +47,7 @@ class ReportInline(ReadOnlyInline):
 class ChatMessageAdmin(ReadOnlyAdmin):
     """Messages. Removing hides one from everybody and keeps it here."""
 
+    appears = "What people write in the chats of shows appears here."
     list_display = ("text", "author", "session", "created_at", "message_type", "removed")
     list_display_links = ("text", "created_at")
     list_filter = (("removed_at", HappenedFilter), "message_type", "session__state")
@@ -56,6 +57,10 @@ class ChatMessageAdmin(ReadOnlyAdmin):
     ordering = ("-created_at", "-seq")
     actions = ("remove_messages",)
     inlines = (ReportInline,)
+
+    def is_open(self, row: models.ChatMessage) -> bool:
+        """What is removed is removed."""
+        return row.removed_at is None
 
     @admin.display(description="author", ordering="username")
     def author(self, message: models.ChatMessage) -> str:
@@ -105,7 +110,10 @@ class ReadMarkerAdmin(ReadOnlyAdmin):
 class SanctionAdmin(ReadOnlyAdmin):
     """Who is held back, and why."""
 
-    not_yet = "Nothing makes these yet. Who was removed or banned from a show stands under “Participants”."
+    not_yet = (
+        "Mutes in chats will appear here; nobody can mute yet. "
+        "Who was removed or banned from a show stands under “Participants”."
+    )
     list_display = ("user", "kind", "place", "until", "by", "shown_reason", "created_at", "lifted_at")
     list_filter = ("kind", ("lifted_at", HappenedFilter), ("session", PlaceFilter))
     list_select_related = ("user", "session", "by")
@@ -129,7 +137,7 @@ class SanctionAdmin(ReadOnlyAdmin):
 class BlockedTermAdmin(ReadOnlyAdmin):
     """What may not be written."""
 
-    not_yet = "Words cannot be blocked yet."
+    not_yet = "Words that nobody may write will appear here; they cannot be blocked yet."
     list_display = ("shown_term", "place", "created_by", "created_at")
     list_filter = (("session", PlaceFilter),)
     list_select_related = ("session", "created_by")
@@ -151,7 +159,7 @@ class BlockedTermAdmin(ReadOnlyAdmin):
 class MessageReportAdmin(ReadOnlyAdmin):
     """The queue of reports; those that nobody has looked at are one click away."""
 
-    not_yet = "Nobody can report a message yet."
+    not_yet = "Messages that people report will appear here; nobody can report one yet."
     list_display = ("text", "author", "shown_reason", "reporter", "status", "created_at", "handled_by")
     list_display_links = ("text", "created_at")
     list_filter = ("status",)

@@ -17,14 +17,14 @@ from rest_framework.views import APIView
 
 from chat.api import MessagesView
 from chat.serializers import Message, MessagePost
+from livestream.actors import actor_of
 from livestream.api import validated
 from livestream.schema import ErrorOut
 from streams.api.serializers import ParticipantOut, Session
 from streams.api.stage import ANSWERS, DEEDS, REFUSALS, GuestRequestsView
 from streams.api.stage_serializers import Ask, GuestRequestOut, Refusal
 from streams.api.views import SessionEndView, SessionJoinView, SessionPages, SessionStartView
-from streams.payloads import session_payload
-from streams.selectors import live_sessions
+from streams.selectors import listed, live_sessions
 
 
 class SessionRef(serializers.Serializer[Any]):
@@ -87,8 +87,7 @@ class ActiveView(APIView):
         """Public shows that run now, newest first."""
         pages = SessionPages()
         page = pages.paginate_queryset(live_sessions(), request, view=self) or []
-        now = timezone.now()
-        return pages.get_paginated_response([session_payload(session, now=now) for session in page])
+        return pages.get_paginated_response(listed(page, actor=actor_of(request.user), now=timezone.now()))
 
 
 ROUTES: dict[str, type[APIView]] = {

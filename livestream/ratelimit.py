@@ -21,16 +21,25 @@ def allow(*, scope: str, key: str, limit: int, seconds: int) -> float | None:
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     name = f"limit:{scope}:{digest}:{int(window)}"
     try:
-        if cache.add(name, 1, timeout=seconds + 1):
-            return None if limit >= 1 else seconds - since
-        count = cache.incr(name)
-    except ValueError:  # the window ended between the two calls
-        return None
+        count = _counted(name, seconds)
     except RedisError as error:
         # Without Redis the product goes on; sign-in, which must not, has a limiter of its own.
         logger.warning("nothing counted, the cache does not answer scope=%s error=%s", scope, type(error).__name__)
         return None
     return None if count <= limit else max(1.0, seconds - since)
+
+
+def _counted(name: str, seconds: int) -> int:
+    """One more; how many that makes."""
+    try:
+        return cache.incr(name)
+    except ValueError:  # the first of its window
+        if cache.add(name, 1, timeout=seconds + 1):
+            return 1
+    try:
+        return cache.incr(name)  # two were the first
+    except ValueError:  # the window ended between the two calls
+        return 0
 
 
 def require_allowed(*, scope: str, key: str, limit: int, seconds: int, message: str | None = None) -> None:

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -39,7 +40,8 @@ class ReadOnlyAdmin(_ModelAdmin):
     """
 
     uuid_search_fields: tuple[str, ...] = ()
-    # Why an empty list is empty, where nothing in the product fills it so far.
+    # What an empty list says: what will stand there, or why nothing can so far.
+    appears = ""
     not_yet = ""
     show_full_result_count = False
     list_per_page = 50
@@ -62,7 +64,19 @@ class ReadOnlyAdmin(_ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Django's list, with the word about an empty one."""
-        return super().changelist_view(request, {"not_yet": self.not_yet, **(extra_context or {})})
+        empty = {"not_yet": self.not_yet, "appears": self.appears}
+        return super().changelist_view(request, {**empty, **(extra_context or {})})
+
+    def is_open(self, row: Any) -> bool:
+        """Whether any action could do something to a row; others cannot be selected."""
+        return True
+
+    @admin.display(
+        description=mark_safe('<input type="checkbox" id="action-toggle" aria-label="Select all">'), empty_value=""
+    )
+    def action_checkbox(self, obj: Any) -> SafeString:
+        """Django's, where there is something to be done."""
+        return super().action_checkbox(obj) if self.is_open(obj) else SafeString()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -59,6 +59,12 @@ class GuestInvited(Event):
     wire_name: ClassVar[str] = "guest.invited"
 
 
+class StageInvited(Event):
+    """Somebody was asked to come on stage; to the host's desk alone."""
+
+    wire_name: ClassVar[str] = "stage.invited"
+
+
 class GuestResolved(Event):
     """A wish or an invitation was answered, taken back, or ran out; to the desk and the person concerned."""
 

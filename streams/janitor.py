@@ -11,6 +11,7 @@ from django.utils import timezone
 from livestream.realtime import runtime
 from streams.services.deliveries import deliveries_forget
 from streams.services.gateway import resources_sweep
+from streams.services.left_rooms import left_rooms_close
 from streams.services.media import media_reconcile
 from streams.services.moving import rooms_renew
 from streams.services.reconcile import providers_reconcile
@@ -54,6 +55,7 @@ def janitor_tick(holder: str, sweeps: tuple[Sweep, ...] = ()) -> bool:
         media_retry,
         resources_sweep,
         rooms_renew,
+        left_rooms_close,
         providers_reconcile,
         requests_expire,
         guests_expire,

@@ -24,7 +24,7 @@ from streams.payloads import session_payload
 from streams.permissions import require_host, require_view
 from streams.providers.base import Capability
 from streams.providers.registry import provider_can
-from streams.selectors import hosted_sessions, live_sessions, past_sessions, session_get, upcoming_sessions
+from streams.selectors import hosted_sessions, listed, live_sessions, past_sessions, session_get, upcoming_sessions
 from streams.services.alternatives import alternatives, provider_title
 from streams.state import OVER
 
@@ -58,8 +58,10 @@ ROOM_MODULES = tuple(
         "sound",
         "stage-layout",
         "stage-receiver",
+        "stage-arrivals",
         "stage-tile",
         "stage-view",
+        "room-about",
         "room-numbers",
         "room-socket",
         "room-store",
@@ -114,11 +116,9 @@ def _absolute(request: HttpRequest, path: str) -> str:
 def home(request: HttpRequest) -> HttpResponse:
     """What is on, what is coming, what was."""
     now = timezone.now()
-    context = {
-        "live": _payloads(live_sessions()[:LISTED]),
-        "soon": _payloads(upcoming_sessions(now=now)[:LISTED]),
-        "ended": _payloads(past_sessions(now=now)[:LISTED]),
-    }
+    lists = {"live": live_sessions(), "soon": upcoming_sessions(now=now), "ended": past_sessions(now=now)}
+    actor = actor_of(request.user)
+    context = {name: listed(rows[:LISTED], actor=actor, now=now) for name, rows in lists.items()}
     return render(request, "home.html", context)
 
 

@@ -17,6 +17,7 @@ from streams.permissions import Standing, can_ask_stage, require_view_as, standi
 from streams.selectors import (
     RESUME_LIMIT,
     EventSource,
+    invitations_of,
     merged_events,
     queue_of,
     request_of,
@@ -128,7 +129,7 @@ def _admissions(
         wishes = user_id in asked
         mine["request"] = request_of(session_id=session.pk, user_id=user_id, now=now) if wishes else None
         if outcome.can_moderate:
-            mine["queue"] = queue_of(session.pk)
+            mine |= {"queue": queue_of(session.pk), "invitations": invitations_of(session.pk)}
         admissions[user_id] = Admission(outcome, mine)
     return admissions
 

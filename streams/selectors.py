@@ -1,6 +1,6 @@
 """Reads. Each says what it returns and joins what its payload needs."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from streams.models import (
     StreamSession,
     Visibility,
 )
-from streams.payloads import instant, request_payload, stage_payload
+from streams.payloads import instant, request_payload, session_payload, stage_payload
 from streams.permissions import ON_STAGE, OUT, Standing
 from streams.providers.base import Capability
 from streams.providers.registry import providers_with
@@ -98,6 +98,16 @@ def past_sessions(*, now: datetime) -> QuerySet[StreamSession]:
     )
 
 
+def listed(rows: Iterable[StreamSession], *, actor: Actor, now: datetime) -> list[dict[str, Any]]:
+    """Sessions as the actor finds them in a list: of a show that they were put out of they may not see the picture."""
+    found = list(rows)
+    out: set[UUID] = set()
+    if found and actor.user_id is not None and not actor.is_staff:
+        mine = Participant.objects.filter(user_id=actor.user_id, session__in=found, status__in=OUT)
+        out = set(mine.values_list("session_id", flat=True))
+    return [session_payload(row, now=now) | ({"poster_url": None} if row.pk in out else {}) for row in found]
+
+
 def hosted_sessions(*, user_id: UUID) -> QuerySet[StreamSession]:
     """A person's own sessions, the newest first."""
     return sessions().filter(host_id=user_id).order_by("-created_at")
@@ -155,6 +165,17 @@ def queue_of(session_id: UUID) -> list[dict[str, Any]]:
     """The head of the queue, as the host's desk shows it."""
     rows = queue_rows(session_id)[:QUEUE_SHOWN]
     return [request_payload(row, position=place) for place, row in enumerate(rows, start=1)]
+
+
+def invitation_rows(session_id: UUID) -> QuerySet[GuestRequest]:
+    """Who was asked to come on stage and has not answered, first asked first."""
+    rows = guest_requests().filter(session_id=session_id, status=GuestRequestStatus.PENDING, invited_by__isnull=False)
+    return rows.order_by("created_at", "id")
+
+
+def invitations_of(session_id: UUID) -> list[dict[str, Any]]:
+    """The first of the invitations without an answer, as the host's desk shows them."""
+    return [request_payload(row) for row in invitation_rows(session_id)[:QUEUE_SHOWN]]
 
 
 def request_of(*, session_id: UUID, user_id: UUID, now: datetime) -> dict[str, Any] | None:

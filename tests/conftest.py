@@ -24,6 +24,9 @@ from livestream.realtime.groups import carrier_of
 from tests import servers
 
 VARIANTS = ("sqlite-memory", "postgres-redis")
+LIVE = {"live", "live_small", "live_large", "live_daphne"}
+# The suites of which two tests may share the machine, where no server of the product's own runs.
+TOGETHER = ("accounts", "admin", "chat", "docs", "kernel", "properties", "providers", "streams", "tokens")
 
 settings.register_profile(
     "livestream",
@@ -136,8 +139,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """A failed test of a running product shows what the product logged."""
     report = yield
     for running in getattr(item, "funcargs", {}).values():
-        log = getattr(getattr(running, "web", None), "log", None)
-        if report.when == "call" and report.failed and log is not None and log.exists():
+        log = getattr(getattr(running, "web", running), "log", None)
+        if report.when == "call" and report.failed and isinstance(log, Path) and log.exists():
             report.sections.append(("log of the product", log.read_text(errors="replace")[-4000:]))
     return report
 
@@ -286,6 +289,15 @@ def heard(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callable[..
                 told[message["group"]].append({"type": message["type"], "code": message.get("code")})
 
     return listen
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what needs the machine to itself."""
+    suite = item.path.relative_to(servers.ROOT / "tests").parts[0]
+    is_live = item.get_closest_marker("live") or LIVE & set(getattr(item, "fixturenames", ()))
+    if suite not in TOGETHER or is_live or item.get_closest_marker("e2e"):
+        item.add_marker("alone")
 
 
 @pytest.hookimpl(trylast=True)

@@ -72,6 +72,11 @@ STATIC_ROOT.mkdir(exist_ok=True)
 REALTIME_BEAT_SECONDS = float(os.environ.get("TEST_BEAT_SECONDS", "5"))
 PRESENCE_LEASE_SECONDS = int(os.environ.get("TEST_PRESENCE_LEASE_SECONDS", "30"))
 
+# A race of the tests has more threads than a process ever has; here they wait for each other until it is over.
+PATIENCE_SECONDS = 60
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"]["timeout"] = PATIENCE_SECONDS
     # A file, as in production: an in-memory database locks whole tables, and several threads would meet that.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(_data) / "test.sqlite3")}
+else:
+    DATABASES["default"]["OPTIONS"]["pool"]["timeout"] = PATIENCE_SECONDS

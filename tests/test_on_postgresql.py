@@ -1,6 +1,6 @@
 """The service and API suites once more, on a real PostgreSQL.
 
-They run as a second pytest in a process of its own, since the database of a run is chosen before Django loads.
+They run as a second pytest in processes of its own, since the database of a run is chosen before Django loads.
 """
 
 import os
@@ -18,7 +18,7 @@ EXAMPLES = "25"
 
 
 @pytest.mark.postgres
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_the_service_suite_passes_on_postgresql(postgres_server, request):
     if os.environ.get("TEST_DATABASE_URL"):
         pytest.skip("this is the run on PostgreSQL")
@@ -30,8 +30,10 @@ def test_the_service_suite_passes_on_postgresql(postgres_server, request):
         *suites,
         "-q",
         "--maxfail=20",
+        "--numprocesses=2",
+        "--dist=worksteal",
         "-m",
-        "not live and not e2e",
+        "not alone",
         "-p",
         "no:cacheprovider",
     ]
@@ -39,7 +41,7 @@ def test_the_service_suite_passes_on_postgresql(postgres_server, request):
     environment |= {"TEST_DATABASE_URL": postgres_server.create_database(), "TEST_EXAMPLES": EXAMPLES}
 
     inner = subprocess.run(
-        command, cwd=servers.ROOT, env=environment, capture_output=True, text=True, timeout=590, check=False
+        command, cwd=servers.ROOT, env=environment, capture_output=True, text=True, timeout=1190, check=False
     )
 
     summary = "\n".join(

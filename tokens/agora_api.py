@@ -53,7 +53,7 @@ class AgoraTokenView(APIView):
     @extend_schema(
         operation_id="agora_token",
         parameters=[AgoraQuery],
-        responses={200: AgoraToken, 400: ErrorOut, 403: ErrorOut, 404: ErrorOut, 409: ErrorOut},
+        responses={200: AgoraToken, 400: ErrorOut, 403: ErrorOut, 404: ErrorOut, 409: ErrorOut, 429: ErrorOut},
     )
     def get(self, request: Request) -> Response:
         """Issue one, for a role that the caller holds in the session whose channel it is."""

@@ -15,11 +15,11 @@ class TokensConfig(AppConfig):
         from streams.services.endings import when_over  # noqa: PLC0415 - needs the app registry
         from streams.services.passes import when_presented  # noqa: PLC0415 - needs the app registry
         from streams.services.switching import when_switched  # noqa: PLC0415 - needs the app registry
-        from tokens import services, withdrawals  # noqa: PLC0415 - needs the app registry
+        from tokens import arrivals, services, withdrawals  # noqa: PLC0415 - needs the app registry
 
         when_over(services.session_tokens_revoke)
         when_lost(services.person_tokens_revoke)
         when_switched(services.session_tokens_revoke)
         when_withdrawn(withdrawals.account_tokens_revoke)
-        when_arriving(services.arrival_judgement)
+        when_arriving(arrivals.arrival_judgement)
         when_presented(services.pass_read)

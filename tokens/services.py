@@ -28,6 +28,7 @@ from livestream.errors import (
 )
 from livestream.events import publish
 from livestream.metrics import TOKENS
+from livestream.prepared import PreparedBulk
 from livestream.realtime.gathering import GatheredInThreads
 from livestream.realtime.groups import user_group
 from streams.models import SessionType, StreamSession, Visibility
@@ -37,7 +38,6 @@ from streams.providers.agora import AgoraProvider
 from streams.providers.agora_tokens import VERSIONS
 from streams.providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
 from streams.providers.registry import provider_named
-from streams.services.arrivals import Judgement, Verdict
 from streams.services.credentials import Lost, Taken
 from streams.services.passes import Pass
 from streams.services.rooms import room_prepare, room_ref
@@ -52,10 +52,7 @@ from tokens.models import IssuedToken
 KEEP_EXPIRED = timedelta(days=1)
 # Holders are told this long before the end; then there is time for a few tries.
 TELL_BEFORE = timedelta(seconds=60)
-TOLD_AT_ONCE = 1000
-# Who joins with a token may take a while to be reported.
-ARRIVAL_LEEWAY = timedelta(seconds=60)
-CLOCKS_DIFFER = timedelta(seconds=2)
+TOLD_AT_ONCE, FORGOTTEN_AT_ONCE = 1000, 5000
 TRIES = 3
 
 logger = logging.getLogger(__name__)
@@ -132,10 +129,13 @@ def _wish(session_id: UUID, actor: Actor, role: MediaRole) -> Wish:
     return _known(Asked(session_id, actor, role))
 
 
+_sessions = PreparedBulk(StreamSession)
+
+
 def _wishes(asked: Sequence[Asked]) -> list[Wish | Exception]:
     """For each, in order, the wish or why it may not be had: as many queries for a crowd as for one."""
     now = timezone.now()  # before the standing is read: who is put out meanwhile has a token from before that
-    sessions = StreamSession.objects.in_bulk({one.session_id for one in asked})
+    sessions = _sessions({one.session_id for one in asked})
     people = {(one.session_id, one.actor.user_id): one.actor for one in asked if one.actor.user_id}
     standings = standings_of(actors=people)
     access = access_versions({one.actor.user_id for one in asked if one.actor.user_id})
@@ -308,46 +308,37 @@ def tokens_good(now: datetime) -> QuerySet[IssuedToken]:
 
 
 def tokens_revoke(rows: QuerySet[IssuedToken], now: datetime) -> int:
-    """Mark them as revoked; how many."""
-    counted = rows.update(revoked_at=now)
+    """Mark somebody's as revoked; how many of them were good.
+
+    Those that ran out are marked, too: a connection, or an address, may outlive its token, and the provider may have
+    given its holder others since.
+    """
+    kept = rows.filter(revoked_at__isnull=True)
+    counted = kept.filter(expires_at__gt=now).update(revoked_at=now)
+    kept.update(revoked_at=now)
     if counted:
         TOKENS.labels("any", "revoked").inc(counted)
     return counted
 
 
 def session_tokens_revoke(session_id: UUID, now: datetime) -> int:
-    """Mark every token of a session that is still good as revoked; how many. The provider refuses them by itself."""
-    return tokens_revoke(tokens_good(now).filter(session_id=session_id), now)
+    """Mark every good token of a session as revoked; how many. The provider refuses them by itself.
+
+    Those that ran out stay as they are: a long show has hundreds of thousands, and they are of a room that is left.
+    """
+    revoked = tokens_good(now).filter(session_id=session_id).update(revoked_at=now)
+    if revoked:
+        TOKENS.labels("any", "revoked").inc(revoked)
+    return revoked
 
 
 def person_tokens_revoke(session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> Taken:
-    """Mark one person's tokens of a session that are still good as revoked: all, or those to publish with.
-
-    Those that ran out are told of, too: a connection, or an address, may outlive its token.
-    """
+    """Mark one person's tokens of a session as revoked: all, or those to publish with."""
     theirs = IssuedToken.objects.filter(session_id=session_id, user_id=user_id)
     if lost == Lost.PUBLISHING:
         theirs = theirs.filter(role=MediaRole.PUBLISHER.value)
-    found = tokens_revoke(theirs & tokens_good(now), now)
+    found = tokens_revoke(theirs, now)
     return Taken(known=theirs.filter(channel_id=F("session__channel_id")).exists(), found=found > 0)
-
-
-def arrival_judgement(*, session: StreamSession, uid: str, at: datetime, lasting: bool = False) -> Judgement:
-    """What somebody who joined at that moment may do with what they hold.
-
-    `lasting`: they are there already. A connection may outlive its token, so only what was taken back counts.
-    """
-    given = IssuedToken.objects.filter(session_id=session.pk, uid=uid)
-    held = given.filter(revoked_at__isnull=True)
-    if not lasting:
-        held = held.filter(expires_at__gt=at - ARRIVAL_LEEWAY)
-    roles = set(held.values_list("role", flat=True))
-    if MediaRole.PUBLISHER.value in roles:
-        return Judgement(Verdict.PUBLISH)
-    # What is told of a moment before it was taken back, or shortly after, by another clock, is no coming back.
-    taken_back = given.filter(revoked_at__lt=at - CLOCKS_DIFFER, expires_at__gt=at, channel_id=session.channel_id)
-    more = taken_back.exclude(role__in=roles).exists()
-    return Judgement(Verdict.WATCH if roles else Verdict.NOTHING, came_back=more)
 
 
 def pass_read(token: str) -> Pass | None:
@@ -398,6 +389,7 @@ def tokens_expiring_tell(*, now: datetime) -> int:
 
 
 def tokens_forget(*, now: datetime) -> int:
-    """Delete tokens that ran out a while ago; how many. They prove nothing any more."""
-    deleted, _ = IssuedToken.objects.filter(expires_at__lt=now - KEEP_EXPIRED).delete()
+    """Delete tokens that ran out a while ago, so many at once that it is soon done; how many. They prove nothing."""
+    old = IssuedToken.objects.order_by().filter(expires_at__lt=now - KEEP_EXPIRED)
+    deleted, _ = IssuedToken.objects.filter(pk__in=old.values("pk")[:FORGOTTEN_AT_ONCE]).delete()
     return deleted

@@ -59,7 +59,7 @@ def rates(shows: list[Any], viewers: list[User]) -> dict[str, int]:
     makers = {"builtin": BuiltinProvider(), "agora 007": AgoraProvider(), "livekit": LiveKitProvider()}
     for name, maker in makers.items():
         found[f"{name}, signed only"] = rate(lambda _, maker=maker: maker.join(**asked, now=timezone.now()))
-    found["builtin, checked, signed and stored in SQLite"] = rate(
+    found["builtin, checked, signed and stored"] = rate(
         lambda number: media_token_issue(
             session_id=shows[number % len(shows)],
             actor=actor_of(viewers[number % len(viewers)]),

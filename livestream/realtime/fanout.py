@@ -18,6 +18,7 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from livestream.metrics import LAYER_FAILURES
 from livestream.realtime.groups import PEOPLE, carrier_of, desk_group, person_group, room_group, user_group
 from livestream.realtime.protocol import encode
+from livestream.tasks import heed_cancellation
 
 LAYER_TIMEOUT_SECONDS = 2.0
 QUEUE_LIMIT = 20_000
@@ -80,6 +81,7 @@ class Sender:
                 waiting.append(self._queue.get_nowait())
             for message in joined(waiting):
                 await self._send(message)
+            heed_cancellation()
 
     async def _send(self, message: dict[str, Any]) -> None:
         try:

@@ -15,6 +15,7 @@ from livestream.realtime.groups import PEOPLE, carrier_of
 from livestream.realtime.member import Member
 from livestream.realtime.protocol import CloseCode
 from livestream.realtime.room_log import Documents, RoomLog
+from livestream.tasks import heed_cancellation
 
 HOLD_DOCUMENTS = 5_000
 LAYER_TIMEOUT_SECONDS = 2.0
@@ -73,6 +74,7 @@ class Hub:
                     for name in {PEOPLE, *map(carrier_of, self._groups)}:
                         await layer.group_add(name, self._channel)
                     self._subscribed.set()
+                heed_cancellation()
                 self._take(await layer.receive(self._channel))
             except asyncio.CancelledError:
                 raise

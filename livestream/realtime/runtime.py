@@ -27,6 +27,7 @@ from livestream.realtime.presence import Audience, MemoryPresence, PresenceStore
 from livestream.realtime.protocol import CloseCode, encode
 from livestream.realtime.shared_leases import LeasesAway, SharedLeases
 from livestream.realtime.socket_limits import SocketLimits
+from livestream.tasks import end_all
 
 DATABASE_THREADS = 8
 PRESENCE_TICK_SECONDS = 1.0
@@ -356,9 +357,7 @@ class Runtime:
         self.hub.close_all(CloseCode.RESTARTING, "restarting")
         await asyncio.sleep(0.1 + random.random() * 0.1)  # noqa: S311 - lets the close frames leave
         fanout.bind(None)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
 
 def current() -> Runtime:

@@ -13,7 +13,7 @@ const BY_ITSELF = {
 };
 
 /**
- * @param {{live: boolean, state: string, publisher: string, ready: boolean, encoder: boolean, hostPresent: boolean, endReason: string|null, lostUntil: string|null, moving?: boolean, trouble?: string|null, other?: string}} now
+ * @param {{live: boolean, state: string, publisher: string, ready: boolean, encoder: boolean, hostPresent: boolean, endReason: string|null, lostUntil: string|null, moving?: boolean, anew?: boolean, trouble?: string|null, other?: string}} now
  * @returns {{kind: string, icon: string, title: string, text: string, action?: "resend"|"again"|"switch", label?: string}|null}
  */
 export function bannerFor(now) {
@@ -21,6 +21,7 @@ export function bannerFor(now) {
   if (now.state === "ended") return { kind: "good", icon: "check", title: "The show has ended", text: "It stays in your studio with its chat.", action: "again", label: "Plan the next one" };
   if (now.state === "error") return { kind: "bad", icon: "warning", title: "The show was cut short", text: "Something went wrong on our side. Start a new one.", action: "again", label: "New show" };
   if (now.moving) return { kind: "info", icon: "retry", title: "Changing the video service", text: "The picture is back in some seconds. Stay on this page." };
+  if (now.anew && ["connecting", "reconnecting"].includes(now.publisher)) return { kind: "info", icon: "retry", title: "One moment", text: "Everybody’s video is being connected anew. Your picture is back in some seconds; stay on this page." };
   if (now.trouble && ["reconnecting", "failed"].includes(now.publisher)) return { kind: "bad", icon: "wifi-off", title: "Your picture does not get out", text: now.trouble, action: "switch", label: `Go on with ${now.other}` };
   if (now.publisher === "reconnecting") return { kind: "warn", icon: "wifi-off", title: "Your picture is interrupted", text: "We are reconnecting. Viewers are told that you will be back; stay on this page." };
   if (!now.live) return null;

@@ -1,5 +1,5 @@
 /**
- * Letting people into a private show, by their name. Shown only while the show is private.
+ * Letting people into a private show, and people who were removed back into any, by their name.
  * @module desk-invite
  */
 import { session as sessions } from "./api.js";
@@ -10,7 +10,12 @@ import { words } from "./errors.js";
 export function invite(form, store) {
   const name = /** @type {HTMLInputElement} */ (need("#invite-name", form));
   const list = need("[data-invited]", form);
-  const show = () => { form.hidden = store.session.visibility !== "private" || !["initializing", "active", "paused"].includes(store.session.state); };
+  const show = () => {
+    const closed = store.session.visibility === "private";
+    form.hidden = !(closed ? ["initializing", "active", "paused"] : ["active", "paused"]).includes(store.session.state);
+    need("[data-invite-label]", form).textContent = closed ? "Let somebody in" : "Let somebody back in";
+    need("[data-invite-hint]", form).textContent = closed ? "Only people you name, and the staff, can open a private show." : "For people who were removed from this show.";
+  };
   store.addEventListener("change", show);
   show();
   form.addEventListener("submit", (event) => {

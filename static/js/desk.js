@@ -37,11 +37,12 @@ const source = new Source(root, store.session);
 const socket = new RoomSocket(`/ws/live/${id}/`);
 const poster = keepPoster({ sessionId: id, video: source.video, wanted: () => publisher.state === "sending" && store.session.state === "active" && !source.resting });
 const button = (name) => /** @type {HTMLButtonElement} */ (need(`[data-do="${name}"]`, root));
+let anew = false; // the sending begins anew, because the show moves to another room of its provider
 let encoderSends = store.session.session_type === "encoder";
 
 store.follow(socket);
 const stage = await deskStage(need("[data-preview]", root), { store, source });
-new StagePanel(need(".side", root), { store, socket });
+new StagePanel(need(".side", root), { store, socket, receiver: stage.receiver });
 const chat = new Chat(need("[data-chat]"), { store, socket });
 showNumbers(store, document);
 showVitals(root, publisher);
@@ -60,10 +61,11 @@ source.addEventListener("tracks", ({ detail }) => {
 source.addEventListener("quality", ({ detail }) => publisher.setQuality(detail.quality));
 source.addEventListener("ready", paint);
 publisher.addEventListener("state", ({ detail }) => {
-  if (detail.state === "sending") { poster.soon(); tellFlags(); }
+  if (detail.state === "sending") { anew = false; poster.soon(); tellFlags(); }
   paint();
 });
-store.addEventListener("change", () => {
+store.addEventListener("change", ({ detail }) => {
+  if (detail.what === "moving") anew = store.moving && publisher.active;
   source.rest(store.session.state === "paused");
   if (store.over && publisher.state !== "idle") publisher.stop({ over: true });
   if (store.over && !source.closed) source.close();
@@ -188,7 +190,7 @@ function paint() {
   root.classList.toggle("on-air", live);
   banner(need("#banner"), {
     live, state, publisher: publisher.state, ready: source.ready, encoder: encoderSends, hostPresent: store.session.host_present && !store.hostLostUntil,
-    moving: other.moving, trouble: other.helps(other.trouble) ? words(other.trouble) : null, other: other.others[0]?.title,
+    moving: other.moving, anew, trouble: other.helps(other.trouble) ? words(other.trouble) : null, other: other.others[0]?.title,
     goOn: (event) => other.offer(event.currentTarget),
     endReason: store.session.end_reason, lostUntil: store.hostLostUntil,
     resend: (event) => press(event.currentTarget, "resend", verbs.resend),

@@ -45,10 +45,10 @@ export function personHead(user, tags, ...after) {
 }
 
 /**
- * @param {{person: Object, me: Object, may: string[], open: boolean, act: (action: Object, button: HTMLElement) => void, toggle: () => void, main?: Node|null}} given
- *   `main` is the one thing to do most often, beside the name
+ * @param {{person: Object, me: Object, may: string[], ready?: boolean, open: boolean, act: (action: Object, button: HTMLElement) => void, toggle: () => void, main?: Node|null}} given
+ *   `ready`: on stage, but still getting ready; `main` is the one thing to do most often, beside the name
  */
-export function personRow({ person, me, may, open, act, toggle, main = null }) {
+export function personRow({ person, me, may, ready = false, open, act, toggle, main = null }) {
   const { user } = person;
   const name = user.display_name || user.username;
   const actions = actionsFor({ person, may });
@@ -56,7 +56,7 @@ export function personRow({ person, me, may, open, act, toggle, main = null }) {
     person.screen_sharing && mark("screen", "shares a screen"),
     person.video_muted && mark("camera-off", "camera off"),
     person.audio_muted && mark("mic-off", "microphone off"));
-  const badges = [ROLES[person.role] && badge(person.role, ROLES[person.role]), person.moderator && badge("moderator", "Mod", "Moderator"), user.id === me.id && badge("you", "You")];
+  const badges = [ROLES[person.role] && badge(person.role, ROLES[person.role]), person.moderator && badge("moderator", "Mod", "Moderator"), user.id === me.id && badge("you", "You"), ready && badge("ready", "Getting ready", "Checks camera and sound. Nobody sees or hears them yet.")];
   const head = personHead(user, [...badges, marks], main, actions.length > 0 && el("button", { class: "icon-btn small", type: "button", "aria-expanded": String(open), "aria-label": `Actions for ${name}`, on: { click: toggle } }, icon("more")));
   const buttons = actions.map((action) => el("button", { class: `btn small ${action.bad ? "danger" : "quiet"}`, type: "button", data: { op: action.op, ...(action.data || {}) }, on: { click: (event) => act(action, event.currentTarget) } }, icon(action.icon), action.label));
   return el("li", { class: "person-row", data: { user: user.id } }, head, actions.length > 0 && el("div", { class: "person-acts", hidden: !open, role: "group", "aria-label": name }, ...buttons));

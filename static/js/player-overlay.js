@@ -15,7 +15,7 @@ import { dateTime, duration, fromNow, secondsLive } from "./format.js";
  * @property {Error} [error]
  * @property {boolean} flowing frames are arriving
  * @property {{title: string, text: string, login?: boolean}|null} barred why this person may not be here
- * @property {boolean} [moving] the show has just gone on with another provider
+ * @property {"service"|"room"|null} [moving] the show has just gone on with another provider, or in another room of the same
  * @property {boolean} blocked the browser refused to play without a tap
  */
 
@@ -59,7 +59,10 @@ function nextStep(error) {
 }
 
 function overLive(scene, host) {
-  if (scene.moving && !scene.flowing && !scene.fatal && !scene.blocked) return { key: "moving", icon: "retry", title: "One moment", text: `${host} is changing the video service.`, busy: true };
+  if (scene.moving && !scene.flowing && !scene.fatal && !scene.blocked) {
+    const text = { service: `${host} is changing the video service.`, room: "Everybody’s video is being connected anew. The picture comes back by itself." }[scene.moving];
+    return { key: "moving", icon: "retry", title: "One moment", text, busy: true };
+  }
   if (scene.media === "failed" && scene.fatal) {
     const elsewhere = overElsewhere(scene);
     if (elsewhere) return elsewhere;

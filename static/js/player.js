@@ -39,6 +39,8 @@ export class Player {
     this.movedAt = Number(draft.get(`moving.${store.session.id}`) || 0);
     draft.set(`moving.${store.session.id}`, "");
     if (this.movedAt) setTimeout(() => this.#draw(), patience("switch"));
+    /** the picture is being made anew, because the show moves to another room of its provider */
+    this.anew = false;
     /** the tiles are what is seen, not the one picture */
     this.staged = false;
     this.receiver = whep.receiver?.({ store, sound: this.sound }) ?? new StageReceiver({ whep, store, sound: this.sound });
@@ -114,6 +116,7 @@ export class Player {
     this.firstFrameMs ??= this.firstFrameAt - this.askedAt;
     this.flowing = true;
     this.movedAt = 0;
+    this.anew = false;
     this.lastFrames = { count: 0, at: performance.now() };
     this.#draw();
   }
@@ -131,6 +134,7 @@ export class Player {
     }
     // The node links a returning host to the same viewers; should it not, look() notices the standing picture.
     if (what === "host" && !this.store.hostLostUntil && ["waiting", "failed"].includes(this.media.state)) this.whep.restart();
+    if (what === "moving") this.anew = this.store.moving && this.whep.wanted;
     if (["stage", "slots", "me"].includes(what)) this.#stage();
     this.#draw();
   }
@@ -164,8 +168,15 @@ export class Player {
     return session.state === "active" && !hostLostUntil && (!this.staged || this.receiver.seats.video.some(({ user }) => user && !participants.find((person) => person.user.id === user)?.video_muted));
   }
 
+  /** What the picture is on its way to, if anything. */
+  get #moving() {
+    const { store } = this;
+    if (Date.now() - this.movedAt < patience("switch")) return "service";
+    return this.anew || (store.moving && store.hostLostUntil) ? "room" : null;
+  }
+
   #draw() {
-    const scene = { session: this.store.session, hostLostUntil: this.store.hostLostUntil, media: this.media.state, fatal: this.media.fatal, error: this.media.error, flowing: this.flowing, barred: this.barred, moving: Date.now() - this.movedAt < patience("switch"), blocked: this.sound.blocked };
+    const scene = { session: this.store.session, hostLostUntil: this.store.hostLostUntil, media: this.media.state, fatal: this.media.fatal, error: this.media.error, flowing: this.flowing, barred: this.barred, moving: this.#moving, blocked: this.sound.blocked };
     const overlay = overlayFor(scene);
     drawOverlay(this.slot, overlay, { retry: () => this.#retry(), play: () => this.sound.setMuted(false) });
     this.root.dataset.state = overlay ? overlay.key : "playing";

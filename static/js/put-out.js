@@ -14,7 +14,7 @@ export function putOut({ user, op, call }) {
   const name = user.display_name || user.username;
   const reason = /** @type {HTMLInputElement} */ (need("#out-reason", dialog));
   need("h2", dialog).textContent = ban ? `Ban ${name}?` : `Remove ${name} from the show?`;
-  need("[data-lead]", dialog).textContent = ban ? "Picture, sound and chat end for this person at once, and they cannot come back to this show." : "Picture, sound and chat end for this person at once. You can let them back in by inviting them.";
+  need("[data-lead]", dialog).textContent = ban ? "Picture, sound and chat end for this person at once, and they cannot come back to this show. Only the staff of this place can lift a ban." : "Picture, sound and chat end for this person at once. The host can let them back in by their name, beside the link to the room.";
   need("[value=yes]", dialog).textContent = ban ? "Ban" : "Remove";
   reason.value = "";
   dialog.returnValue = "";

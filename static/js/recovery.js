@@ -148,6 +148,7 @@ export const RECOVERY = Object.freeze({
     "steady_seconds": 5,
     "overload_seconds": 5,
     "poll_seconds": 15,
+    "move_seconds": 12,
     "switch_seconds": 30,
     "switch_camera_seconds": 15,
     "switch_resend_seconds": 60

@@ -9,6 +9,8 @@ import { linked } from "./links.js";
 const BADGES = { active: ["LIVE", ""], paused: ["PAUSED", "paused"], initializing: ["SOON", "off"], ended: ["ENDED", "off"], error: ["ENDED", "off"] };
 const SAID = { active: "The show is live.", paused: "The show is paused.", ended: "The show has ended.", error: "The show was cut short." };
 
+const hostWords = ({ hostLostUntil, moving }) => (!hostLostUntil ? "The host is back." : moving ? "The video is being connected anew." : "The host lost the connection. We are waiting.");
+
 /** @param {import("./room-store.js").RoomStore} store */
 export function showNumbers(store, root = document) {
   let said = store.session.state;
@@ -35,7 +37,7 @@ export function showNumbers(store, root = document) {
     // In the room the overlay over the picture is a status of its own; saying it twice would be noise.
     const aloud = root.querySelector("[data-player]") ? null : document.getElementById("announce");
     if (aloud && said !== session.state) aloud.textContent = SAID[session.state] || "";
-    if (aloud && host !== store.hostLostUntil) aloud.textContent = store.hostLostUntil ? "The host lost the connection. We are waiting." : "The host is back.";
+    if (aloud && host !== store.hostLostUntil) aloud.textContent = hostWords(store);
     said = session.state;
     host = store.hostLostUntil;
   };

@@ -1,11 +1,14 @@
 /**
  * What is known about a room: the session, who I am, who is here, who is on stage. Fed by the room socket, read by every panel.
  *
- * Dispatches `change` {what: "session"|"me"|"viewers"|"host"|"settings"|"stage"|"slots"|"request"|"queue"} after each change,
+ * Dispatches `change` {what: "session"|"me"|"viewers"|"host"|"moving"|"settings"|"stage"|"slots"|"request"|"queue"} after each change,
  * and `stage-news` {type, ...} for what is worth telling a person: `change` of stage.changed, `unmute_asked`, `requested`, `resolved`, `invited`.
  * @module room-store
  */
+import { patience } from "./recovery.js";
+
 const STAGE_ROLES = ["host", "cohost", "guest"];
+const LISTS = ["queue", "invitations"]; // of who runs the stage
 
 export class RoomStore extends EventTarget {
   /** @param {Object} session as the page was rendered with */
@@ -22,8 +25,14 @@ export class RoomStore extends EventTarget {
     this.request = null;
     /** who waits to come on stage; known to host, cohosts and moderators */
     this.queue = [];
+    /** who was asked to come on stage and has not answered; known to the same people */
+    this.invitations = [];
+    /** requests that were answered, by their id: what tells of them as pending is older */
+    this.closed = new Set();
     /** ISO time until which a lost host is waited for, or null while the host is there */
     this.hostLostUntil = null;
+    /** everybody is on the way to another room of the provider: whoever seems lost meanwhile is not. After a while they are */
+    this.moving = false;
   }
 
   /** Listen to a RoomSocket. */
@@ -63,6 +72,7 @@ export class RoomStore extends EventTarget {
     this.moderator = false;
     this.request = null;
     this.queue = [];
+    this.invitations = [];
     for (const what of ["me", "request", "queue"]) this.#tell(what);
   }
 
@@ -71,6 +81,7 @@ export class RoomStore extends EventTarget {
     if (session.version !== undefined && session.version < this.session.version) return;
     this.session = { ...this.session, ...session };
     if (this.session.host_present || !this.live) this.hostLostUntil = null;
+    this.#myRights();
     this.#tell("session");
   }
 
@@ -82,17 +93,40 @@ export class RoomStore extends EventTarget {
       this.request = { ...request, heard_at: Date.now() };
       this.#tell("request");
     }
-    if (this.me?.can.moderate && !request.invited_by) this.#enqueue(request);
+    if (request.status !== "pending") this.closed.add(request.id);
+    if (this.me?.can.moderate) this.#enqueue(request);
   }
 
-  setQueue(queue) {
-    this.queue = queue;
+  /** What was asked for: who waits at this moment. What is known already came in meanwhile. */
+  fill(lists) {
+    if (!this.me?.can.moderate) return;
+    for (const list of Object.keys(lists)) {
+      const here = this[list].map(({ id }) => id);
+      this[list] = inOrder([...this[list], ...lists[list].filter(({ id }) => !here.includes(id) && !this.closed.has(id))]);
+    }
+    this.#tell("queue");
+  }
+
+  /** A request turned out to be answered, though nothing has told so. */
+  drop(id) {
+    this.closed.add(id);
+    for (const list of LISTS) this[list] = this[list].filter((request) => request.id !== id);
+    this.#tell("queue");
+  }
+
+  /** Invitations that have run out are gone, also when nothing has told so. */
+  expire(now = Date.now()) {
+    const left = this.invitations.filter((request) => Date.parse(request.expires_at) > now);
+    if (left.length === this.invitations.length) return;
+    this.invitations = left;
     this.#tell("queue");
   }
 
   #enqueue(request) {
-    const others = this.queue.filter((known) => known.id !== request.id);
-    this.queue = request.status === "pending" ? [...others, request].sort((a, b) => a.created_at.localeCompare(b.created_at)) : others;
+    if (request.status === "pending" && this.closed.has(request.id)) return;
+    const list = request.invited_by ? "invitations" : "queue";
+    const others = this[list].filter((known) => known.id !== request.id);
+    this[list] = request.status === "pending" ? inOrder([...others, request]) : others;
     this.#tell("queue");
   }
 
@@ -118,7 +152,7 @@ export class RoomStore extends EventTarget {
     this.me = me;
     this.moderator = Boolean(me.moderator);
     this.request = me.request ? { ...me.request, heard_at: Date.now() } : null;
-    this.queue = me.queue || [];
+    for (const list of LISTS) this[list] = (me[list] || []).filter(({ id }) => !this.closed.has(id));
   }
 
   #message({ type, data }) {
@@ -126,9 +160,12 @@ export class RoomStore extends EventTarget {
       this.setSession(data.session);
     } else if (type === "settings.changed") {
       if (data.session) this.setSession(data.session);
-      else this.session = { ...this.session, settings: { ...this.session.settings, ...(data.settings || data) } };
-      this.#myRights();
+      else {
+        this.session = { ...this.session, settings: { ...this.session.settings, ...(data.settings || data) } };
+        this.#myRights();
+      }
       this.#tell("settings");
+      if (data.changed?.includes("channel")) this.#moves();
     } else if (type === "viewers") {
       this.viewers = data.count;
       this.#tell("viewers");
@@ -137,11 +174,19 @@ export class RoomStore extends EventTarget {
       this.#tell("host");
     } else if (type === "host.back") {
       this.hostLostUntil = null;
+      this.moving = false;
       this.session = { ...this.session, host_present: true };
       this.#tell("host");
     } else {
       this.#stage(type, data);
     }
+  }
+
+  #moves() {
+    this.moving = true;
+    this.#tell("moving");
+    clearTimeout(this.arrival);
+    this.arrival = setTimeout(() => { this.moving = false; this.#tell("moving"); }, patience("move"));
   }
 
   #stage(type, data) {
@@ -156,6 +201,8 @@ export class RoomStore extends EventTarget {
       if (data.epoch === this.slots.epoch && data.v <= this.slots.v) return;
       this.slots = data;
       this.#tell("slots");
+    } else if (type === "stage.invited") {
+      this.takeRequest(data.request);
     } else if (["guest.requested", "guest.resolved", "guest.invited"].includes(type)) {
       this.takeRequest(data.request);
       this.#news(type.slice(6), { request: data.request });
@@ -194,12 +241,23 @@ export class RoomStore extends EventTarget {
     const { settings } = this.session;
     const publish = Boolean(this.mine);
     const moderate = this.moderator || ["host", "cohost"].includes(this.me.role);
+    if (!moderate) this.#forget();
     this.me = { ...this.me, can: {
       ...this.me.can, publish, moderate, chat: !this.over && (moderate || settings?.enable_chat !== false),
       ask_stage: !publish && this.live && this.session.takes_guests,
     } };
     this.#tell("me");
   }
+
+  /** Whoever does not run the stage is told no more of who waits: what is known of that would grow old. */
+  #forget() {
+    for (const list of LISTS) {
+      this[list] = [];
+      delete this.me[list];
+    }
+  }
 }
+
+const inOrder = (requests) => requests.sort((a, b) => a.created_at.localeCompare(b.created_at));
 
 const onStageIn = (people) => (people || []).filter((person) => STAGE_ROLES.includes(person.role) && person.status === "active");

@@ -17,6 +17,7 @@ import { renewWhenTold } from "./renewal.js";
 import { askToJoin } from "./stage-ask.js";
 import { StagePanel } from "./stage-panel.js";
 import { StageSelf } from "./stage-self.js";
+import { aboutShow } from "./room-about.js";
 import { askedAt, early } from "./room-early.js";
 import { showNumbers } from "./room-numbers.js";
 import { RoomSocket } from "./room-socket.js";
@@ -31,8 +32,9 @@ const chat = new Chat(need("[data-chat]"), { store, socket });
 askToJoin({ store, socket });
 const sender = viaSdk(session.provider) ? new (await import("./providers/sending.js")).Sending(session.id, { hostId: session.host.id }) : null;
 const self = new StageSelf({ store, socket, view: player.view, sender });
-new StagePanel(need(".side"), { store, socket });
+new StagePanel(need(".side"), { store, socket, receiver: player.receiver });
 showNumbers(store);
+aboutShow(store);
 
 socket.addEventListener("link", ({ detail }) => {
   if (detail.state === "stopped" && detail.code >= 4400 && detail.code !== 4410) { self.stop(); store.bar(); player.bar(closeWords(detail.code, detail.reason)); }

@@ -3,12 +3,18 @@
  * @module side-tabs
  */
 import { need } from "./dom.js";
+import { plural } from "./format.js";
+
+const MOST = 99; // more is no more news
 
 export class SideTabs {
   /** @param {HTMLElement} root @param {(name: string) => void} [opened] told each time a tab is opened, however */
   constructor(root, opened = () => undefined) {
     this.root = root;
     this.opened = opened;
+    /** messages that nobody has looked at, by their id */
+    this.unread = new Set();
+    this.newest = 0;
     this.list = need("[role=tablist]", root);
     this.tabs = /** @type {HTMLElement[]} */ ([...this.list.querySelectorAll("[role=tab]")]);
     for (const tab of this.tabs) tab.addEventListener("click", () => this.open(tab.dataset.tab));
@@ -30,6 +36,8 @@ export class SideTabs {
 
   open(name) {
     this.now = name;
+    if (name === "chat") this.unread.clear();
+    this.#unread();
     for (const tab of this.tabs) {
       const mine = tab.dataset.tab === name;
       tab.setAttribute("aria-selected", String(mine));
@@ -41,9 +49,37 @@ export class SideTabs {
 
   /** How many wait for an answer. */
   count(number) {
-    const badge = need("[data-waiting]", this.list);
+    this.#badge("[data-waiting]", number, `${number} waiting`);
+  }
+
+  /** A message, from a snapshot or by itself: each is counted once, and whoever looks at the chat has seen it. */
+  written({ id, seq, removed }, mine) {
+    if (removed) this.removed(id);
+    if (seq <= this.newest) return;
+    this.newest = seq;
+    if (this.now === "chat" || mine || removed) return;
+    this.unread.add(id);
+    this.#unread();
+  }
+
+  /** A message is gone before anybody has looked. */
+  removed(id) {
+    if (this.unread.delete(id)) this.#unread();
+  }
+
+  /** The room's count, should it begin anew. */
+  counted(seq) {
+    this.newest = Math.min(this.newest, seq);
+  }
+
+  #unread() {
+    this.#badge("[data-unread]", this.unread.size, plural(this.unread.size, "new message"));
+  }
+
+  #badge(where, number, label) {
+    const badge = need(where, this.list);
     badge.hidden = number === 0;
-    badge.textContent = String(number);
-    badge.setAttribute("aria-label", `${number} waiting`);
+    badge.textContent = number > MOST ? `${MOST}+` : String(number);
+    badge.setAttribute("aria-label", label);
   }
 }

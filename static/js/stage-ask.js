@@ -105,6 +105,9 @@ export function askToJoin({ store, socket }) {
       login.setAttribute("aria-label", `Log in. ${askWords(store.session)}`);
     }
     drawBar(state);
+    // Taken back, run out, answered on another page, or the show is over: there is nothing left to say yes to.
+    if (state.key !== "invited") /** @type {HTMLDialogElement} */ (need("#invited-dialog")).close("");
+    return state;
   };
   const drawBar = (state) => {
     // The seconds count without being read out each time; everything else is said once.
@@ -122,7 +125,7 @@ export function askToJoin({ store, socket }) {
 
   store.addEventListener("change", ({ detail }) => { if (detail.what !== "viewers") paint(); });
   store.addEventListener("stage-news", ({ detail }) => {
-    if (detail.type === "invited") invitation(store.request, run);
+    if (detail.type === "invited" && paint().key === "invited") invitation(store.request, run);
   });
   setInterval(paint, 1000);
   paint();

@@ -5,9 +5,11 @@
  * @module stage-receiver
  */
 import { Backoff } from "./backoff.js";
+import { Arrivals } from "./stage-arrivals.js";
 
 const VIDEO_LIMIT = 24;
 const LAST_N = 9; // what the server sends to viewers: the host, a shared screen and the latest speakers
+const TABLES = ["stage", "speakers", "audio"];
 const LEVEL_OLD_MS = 700;
 const TELL_MS = 300;
 
@@ -32,10 +34,12 @@ export class StageReceiver extends EventTarget {
     this.quality = "auto";
     this.tiles = {};
     this.backoff = new Backoff();
+    this.arrivals = new Arrivals(this);
     whep.addEventListener("sections", () => this.#adopt());
     whep.addEventListener("state", ({ detail }) => {
-      if (detail.state !== "receiving") this.#clear();
-      else if (this.quality !== "auto") this.#tell();
+      if (detail.state !== "receiving") { this.#clear(); return; }
+      if (this.quality !== "auto") this.#tell();
+      this.#changed();
     });
     store.addEventListener("change", ({ detail }) => {
       if (detail.what === "slots") this.#tables();
@@ -51,6 +55,16 @@ export class StageReceiver extends EventTarget {
   /** Who shares a screen that arrives here. */
   get screens() {
     return this.seats.video.filter((seat) => seat.source === "screen" && seat.user).map((seat) => seat.user);
+  }
+
+  /** Is it known who sends? The tables are empty, too, while the node begins anew. */
+  get told() {
+    return this.whep.state === "receiving" && TABLES.some((table) => this.store.slots[table]?.length > 0);
+  }
+
+  /** Does anything come from somebody? */
+  sends(user) {
+    return TABLES.some((table) => this.store.slots[table]?.some((entry) => entry.user === user));
   }
 
   /** Everybody whose voice arrives, with how loud it is now, 0 to 1. */

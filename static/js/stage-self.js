@@ -172,13 +172,14 @@ export class StageSelf {
     if (kind !== "screen") this.#tell({ [kind === "camera" ? "video" : "audio"]: false });
   }
 
-  #news({ type, change, kind, request }) {
+  #news({ type, change, kind, by, request }) {
     const me = this.store.me?.id;
     if (type === "resolved" && request.user.id === me && request.status === "approved") toast("You are in! Check your camera, then go on stage.", { ms: 6000, about: "place" });
-    if (type === "unmute_asked") toast(`The host asks you to turn your ${KIND[kind]} on.`, { stay: true, about: `own-${kind}`, symbol: "hand", action: { label: "Turn on", run: () => { if (!this.media.on[kind]) this.#turn(kind); } } });
+    if (type === "unmute_asked") toast(`${this.#who(by)} asks you to turn your ${KIND[kind]} on.`, { stay: true, about: `own-${kind}`, symbol: "hand", action: { label: "Turn on", run: () => { if (!this.media.on[kind]) this.#turn(kind); } } });
     if (type !== "change" || change.by === me) return;
     if (change.what === "muted" && (change.user === me || change.user === null) && this.guest) {
-      const told = { audio: "The host has muted your microphone. You can turn it on again when it is your turn.", video: "The host has switched your camera off.", screen: "The host has stopped your screen." };
+      const who = this.#who(change.by);
+      const told = { audio: `${who} has muted your microphone. You can turn it on again yourself, below the picture.`, video: `${who} has switched your camera off. You can switch it on again yourself, below the picture.`, screen: `${who} has stopped your screen.` };
       toast(told[change.kind], { ms: 8000, about: `own-${change.kind}`, symbol: change.kind === "audio" ? "mic-off" : "warning" });
     }
     if (change.user !== me) return;
@@ -187,6 +188,13 @@ export class StageSelf {
     if (change.what === "dismissed") toast("You do not moderate this show any more.", { ms: 6000 });
     if (change.what === "demoted" && this.guest) toast("You are a guest again.", { ms: 6000, about: "place" });
     if (["left", "demoted"].includes(change.what) && !this.guest) toast("You are off the stage now, and go on watching.", { ms: 8000, about: "place" });
+  }
+
+  /** Who of those that run the stage did something: who only moderates is not on it. */
+  #who(id) {
+    const person = this.store.onStage(id);
+    if (person?.role === "host") return "The host";
+    return person ? person.user.display_name || person.user.username : "A moderator";
   }
 
   #bar() {

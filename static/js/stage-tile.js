@@ -53,7 +53,7 @@ export class Tile {
       ].filter(Boolean));
       this.note.textContent = look.note;
       this.button.setAttribute("aria-pressed", String(main));
-      this.button.setAttribute("aria-label", `${title}${silent ? ", microphone off" : ""}. ${main ? "Show everybody the same size" : "Show large"}`);
+      this.button.setAttribute("aria-label", `${title}${silent ? ", microphone off" : ""}${look.note ? `, ${look.note.toLowerCase()}` : ""}. ${main ? "Show everybody the same size" : "Show large"}`);
       this.root.classList.toggle("main", main);
       this.root.classList.toggle("muted", silent);
       this.root.classList.toggle("mirror", look.mirror);
@@ -140,7 +140,7 @@ export class Tile {
     style.width = `${box.width.toFixed(1)}px`;
     style.height = `${box.height.toFixed(1)}px`;
     const least = Math.min(box.width, box.height);
-    this.root.dataset.size = least < 70 ? "tiny" : least < 130 ? "small" : least < 260 ? "middle" : "large";
+    this.root.dataset.size = least < 70 ? "tiny" : least < 118 ? "small" : least < 260 ? "middle" : "large";
     this.box = box;
     this.#fit();
   }

@@ -25,7 +25,7 @@ export class StageView extends EventTarget {
     this.own = { camera: null, screen: null, mirror: true, level: () => 0, here: false };
     this.pinned = null;
     this.active = false;
-    store.addEventListener("change", ({ detail }) => { if (["stage", "me", "session", "host"].includes(detail.what)) this.draw(); });
+    store.addEventListener("change", ({ detail }) => { if (["stage", "slots", "me", "session", "host", "moving"].includes(detail.what)) this.draw(); });
     receiver.addEventListener("change", () => this.draw());
     new ResizeObserver(() => this.#layout()).observe(root);
     document.addEventListener("visibilitychange", () => this.#tellSizes());
@@ -86,8 +86,9 @@ export class StageView extends EventTarget {
   }
 
   #note(person, { you, local, off }) {
-    if (person.role === "host" && this.store.hostLostUntil) return "Connection lost, coming back";
+    if (person.role === "host" && this.store.hostLostUntil) return this.store.moving ? "Coming back" : "Connection lost, coming back";
     if (you && !local) return person.role === "host" ? "Sent from your desk" : "Not sending from here";
+    if (!you && this.receiver.arrivals.awaits(person)) return "Getting ready";
     return off ? "Camera off" : "";
   }
 

@@ -36,6 +36,17 @@ class ProviderRoomAdmin(ReadOnlyAdmin):
     uuid_search_fields = ("session_id",)
 
 
+@admin.register(models.LeftRoom)
+class LeftRoomAdmin(ReadOnlyAdmin):
+    """Rooms at providers that sessions have left, and that have still to be closed there, or to be kept closed."""
+
+    list_display = ("channel_id", "provider", "session", "left_at", "next_at", "reopens_until")
+    list_filter = ("provider",)
+    list_select_related = ("session",)
+    search_fields = ("channel_id", "session__title")
+    uuid_search_fields = ("session_id",)
+
+
 @admin.register(models.MediaResource)
 class MediaResourceAdmin(ReadOnlyAdmin):
     """What people have open at providers that are reached through this product's own address."""

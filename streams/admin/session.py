@@ -1,21 +1,37 @@
 """Shows for moderators: look, end, take down."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.html import format_html
 
 from livestream.actors import actor_of
 from livestream.errors import DomainError
 from livestream.read_only_admin import ReadOnlyAdmin, ReadOnlyInline, isolated, report_done, selected_names
 from streams import models
+from streams.audit import reason_words
 from streams.services.sessions import session_end, session_fail, session_update
-from streams.state import EndReason
+from streams.state import OPEN, EndReason, SessionState
 
 SESSION_SEARCH = ("session__title", "session__host__username")
+
+
+class ReasonFilter(admin.AllValuesFieldListFilter):
+    """Why shows are over, in words."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Django's, called as the list calls them."""
+        for choice in super().choices(changelist):
+            yield {**choice, "display": reason_words(str(choice["display"])) or "None"}
 
 
 class SettingsInline(ReadOnlyInline):
@@ -39,11 +55,16 @@ class TransitionInline(ReadOnlyInline):
     """How the session came to be in its state."""
 
     model = models.SessionTransition
-    fields = readonly_fields = ("version", "from_state", "to_state", "reason", "actor", "created_at")
+    fields = readonly_fields = ("version", "from_state", "to_state", "why", "actor", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With the people's names."""
         return super().get_queryset(request).select_related("actor")
+
+    @admin.display(description="reason")
+    def why(self, move: models.SessionTransition) -> str | None:
+        """In words."""
+        return reason_words(move.reason) or None
 
 
 @admin.register(models.StreamSession)
@@ -59,6 +80,7 @@ class SessionAdmin(ReadOnlyAdmin):
         "started_at",
         "created_at",
     )
+    appears = "Shows appear here as soon as somebody makes one in the studio."
     list_display_links = ("shown_title",)
     list_filter = ("state", "visibility", "provider", "session_type", "end_reason")
     list_select_related = ("host",)
@@ -66,6 +88,7 @@ class SessionAdmin(ReadOnlyAdmin):
     uuid_search_fields = ("id", "host_id")
     date_hierarchy = "created_at"
     actions = ("end_sessions", "fail_sessions")
+    change_form_template = "admin/show.html"
     inlines = (SettingsInline, TransitionInline, ModeratorInline)
     editable = ("title", "description")
     fieldsets = (
@@ -85,6 +108,44 @@ class SessionAdmin(ReadOnlyAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Moderators may put a title or a description right."""
         return self.has_moderate_permission(request)
+
+    def is_open(self, row: models.StreamSession) -> bool:
+        """What has ended has ended; what failed can still be put away."""
+        return row.state != SessionState.ENDED
+
+    def get_urls(self) -> list[Any]:
+        """Django's, and the page that asks before a show is ended."""
+        view = self.admin_site.admin_view(self.end_page)
+        return [path("<uuid:session_id>/end/", view, name="streams_streamsession_end"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """One show; it can be ended from here while it is not over."""
+        session = self.get_object(request, unquote(object_id))
+        may_end = session is not None and session.state in OPEN and self.has_moderate_permission(request)
+        return super().change_view(request, object_id, form_url, {"may_end": may_end, **(extra_context or {})})
+
+    def end_page(self, request: HttpRequest, session_id: UUID) -> HttpResponse:
+        """Ask, and end the show when the answer is yes."""
+        if not self.has_moderate_permission(request):
+            raise PermissionDenied
+        session = get_object_or_404(self.get_queryset(request), pk=session_id)
+        shown = reverse("admin:streams_streamsession_change", args=[session_id])
+        if session.state not in OPEN:
+            self.message_user(request, "This show is over.", messages.WARNING)
+            return redirect(shown)
+        if request.method != "POST":
+            context = self.admin_site.each_context(request)
+            context |= {"title": "End the show?", "opts": self.opts, "original": session, "shown": shown}
+            return TemplateResponse(request, "admin/show_end.html", context)
+        try:
+            session_end(session_id=session_id, actor=actor_of(request.user), reason=EndReason.MODERATOR)
+        except DomainError as error:
+            self.message_user(request, error.message, messages.ERROR)
+        else:
+            self.message_user(request, "The show has ended.", messages.SUCCESS)
+        return redirect(shown)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """All but what stands in `editable`."""
@@ -148,13 +209,18 @@ class SessionSettingsAdmin(ReadOnlyAdmin):
 class SessionTransitionAdmin(ReadOnlyAdmin):
     """Every move of a session."""
 
-    list_display = ("created_at", "session", "version", "from_state", "to_state", "reason", "actor")
-    list_filter = ("to_state", "reason")
+    list_display = ("created_at", "session", "version", "from_state", "to_state", "why", "actor")
+    list_filter = ("to_state", ("reason", ReasonFilter))
     list_select_related = ("session", "actor")
     search_fields = (*SESSION_SEARCH, "actor__username")
     uuid_search_fields = ("session_id", "actor_id")
     date_hierarchy = "created_at"
     ordering = ("-id",)
+
+    @admin.display(description="reason", ordering="reason")
+    def why(self, move: models.SessionTransition) -> str | None:
+        """In words."""
+        return reason_words(move.reason) or None
 
 
 @admin.register(models.SessionEvent)
@@ -166,19 +232,6 @@ class SessionEventAdmin(ReadOnlyAdmin):
     list_select_related = ("session",)
     search_fields = (*SESSION_SEARCH, "type")
     uuid_search_fields = ("session_id",)
-    ordering = ("-id",)
-
-
-@admin.register(models.AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin):
-    """Who did what to whom."""
-
-    list_display = ("created_at", "action", "actor", "target_user", "session", "details")
-    list_filter = ("action",)
-    list_select_related = ("actor", "target_user", "session")
-    search_fields = ("action", "actor__username", "target_user__username", "session__title")
-    uuid_search_fields = ("session_id", "actor_id", "target_user_id")
-    date_hierarchy = "created_at"
     ordering = ("-id",)
 
 

@@ -12,14 +12,16 @@ from livestream.read_only_admin import ReadOnlyAdmin, isolated, report_done
 from streams import models
 from streams.admin.session import SESSION_SEARCH
 from streams.services.guest_requests import guest_request_reject
-from streams.services.removal import participant_ban, participant_kick
+from streams.services.removal import participant_ban, participant_kick, participant_readmit
 from streams.services.stage import stage_remove
+from streams.state import OVER
 
 
 @admin.register(models.Participant)
 class ParticipantAdmin(ReadOnlyAdmin):
     """Who was where, and as what."""
 
+    appears = "Whoever is signed in and opens a show appears here."
     list_display = ("user", "session", "role", "status", "joined_at", "left_at", "muted")
     list_filter = ("role", "status", "audio_muted", "video_muted")
     list_select_related = ("user", "session")
@@ -27,7 +29,11 @@ class ParticipantAdmin(ReadOnlyAdmin):
     uuid_search_fields = ("session_id", "user_id")
     date_hierarchy = "joined_at"
     ordering = ("-id",)
-    actions = ("take_off_stage", "remove_from_show", "ban_from_show")
+    actions = ("take_off_stage", "remove_from_show", "ban_from_show", "let_back_in")
+
+    def is_open(self, row: models.Participant) -> bool:
+        """Nobody is in a show that is over."""
+        return row.session.state not in OVER
 
     @admin.display(description="muted")
     def muted(self, person: models.Participant) -> str | None:
@@ -49,6 +55,11 @@ class ParticipantAdmin(ReadOnlyAdmin):
     def ban_from_show(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
         """For good."""
         self._each(request, queryset, participant_ban, "People banned")
+
+    @admin.action(description="Let selected people back in", permissions=["moderate"])
+    def let_back_in(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
+        """Also who was banned."""
+        self._each(request, queryset, participant_readmit, "People who may come in")
 
     def _each(
         self,
@@ -83,6 +94,7 @@ class SessionModeratorAdmin(ReadOnlyAdmin):
 class GuestRequestAdmin(ReadOnlyAdmin):
     """Who asked to come on stage."""
 
+    appears = "Wishes to come on stage, and invitations, appear here."
     list_display = ("user", "session", "status", "shown_message", "responder", "created_at", "answered_at")
     list_filter = ("status",)
     list_select_related = ("user", "session", "responder")
@@ -91,6 +103,10 @@ class GuestRequestAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     actions = ("decline_requests",)
+
+    def is_open(self, row: models.GuestRequest) -> bool:
+        """What is answered is answered, and who was invited answers for themselves."""
+        return row.status == models.GuestRequestStatus.PENDING and row.invited_by_id is None
 
     @admin.action(description="Decline selected requests", permissions=["moderate"])
     def decline_requests(self, request: HttpRequest, queryset: QuerySet[models.GuestRequest]) -> None:

@@ -12,12 +12,13 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from livestream.actors import actor_of
-from livestream.api import validated
+from livestream.api import serializer_errors, validated
 from livestream.schema import ErrorOut
 from streams.api.serializers import ParticipantOut
 from streams.api.stage_serializers import (
     Ask,
     Flags,
+    GuestRequestFilter,
     GuestRequestOut,
     Invitee,
     Muted,
@@ -29,7 +30,7 @@ from streams.api.views import SessionPages
 from streams.models import GuestRequest, Participant
 from streams.payloads import participant_payload, request_payload
 from streams.permissions import require_moderate
-from streams.selectors import queue_position, queue_rows, request_now, session_get
+from streams.selectors import invitation_rows, queue_position, queue_rows, request_now, session_get
 from streams.services import guest_requests, invitations, moderators, removal, stage
 
 REFUSALS = {400: ErrorOut, 401: ErrorOut, 403: ErrorOut, 404: ErrorOut, 409: ErrorOut}
@@ -65,13 +66,23 @@ class GuestRequestsView(APIView):
 
     @extend_schema(
         operation_id="guest_request_queue",
-        parameters=[OpenApiParameter("cursor", OpenApiTypes.STR), OpenApiParameter("limit", OpenApiTypes.INT)],
+        parameters=[
+            GuestRequestFilter,
+            OpenApiParameter("cursor", OpenApiTypes.STR),
+            OpenApiParameter("limit", OpenApiTypes.INT),
+        ],
         responses={200: GuestRequestOut(many=True), **REFUSALS},
     )
     def get(self, request: Request, session_id: UUID) -> Response:
-        """Who waits, in order; for host, cohosts and moderators."""
+        """Who waits, or was invited and has not answered, in order; for host, cohosts and moderators."""
+        wanted = GuestRequestFilter(data=request.query_params)
+        if not wanted.is_valid():
+            raise serializer_errors(wanted.errors)
         require_moderate(actor=actor_of(request.user), session=session_get(session_id))
         pages = QueuePages()
+        if wanted.validated_data.get("invited"):
+            page = pages.paginate_queryset(invitation_rows(session_id), request, view=self) or []
+            return pages.get_paginated_response([request_payload(row) for row in page])
         page = pages.paginate_queryset(queue_rows(session_id), request, view=self) or []
         first = queue_position(page[0]) if page else 1
         return pages.get_paginated_response(

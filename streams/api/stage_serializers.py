@@ -17,6 +17,12 @@ class Ask(serializers.Serializer[Any]):
     message = serializers.CharField(max_length=280, required=False, allow_blank=True)
 
 
+class GuestRequestFilter(serializers.Serializer[Any]):
+    """Which requests are listed: wishes, or, with `invited`, invitations."""
+
+    invited = serializers.BooleanField(required=False)
+
+
 class Refusal(serializers.Serializer[Any]):
     """Why not, or why out."""
 

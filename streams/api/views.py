@@ -34,7 +34,7 @@ from streams.api.serializers import (
 from streams.models import Participant, ParticipantStatus, StreamSession
 from streams.payloads import participant_payload, session_payload
 from streams.permissions import ON_STAGE, Standing, require_view, standing_in
-from streams.selectors import participants_of, session_get, sessions_visible_to
+from streams.selectors import listed, participants_of, session_get, sessions_visible_to
 from streams.services import sessions as lifecycle
 from streams.services.posters import session_poster_set
 from streams.services.viewers import viewer_invite, viewer_join, viewer_leave
@@ -96,11 +96,11 @@ class SessionsView(APIView):
         wanted = SessionFilter(data=request.query_params)
         if not wanted.is_valid():
             raise serializer_errors(wanted.errors)
-        rows = _narrowed(sessions_visible_to(actor_of(request.user)), wanted.validated_data)
+        actor = actor_of(request.user)
+        rows = _narrowed(sessions_visible_to(actor), wanted.validated_data)
         pages = SessionPages()
         page = pages.paginate_queryset(rows, request, view=self) or []
-        now = timezone.now()
-        return pages.get_paginated_response([session_payload(session, now=now) for session in page])
+        return pages.get_paginated_response(listed(page, actor=actor, now=timezone.now()))
 
     @extend_schema(operation_id="session_create", request=SessionCreate, responses={201: Session, 400: ErrorOut})
     def post(self, request: Request) -> Response:

@@ -1,7 +1,8 @@
 """How much a viewer's link carries, from what he reports: loss in receiver reports, and REMB where he sends it.
 
 Down at once, to what arrived; up one step at a time, after the link was clean for a while, and more slowly
-after each step that failed. Times are monotonic seconds, rates bits per second.
+after each step that failed. What a failed step takes with it beyond itself comes back without that wait: the link
+carried it before. Times are monotonic seconds, rates bits per second.
 """
 
 from __future__ import annotations
@@ -20,19 +21,24 @@ ESTIMATE_REACH = 1.5
 MARGIN = 0.9
 # Reports of this long after a fall still tell of what was sent before it.
 SETTLE_SECONDS = 1.0
-HOLD_SECONDS, HOLD_LIMIT_SECONDS = 1.5, 6.0
+HOLD_SECONDS, HOLD_LIMIT_SECONDS = 1.5, 5.0
 GROWTH, GROWTH_AFTER_FALL = 1.5, 1.1
 # A step up that survives so long was right.
 TRIAL_SECONDS = 4.0
+# What a failed step has queued is still reported as lost for so long.
+AFTERMATH_SECONDS = 3.0
 
 
 class Link:
     """The budget for one viewer. `limit` includes sound."""
 
     __slots__ = (
+        "_carried",
         "_changed_at",
         "_estimate",
+        "_failed_at",
         "_fell_at",
+        "_held_since",
         "_highest_estimate",
         "_hold",
         "_reported_at",
@@ -46,9 +52,11 @@ class Link:
         self.limit = float(START_BITS_PER_SECOND)
         self.loss = 0.0
         self._hold = HOLD_SECONDS
-        self._changed_at = now
-        self._fell_at = float("-inf")
+        self._changed_at = self._held_since = now
+        self._fell_at = self._failed_at = float("-inf")
         self._tried_at: float | None = None
+        # The budget that held until the last step up.
+        self._carried = 0.0
         self._reported_at = float("-inf")
         # The last estimate, the highest since more was sent than before, and how much that was.
         self._estimate = self._highest_estimate = float("inf")
@@ -78,22 +86,32 @@ class Link:
         self._fall(estimate + beside, now=now)
         return True
 
-    def may_rise(self, now: float, *, is_dark: bool = False) -> bool:
-        """Whether to try a step up now: the link is clean, was so for long enough, and told us since.
+    def may_rise(self, limit: float, *, now: float, is_dark: bool = False) -> bool:
+        """Whether to try so much now: the link is clean, was so for long enough, and told us since.
 
         While no picture is sent (`is_dark`) nothing is reported either, and only trying can tell.
         """
         if self._tried_at is not None and now - self._tried_at > TRIAL_SECONDS:
             self._tried_at, self._hold = None, HOLD_SECONDS
         is_clean = self._reported_at > self._changed_at and self.loss < LOSS_CLEAN
-        return (is_dark or is_clean) and now - self._changed_at >= self._hold
+        if not (is_dark or is_clean) or now - self._changed_at < HOLD_SECONDS:
+            return False
+        return self._is_known(limit) or now - self._held_since >= self._hold
 
     def rise(self, limit: float, *, now: float) -> None:
         """Try with this much, and in larger steps while the link has never failed."""
-        growth = GROWTH_AFTER_FALL if self.has_fallen else GROWTH
-        self.limit = max(self.limit * growth, limit)
-        self._changed_at = self._tried_at = now
+        if self._is_known(limit):
+            self.limit = limit
+        else:
+            growth = GROWTH_AFTER_FALL if self.has_fallen else GROWTH
+            self._carried, self.limit = self.limit, max(self.limit * growth, limit)
+            self._held_since = self._tried_at = now
+        self._changed_at = now
         self._highest_estimate = self._estimate
+
+    def _is_known(self, limit: float) -> bool:
+        """Whether the link carried so much before the last step up; what pictures take varies a little."""
+        return limit <= self._carried * GROWTH_AFTER_FALL
 
     def _note_estimate(self, estimate: float, *, sent: float) -> None:
         if sent > self._sent * MORE:  # a picture that moves again, or a larger tile; what was reached before counts on
@@ -105,7 +123,9 @@ class Link:
     def _fall(self, limit: float, *, now: float) -> None:
         if self._tried_at is not None:
             self._hold = min(HOLD_LIMIT_SECONDS, self._hold * 2)
-            self._tried_at = None
+            self._tried_at, self._failed_at = None, now
+        elif now - self._failed_at > AFTERMATH_SECONDS:
+            self._carried = 0.0
         self.limit = max(FLOOR_BITS_PER_SECOND, min(self.limit, limit))
-        self._changed_at = self._fell_at = now
+        self._changed_at = self._held_since = self._fell_at = now
         self.loss = 0.0

@@ -209,7 +209,7 @@ class Viewer(Peer):
         pictures = [picture for _, _, picture in shown]
         audio = self._audio_rate()
         chosen, needed = allocate(pictures, budget=self._budget(pictures) - audio)
-        if needed is not None and self.link.may_rise(now, is_dark=not self._picture_rate()):
+        if needed is not None and self.link.may_rise(needed + audio, now=now, is_dark=not self._picture_rate()):
             self.link.rise(needed + audio, now=now)
             chosen, _ = allocate(pictures, budget=self._budget(pictures) - audio)
         for (feed, layers, _), level in zip(shown, chosen, strict=True):

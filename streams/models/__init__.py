@@ -1,7 +1,7 @@
 """A live session and everything that hangs on it. Only services write these."""
 
 from streams.models.gifts import Gift, GiftTransaction, ReactionTotal, Wallet, WalletEntry
-from streams.models.media import MediaResource, MediaUid, ProviderDelivery, ProviderHealth, ProviderRoom
+from streams.models.media import LeftRoom, MediaResource, MediaUid, ProviderDelivery, ProviderHealth, ProviderRoom
 from streams.models.recordings import Post, Recording, RecordingStatus
 from streams.models.session import (
     AuditEntry,
@@ -31,6 +31,7 @@ __all__ = [
     "GuestRequest",
     "GuestRequestStatus",
     "JanitorLease",
+    "LeftRoom",
     "MediaResource",
     "MediaUid",
     "MutedBy",

@@ -75,6 +75,29 @@ class ProviderRoom(models.Model):
         return f"{self.provider} {self.channel_id}"
 
 
+class LeftRoom(models.Model):
+    """A room at a provider that a session has left, until it is closed there for good.
+
+    `reopens_until` stands where whoever joins makes it anew: it is closed again until then.
+    """
+
+    session = models.ForeignKey(StreamSession, models.CASCADE, related_name="left_rooms")
+    provider = models.CharField(max_length=20)
+    channel_id = models.CharField(max_length=64)
+    left_at = models.DateTimeField()
+    next_at = models.DateTimeField(db_index=True, help_text="When the provider is to be told again.")
+    reopens_until = models.DateTimeField(
+        null=True, blank=True, help_text="What was handed out for it may make it anew so long."
+    )
+
+    class Meta:
+        ordering = ["-left_at"]
+        constraints = [models.UniqueConstraint(fields=["provider", "channel_id"], name="left_room_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.channel_id}"
+
+
 class MediaResource(models.Model):
     """A connection at a provider that somebody opened through our own address (WHIP, WHEP), until it is ended there.
 

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from livestream.identifiers import channel_name, epoch_name
+from streams.audit import action_words
 from streams.state import EndReason, SessionState
 
 
@@ -188,7 +189,7 @@ class AuditEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.action
+        return action_words(self.action)
 
 
 class ViewerSample(models.Model):

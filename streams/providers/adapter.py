@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from django.conf import settings
 
 from livestream.errors import ProviderUnsupported
-from streams.providers.base import Capability, RoomRef, SettingProblem
+from streams.providers.base import Capability, RoomRef, SettingProblem, There
 
 
 class Adapter:
@@ -49,6 +49,6 @@ class Adapter:
         """Not here."""
         raise ProviderUnsupported(self.name, "does not tell who sends")
 
-    def sending(self, *, rooms: Sequence[RoomRef]) -> Mapping[str, Mapping[str, set[str] | None]]:
+    def people(self, *, rooms: Sequence[RoomRef]) -> Mapping[str, Mapping[str, There]]:
         """Who sends, and nothing about the kinds."""
-        return {name: {uid: set() for uid in uids} for name, uids in self.publishers(rooms=rooms).items()}
+        return {name: {uid: There() for uid in uids} for name, uids in self.publishers(rooms=rooms).items()}

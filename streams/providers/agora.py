@@ -47,6 +47,7 @@ class AgoraProvider(Adapter):
             Capability.BROWSER_PUBLISHES,
             Capability.PRIVATE_SHOWS,
             Capability.NUMERIC_UIDS,
+            Capability.ENDS_WITH_TOKEN,
         }
         if settings.AGORA_CUSTOMER_ID:
             found |= {Capability.KICK_HOLDS, Capability.DEMOTE_HOLDS, Capability.MUTE_AT_SERVER}

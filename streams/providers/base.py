@@ -16,7 +16,7 @@ class Capability(StrEnum):
     UNMUTE_AT_SERVER = "unmute_at_server"
     # Who is removed cannot come back with what they hold, by the provider's own doing.
     KICK_HOLDS = "kick_holds"
-    # Who is removed may come back with what they hold; they are told of then, and removed again.
+    # Who is removed may come back with what they hold; its webhooks tell of them then, and they are removed again.
     REMOVED_AGAIN = "removed_again"
     # Who leaves the stage is cut off there, and cannot publish again with what they hold.
     DEMOTE_HOLDS = "demote_holds"
@@ -39,6 +39,8 @@ class Capability(StrEnum):
     NEEDS_ROOM = "needs_room"
     # People are numbers there (1 to 2**32 - 1), not names.
     NUMERIC_UIDS = "numeric_uids"
+    # A connection ends when the token does that it was made with, unless it was given a newer one.
+    ENDS_WITH_TOKEN = "ends_with_token"  # noqa: S105 - a name
     # People enter through our own address and never talk to the provider's: it is a `Gateway`.
     GATEWAY = "gateway"
     # Viewers get their playlists through our own address: it is a `PlaylistSource`.
@@ -84,6 +86,15 @@ class PersonRef:
     uid: str
     name: str
     stage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """Somebody in a room. `kinds` are those that are sent and not muted, none where the provider does not tell."""
+
+    kinds: frozenset[str] = frozenset()
+    sends: bool = True
+    may_send: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +167,8 @@ class Provider(Protocol):
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
         """Who sends media now: session id -> uids. A provider that knows all its rooms names them all."""
 
-    def sending(self, *, rooms: Sequence[RoomRef]) -> Mapping[str, Mapping[str, set[str] | None]]:
-        """The same, with the kinds that are not muted there; none where the provider does not tell.
-
-        A provider that tells of people who send nothing has None for them.
-        """
+    def people(self, *, rooms: Sequence[RoomRef]) -> Mapping[str, Mapping[str, There]]:
+        """Who is there as far as the provider tells: session id -> uid -> what they send. Senders are always told."""
 
 
 @dataclass(frozen=True, slots=True)

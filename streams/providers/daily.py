@@ -13,8 +13,8 @@ from django.conf import settings
 
 from livestream.errors import ProviderRejected
 from streams.providers.adapter import Adapter
-from streams.providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
-from streams.providers.http import ProviderHttp, text_at
+from streams.providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef, There
+from streams.providers.http import LIST_LIMIT_BYTES, ProviderHttp, text_at
 
 MAX_PEOPLE = 200
 USER_ID_MAX_CHARACTERS = 36
@@ -38,6 +38,9 @@ class DailyProvider(Adapter):
             Capability.HOST_PRESENCE,
             Capability.WEBHOOKS,
             Capability.NEEDS_ROOM,
+            # A ban is of a user id, and lasts as long as the meeting: by a number that is retired with it the same
+            # person may come back, with a new password, or let in again.
+            Capability.NUMERIC_UIDS,
         }
     )
     required_settings = ("DAILY_API_KEY",)
@@ -120,7 +123,7 @@ class DailyProvider(Adapter):
             self._permit(room, participant, EVERYTHING if stage else [])
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
-        """Out, and banned while this meeting lasts."""
+        """Out, and banned by this number while this meeting lasts. Whoever may come back gets another."""
         if not uid:
             raise ProviderRejected(self.name, "nobody in particular")
         self._call("POST", f"{self._path(room)}/eject", {"user_ids": [uid], "ban": True}, absent=True)
@@ -131,15 +134,15 @@ class DailyProvider(Adapter):
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
         """Who is there and may send."""
-        return {name: set(people) for name, people in self.sending(rooms=rooms).items()}
+        return {name: set(people) for name, people in self.people(rooms=rooms).items()}
 
-    def sending(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, set[str]]]:
+    def people(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, There]]:
         """The same, with the kinds that they may send."""
-        found: dict[str, dict[str, set[str]]] = {}
+        found: dict[str, dict[str, There]] = {}
         for room in rooms:
             people = self._call("GET", f"{self._path(room)}/presence", absent=True).get("data", [])
             found[str(room.session_id)] = {
-                str(one.get("userId")): {kind for kind, names in SENT.items() if names & allowed}
+                str(one.get("userId")): There(frozenset(kind for kind, names in SENT.items() if names & allowed))
                 for one in people
                 if (allowed := _allowed(one))
             }
@@ -164,7 +167,9 @@ class DailyProvider(Adapter):
         self, method: str, path: str, body: dict[str, Any] | None = None, *, absent: bool = False
     ) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {settings.DAILY_API_KEY}"}
-        return self._http.call(method, settings.DAILY_API_URL + path, headers=headers, body=body, absent=absent)
+        return self._http.call(
+            method, settings.DAILY_API_URL + path, headers=headers, body=body, absent=absent, limit=LIST_LIMIT_BYTES
+        )
 
 
 def permissions(sends: list[str], *, present: bool | None = None) -> dict[str, Any]:

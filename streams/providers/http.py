@@ -5,6 +5,7 @@ but the provider, the outcome and how long it took: addresses and headers hold c
 """
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,8 +20,11 @@ from livestream.metrics import PROVIDER_CALLS, PROVIDER_SECONDS
 from livestream.recovery import TABLE, delays
 
 CALLS = TABLE["provider_calls"]
-ANSWER_LIMIT_BYTES = 1024 * 1024
+# Lists of people are as long as the show is large: whoever asks for one gives more.
+ANSWER_LIMIT_BYTES, LIST_LIMIT_BYTES = 1024 * 1024, 16 * 1024 * 1024
 BUSY = frozenset({429, 500, 502, 503, 504})
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,12 @@ class ProviderHttp:
         body: Mapping[str, Any] | None = None,
         repeatable: bool = True,
         absent: bool = False,
+        limit: int = ANSWER_LIMIT_BYTES,
     ) -> dict[str, Any]:
         """The answer's JSON object. Raises ProviderUnreachable, or ProviderRejected with the status.
 
-        `repeatable` False: tried again only when nothing can have arrived. `absent`: 404 is an empty answer.
+        `repeatable` False: tried again only when nothing can have arrived. `absent`: 404 is an empty answer. `limit`:
+        how many bytes are taken in; an answer that is longer raises AnswerTooLong.
         """
         waits = delays(
             attempts=CALLS["attempts"], first=CALLS["first_delay_seconds"], longest=CALLS["longest_delay_seconds"]
@@ -75,7 +81,7 @@ class ProviderHttp:
         raw = json.dumps(body).encode() if body is not None else None
         while True:
             try:
-                answer = self.exchange(method, url, headers=given, body=raw)
+                answer = self.exchange(method, url, headers=given, body=raw, limit=limit)
             except ProviderUnreachable as error:
                 wait = next(waits, None)
                 if wait is None or not (repeatable or isinstance(error, NothingSent)) or isinstance(error, LeftAlone):
@@ -85,9 +91,16 @@ class ProviderHttp:
             return self._understood(answer, absent=absent)
 
     def exchange(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, may_hang: bool = False
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        may_hang: bool = False,
+        limit: int = ANSWER_LIMIT_BYTES,
     ) -> Answer:
-        """One request, tried once and redirected nowhere, and its answer. Raises ProviderUnreachable.
+        """One request, tried once and redirected nowhere, and its answer. Raises ProviderUnreachable, or AnswerTooLong.
 
         `may_hang`: the provider answers when there is something to say, so that a late answer, or none, is no sign that
         it is away.
@@ -100,7 +113,7 @@ class ProviderHttp:
         lay_down_connections()
         started = time.monotonic()
         try:
-            answer = self._read(method, url, headers, body)
+            answer = self._read(method, url, headers, body, limit)
         except urllib3.exceptions.HTTPError as error:
             name = type(error).__name__
             never_sent = isinstance(
@@ -109,32 +122,37 @@ class ProviderHttp:
             self._failed(name, counts=never_sent or not may_hang)
             raise (NothingSent if never_sent else ProviderUnreachable)(self.provider, name) from None
         PROVIDER_SECONDS.labels(self.provider).observe(time.monotonic() - started)
-        if answer.status in BUSY:
-            wait = _seconds(answer.headers.get("Retry-After"))
-            if answer.status == 429:  # it is there, and we are too fast
-                self.circuit.succeeded()
-                PROVIDER_CALLS.labels(self.provider, "429").inc()
-            elif may_hang:  # it is there, and had nothing to say yet
-                self.circuit.succeeded()
-                PROVIDER_CALLS.labels(self.provider, str(answer.status)).inc()
-            else:
-                self._failed(str(answer.status))
-            raise ProviderUnreachable(self.provider, f"answered {answer.status}", retry_after=wait)
-        self.circuit.succeeded()
-        PROVIDER_CALLS.labels(self.provider, str(answer.status)).inc()
+        self._judge(answer, may_hang=may_hang, limit=limit)
         return answer
 
-    def _read(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        """The answer, of which no more than the limit is taken in."""
+    def _judge(self, answer: Answer, *, may_hang: bool, limit: int) -> None:
+        """Note what an answer says of the provider. Raises ProviderUnreachable when put off, or AnswerTooLong."""
+        outcome = str(answer.status)
+        if answer.status in BUSY:
+            # With 429 it is there, and we are too fast; where answers may hang it is there, and had nothing to say yet.
+            if answer.status == 429 or may_hang:
+                self.circuit.succeeded()
+                PROVIDER_CALLS.labels(self.provider, outcome).inc()
+            else:
+                self._failed(outcome)
+            wait = _seconds(answer.headers.get("Retry-After"))
+            raise ProviderUnreachable(self.provider, f"answered {outcome}", retry_after=wait)
+        self.circuit.succeeded()
+        if len(answer.body) > limit:
+            PROVIDER_CALLS.labels(self.provider, "too_long").inc()
+            logger.warning("answer too long provider=%s status=%s limit=%s", self.provider, outcome, limit)
+            raise AnswerTooLong(self.provider, f"answered more than {limit} bytes", status=answer.status)
+        PROVIDER_CALLS.labels(self.provider, outcome).inc()
+
+    def _read(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, limit: int) -> Answer:
+        """The answer, of which one byte more than the limit is taken in at most."""
         response = self._pool.request(
             method, url, body=body, headers=dict(headers), redirect=False, preload_content=False
         )
         try:
-            data = response.read(ANSWER_LIMIT_BYTES + 1)
+            data = response.read(limit + 1)
         finally:
             response.close()  # one that was read to its end has given its connection back already
-        if len(data) > ANSWER_LIMIT_BYTES:
-            raise urllib3.exceptions.ResponseError("too long")
         return Answer(response.status, response.headers, data)
 
     def _failed(self, reason: str, *, counts: bool = True) -> None:
@@ -162,6 +180,10 @@ class NothingSent(ProviderUnreachable):
 
 class LeftAlone(ProviderUnreachable):
     """The circuit is open; nothing was tried."""
+
+
+class AnswerTooLong(ProviderRejected):
+    """It is there, and says more than is taken in; asked again it would say the same."""
 
 
 def _seconds(text: str | None) -> float:

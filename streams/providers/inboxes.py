@@ -25,7 +25,7 @@ from streams.providers.inbox import (
     signed_by_any,
     text,
 )
-from streams.providers.livekit import is_person
+from streams.providers.livekit import is_person, may_publish
 
 # The person that an encoder is, where a provider knows no people.
 HOST = "host"
@@ -71,9 +71,6 @@ class LiveKitInbox:
         """An event of a room; the names of fields are those of JSON in protocol buffers."""
         document = document_of(body)
         person = part(document, "participant")
-        permission = part(person, "permission")
-        # What is false is left out in JSON of protocol buffers.
-        may = bool(permission.get("canPublish", permission.get("can_publish"))) if permission else None
         name = text(document, "event", limit=60)
         return identified(
             MediaEvent(
@@ -83,7 +80,7 @@ class LiveKitInbox:
                 channel_id=text(part(document, "room"), "name"),
                 uid=text(person, "identity"),
                 at=moment(document.get("createdAt", document.get("created_at"))),
-                publishes=True if name == "track_published" else may,
+                publishes=True if name == "track_published" else may_publish(person),
             )
         )
 

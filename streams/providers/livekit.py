@@ -16,8 +16,8 @@ from django.conf import settings
 from livestream.errors import ProviderRejected
 from livestream.identifiers import secret_token
 from streams.providers.adapter import Adapter
-from streams.providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef, SettingProblem
-from streams.providers.http import ProviderHttp
+from streams.providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef, SettingProblem, There
+from streams.providers.http import LIST_LIMIT_BYTES, ProviderHttp
 
 SECRET_MIN_CHARACTERS = 32
 CALL_TOKEN_SECONDS = 60
@@ -123,18 +123,16 @@ class LiveKitProvider(Adapter):
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
         """Who has a track in each of these rooms, muted or not."""
-        there = self.sending(rooms=rooms)
-        return {name: {uid for uid, kinds in people.items() if kinds is not None} for name, people in there.items()}
+        there = self.people(rooms=rooms)
+        return {name: {uid for uid, one in people.items() if one.sends} for name, people in there.items()}
 
-    def sending(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, set[str] | None]]:
-        """The same, with the kinds of the tracks that are not muted; None for who has no track."""
-        found: dict[str, dict[str, set[str] | None]] = {}
+    def people(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, There]]:
+        """Everybody, with the kinds of their tracks that are not muted, and whether they may have any."""
+        found: dict[str, dict[str, There]] = {}
         for room in rooms:
             people = self._room_call(room, "ListParticipants", {}, absent=True).get("participants", [])
             found[str(room.session_id)] = {
-                str(person.get("identity")): _kinds_of(person["tracks"]) if person.get("tracks") else None
-                for person in people
-                if is_person(person)
+                str(person.get("identity")): _there(person) for person in people if is_person(person)
             }
         return found
 
@@ -165,6 +163,7 @@ class LiveKitProvider(Adapter):
             headers={"Authorization": f"Bearer {token}"},
             body=body,
             absent=absent,
+            limit=LIST_LIMIT_BYTES,
         )
 
 
@@ -173,9 +172,20 @@ def is_person(participant: dict[str, Any]) -> bool:
     return participant.get("kind", "STANDARD") in ("STANDARD", 0)
 
 
-def _kinds_of(tracks: list[dict[str, Any]]) -> set[str]:
+def _there(participant: dict[str, Any]) -> There:
+    tracks: list[dict[str, Any]] = participant.get("tracks") or []
     open_ = {track.get("source") for track in tracks if not track.get("muted")}
-    return {kind for kind, sources in KINDS.items() if open_ & set(sources)}
+    kinds = frozenset(kind for kind, sources in KINDS.items() if open_ & set(sources))
+    return There(kinds, sends=bool(tracks), may_send=may_publish(participant) or bool(tracks))
+
+
+def may_publish(participant: dict[str, Any]) -> bool | None:
+    """Whether the server lets them; None where it does not say. RoomService has the names of the protocol's files,
+    webhooks those of its JSON, which leaves out what is false."""
+    permission = participant.get("permission")
+    if not isinstance(permission, dict) or not permission:
+        return None
+    return bool(permission.get("canPublish", permission.get("can_publish")))
 
 
 def video_grant(channel: str, *, publishes: bool) -> dict[str, Any]:

@@ -35,18 +35,26 @@ class Verdict(StrEnum):
     NOTHING = "nothing"
 
 
+class Back(StrEnum):
+    """Who came back with something for this room that had been taken back, and may be good at the provider still."""
+
+    NO = "no"
+    LESS = "less"  # may do less than before, and is not out
+    PUT_OUT = "put_out"
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`came_back`: with something for this room that had been taken back before, and is good at the provider still."""
+    """What somebody may do, and whether they came back with more than that."""
 
     verdict: Verdict
-    came_back: bool = False
+    back: Back = Back.NO
 
 
 class Judge(Protocol):
-    """Says what somebody may do. `lasting`: they have been there for a while, and may stay past their token's end."""
+    """Says what somebody may do who is there at a moment."""
 
-    def __call__(self, *, session: StreamSession, uid: str, at: datetime, lasting: bool) -> Judgement: ...
+    def __call__(self, *, session: StreamSession, uid: str, at: datetime) -> Judgement: ...
 
 
 _judges: list[Judge] = []
@@ -58,14 +66,13 @@ def when_arriving(judge: Judge) -> None:
         _judges.append(judge)
 
 
-def arrival_judge(*, session: StreamSession, uid: str, publishes: bool, at: datetime, lasting: bool = False) -> Verdict:
+def arrival_judge(*, session: StreamSession, uid: str, publishes: bool, at: datetime) -> Verdict:
     """Have somebody sent away, or off the stage, who holds nothing that allows it; once this transaction commits."""
-    judgements = [judge(session=session, uid=uid, at=at, lasting=lasting) for judge in _judges]
+    judgements = [judge(session=session, uid=uid, at=at) for judge in _judges]
     verdicts = {one.verdict for one in judgements}
     room = room_ref(session)
     allowed = Verdict.NOTHING not in verdicts and not (Verdict.WATCH in verdicts and publishes)
-    again = Capability.REMOVED_AGAIN in provider_named(session.provider).capabilities
-    if again and not (allowed or lasting) and any(one.came_back for one in judgements) and _seldom(session, uid):
+    if not allowed and _leaves(session, uid, {one.back for one in judgements}):
         room_move(session=session, now=timezone.now())
     if Verdict.NOTHING in verdicts:
         transaction.on_commit(partial(_act, session.provider, "remove", room, uid))
@@ -76,8 +83,15 @@ def arrival_judge(*, session: StreamSession, uid: str, publishes: bool, at: date
     return Verdict.PUBLISH if publishes else Verdict.WATCH
 
 
+def _leaves(session: StreamSession, uid: str, back: set[Back]) -> bool:
+    """Whether the show moves, since they might come back again. Whoever is out does not learn of the new room; who may
+    still watch does, and moves nobody again and again."""
+    if Capability.REMOVED_AGAIN not in provider_named(session.provider).capabilities:
+        return False
+    return Back.PUT_OUT in back or (Back.LESS in back and _seldom(session, uid))
+
+
 def _seldom(session: StreamSession, uid: str) -> bool:
-    """Whoever was taken off the stage, and may watch on, learns of the new room: they move nobody again and again."""
     key = f"{session.pk}:{uid}"
     return allow(scope="came-back", key=key, limit=MOVES_PER_TEN_MINUTES, seconds=600) is None
 

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+
+# What was taken back may open something at a provider for so long: a token lives ten minutes at most, LiveKit gives
+# those who are there others of ten minutes by itself, and clocks differ.
+OPENS_FOR = timedelta(minutes=12)
 
 
 class Lost(StrEnum):

@@ -14,6 +14,8 @@ from streams.services.media import host_lost, host_seen
 from streams.services.slots import slots_note
 from streams.services.stage_media import guest_lost, guest_seen, node_started
 
+FORGOTTEN_AT_ONCE = 5000
+
 
 def delivery_accept(
     *, provider: str, delivery_id: str, type: str, payload: dict[str, Any], apply: Callable[[], None], now: datetime
@@ -30,9 +32,15 @@ def delivery_accept(
     return made
 
 
+def deliveries_came(*, provider: str, since: datetime) -> bool:
+    """Whether a provider has told us anything since then: its webhooks are set up, and reach us."""
+    return ProviderDelivery.objects.filter(provider=provider, received_at__gte=since).exists()
+
+
 def deliveries_forget(*, received_before: datetime) -> int:
-    """Drop what nobody will deliver again; how many."""
-    forgotten, _ = ProviderDelivery.objects.filter(received_at__lt=received_before).delete()
+    """Drop what nobody will deliver again, so much at once that it is soon done; how many."""
+    old = ProviderDelivery.objects.order_by().filter(received_at__lt=received_before)
+    forgotten, _ = ProviderDelivery.objects.filter(pk__in=old.values("pk")[:FORGOTTEN_AT_ONCE]).delete()
     return forgotten
 
 

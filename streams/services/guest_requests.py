@@ -130,7 +130,8 @@ def guest_request_cancel(*, session_id: UUID, request_id: UUID, actor: Actor) ->
         if request.status == GuestRequestStatus.CANCELLED:
             return request
         require_pending(request, now=place.now)
-        request_resolve(request, status=GuestRequestStatus.CANCELLED, responder_id=None, now=place.now)
+        by = None if own else user_id
+        request_resolve(request, status=GuestRequestStatus.CANCELLED, responder_id=by, now=place.now)
     return request
 
 

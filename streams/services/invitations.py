@@ -11,6 +11,7 @@ from streams.services.guest_requests import person_here, request_grant, request_
 from streams.services.queue import request_lock, request_pending, request_resolve, request_tell, require_pending
 from streams.services.seats import require_open_stage
 from streams.services.stage_media import person_media_tell
+from streams.services.uids import uid_retire
 
 
 def guest_invite(*, session_id: UUID, actor: Actor, user_id: UUID) -> tuple[GuestRequest, bool]:
@@ -54,10 +55,12 @@ def _standing_invitation(pending: GuestRequest) -> GuestRequest:
 
 
 def readmit(person: Participant, *, now: datetime) -> None:
-    """Somebody who was removed may come in again. A step without a transaction of its own."""
+    """Somebody who was removed may come in again, under another number: the one that they had may be kept out. A step
+    without a transaction of its own."""
     person.status, person.left_at = ParticipantStatus.LEFT, now
     person.media_due_at = None
     person.save(update_fields=("status", "left_at", "media_due_at"))
+    uid_retire(session_id=person.session_id, user_id=person.user_id, now=now)
 
 
 def guest_accept(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:

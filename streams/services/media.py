@@ -18,7 +18,8 @@ from streams.models import StreamSession
 from streams.payloads import instant
 from streams.providers.base import Capability, RoomRef
 from streams.providers.registry import provider_named
-from streams.services.gateway import held_room
+from streams.services.endings import when_over
+from streams.services.left_rooms import room_close, room_leave
 from streams.services.rooms import room_ref
 from streams.services.stage_media import guests_reconcile
 from streams.state import LIVE, OPEN
@@ -28,15 +29,15 @@ logger = logging.getLogger(__name__)
 
 def media_close(*, session: StreamSession, room: RoomRef | None = None) -> None:
     """Cut everybody's media of a session that is over, or in the room that it has left."""
-    _room_close(provider=session.provider, room=room or room_ref(session))
+    room_close(provider=session.provider, room=room or room_ref(session))
 
 
-def _room_close(*, provider: str, room: RoomRef) -> None:
-    try:
-        with held_room(room, provider=provider) as held:
-            provider_named(provider).close(room=held)
-    except ProviderError as error:
-        logger.warning("media not closed, a sweep will session=%s error=%s", room.session_id, error)
+def _room_over(session_id: UUID, now: datetime) -> None:
+    """Nobody comes back to the room of a session that is over."""
+    room_leave(session=StreamSession.objects.get(pk=session_id), now=now)
+
+
+when_over(_room_over)  # here, since whoever can end a session has this module
 
 
 def host_seen(*, session_id: UUID, at: datetime) -> None:
@@ -107,7 +108,7 @@ def _close_leftover(name: str) -> None:
         return
     session = StreamSession.objects.filter(pk=session_id).first()
     if session is None or session.provider != "builtin":
-        _room_close(provider="builtin", room=RoomRef(session_id=session_id, channel_id=""))
+        room_close(provider="builtin", room=RoomRef(session_id=session_id, channel_id=""))
     elif session.state not in OPEN:
         media_close(session=session)
 

@@ -21,10 +21,12 @@ from livestream.events import publish
 from streams.events import SettingsChanged
 from streams.models import ProviderRoom, StreamSession
 from streams.payloads import session_payload
-from streams.providers.base import Capability, Renewing, RoomRef
+from streams.providers.base import Capability, Renewing
 from streams.providers.registry import provider_named
 from streams.selectors import session_get
 from streams.services.credentials import Lost, credentials_revoke
+from streams.services.deliveries import deliveries_came
+from streams.services.left_rooms import room_close
 from streams.services.rooms import CLAIM_LIFE, room_ref
 from streams.services.sequence import event_record
 from streams.services.switching import channel_renew
@@ -57,11 +59,16 @@ def shows_lock(session_ids: Iterable[UUID]) -> list[UUID]:
 def moves_everybody(session: StreamSession, lost: Lost) -> bool:
     """Whether the show moves when somebody loses this, since its provider cannot keep them out.
 
-    Not where there is no such provider any more: nobody gets anywhere there.
+    Nor can one that lets them back in and tells, when it has told nothing since the session was made. Not where there
+    is no such provider any more: nobody gets anywhere there.
     """
     if session.provider not in settings.PROVIDERS:
         return False
-    return KEPT_OUT[lost] not in provider_named(session.provider).capabilities
+    capabilities = provider_named(session.provider).capabilities
+    if KEPT_OUT[lost] not in capabilities:
+        return True
+    lets_back_in = Capability.REMOVED_AGAIN in capabilities
+    return lets_back_in and not deliveries_came(provider=session.provider, since=session.created_at)
 
 
 def _look_again(session_id: UUID, user_id: UUID, lost: Lost) -> None:
@@ -95,7 +102,7 @@ def room_move(*, session: StreamSession, now: datetime) -> None:
             return  # two were told of the same at once, and one has moved already
         channel_renew(session=session, now=now)
         _tell(session.pk, now=now)
-    transaction.on_commit(partial(_close, session.provider, left))
+    transaction.on_commit(partial(room_close, provider=session.provider, room=left))
     logger.info("moved to another room session=%s provider=%s", session.pk, session.provider)
 
 
@@ -145,10 +152,3 @@ def _tell(session_id: UUID, *, now: datetime) -> None:
     data = {"session": session_payload(session_get(session_id), now=now), "changed": ["channel"]}
     seq = event_record(session_id=session_id, wire_name=SettingsChanged.wire_name, data=data, now=now)
     publish(SettingsChanged(session_id=session_id, at=now, seq=seq, data=data))
-
-
-def _close(provider: str, left: RoomRef) -> None:
-    try:
-        provider_named(provider).close(room=left)
-    except ProviderError as error:
-        logger.warning("room left open session=%s error=%s", left.session_id, error)

@@ -7,7 +7,7 @@ from uuid import UUID
 from livestream.errors import Conflict, Missing
 from livestream.events import publish, publish_latest
 from livestream.realtime.groups import desk_group, person_group
-from streams.events import GuestInvited, GuestRequested, GuestResolved, QueueMoved
+from streams.events import GuestInvited, GuestRequested, GuestResolved, QueueMoved, StageInvited
 from streams.models import GuestRequest, GuestRequestStatus
 from streams.payloads import request_payload
 from streams.selectors import cooldown_of, guest_requests, queue_position, queue_rows
@@ -38,14 +38,16 @@ def require_pending(request: GuestRequest, *, now: datetime) -> None:
 
 
 def request_tell(request: GuestRequest, *, now: datetime) -> None:
-    """Tell the desk of a new wish, or a person of a new invitation."""
+    """Tell the desk of a new wish, or of a new invitation, and the person invited."""
     if request.invited_by_id is None:
         data = {"request": request_payload(request, position=queue_position(request))}
         wish = GuestRequested(session_id=request.session_id, at=now, data=data)
         publish(wish, group=desk_group(request.session_id))
     else:
-        invitation = GuestInvited(session_id=request.session_id, at=now, data={"request": request_payload(request)})
+        data = {"request": request_payload(request)}
+        invitation = GuestInvited(session_id=request.session_id, at=now, data=data)
         publish(invitation, group=person_group(request.session_id, request.user_id))
+        publish(StageInvited(session_id=request.session_id, at=now, data=data), group=desk_group(request.session_id))
 
 
 def request_resolve(

@@ -6,11 +6,12 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 
 from livestream.actors import Actor
+from livestream.errors import Denied
 from livestream.events import close_person
 from livestream.realtime.protocol import CloseCode
 from livestream.text import cleaned
 from streams.models import GuestRequestStatus, Participant, ParticipantStatus
-from streams.permissions import standing_of
+from streams.permissions import OUT, standing_of
 from streams.services.acting import Acting, at_the_desk
 from streams.services.credentials import Lost
 from streams.services.moderators import moderator_forget
@@ -18,6 +19,7 @@ from streams.services.moving import right_take
 from streams.services.queue import request_pending, request_resolve
 from streams.services.seats import is_seated, person_lock, seat_leave
 from streams.services.stage_media import person_media_tell
+from streams.services.uids import uid_retire
 from streams.stage_permissions import require_put_out
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,20 @@ def participant_kick(*, session_id: UUID, actor: Actor, user_id: UUID, reason: s
 def participant_ban(*, session_id: UUID, actor: Actor, user_id: UUID, reason: str = "") -> Participant:
     """Remove somebody from this show for good. Banning twice changes nothing."""
     return _put_out(ParticipantStatus.BANNED, session_id=session_id, actor=actor, user_id=user_id, reason=reason)
+
+
+def participant_readmit(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
+    """The staff takes a removal or a ban back; what the person had stays taken. Who is not out stays as they are."""
+    if not actor.is_staff:
+        raise Denied()
+    with at_the_desk(session_id=session_id, actor=actor) as desk:
+        person = person_lock(session_id, user_id)
+        if person.status in OUT:
+            person.status, person.media_due_at = ParticipantStatus.LEFT, None
+            person.save(update_fields=("status", "media_due_at"))
+            uid_retire(session_id=session_id, user_id=user_id, now=desk.now)
+            desk.audit("readmit", user_id)
+    return person
 
 
 def _put_out(status: ParticipantStatus, *, session_id: UUID, actor: Actor, user_id: UUID, reason: str) -> Participant:

@@ -2,7 +2,8 @@
 
 The rows say what should be: who is on stage as what, who is muted, who is out. `media_due_at` says that the provider
 has still to be told. It is set together with the change and cleared when the provider has taken it, so a call that
-fails, or a process that dies before it, is made good by the next sweep. Telling twice does no harm.
+fails, or a process that dies before it, is made good by the next sweep. Telling twice does no harm. Where it stands in
+the future the provider refused, and is asked again then.
 """
 
 import logging
@@ -16,7 +17,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from livestream.errors import ProviderError
+from livestream.errors import ProviderError, ProviderUnsupported
 from livestream.identifiers import as_uuid
 from streams.models import MutedBy, Participant, ParticipantStatus, Role
 from streams.permissions import GUESTS, OUT
@@ -24,10 +25,10 @@ from streams.providers.base import Capability, MediaRole, Provider, RoomRef
 from streams.providers.registry import provider_named
 from streams.services.gateway import held_room
 from streams.services.rooms import room_ref
-from streams.services.uids import held_uids, uid_retire
+from streams.services.uids import held_uids, known_uid, uid_retire
 from streams.state import OPEN
 
-RETRY_AFTER = timedelta(seconds=1)
+RETRY_AFTER, REFUSED_AGAIN_AFTER = timedelta(seconds=1), timedelta(seconds=60)
 RETRIED_AT_ONCE = 100
 # A grant is good for its own life, and the media node forgives clocks a minute; then a removal needs no repeating.
 GRANT_LIFE = timedelta(seconds=settings.MEDIA_TOKEN_SECONDS + 120)
@@ -44,21 +45,31 @@ def people_media_tell(*, session_id: UUID, user_ids: Iterable[UUID]) -> None:
     """The same for several. When the provider does not answer, the rest is left for the next sweep."""
     rows = Participant.objects.filter(session_id=session_id, user_id__in=list(user_ids), media_due_at__isnull=False)
     for row in rows.select_related("session"):
-        if not _told(row):
+        if not _told(row, now=timezone.now()):
             return
 
 
 def media_retry(*, now: datetime) -> None:
     """Tell providers what they could not be told when it happened."""
     due = Participant.objects.filter(media_due_at__lt=now - RETRY_AFTER, session__state__in=OPEN)
-    silent: set[str] = set()
-    for row in due.select_related("session").order_by("media_due_at")[:RETRIED_AT_ONCE]:
-        if row.session.provider not in silent and not _told(row):
-            silent.add(row.session.provider)
+    for provider in due.order_by().values_list("session__provider", flat=True).distinct():
+        rows = due.filter(session__provider=provider).select_related("session", "user").order_by("media_due_at")
+        for row in rows[:RETRIED_AT_ONCE]:
+            same = Participant.objects.filter(pk=row.pk, media_due_at=row.media_due_at)
+            if row.status in OUT and row.user.is_staff:
+                same.update(media_due_at=None)  # the staff gets in all the same, and may be there again
+            elif not _told(row, now=now):
+                same.update(media_due_at=now)  # last of them: what does not answer may be this room alone
+                break
 
 
-def _told(row: Participant) -> bool:
-    """Tell one person's provider; False when it did not answer. One that refuses, or is gone, is not asked again."""
+def _told(row: Participant, *, now: datetime) -> bool:
+    """Tell one person's provider; False when it did not answer. One that is gone, or cannot do it, is not asked again.
+
+    One that refuses may be one whose key is being changed. To take something away it is asked again after a while;
+    who is on stage may go on as they are.
+    """
+    again = None
     try:
         if row.session.provider in settings.PROVIDERS:
             _tell(provider_named(row.session.provider), row)
@@ -66,22 +77,29 @@ def _told(row: Participant) -> bool:
         logger.warning("provider not told session=%s user=%s error=%s", row.session_id, row.user_id, error)
         if not error.permanent:
             return False
-    Participant.objects.filter(pk=row.pk, media_due_at=row.media_due_at).update(media_due_at=None)
+        if not (_seated(row) or isinstance(error, ProviderUnsupported)):
+            again = now + REFUSED_AGAIN_AFTER - RETRY_AFTER
+    Participant.objects.filter(pk=row.pk, media_due_at=row.media_due_at).update(media_due_at=again)
     return True
+
+
+def _seated(row: Participant) -> bool:
+    return row.status == ParticipantStatus.ACTIVE and row.role in GUESTS
 
 
 def _tell(provider: Provider, row: Participant) -> None:
     now = timezone.now()
     # None for who never got anything for this provider, and has nothing to lose there.
-    uids = held_uids(session=row.session, user_id=row.user_id, since=now - GRANT_LIFE)
+    uids = held_uids(session=row.session, user_id=row.user_id, now=now, ever=row.status in OUT)
     room = room_ref(row.session)
-    seated = row.status == ParticipantStatus.ACTIVE and row.role in GUESTS
+    seated = _seated(row)
+    in_use = known_uid(session=row.session, user_id=row.user_id)
     for uid in uids:
         if row.status in OUT:
             with held_room(room, provider=row.session.provider, uid=uid) as held:
                 provider.remove(room=held, uid=uid)
         elif seated:
-            _tell_seated(provider, row, room=room, uid=uid)
+            _tell_seated(provider, row, room=room, uid=uid, is_in_use=uid == in_use)
         elif row.role != Role.HOST:
             with held_room(room, provider=row.session.provider, uid=uid, role=MediaRole.PUBLISHER) as held:
                 provider.unpublish(room=held, uid=uid)
@@ -89,11 +107,13 @@ def _tell(provider: Provider, row: Participant) -> None:
         uid_retire(session_id=row.session_id, user_id=row.user_id, now=now)
 
 
-def _tell_seated(provider: Provider, row: Participant, *, room: RoomRef, uid: str) -> None:
+def _tell_seated(provider: Provider, row: Participant, *, room: RoomRef, uid: str, is_in_use: bool) -> None:
+    """A number that was given up gets no place and no voice any more, but is muted with the other."""
     # The place first: at some providers it says anew what somebody may send, and would lift the mutes.
-    provider.set_stage(room=room, uid=uid, stage=row.role)
+    if is_in_use:
+        provider.set_stage(room=room, uid=uid, stage=row.role)
     for kind, muted in _held(row).items() if Capability.MUTE_AT_SERVER in provider.capabilities else ():
-        if muted or Capability.UNMUTE_AT_SERVER in provider.capabilities:
+        if muted or (is_in_use and Capability.UNMUTE_AT_SERVER in provider.capabilities):
             provider.mute(room=room, uid=uid, kind=kind, muted=muted)
 
 
@@ -152,7 +172,8 @@ def node_started(*, node: str) -> None:
     here = Participant.objects.filter(session__provider="builtin", session__media_node=node, session__state__in=OPEN)
     held = Q(audio_muted_by=MutedBy.HOST) | Q(video_muted_by=MutedBy.HOST) | Q(screen_stopped=True)
     concerned = here.filter(
-        Q(held, status=ParticipantStatus.ACTIVE, role__in=GUESTS) | Q(status__in=OUT, left_at__gt=now - GRANT_LIFE)
+        Q(held, status=ParticipantStatus.ACTIVE, role__in=GUESTS)
+        | Q(status__in=OUT, left_at__gt=now - GRANT_LIFE, user__is_staff=False)
     )
     transaction.on_commit(partial(_mark_due, list(concerned.values_list("pk", flat=True)), now=now))
 

@@ -20,7 +20,7 @@ def media_uid(*, session: StreamSession, user_id: UUID | None) -> str:
 
 
 def media_uid_claim(*, session: StreamSession, user_id: UUID, number: int) -> str:
-    """Have a number that the person asked for. Raises Conflict when it is, or was, somebody's."""
+    """Have a number that the person asked for. Raises Conflict when it is, or was, somebody's; TooMany."""
     return _telling(session, user_id, partial(uid_claim, session=session, user_id=user_id, number=number))
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from livestream.actors import Actor
-from livestream.errors import Conflict, ProviderError
+from livestream.errors import Conflict
 from livestream.events import publish
 from livestream.identifiers import channel_name
 from streams.events import SettingsChanged
@@ -19,7 +19,7 @@ from streams.permissions import require_host
 from streams.providers.base import Capability
 from streams.providers.registry import provider_named
 from streams.selectors import session_get
-from streams.services.gateway import held_room
+from streams.services.left_rooms import room_close, room_leave
 from streams.services.rooms import room_ref
 from streams.services.sequence import event_record
 from streams.state import OVER
@@ -61,6 +61,7 @@ def channel_renew(*, session: StreamSession, now: datetime) -> None:
     A provider that looks at when something was issued keeps the channel, others get a new one.
     """
     if Capability.ISSUE_TIMES not in provider_named(session.provider).capabilities:
+        room_leave(session=StreamSession.objects.get(pk=session.pk), now=now)  # it may have moved since it was read
         StreamSession.objects.filter(pk=session.pk).update(channel_id=channel_name())
     for switch in _switches:
         switch(session.pk, now)
@@ -88,6 +89,7 @@ def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) ->
     with transaction.atomic():
         if not _swap(session, provider=provider, now=now):
             raise Conflict("session.busy", "Somebody else is changing this show. Try again.", retry_after=1)
+        room_leave(session=session, now=now)
         moved = session_get(session_id)
         for switch in _switches:
             switch(session_id, now)
@@ -101,11 +103,7 @@ def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) ->
         data = {"session": session_payload(moved, now=now), "changed": ["provider"]}
         seq = event_record(session_id=session_id, wire_name=SettingsChanged.wire_name, data=data, now=now)
         publish(SettingsChanged(session_id=session_id, at=now, seq=seq, data=data))
-    try:
-        with held_room(left, provider=session.provider) as held:
-            provider_named(session.provider).close(room=held)
-    except ProviderError as error:  # it is left because it does not answer, often enough
-        logger.warning("room left open session=%s error=%s", session_id, error)
+    room_close(provider=session.provider, room=left)  # it is left because it does not answer, often enough
     logger.info("provider switched session=%s from=%s to=%s", session_id, session.provider, provider)
     return moved
 
@@ -113,8 +111,11 @@ def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) ->
 def _swap(session: StreamSession, *, provider: str, now: datetime) -> bool:
     tells = Capability.HOST_PRESENCE in provider_named(provider).capabilities
     was_there = session.host_lease_at is not None
+    unchanged = StreamSession.objects.filter(
+        pk=session.pk, provider=session.provider, channel_id=session.channel_id, state=session.state
+    )
     return (
-        StreamSession.objects.filter(pk=session.pk, provider=session.provider, state=session.state).update(
+        unchanged.update(
             provider=provider,
             channel_id=channel_name(),
             host_lease_at=session.host_lease_at if tells else None,

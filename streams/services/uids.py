@@ -11,14 +11,17 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from livestream.errors import Conflict, Unavailable
+from livestream.errors import Conflict, TooMany, Unavailable
 from livestream.identifiers import connection_name
 from streams.models import MediaUid, StreamSession
 from streams.providers.base import Capability
 from streams.providers.registry import provider_named
+from streams.services.credentials import OPENS_FOR
 
 NUMBERS = 2**32 - 1
 TRIES = 8
+# What is taken from somebody is taken under each number of theirs that may open something still, with a call for each.
+CLAIMS, CLAIMS_WITHIN = 5, OPENS_FOR
 
 
 def provider_uid(*, session: StreamSession, user_id: UUID | None) -> str:
@@ -39,30 +42,44 @@ def known_uid(*, session: StreamSession, user_id: UUID | None) -> str | None:
     return str(number) if number is not None else None
 
 
-def held_uids(*, session: StreamSession, user_id: UUID, since: datetime) -> list[str]:
-    """All that a person may be there as: what the provider knows them by, and what it did until a moment after
-    `since`. Whoever changes the number, or gave one up by leaving the stage, may go on under the old one."""
+def held_uids(*, session: StreamSession, user_id: UUID, now: datetime, ever: bool = False) -> list[str]:
+    """All that a person may be there as, the newest first: what the provider knows them by, and what it did before.
+    Who changes the number, or gave one up by leaving the stage, may go on under the old one: with a token as long as it
+    is good, and to watch (`ever`) as long as the show lasts, where connections do not end with their tokens."""
     if not _numbered(session):
         return [str(user_id)]
-    rows = MediaUid.objects.filter(Q(retired_at__isnull=True) | Q(retired_at__gt=since))
-    numbers = rows.filter(session_id=session.pk, user_id=user_id).order_by("given_at", "number")
-    return [str(number) for number in numbers.values_list("number", flat=True)]
+    rows = MediaUid.objects.filter(session_id=session.pk, user_id=user_id)
+    if not ever or Capability.ENDS_WITH_TOKEN in provider_named(session.provider).capabilities:
+        rows = rows.filter(Q(retired_at__isnull=True) | Q(retired_at__gt=now - OPENS_FOR))
+    return [str(number) for number in rows.order_by("-given_at", "-number").values_list("number", flat=True)]
 
 
 def uid_claim(*, session: StreamSession, user_id: UUID, number: int) -> str:
-    """Have a number that the person asked for. Raises Conflict when it is, or was, somebody's."""
+    """Have a number that the person asked for. Raises Conflict when it is, or was, somebody's, and TooMany for who
+    asks for others again and again; the one that they have costs nothing."""
     now = timezone.now()
     if _current(session, user_id).filter(number=number).exists():
         return str(number)
     try:
         with transaction.atomic():
-            _current(session, user_id).update(retired_at=now)
+            _current(session, user_id).update(retired_at=now)  # first: of two at once, one waits here
+            _require_few(session, user_id, now)
             MediaUid.objects.create(session_id=session.pk, user_id=user_id, number=number, given_at=now)
     except IntegrityError:
         raise Conflict(
             "token.uid_taken", "That uid is somebody else's in this show. Leave it out to get one."
         ) from None
     return str(number)
+
+
+def _require_few(session: StreamSession, user_id: UUID, now: datetime) -> None:
+    lately = MediaUid.objects.filter(session_id=session.pk, user_id=user_id, given_at__gt=now - CLAIMS_WITHIN)
+    times = list(lately.order_by("-given_at").values_list("given_at", flat=True)[:CLAIMS])
+    if len(times) == CLAIMS:
+        raise TooMany(
+            message="You have asked for many uids in this show. Leave it out to go on with the one that you have.",
+            retry_after=max(1.0, round((times[-1] + CLAIMS_WITHIN - now).total_seconds(), 1)),
+        )
 
 
 def uid_retire(*, session_id: UUID, user_id: UUID, now: datetime) -> None:

@@ -23,6 +23,7 @@ from streams.services.seats import (
     stage_tell,
 )
 from streams.services.stage_media import person_media_tell
+from streams.services.uids import uid_retire
 from streams.state import OVER
 
 
@@ -98,8 +99,8 @@ def viewers_left(session_id: UUID, user_ids: list[UUID]) -> None:
 
 
 def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participant:
-    """Let somebody into a private session; they may come and go from then on, also who was
-    removed before. Inviting twice changes nothing."""
+    """Let somebody into a private session, or back into any that they were removed from; they may come and go from
+    then on. Inviting twice changes nothing. Raises Conflict for who was banned."""
     session = session_get(session_id)
     require_host(actor=actor, session=session)
     if session.state in OVER:
@@ -121,11 +122,17 @@ def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participa
             "invited": True,
         },
     )
+    if participant.status == ParticipantStatus.BANNED:
+        raise Conflict(
+            "participant.banned", "They were banned from this show. Only the staff of this place can lift that."
+        )
     kicked = participant.status == ParticipantStatus.KICKED
     if kicked:
-        Participant.objects.filter(pk=participant.pk, status=ParticipantStatus.KICKED).update(
-            status=ParticipantStatus.LEFT, media_due_at=None
-        )
+        with transaction.atomic():
+            Participant.objects.filter(pk=participant.pk, status=ParticipantStatus.KICKED).update(
+                status=ParticipantStatus.LEFT, media_due_at=None
+            )
+            uid_retire(session_id=session_id, user_id=user.pk, now=now)  # the one that they had may be kept out
     if made or kicked or not participant.invited:
         Participant.objects.filter(pk=participant.pk).update(invited=True)
         AuditEntry.objects.create(

@@ -41,3 +41,10 @@ def test_people_with_a_password_of_their_own_stay(demo_people):
 
     demo_people.DEMO = False
     assert authenticate(username="ben", password="pass-word-of-ben") is not None
+
+
+def test_the_log_in_page_keeps_offering_them_after_a_wrong_password(demo_people, client):
+    answer = client.post("/accounts/login/", {"username": "seller", "password": "wrong"})
+
+    assert answer.context["form"].errors
+    assert answer.content.decode().count("data-demo-person=") == 5

@@ -75,6 +75,14 @@ def test_a_password_that_guesses_easily_is_refused(client, password):
     assert not User.objects.exists()
 
 
+def test_what_a_password_must_be_is_said_before(client, ben):
+    rules = "At least 8 characters."
+
+    assert rules in client.get("/accounts/signup/").content.decode()
+    client.force_login(ben)
+    assert client.get("/accounts/password/").content.decode().count(rules) == 1
+
+
 def test_everything_wrong_is_said_at_once(client):
     answer = register(client, username="admin", password="short", display_name="Support")
 

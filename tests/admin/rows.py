@@ -80,6 +80,9 @@ def _session_rows(session: streams.StreamSession, host: User, viewer: User, numb
     streams.ProviderRoom.objects.create(
         session=session, provider="daily", channel_id=session.channel_id, details={"url": "u"}, claimed_at=NOW
     )
+    streams.LeftRoom.objects.create(
+        session=session, provider="livekit", channel_id=f"left-{number}", left_at=NOW, next_at=NOW
+    )
     streams.MediaResource.objects.create(
         name=f"resource-{number}",
         session=session,

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.contrib.messages import get_messages
@@ -132,18 +133,23 @@ def test_a_moderator_takes_people_off_the_stage_removes_and_bans_them(as_moderat
     again = act(as_moderator, PARTICIPANTS, "take_off_stage", guest)
     removed = act(as_moderator, PARTICIPANTS, "remove_from_show", guest)
     banned = act(as_moderator, PARTICIPANTS, "ban_from_show", guest)
+    guest.refresh_from_db()
+    assert (guest.role, guest.status) == ("viewer", "banned")
+    back = act(as_moderator, PARTICIPANTS, "let_back_in", guest)
 
     assert said(off) == [("success", "People taken off the stage: 1.")]
     assert said(again)[-1] == ("error", "ben: That person is not on stage.")
     assert said(removed)[-1] == ("success", "People removed: 1.")
     assert said(banned)[-1] == ("success", "People banned: 1.")
+    assert said(back)[-1] == ("success", "People who may come in: 1.")
     guest.refresh_from_db()
-    assert (guest.role, guest.status) == ("viewer", "banned")
+    assert (guest.role, guest.status) == ("viewer", "left")
     actions = AuditEntry.objects.order_by("id").values_list("action", "actor__username", "target_user__username")
     assert list(actions) == [
         ("stage.remove", "mo", "ben"),
         ("stage.kick", "mo", "ben"),
         ("stage.ban", "mo", "ben"),
+        ("stage.readmit", "mo", "ben"),
     ]
 
 
@@ -186,7 +192,58 @@ def test_a_moderator_says_that_a_session_failed(as_moderator, ada):
 def test_a_buyer_does_none_of_it(as_buyer, ada, cleo):
     guest = in_show(session_of(ada), cleo, role="guest")
 
-    for action in ("take_off_stage", "remove_from_show", "ban_from_show"):
+    for action in ("take_off_stage", "remove_from_show", "ban_from_show", "let_back_in"):
         assert act(as_buyer, PARTICIPANTS, action, guest).status_code == 302
     guest.refresh_from_db()
     assert (guest.role, guest.status) == ("guest", "active")
+
+
+def test_a_moderator_ends_a_show_from_its_page_after_being_asked(as_moderator, ben, mo):
+    session = session_of(ben)
+    page, end = f"{SESSIONS}{session.pk}/change/", f"{SESSIONS}{session.pk}/end/"
+
+    assert end in as_moderator.get(page).content.decode()
+    asked = as_moderator.get(end)
+    assert (asked.status_code, StreamSession.objects.get().state) == (200, "active")
+    answer = as_moderator.post(end)
+
+    assert (answer.status_code, answer["Location"]) == (302, page)
+    assert said(answer) == [("success", "The show has ended.")]
+    move = SessionTransition.objects.get()
+    assert (move.to_state, move.reason, move.actor) == ("ended", "moderator", mo)
+    assert end not in as_moderator.get(page).content.decode()
+    assert said(as_moderator.post(end)) == [("warning", "This show is over.")]
+    assert SessionTransition.objects.count() == 1
+
+
+def test_who_may_not_end_a_show_is_not_asked(as_moderator, as_buyer, mo, ben):
+    session = session_of(ben)
+    end = f"{SESSIONS}{session.pk}/end/"
+    group = moderators_group_ensure()
+    group.permissions.remove(*group.permissions.filter(codename="change_streamsession"))
+
+    assert "end-show" not in as_moderator.get(f"{SESSIONS}{session.pk}/change/").content.decode()
+    for ask in (as_moderator.get, as_moderator.post):
+        assert ask(end).status_code == 403
+    assert as_buyer.post(end).status_code == 302
+    assert as_moderator.get(f"{SESSIONS}{uuid4()}/end/").status_code == 403
+    assert StreamSession.objects.get().state == "active"
+
+
+def selectable(client, address):
+    return client.get(address).content.decode().count('class="action-select"')
+
+
+def test_only_rows_with_which_something_can_be_done_can_be_selected(as_moderator, ben, mo):
+    on, over = session_of(ben), session_of(ben, title="Over", state="ended", ended_at=timezone.now())
+    for session in (on, over):
+        Participant.objects.create(session=session, user=mo, joined_at=timezone.now())
+        message_in(session, ben, seq=1)
+    ChatMessage.objects.filter(session=over).update(removed_at=timezone.now())
+    wish = {"message": "", "created_at": timezone.now(), "expires_at": timezone.now()}
+    for status, session in (("pending", on), ("expired", over)):
+        GuestRequest.objects.create(session=session, user=mo, status=status, **wish)
+
+    for address in (SESSIONS, MESSAGES, "/admin/streams/participant/", "/admin/streams/guestrequest/"):
+        assert selectable(as_moderator, address) == 1
+    assert selectable(as_moderator, f"{SESSIONS}?state__exact=ended") == 0

@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 from django.apps import apps
@@ -9,7 +10,18 @@ from django.urls import reverse
 
 from accounts.models import User
 from chat.models import ChatMessage, MessageReport
-from streams.models import Participant, Recording, SessionModerator, SessionTransition, StreamSession, Wallet
+from streams.audit import ACTIONS
+from streams.models import (
+    AuditEntry,
+    GuestRequest,
+    Participant,
+    Recording,
+    SessionModerator,
+    SessionTransition,
+    StreamSession,
+    Wallet,
+)
+from streams.state import SessionState
 from tests.admin.rows import CANARY, NOW, make_rows
 
 pytestmark = pytest.mark.django_db
@@ -24,6 +36,7 @@ ADMINISTRATORS_ONLY = {
     "chat.readmarker",
     "streams.gift",
     "streams.janitorlease",
+    "streams.leftroom",
     "streams.mediauid",
     "streams.providerdelivery",
     "streams.providerhealth",
@@ -193,8 +206,56 @@ def test_an_empty_list_that_nothing_fills_yet_says_so(as_admin, model):
     assert note not in as_admin.get(listing(model)).content.decode()
 
 
-def test_an_empty_list_that_people_fill_says_nothing_of_the_kind(as_admin):
-    assert "not-yet" not in as_admin.get(listing(ChatMessage)).content.decode()
+@each([ChatMessage, Participant, StreamSession, AuditEntry, GuestRequest])
+def test_an_empty_list_that_people_fill_says_what_appears_there(as_admin, model):
+    note = admin.site._registry[model].appears
+    empty = as_admin.get(listing(model)).content.decode()
+    make_rows(0, 1)
+
+    assert note and note in empty
+    assert "not-yet" not in empty
+    assert note not in as_admin.get(listing(model)).content.decode()
+
+
+def test_the_audit_speaks_in_words(as_moderator, mo):
+    make_rows(0, 1)
+    entry = AuditEntry.objects.get()
+    entry.action, entry.details = "stage.mute", {"kind": "audio"}
+    entry.save()
+    AuditEntry.objects.create(
+        action="session.ended", details={"from": "active", "reason": "moderator"}, session=entry.session, created_at=NOW
+    )
+
+    body = as_moderator.get(listing(AuditEntry)).content.decode()
+    for words in ("Turned off", "microphone", "Show ended", "from live; A moderator ended it"):
+        assert words in body
+    for code in ("stage.mute<", "{&#x27;", "session.ended<"):
+        assert code not in body
+    assert as_moderator.get(page(AuditEntry, entry)).context["subtitle"] == "Turned off"
+
+
+def test_the_audit_is_searched_by_its_words_and_names_whom_it_concerned(as_moderator, mo):
+    make_rows(0, 2)
+    one = AuditEntry.objects.all()[0]
+    one.action, one.details = "stage.mute_all", {"kind": "audio", "people": [str(mo.pk)]}
+    one.save()
+
+    found = as_moderator.get(listing(AuditEntry), {"q": "for everybody"}).context["cl"].result_list
+    assert [entry.pk for entry in found] == [one.pk]
+    assert "mo" in as_moderator.get(page(AuditEntry, one)).content.decode().split("People concerned")[1][:200]
+
+
+def test_whatever_is_written_down_has_words():
+    written = set()
+    for path in (*Path("streams/services").glob("*.py"), Path("chat/services.py")):
+        text = path.read_text()
+        written |= {f"stage.{name}" for name in re.findall(r"audit\(\s*\"(\w+)\"", text)}
+        written |= set(re.findall(r"action=\"([a-z]+\.[a-z_]+)\"", text))
+    written |= {f"session.{state}" for state in SessionState if state != SessionState.INITIALIZING}
+    written |= {"stage.appoint", "stage.dismiss", "stage.kick", "stage.ban", "stage.remove"}
+
+    assert len(written) >= 18
+    assert written == set(ACTIONS)
 
 
 @each([ChatMessage, Participant, User])

@@ -79,6 +79,29 @@ def test_pages_of_a_seller_fit_every_screen(people: People, screenshot: Screensh
     assert people.complaints == []
 
 
+def test_on_a_phone_a_long_title_is_read_and_the_description_opens(people: People) -> None:
+    seller, phone = people.signed_in("seller"), people.window()
+    show = show_made(seller, "A show with a rather long title that is worth two lines on a phone")
+    seller.fill("#desk-description", "What there is.\n" * 60)
+    seller.click("#details button[type=submit]")
+    expect(seller.locator("#toasts")).to_contain_text("Saved")
+    phone.set_viewport_size({"width": 360, "height": 740})
+    phone.goto(f"/live/{show}/")
+    title, text = phone.locator(".about h1"), phone.locator(".about .description")
+
+    expect(text).to_be_hidden()
+    assert title.evaluate("(node) => node.scrollHeight - node.clientHeight") <= 1, "all of the title is seen"
+    assert title.evaluate("(node) => node.clientHeight / parseFloat(getComputedStyle(node).lineHeight)") > 1.9
+    phone.click("[data-about-open]")
+    expect(text).to_be_visible()
+    expect(phone.locator("[data-about-open]")).to_have_attribute("aria-expanded", "true")
+    fits(phone)
+    expect(phone.locator("[data-chat] > header")).to_be_in_viewport()
+    phone.click("[data-about-open]")
+    expect(text).to_be_hidden()
+    assert people.complaints == []
+
+
 def test_the_admin_opens_for_a_moderator(people: People, screenshot: Screenshot) -> None:
     show_made(people.signed_in("seller"), "A show with a rather long title that moderators want to read as a whole too")
     moderator = people.signed_in("moderator")

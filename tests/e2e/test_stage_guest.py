@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 Screenshot = Callable[[Page, str], None]
 
 
-def goes_on_by_keyboard(guest: Page, desk: Page) -> None:
+def goes_on_by_keyboard(guest: Page, desk: Page, viewer: Page) -> None:
     """Ask, be approved and go on stage, all without a mouse."""
     tab_to(guest, "[data-ask-open]")
     guest.keyboard.press("Enter")
@@ -31,9 +31,14 @@ def goes_on_by_keyboard(guest: Page, desk: Page) -> None:
     desk.keyboard.press("Enter")
     expect(guest.locator("#backstage")).to_be_visible(timeout=5_000)
     wait_until(guest, "document.querySelector('#backstage video').videoWidth > 0")
+    row, note = desk.locator(f'[data-staged] [data-user="{user_id(guest)}"]'), tile_of(viewer, user_id(guest))
+    for place in (row, note):
+        expect(place).to_contain_text("Getting ready")
     tab_to(guest, "#backstage [value=go]", most=12)
     guest.keyboard.press("Enter")
     wait_until(guest, "window.livestream.stage.sending === 'sending'", timeout=20)
+    for place in (row, note):
+        expect(place).not_to_contain_text("Getting ready")
 
 
 def leaves_by_keyboard(guest: Page) -> None:
@@ -144,7 +149,7 @@ def test_a_guest_comes_by_keyboard_shows_a_screen_changes_devices_and_leaves(
         open_room(page, show)
     host, who = user_id(seller), user_id(mia)
 
-    goes_on_by_keyboard(mia, seller)
+    goes_on_by_keyboard(mia, seller, viewer)
     pictures_move(viewer, {host, who})
     for muted in (True, False):
         mia.keyboard.press("d")

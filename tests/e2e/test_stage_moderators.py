@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import People
 from tests.e2e.stage_steps import SMALL, user_id
 from tests.e2e.test_pages import fits
-from tests.e2e.test_show import live, open_room, show_made
+from tests.e2e.test_show import live, open_room, say, show_made
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
 
@@ -39,7 +39,24 @@ def test_a_moderator_is_made_and_unmade_in_the_list_of_people(people: People, sc
         screenshot(page, name)
         fits(page)
 
+    # Who looks at the people is told that somebody writes.
+    mia.click("[data-tab=chat]")
+    for text in ("Hello", "Anybody there?"):
+        say(mia, text)
+    expect(seller.locator("[data-unread]")).to_have_text("2")
+    screenshot(seller, "desk-unread")
+    seller.click("[data-tab=chat]")
+    expect(seller.locator("[data-unread]")).to_be_hidden()
+    seller.click("[data-tab=people]")
+
     row.locator('[data-op="stage.dismiss"]').click()
     expect(row.locator("[data-role=moderator]")).to_have_count(0, timeout=3_000)
     expect(mia.locator("[role=tablist]")).to_be_hidden()
+
+    # A question that nobody can say yes to any more is not asked.
+    row.locator('[data-op="guest.invite"]').click()
+    expect(mia.locator("#invited-dialog")).to_be_visible(timeout=3_000)
+    seller.click("[data-do=end]")
+    seller.click("#end-dialog button[value=yes]")
+    expect(mia.locator("#invited-dialog")).to_be_hidden(timeout=5_000)
     assert people.complaints == []

@@ -247,7 +247,7 @@ def test_a_link_rises_after_a_clean_while_and_slower_after_each_step_that_failed
     for _ in range(5):
         link.on_loss(0.5, sent=1_000_000, now=now)
         fell_at = now
-        while not link.may_rise(now):
+        while not link.may_rise(500_000, now=now):
             now += 0.1
             link.on_loss(0.0, sent=200_000, now=now)
         pauses.append(now - fell_at)
@@ -259,7 +259,58 @@ def test_a_link_rises_after_a_clean_while_and_slower_after_each_step_that_failed
 
 
 def test_a_link_that_tells_nothing_does_not_rise():
-    assert not Link(now=0.0).may_rise(100.0)
+    assert not Link(now=0.0).may_rise(500_000, now=100.0)
+
+
+def fallen(link, *, limit, now):
+    """A link whose step up to a megabit has just failed for the third time, down to a limit; and when that was."""
+    link.on_loss(0.5, sent=1_000_000, now=now)
+    for _ in range(3):
+        now = clean_until_risen(link, 500_000, now=now)
+        now = clean_until_risen(link, 1_000_000, now=now) + 1.1
+        link.on_loss(1 - limit / 0.9e6, sent=1_000_000, now=now)
+        assert link.limit == pytest.approx(limit)
+    return now
+
+
+def clean_until_risen(link, limit, *, now):
+    """The moment at which a link that reports no loss is tried with so much."""
+    while not link.may_rise(limit, now=now):
+        now += 0.1
+        link.on_loss(0.0, sent=200_000, now=now)
+    link.rise(limit, now=now)
+    return now
+
+
+def test_what_a_failed_step_took_beyond_itself_comes_back_at_once_and_the_next_step_waits_no_longer_for_that():
+    link = Link(now=0.0)
+    fell_at = fallen(link, limit=200_000, now=0.0)
+
+    back_at = clean_until_risen(link, 520_000, now=fell_at)
+    tried_at = clean_until_risen(link, 1_000_000, now=back_at)
+
+    assert back_at - fell_at == pytest.approx(HOLD_SECONDS, abs=0.2)
+    assert tried_at - fell_at == pytest.approx(HOLD_LIMIT_SECONDS, abs=0.2)
+
+
+def test_a_link_that_carries_less_than_it_did_is_tried_with_that_as_with_anything_else():
+    link = Link(now=0.0)
+    fell_at = fallen(link, limit=200_000, now=0.0)
+    back_at = clean_until_risen(link, 500_000, now=fell_at)
+
+    link.on_loss(0.6, sent=500_000, now=back_at + 2)
+
+    assert clean_until_risen(link, 500_000, now=back_at + 2) - back_at - 2 > HOLD_SECONDS + 1
+
+
+def test_what_is_lost_late_after_a_failed_step_is_no_new_fall():
+    link = Link(now=0.0)
+    fell_at = fallen(link, limit=400_000, now=0.0)
+
+    assert link.on_loss(0.6, sent=400_000, now=fell_at + 1.2)
+
+    again_at = clean_until_risen(link, 500_000, now=fell_at + 1.2)
+    assert again_at - fell_at - 1.2 == pytest.approx(HOLD_SECONDS, abs=0.2)
 
 
 def test_a_cough_is_no_speech_and_a_sentence_is():
@@ -312,6 +363,6 @@ def test_a_viewer_who_is_sent_no_picture_is_tried_again_though_nothing_is_report
     link = Link(now=0.0)
     assert link.on_loss(0.9, sent=400_000, now=1.0)
 
-    assert not link.may_rise(4.0), "nothing was reported since"
-    assert not link.may_rise(1.5, is_dark=True), "too early"
-    assert link.may_rise(4.0, is_dark=True)
+    assert not link.may_rise(400_000, now=4.0), "nothing was reported since"
+    assert not link.may_rise(400_000, now=1.5, is_dark=True), "too early"
+    assert link.may_rise(400_000, now=4.0, is_dark=True)

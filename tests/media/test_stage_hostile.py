@@ -117,11 +117,14 @@ async def test_feedback_that_lies_harms_only_its_sender():
         await people.perform("ada", "host", layers=("l", "m", "h"))
         eve, ben = await people.watch("eve"), await people.watch("ben")
         await ben.sees(ben.video_mids[0])
+        await eve.sees(eve.video_mids[0])
         sources = [section.ssrcs[0] for section in eve.client.answered]
+        # Also what was sent to her, and has arrived.
+        lost = [*range(0, 400, 17), *(packet.sequence for packet in eve.by_mid[eve.video_mids[0]].packets[-10:])]
 
         for _ in range(60):
             for ssrc in sources:
-                eve.client.send_rtcp(nack(ssrc=eve.client.own_ssrc, media_ssrc=ssrc, sequences=list(range(0, 400, 17))))
+                eve.client.send_rtcp(nack(ssrc=eve.client.own_ssrc, media_ssrc=ssrc, sequences=lost))
                 eve.client.send_rtcp(picture_loss(ssrc=eve.client.own_ssrc, media_ssrc=ssrc))
             blocks = [ReportBlock(ssrc, 255, 0, 0, 0) for ssrc in sources]
             eve.client.send_rtcp(receiver_report(ssrc=eve.client.own_ssrc, blocks=blocks))
@@ -133,6 +136,7 @@ async def test_feedback_that_lies_harms_only_its_sender():
         stats = people.show.engine.stats
         assert stats.errors == 0
         assert stats.keyframe_requests_sent < 20
+        assert 0 < eve.repeats <= stats.retransmissions_sent
 
 
 async def test_a_crowd_that_joins_and_leaves_a_stage_leaves_nothing():

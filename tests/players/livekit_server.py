@@ -22,7 +22,7 @@ class LiveKitServer:
 
     key, secret = KEY, SECRET
 
-    def __init__(self, binary: str, folder: Path) -> None:
+    def __init__(self, binary: str, folder: Path, redis: str = "") -> None:
         self.binary, self.folder = binary, folder
         self.port = _free(socket.SOCK_STREAM)
         self.url = f"ws://127.0.0.1:{self.port}"
@@ -31,7 +31,7 @@ class LiveKitServer:
             f"port: {self.port}\nbind_addresses: ['127.0.0.1']\nkeys:\n  {KEY}: {SECRET}\n"
             f"rtc:\n  tcp_port: {_free(socket.SOCK_STREAM)}\n  udp_port: {_free(socket.SOCK_DGRAM)}\n"
             "  use_external_ip: false\n  node_ip: 127.0.0.1\n  enable_loopback_candidate: true\n"
-            "room:\n  departure_timeout: 5\n"
+            "room:\n  departure_timeout: 5\n" + (f"redis:\n  address: {redis}\n" if redis else "")
         )
         self.start()
 
@@ -73,12 +73,12 @@ def _free(kind: socket.SocketKind) -> int:
 
 
 @contextmanager
-def livekit_running(folder: Path) -> Iterator[LiveKitServer]:
-    """The server, as long as it is needed; without it the test is skipped."""
+def livekit_running(folder: Path, redis: str = "") -> Iterator[LiveKitServer]:
+    """The server, as long as it is needed; without it the test is skipped. Nodes with one Redis are one cluster."""
     binary = livekit_path()
     if binary is None:
         pytest.skip("livekit-server is not installed (on the PATH, or named by LIVEKIT_SERVER)")
-    server = LiveKitServer(binary, folder)
+    server = LiveKitServer(binary, folder, redis)
     try:
         yield server
     finally:

@@ -329,6 +329,8 @@ def test_refused_as_a_sender_a_viewer_goes_on_watching(ben: Visitor) -> None:
     ben.run("window.control.client.comes(41, 'video')")
     ben.until("window.call.last.state === 'receiving'")
     assert ben.run("window.call.wants") == {"watch": True, "send": False}
+    ben.run("window.call.want({ send: false })")
+    assert ben.run("[window.call.lastSending.state, window.call.last.state]") == ["idle", "receiving"]
 
 
 # ---- The stage: pages know people by their ids, Agora by numbers --------------------------------------------------
@@ -405,6 +407,43 @@ def test_a_host_with_another_number_is_the_main_picture_again(ben: Visitor) -> N
     ben.until(tiles(ada="blue", ben="green"))
     assert ben.run("window.call.main.uid") == "77"
     ben.until("window.call.main.sources.camera.track === window.call.stream.getVideoTracks()[0]")
+
+
+def ready_or_not(*names: str) -> str:
+    """Holds when these people, and no others, are said to be getting ready."""
+    return (
+        "[...document.querySelectorAll('.tile')].filter((tile) => tile.textContent.includes('Getting ready'))"
+        f".map((tile) => tile.dataset.user).sort().join() === '{','.join(f'id-of-{name}' for name in names)}'"
+    )
+
+
+def test_who_has_not_sent_yet_is_getting_ready_and_nobody_else_is(ben: Visitor) -> None:
+    on_stage(ben, ON_STAGE)
+    assert ben.run(ready_or_not()), "nothing has come from anybody yet"
+    sends(ben, 41, "red")
+    ben.until(tiles(ada="red", ben=None, cleo=None))
+    assert ben.run(ready_or_not("ben", "cleo"))
+
+    sends(ben, 52, "lime")
+    ben.until(ready_or_not("cleo"))
+    ben.run("window.control.client.goes(52)")
+    ben.until(tiles(ada="red", ben=None, cleo=None))
+    assert ben.run(ready_or_not("cleo")), "whose connection is lost has been there"
+
+    ben.run("() => { window.store.moving = true; window.view.draw() }")
+    assert ben.run(ready_or_not())
+    ben.run("() => { window.store.moving = false; window.view.draw() }")
+    assert ben.run(ready_or_not("cleo"))
+    ben.run(
+        """() => { for (const kind of ["audio", "video"]) {
+          Object.assign(window.store.onStage("id-of-cleo"), { [`${kind}_muted`]: true, [`${kind}_muted_by`]: "host" });
+        } window.view.draw() }"""
+    )
+    assert ben.run(ready_or_not())
+
+    ben.run("(people) => window.harness.change(people, { what: 'left' })", ON_STAGE[:1])
+    ben.run("(people) => window.harness.change(people, { what: 'joined' })", ON_STAGE[:2])
+    assert ben.run(ready_or_not("ben")), "another seat"
 
 
 def test_nobody_elses_number_is_taken_for_a_person_on_stage(ben: Visitor) -> None:

@@ -116,6 +116,25 @@ def test_a_room_that_is_not_there_yet_is_waited_for(ben: Visitor) -> None:
     assert len(calls(ben, "call.join")) == 2
 
 
+def test_a_room_that_is_gone_is_not_entered_again_with_what_opened_it(ben: Visitor) -> None:
+    watching(ben, daily(), daily(url=f"{ROOM}-moved"))
+
+    ben.run("window.control.call.fails('no-room')")
+
+    ben.until("window.control.calls.length === 2 && window.call.link === 'up'")
+    assert [given["url"] for (given,) in calls(ben, "call.join")] == [ROOM, f"{ROOM}-moved"]
+
+
+def test_whoever_hears_of_a_move_after_the_room_is_gone_follows_at_once(ben: Visitor) -> None:
+    watching(ben, daily(), daily(url=f"{ROOM}-moved"))
+
+    ben.run("window.control.call.fails('no-room'); window.call.move()")
+    assert ben.run("window.call.link") == "joining"
+
+    ben.until("window.call.link === 'up'")
+    assert ben.run("window.asked") == ["subscriber", "subscriber"]
+
+
 def test_an_interrupted_network_is_reconnecting_until_it_is_back(ben: Visitor) -> None:
     watching(ben)
 

@@ -1,14 +1,16 @@
 """The product's own desk and room with a provider's SDK that is scripted: what pages and server make of each other."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, WebSocketRoute
 
+from livestream.recovery import TABLE
 from tests.e2e.conftest import People
 from tests.e2e.product import Product
 from tests.e2e.test_show import live, show_made, wait_until
@@ -110,6 +112,95 @@ def test_everybody_but_who_was_put_out_follows_a_show_that_moves(people: People)
     assert joins(seller) == joins(stranger)
     assert joins(seller)[0] == left != joins(seller)[1]
     assert joins(buyer) == [left]
+
+
+SEEN = """(where) => {
+  const node = document.querySelector(where);
+  window.seen = [];
+  const look = () => {
+    const title = node.querySelector(".title, strong")?.textContent ?? "";
+    if (window.seen.at(-1) !== title) window.seen.push(title);
+  };
+  new MutationObserver(look).observe(node, { childList: true, subtree: true });
+  look();
+}"""
+PLAYING = "document.querySelector('[data-player]').dataset.state === 'playing'"
+
+
+HELD_UP = """(show) => {
+  const fetched = window.fetch;
+  window.fetch = async (address, options) => {
+    if (String(address).includes(`/sessions/${show}/token/`)) await new Promise((resolve) => setTimeout(resolve, 1500));
+    return fetched(address, options);
+  };
+}"""  # this page's next tokens come late, as from a machine that has much to do
+
+
+def test_pages_that_follow_a_show_say_so_and_a_loss_is_still_a_loss(people: People) -> None:
+    seller, buyer, stranger = people.signed_in("seller"), people.signed_in("buyer"), people.window()
+    sockets: list[WebSocketRoute] = []
+    stranger.route_web_socket(
+        re.compile("/ws/live/"), lambda socket: sockets.append(socket) or socket.connect_to_server()
+    )
+    show = show_made(seller, "Moves while somebody looks")
+    live(seller)
+    number = seller.evaluate("window.used.find(([name]) => name === 'client.join')[4]")
+    for page in (buyer, stranger):
+        page.goto(f"/live/{show}/")
+        wait_until(page, "window.control?.client?.state === 'CONNECTED'")
+    stranger.evaluate(f"window.control.client.comes({number}, 'audio', 'video')")
+    wait_until(stranger, PLAYING)
+    seller.evaluate(SEEN, "#banner")
+    stranger.evaluate(SEEN, "[data-player] [data-overlay]")
+    for page in (seller, stranger):
+        page.evaluate(HELD_UP, show)
+
+    path = f"sessions/{show}/participants/{buyer.evaluate('document.body.dataset.user')}/kick/"
+    seller.evaluate("""async (path) => (await import("/static/js/api.js")).post(path, {})""", path)
+    wait_until(stranger, "window.seen.length > 1")
+    sockets[-1].send('{"type": "host.lost", "data": {"until": null}}')
+    for page in (seller, stranger):
+        wait_until(page, "window.used.filter(([name]) => name === 'client.join').length === 2")
+    wait_until(stranger, "window.control.client.state === 'CONNECTED'")
+    number = seller.evaluate("window.used.filter(([name]) => name === 'client.join')[1][4]")
+    stranger.evaluate(f"window.control.client.comes({number}, 'audio', 'video')")
+    wait_until(stranger, PLAYING)
+    wait_until(seller, "window.livestream.publisher.state === 'sending'")
+    wait_until(seller, "window.seen.at(-1) === ''")
+
+    for page in (seller, stranger):
+        assert page.evaluate("window.seen") == ["", "One moment", ""]
+    sockets[-1].send('{"type": "host.back", "data": {}}')
+    stranger.evaluate(f"window.control.client.goes({number})")
+    sockets[-1].send('{"type": "host.lost", "data": {"until": null}}')
+    wait_until(stranger, "document.querySelector('[data-player]').dataset.state === 'host-lost'")
+
+
+def test_a_show_that_does_not_arrive_is_lost_after_a_while(people: People) -> None:
+    page = people.window()
+    page.clock.install()
+    page.goto("/")
+    page.evaluate(
+        """async () => {
+          const { RoomStore } = await import("/static/js/room-store.js");
+          const socket = new EventTarget();
+          window.store = new RoomStore({ id: "show", state: "active", version: 1 }).follow(socket);
+          window.moves = [];
+          window.store.addEventListener("change", ({ detail }) => {
+            if (detail.what === "moving") window.moves.push(window.store.moving);
+          });
+          const data = { session: { version: 2 }, changed: ["channel"] };
+          socket.dispatchEvent(new CustomEvent("message", { detail: { type: "settings.changed", data } }));
+        }"""
+    )
+    patience = TABLE["patience"]["move_seconds"]
+
+    page.clock.run_for(1000 * patience - 100)
+    before = page.evaluate("window.store.moving")
+    page.clock.run_for(200)
+
+    assert before is True
+    assert page.evaluate("[window.store.moving, window.moves]") == [False, [True, False]]
 
 
 def test_a_page_that_was_away_for_long_looks_whether_the_show_has_moved(people: People) -> None:

@@ -161,6 +161,16 @@ def test_who_was_removed_is_told_so_and_does_not_come_back(
     assert ben.run("window.asked") == ["subscriber"]
 
 
+def test_who_was_in_a_room_that_is_deleted_asks_before_joining_again(
+    show: tuple[Visitor, Visitor], livekit: LiveKitServer
+) -> None:
+    serving(livekit, "DeleteRoom")
+
+    for page, role in zip(show, ("publisher", "subscriber"), strict=True):
+        page.until(f"window.asked.length === 2 && window.asked[1] === '{role}'")
+        page.until("window.call.link === 'up'")
+
+
 def test_a_second_page_of_the_host_takes_over_and_the_first_says_so(
     show: tuple[Visitor, Visitor], visitors: Any, livekit: LiveKitServer
 ) -> None:

@@ -128,7 +128,8 @@ def test_a_guest_comes_on_stage_is_seen_by_all_and_goes_again(people: People, sc
     wait_until(stranger, f"{TILES} !== '{both}'", 20)
     wait_until(buyer, "window.livestream.stage.sending === 'idle'")
     expect(buyer.locator("[data-ask-open]")).to_be_visible()
-    assert people.complaints == []
+    # This server tells nothing, so the show moves as she leaves; the SDK may say that the room was closed under it.
+    assert [one for one in people.complaints if "error reading from signal stream" not in one] == []
 
 
 RETURN = """async ({ url, token }) => {
@@ -142,37 +143,65 @@ RETURN = """async ({ url, token }) => {
 }"""
 
 
-def moves_again(page: Page) -> None:
-    """The picture stops while the show moves, and goes on."""
-    shown = "document.querySelector('[data-player] video').getVideoPlaybackQuality().totalVideoFrames"
-    for _ in range(15):
-        before = page.evaluate(shown)
-        page.wait_for_timeout(1000)
-        if page.evaluate(shown) - before >= 20:
+STANDING = """async (id) => {
+  const { callOf } = await import("/static/js/providers/call.js");
+  const { link, last, lastSending, run, moves, engine, stream } = callOf(id);
+  const video = document.querySelector("[data-player] video");
+  return JSON.stringify({
+    link, last, lastSending, run, moves, room: engine?.room?.name,
+    tracks: stream.getTracks().map(({ kind, readyState, muted }) => [kind, readyState, muted]),
+    video: video && [video.paused, video.readyState, video.videoWidth],
+    words: document.querySelector("[data-overlay]")?.innerText,
+  });
+}"""
+
+
+def moves_again(watcher: Page, seller: Page, show: str) -> None:
+    """The picture stops while the show moves, and then goes on for two seconds.
+
+    That is after two seconds as a rule; but where a negotiation fails, LiveKit's SDK needs 15 s to begin anew.
+    """
+    seconds: list[int] = []
+    for _ in range(40):
+        before = watcher.evaluate(FRAMES) or 0
+        watcher.wait_for_timeout(1000)
+        seconds.append((watcher.evaluate(FRAMES) or 0) - before)
+        if len(seconds) > 1 and min(seconds[-2:]) >= 10:
             return
-    raise AssertionError("the picture stands still")
+    told = [page.evaluate(STANDING, show) for page in (watcher, seller)]
+    raise AssertionError(f"the picture stands still: {seconds} frames; {told}")
 
 
-def test_who_was_removed_and_comes_back_with_an_old_token_finds_nobody(
-    people: People, product: Product, livekit: LiveKitServer
-) -> None:
-    livekit.tell(f"{product.url}/webhooks/livekit/")
-    seller, buyer = people.signed_in("seller"), people.signed_in("buyer")
+def token_of(viewer: Page, show: str) -> dict[str, Any]:
+    """Another token of theirs, and where it is good."""
+    asks = """async (id) => (await import("/static/js/api.js")).session.token(id, "subscriber")"""
+    held: dict[str, Any] = viewer.evaluate(asks, show)
+    return held
+
+
+def kicks(seller: Page, viewer: Page, show: str) -> None:
+    """The host removes a viewer, over the API."""
+    path = f"sessions/{show}/participants/{viewer.evaluate('document.body.dataset.user')}/kick/"
+    seller.evaluate("""async (path) => (await import("/static/js/api.js")).post(path, {})""", path)
+
+
+def buyer_removed(people: People) -> tuple[str, Page, Page, Page, dict[str, Any]]:
+    """The show, its seller, a buyer who was removed while it played, a stranger who watches; and what the buyer still
+    holds."""
+    seller, buyer, stranger = people.signed_in("seller"), people.signed_in("buyer"), people.window()
     show = show_made(seller, "Somebody comes back")
     live(seller)
-    stranger = people.window()
     for page in (stranger, buyer):
         page.goto(f"/live/{show}/")
         moving(page)
-    held = buyer.evaluate("""async (id) => (await import("/static/js/api.js")).session.token(id, "subscriber")""", show)
-    path = f"sessions/{show}/participants/{buyer.evaluate('document.body.dataset.user')}/kick/"
-    seller.evaluate("""async (path) => (await import("/static/js/api.js")).post(path, {})""", path)
+    held = token_of(buyer, show)
+    kicks(seller, buyer, show)
     expect(buyer.locator("[data-player] [data-overlay]")).to_contain_text("removed", timeout=10_000)
+    return show, seller, buyer, stranger, held
 
-    buyer.wait_for_timeout(4000)  # later than two clocks differ, in whole seconds
-    buyer.evaluate(RETURN, held)
-    wait_until(buyer, "window.thief.gone", 10)
-    moves_again(stranger)
+
+def meets_nobody(seller: Page, buyer: Page, held: dict[str, Any]) -> None:
+    """What the buyer holds opens a room that stays empty, for two seconds, while the seller sends."""
     assert buyer.evaluate(RETURN, held) == "there"
     assert seller.evaluate("window.livestream.publisher.state") == "sending"
     met = []
@@ -180,6 +209,26 @@ def test_who_was_removed_and_comes_back_with_an_old_token_finds_nobody(
         met.append(buyer.evaluate("window.thief.met()"))
         buyer.wait_for_timeout(100)
     buyer.evaluate("window.thief.leave()")
+    assert set(met) == {0}
+
+
+def test_where_the_server_tells_nothing_an_old_token_opens_an_empty_room_at_once(people: People) -> None:
+    show, seller, buyer, stranger, held = buyer_removed(people)
+
+    moves_again(stranger, seller, show)
+    meets_nobody(seller, buyer, held)
     moving(stranger)
 
-    assert set(met) == {0}
+
+def test_who_was_removed_and_comes_back_with_an_old_token_finds_nobody(
+    people: People, product: Product, livekit: LiveKitServer
+) -> None:
+    livekit.tell(f"{product.url}/webhooks/livekit/")
+    show, seller, buyer, stranger, held = buyer_removed(people)
+
+    buyer.wait_for_timeout(4000)  # later than two clocks differ, in whole seconds
+    buyer.evaluate(RETURN, held)
+    wait_until(buyer, "window.thief.gone", 10)
+    moves_again(stranger, seller, show)
+    meets_nobody(seller, buyer, held)
+    moving(stranger)

@@ -7,9 +7,11 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.utils import timezone
 
 from livestream.circuit import circuits_forget
 from streams.providers import registry
+from streams.services.deliveries import delivery_accept
 from tests.providers.stand_ins import (
     AgoraStandIn,
     DailyStandIn,
@@ -94,3 +96,10 @@ def stand_in_of(name: str, settings: Any) -> Iterator[StandIn]:
         finally:
             registry._load.cache_clear()
             circuits_forget()
+
+
+def webhook_came(provider: str) -> None:
+    """The provider has told something, so its webhooks reach us."""
+    delivery_accept(
+        provider=provider, delivery_id="first", type="room_started", payload={}, apply=lambda: None, now=timezone.now()
+    )

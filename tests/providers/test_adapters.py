@@ -13,6 +13,7 @@ from streams.providers.agora_007 import token_verified
 from streams.providers.base import Capability, MediaRole, Resource
 from streams.providers.builtin import BuiltinProvider
 from streams.providers.daily import DailyProvider
+from streams.providers.http import AnswerTooLong
 from streams.providers.livekit import LiveKitProvider
 from streams.providers.mux import MuxProvider
 from streams.providers.whip import WhipProvider
@@ -174,7 +175,7 @@ class TestWhip(ProviderContract):
     def test_an_answer_without_an_end_is_not_taken_in(self, provider, room, stand_in):
         stand_in.answer = lambda *_: (201, Raw(b"v" * (1024 * 1024 + 1), {"Location": "/a"}))
 
-        with pytest.raises(ProviderUnreachable):
+        with pytest.raises(AnswerTooLong):
             self.opened(provider, room, ADA)
 
     def test_an_offer_is_not_made_twice(self, provider, room, stand_in):
@@ -318,6 +319,19 @@ class TestLiveKit(ProviderContract):
 
     def addresses(self, stand_in):
         return {"LIVEKIT_URL": stand_in.url.replace("http", "ws")}
+
+    def test_a_room_of_thousands_is_told_whole(self, provider, room, stand_in):
+        for number in range(3000):
+            stand_in.enter(room.channel_id, f"{number:0>400}")
+        stand_in.enter(room.channel_id, "sender", ("video",))
+        stand_in.enter(room.channel_id, "quiet", may_publish=True)
+
+        there = provider.people(rooms=[room])[str(room.session_id)]
+
+        assert len(there) == 3002
+        assert (there["sender"].kinds, there["sender"].sends) == ({"video"}, True)
+        assert {uid for uid, one in there.items() if one.may_send} == {"sender", "quiet"}
+        assert provider.publishers(rooms=[room]) == {str(room.session_id): {"sender"}}
 
     @pytest.mark.parametrize("role", list(MediaRole))
     def test_the_grants_are_the_least_that_the_role_needs(self, provider, room, role):

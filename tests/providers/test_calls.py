@@ -8,8 +8,9 @@ from livestream import circuit
 from livestream.circuit import Circuit, CircuitOpen, CircuitState, circuits_forget, when_circuits_change
 from livestream.errors import ProviderRejected, ProviderUnreachable
 from livestream.recovery import Category
-from streams.providers.http import LeftAlone, ProviderHttp
+from streams.providers.http import ANSWER_LIMIT_BYTES, LIST_LIMIT_BYTES, AnswerTooLong, LeftAlone, ProviderHttp
 from tests.providers.stand_ins import StandIn, running
+from tests.providers.stand_ins.server import Raw
 
 
 class Echo(StandIn):
@@ -140,6 +141,57 @@ def test_five_failures_open_the_circuit_and_nobody_waits_any_more(http, echo):
 
     assert asked == len(echo.requests) == 5
     assert 1 <= raised.value.retry_after <= 30
+
+
+def says(echo, length, status=200):
+    """Have it answer with a list of so many bytes."""
+    echo.answer = lambda *_: (status, Raw(b"[" + b" " * (length - 2) + b"]", {"Content-Type": "application/json"}))
+
+
+def test_an_answer_that_is_too_long_is_final_and_no_sign_of_absence(http, echo, waits, caplog):
+    says(echo, ANSWER_LIMIT_BYTES + 1)
+
+    for _ in range(6):
+        with pytest.raises(AnswerTooLong) as raised:
+            call(http, echo)
+
+    assert raised.value.permanent
+    assert (len(echo.requests), waits) == (6, [])
+    assert http.circuit.state == CircuitState.CLOSED
+    assert f"answer too long provider=echo status=200 limit={ANSWER_LIMIT_BYTES}" in caplog.text
+
+
+def test_whoever_asks_for_a_list_takes_a_long_one(http, echo):
+    says(echo, ANSWER_LIMIT_BYTES)
+    assert call(http, echo) == {"items": []}
+    says(echo, ANSWER_LIMIT_BYTES + 1)
+    assert call(http, echo, limit=LIST_LIMIT_BYTES) == {"items": []}
+
+    with pytest.raises(AnswerTooLong):
+        call(http, echo, limit=ANSWER_LIMIT_BYTES)
+
+
+def test_a_provider_that_comes_back_with_too_long_an_answer_is_there(http, echo, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(http.circuit, "_clock", clock)
+    for _ in range(5):
+        http.circuit.failed("Timeout")
+    clock.now += 31
+    says(echo, ANSWER_LIMIT_BYTES + 1)
+
+    with pytest.raises(AnswerTooLong):
+        call(http, echo)
+
+    assert http.circuit.state == CircuitState.CLOSED
+
+
+def test_one_that_fails_at_length_fails(http, echo):
+    says(echo, ANSWER_LIMIT_BYTES + 1, status=503)
+
+    with pytest.raises(ProviderUnreachable):
+        call(http, echo)
+
+    assert (len(echo.requests), http.circuit.failures) == (3, 3)
 
 
 def test_nothing_of_a_call_is_logged_that_could_be_a_secret(echo, caplog, waits):

@@ -4,9 +4,12 @@ import re
 import shlex
 import uuid
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import pytest
 import urllib3
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from livestream import circuit
 from livestream.circuit import circuits_forget
@@ -92,3 +95,22 @@ def test_calls_about_nobody_and_nothing_are_taken(provider, room):
     provider.close(room=room)
 
     assert provider.publishers(rooms=[room]) == {str(room.session_id): set()}
+
+
+def test_several_nodes_are_one_server_through_their_own_redis(provider, room, settings, redis_server, tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    shared = urlsplit(redis_server.url).netloc
+    with livekit_running(tmp_path / "one", shared) as one, livekit_running(tmp_path / "other", shared) as other:
+        settings.LIVEKIT_URL = other.url
+        address = f"{one.url}/rtc?access_token={joined(provider, room).token}&protocol=15"
+        with connect(address) as socket:
+            socket.recv(timeout=5)
+            assert set(provider.people(rooms=[room])[str(room.session_id)]) == {"ben"}
+
+            provider.remove(room=room, uid="ben")
+
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    socket.recv(timeout=5)
+        assert provider.people(rooms=[room]) == {str(room.session_id): {}}

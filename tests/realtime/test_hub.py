@@ -12,6 +12,7 @@ from livestream.realtime.groups import room_group
 from livestream.realtime.hub import Hub
 from livestream.realtime.member import BACKLOG_FRAMES, Member
 from livestream.realtime.protocol import CloseCode
+from livestream.tasks import PATIENCE_SECONDS, end_all
 
 LAYERS = ("memory", "redis")
 
@@ -76,9 +77,7 @@ class Room:
 
     async def stop(self):
         fanout.bind(None)
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await end_all(self.tasks)
 
 
 async def until(holds, seconds=5):
@@ -87,12 +86,18 @@ async def until(holds, seconds=5):
             await asyncio.sleep(0.005)
 
 
+async def flush_layer():
+    layer = get_channel_layer()
+    if hasattr(layer, "flush"):
+        await layer.flush()
+
+
 def seqs(wire):
     return [document.get("seq") for document in wire.documents]
 
 
 @pytest.fixture(params=LAYERS)
-async def room(request, settings):
+async def layer(request, settings):
     if request.param == "redis":
         url = request.getfixturevalue("redis_server").url
         backend = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [url]}}
@@ -100,13 +105,16 @@ async def room(request, settings):
         backend = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     settings.CHANNEL_LAYERS = {"default": backend}
     channel_layers.backends.clear()
+    yield
+    await flush_layer()
+    channel_layers.backends.clear()
+
+
+@pytest.fixture
+async def room(layer):
     running = Room()
     yield running
     await running.stop()
-    layer = get_channel_layer()
-    if hasattr(layer, "flush"):
-        await layer.flush()
-    channel_layers.backends.clear()
 
 
 async def test_everybody_in_a_room_gets_the_same_documents_in_order(room):
@@ -346,3 +354,14 @@ async def test_every_socket_is_told_to_come_back_when_the_process_goes(room):
     room.hub.close_all(CloseCode.RESTARTING, "restarting")
 
     assert [wire.closed for wire in wires] == [[(4000, "restarting")]] * 3
+
+
+async def test_a_process_stops_at_once_whatever_it_waits_for(layer):
+    for moments in range(0, 160, 2):
+        going = Room()
+        going.publish(1)
+        for _ in range(moments):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE_SECONDS / 2):
+            await going.stop()
+        await flush_layer()

@@ -111,6 +111,27 @@ async def test_a_new_cohost_hears_the_desk_at_once_and_a_former_one_no_more(live
         assert (await ben_socket.command("guest.approve", request=first)).code == "session.not_moderator"
 
 
+async def test_the_desk_knows_who_was_invited_and_has_not_answered(live):
+    ada, ben, cleo = live.person("ada"), live.person("ben"), live.person("cleo")
+    show = live.show(ada)
+
+    async with live.watching(show, ada) as desk, live.watching(show, ben) as ben_socket:
+        async with live.watching(show, cleo) as other:
+            invited = (await desk.command("guest.invite", user=ben.id)).data["request"]
+            assert (await desk.next("stage.invited"))["data"] == {"request": invited}
+            assert await other.silent()
+            assert other.heard("stage.invited") == ben_socket.heard("stage.invited") == []
+        async with live.watching(show, ada) as again:
+            assert again.snapshot["me"]["invitations"] == [invited]
+        async with live.watching(show, cleo) as other:
+            assert "invitations" not in other.snapshot["me"]
+
+        await ben_socket.command("guest.decline", request=invited["id"])
+        await desk.next("guest.resolved")
+        async with live.watching(show, ada) as again:
+            assert again.snapshot["me"]["invitations"] == []
+
+
 async def test_who_waits_moves_up_and_hears_it_alone(live):
     ada, ben, cleo = live.person("ada"), live.person("ben"), live.person("cleo")
     show = live.show(ada)

@@ -10,7 +10,7 @@ from livestream.realtime.groups import person_group, room_group
 from streams.models import GuestRequest, Participant, SessionSettings
 from streams.services.guest_requests import guest_request_make
 from tests.bodies import assert_error
-from tests.cast import let_in
+from tests.cast import let_in, make_user
 
 
 def url(session, *rest):
@@ -44,6 +44,32 @@ def test_an_invitation_is_not_in_the_queue(api, hall, ada, ben):
     invite(api, hall, ada, ben)
 
     assert api(ada).get(url(hall)).json()["results"] == []
+
+
+def test_the_desk_alone_reads_who_was_invited_and_has_not_answered(api, hall, ada, mo, ben, cleo, eve):
+    let_in(hall, cleo)
+    first, second = (invite(api, hall, ada, user).json() for user in (ben, cleo))
+    listed = url(hall) + "?invited=true"
+
+    for who in (ada, mo):
+        assert api(who).get(listed).json()["results"] == [first, second]
+    assert_error(api(eve).get(listed), 403, "session.not_moderator")
+    assert_error(api(ada).get(url(hall) + "?invited=perhaps"), 400, "invalid")
+    page = api(ada).get(listed + "&limit=1").json()
+    assert api(ada).get(page["next"]).json()["results"] == [second]
+    api(ben).post(url(hall, first["id"], "decline"))
+    assert api(ada).get(listed).json()["results"] == [second]
+
+
+@pytest.mark.parametrize("invited", [1, 3])
+def test_invitations_take_the_same_queries_for_one_and_for_many(api, show, ada, invited, django_assert_max_num_queries):
+    for _ in range(invited):
+        user = make_user()
+        let_in(show, user)
+        invite(api, show, ada, user)
+
+    with django_assert_max_num_queries(6):
+        assert len(api(ada).get(url(show) + "?invited=true").json()["results"]) == invited
 
 
 def test_inviting_twice_is_one_invitation(api, hall, ada, mo, ben):
@@ -88,7 +114,9 @@ def test_only_the_invited_person_answers(api, hall, ada, ben, cleo, mo):
 def test_the_desk_takes_an_invitation_back(api, hall, ada, ben):
     request = invite(api, hall, ada, ben).json()["id"]
 
-    assert api(ada).post(url(hall, request, "cancel")).json()["status"] == "cancelled"
+    taken = api(ada).post(url(hall, request, "cancel")).json()
+
+    assert (taken["status"], taken["responder"]["username"]) == ("cancelled", "ada")
     assert_error(api(ben).post(url(hall, request, "accept")), 409, "request.answered")
 
 

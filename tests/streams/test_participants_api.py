@@ -3,8 +3,10 @@
 import pytest
 
 from livestream.actors import actor_of
-from streams.models import Participant, SessionSettings, StreamSession
+from livestream.errors import DomainError
+from streams.models import AuditEntry, Participant, SessionSettings, StreamSession
 from streams.payloads import instant
+from streams.services.removal import participant_readmit
 from streams.services.viewers import viewer_join
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show, make_user
@@ -230,6 +232,38 @@ def test_who_lets_nobody_in(api, ada, ben, eve, who, name, status, code):
 
     assert_error(answer, status, code)
     assert status_of(session, eve) is None
+
+
+@pytest.mark.parametrize("visibility", ["public", "private"])
+def test_the_host_lets_somebody_back_in_who_was_removed_and_not_who_was_banned(api, ada, ben, cleo, visibility):
+    session = make_show(ada, visibility=visibility)
+    let_in(session, ben, status="kicked")
+    let_in(session, cleo, status="banned")
+
+    answers = {
+        name: api(ada).post(url(session, "participants"), {"username": name}, format="json") for name in ("ben", "cleo")
+    }
+
+    assert answers["ben"].status_code in (200, 201)
+    assert api(ben).post(url(session, "join")).status_code == 200
+    assert_error(answers["cleo"], 409, "participant.banned")
+    assert status_of(session, cleo) == ("viewer", "banned")
+    assert_error(api(cleo).post(url(session, "join")), 403, "session.banned")
+
+
+@pytest.mark.parametrize("status", ["kicked", "banned"])
+def test_the_staff_lets_anybody_back_in_and_nobody_else_does_that(api, show, ada, ben, mo, status):
+    let_in(show, ben, status=status)
+    for actor in (ada, ben):
+        with pytest.raises(DomainError) as raised:
+            participant_readmit(session_id=show.pk, actor=actor_of(actor), user_id=ben.pk)
+        assert raised.value.status == 403
+
+    for _ in range(2):
+        participant_readmit(session_id=show.pk, actor=actor_of(mo), user_id=ben.pk)
+
+    assert api(ben).post(url(show, "join")).status_code == 200
+    assert AuditEntry.objects.filter(action="stage.readmit", target_user=ben, actor=mo).count() == 1
 
 
 def test_who_only_watched_before_is_a_stranger_once_a_show_is_private(api, show, ada, ben):

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from livestream.actors import actor_of
 from livestream.errors import Invalid
 from streams.models import StreamSession
 from streams.services.posters import _reencode
+from streams.services.sessions import session_start
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 
@@ -66,6 +68,22 @@ def test_metadata_of_a_picture_is_not_kept(api, ada, show):
 )
 def test_only_the_host_sets_it(api, show, ben, mo, who, status, code):
     assert_error(put(api({"nobody": None, "ben": ben, "mo": mo}[who]), show, picture()), status, code)
+
+
+@pytest.mark.parametrize("status", ["kicked", "banned"])
+def test_who_was_put_out_is_listed_the_show_without_its_picture(api, client, ada, ben, cleo, show, status):
+    session_start(session_id=show.pk, actor=actor_of(ada))
+    poster = put(api(ada), show, picture()).json()["poster_url"]
+    let_in(show, ben, status=status)
+    let_in(show, cleo)
+
+    assert_error(api(ben).get(poster), 403, f"session.{status}")
+    for user, shown in ((ben, None), (cleo, poster)):
+        (row,) = api(user).get("/api/v1/sessions/").json()["results"]
+        assert (row["id"], row["poster_url"]) == (str(show.pk), shown)
+        client.force_login(user)
+        (card,) = client.get("/").context["live"]
+        assert (card["id"], card["poster_url"]) == (str(show.pk), shown)
 
 
 def test_a_stranger_finds_neither_the_poster_nor_the_private_session(api, ada, ben, eve):

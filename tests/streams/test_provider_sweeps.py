@@ -1,24 +1,27 @@
 """Time passes for shows at other providers: they are compared once a minute, and no absence is made up."""
 
+import time
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from livestream.actors import ANONYMOUS, actor_of
+from livestream.circuit import circuits_forget
 from streams.models import Participant, StreamSession
 from streams.payloads import host_present
 from streams.providers.base import MediaRole
 from streams.selectors import session_get
 from streams.services import reconcile
 from streams.services.media_events import presence_note
+from streams.services.moving import room_move
 from streams.services.reconcile import providers_reconcile, session_reconcile
 from streams.services.removal import participant_kick
 from streams.services.seats import seat_leave
 from streams.services.stage import stage_mute
 from streams.services.sweeps import sessions_expire
-from tests.cast import let_in, make_show
-from tests.providers.setups import PATHS, stand_in_of
+from tests.cast import let_in, make_show, make_user
+from tests.providers.setups import PATHS, stand_in_of, webhook_came
 from tests.streams.test_stage import on_stage
 from tokens.services import media_token_issue
 
@@ -27,7 +30,7 @@ WATCH = MediaRole.SUBSCRIBER
 
 @pytest.fixture(autouse=True)
 def _nothing_asked(monkeypatch):
-    monkeypatch.setattr(reconcile, "_asked", {})
+    monkeypatch.setattr(reconcile, "_looks", {})
 
 
 @pytest.fixture
@@ -66,6 +69,30 @@ def test_a_provider_that_does_not_answer_is_not_asked_for_every_show(ada, liveki
     assert len(livekit.requests) == 3
 
 
+def test_one_show_that_is_refused_keeps_no_other_from_being_compared(ada, livekit):
+    for _ in range(3):
+        make_show(ada, provider="livekit")
+    livekit.broken = [400]
+
+    assert providers_reconcile(now=timezone.now()) == 2
+
+
+def test_comparing_goes_on_where_it_stopped_for_want_of_time(ada, livekit, monkeypatch):
+    for _ in range(3):
+        make_show(ada, provider="livekit")
+    answered = livekit.answer
+
+    def slowly(*request):
+        time.sleep(0.3)
+        return answered(*request)
+
+    livekit.answer = slowly
+    monkeypatch.setattr(reconcile, "SWEEP_SECONDS", 0.4)
+    now = timezone.now()
+
+    assert [providers_reconcile(now=now) for _ in range(3)] == [2, 1, 0]
+
+
 def test_nothing_is_known_of_a_host_while_the_provider_is_away(ada, livekit):
     session = make_show(ada, provider="livekit")
     uid = media_token_issue(session_id=session.pk, actor=actor_of(ada), role=MediaRole.PUBLISHER).uid
@@ -100,12 +127,14 @@ def on_air(request, settings, ada, ben, cleo, django_capture_on_commit_callbacks
     """A show at a vendor with Ada, Ben and Cleo sending, as the vendor has told; its requests so far are forgotten."""
     with stand_in_of(request.param, settings) as server:
         session = on_stage(make_show(ada, provider=request.param), ben, cleo)
+        webhook_came(request.param)
         server.uids = {}
         for user in (ada, ben, cleo):
             made = media_token_issue(session_id=session.pk, actor=actor_of(user), role=MediaRole.PUBLISHER)
             server.uids[user.username] = made.uid
             server.enter(session.channel_id, made.uid, ("audio", "video"))
             presence_note(session=session, user_id=user.pk, there=True, at=timezone.now())
+        Participant.objects.update(media_due_at=None)  # the vendor has been told of them
         server.session, server.vendor = session_get(session.pk), request.param
         server.committing = django_capture_on_commit_callbacks
         server.requests.clear()
@@ -157,8 +186,10 @@ def test_a_guest_whose_arrival_was_never_told_is_told_of_once(on_air, cleo):
     assert Participant.objects.get(user=cleo).media_seen_at is not None
 
 
+@pytest.mark.parametrize("on_air", ["agora", "daily"], indirect=True)
 def test_who_sends_without_a_seat_is_stopped_by_one_call(on_air, cleo):
-    seat_leave(person=Participant.objects.get(user=cleo), now=timezone.now())  # and the provider was not told
+    seat_leave(person=Participant.objects.get(user=cleo), now=timezone.now())
+    Participant.objects.update(media_due_at=None)  # the provider did not do as it was told
 
     told = minute(on_air)
 
@@ -170,6 +201,7 @@ def test_who_sends_without_a_seat_is_stopped_by_one_call(on_air, cleo):
 @pytest.mark.django_db(transaction=True)
 def test_who_is_back_after_a_kick_is_out_again_though_nobody_told_and_the_show_moves(ada, ben, cleo, livekit):
     session = make_show(ada, provider="livekit")
+    webhook_came("livekit")
     uids = {}
     for user in (ben, cleo, None):
         if user:
@@ -192,6 +224,124 @@ def test_who_is_back_after_a_kick_is_out_again_though_nobody_told_and_the_show_m
     assert session_get(session.pk).channel_id == moved.channel_id
 
 
+@pytest.mark.parametrize("minutes", [1, 30])
+@pytest.mark.parametrize("sends", [("audio", "video"), ()])
+@pytest.mark.parametrize("on_air", ["livekit"], indirect=True)
+def test_who_is_back_with_what_may_send_moves_the_show_though_nobody_told(on_air, cleo, sends, minutes):
+    channel = on_air.session.channel_id
+    seat_leave(person=Participant.objects.get(user=cleo), now=timezone.now())
+    Participant.objects.update(media_due_at=None)
+    on_air.enter(channel, on_air.uids["cleo"], sends, may_publish=True)
+
+    minute(on_air, minutes)
+
+    assert session_get(on_air.session.pk).channel_id != channel
+    assert on_air.present(channel) == set()
+
+
+def test_a_show_that_somebody_was_put_out_of_is_compared_closely_while_they_may_come_back(ada, ben, livekit):
+    session = make_show(ada, provider="livekit")
+    webhook_came("livekit")
+    let_in(session, ben)
+    now = timezone.now()
+    participant_kick(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
+
+    compared = [providers_reconcile(now=now + timedelta(seconds=seconds)) for seconds in (0, 2, 6, 11)]
+    compared += [providers_reconcile(now=now + timedelta(minutes=13, seconds=seconds)) for seconds in (0, 6, 59, 60)]
+
+    assert compared == [1, 0, 1, 1, 1, 0, 0, 1]
+
+
+def test_who_is_being_put_out_just_now_has_not_come_back(ada, ben, livekit):
+    session = make_show(ada, provider="livekit")
+    webhook_came("livekit")
+    let_in(session, ben)
+    uid = media_token_issue(session_id=session.pk, actor=actor_of(ben), role=WATCH).uid
+    livekit.enter(session.channel_id, uid)
+    livekit.broken = [503] * 20
+    participant_kick(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
+    assert Participant.objects.get(user=ben).media_due_at is not None
+    livekit.broken = []
+    circuits_forget()
+
+    session_reconcile(session=session_get(session.pk), now=timezone.now() + timedelta(seconds=10))
+
+    assert session_get(session.pk).channel_id == session.channel_id
+
+
+def test_somebody_who_was_put_out_before_the_show_began_is_looked_for(ada, ben, livekit):
+    session = make_show(ada, provider="livekit", state="initializing")
+    webhook_came("livekit")
+    let_in(session, ben)
+    uid = media_token_issue(session_id=session.pk, actor=actor_of(ben), role=WATCH).uid
+    now = timezone.now()
+    assert providers_reconcile(now=now) == 0
+    participant_kick(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
+    Participant.objects.update(media_due_at=None)
+    livekit.enter(session.channel_id, uid)
+
+    assert providers_reconcile(now=now + timedelta(seconds=10)) == 1
+
+    assert session_get(session.pk).channel_id != session.channel_id
+
+
+@pytest.mark.parametrize("on_air", ["livekit"], indirect=True)
+def test_nobody_is_away_who_is_in_neither_room_while_a_show_moves(on_air, ada, cleo):
+    session, now = on_air.session, timezone.now()
+    assert providers_reconcile(now=now) == 1
+    room_move(session=session, now=now)
+    moved = session_get(session.pk)
+
+    assert providers_reconcile(now=now + timedelta(seconds=61)) == 1  # nobody is there yet
+    assert host_present(session_get(session.pk))
+    for user in (ada, cleo):
+        on_air.enter(moved.channel_id, on_air.uids[user.username], ("video",))
+        if user == ada:
+            continue
+        media_token_issue(session_id=session.pk, actor=actor_of(user), role=MediaRole.PUBLISHER)
+    compared = [providers_reconcile(now=now + timedelta(seconds=seconds)) for seconds in (62, 66, 71)]
+
+    assert compared == [0, 1, 0]
+    assert host_present(session_get(session.pk))
+    away = Participant.objects.filter(session=session, media_lost_at__isnull=False)
+    assert [person.user.username for person in away] == ["ben"]
+
+
+@pytest.mark.parametrize("on_air", ["livekit"], indirect=True)
+def test_a_room_that_the_show_left_while_it_was_asked_about_says_nothing(on_air):
+    answered, stale = on_air.answer, on_air.session
+
+    def moves_meanwhile(method, path, headers, body):
+        answer = answered(method, path, headers, body)
+        if path.endswith("ListParticipants"):
+            on_air.answer = answered
+            room_move(session=session_get(stale.pk), now=timezone.now())
+            on_air.rooms.clear()
+            return 200, {"participants": []}
+        return answer
+
+    for seconds in (61, 66):
+        on_air.answer = moves_meanwhile
+        session_reconcile(session=session_get(stale.pk), now=timezone.now() + timedelta(seconds=seconds))
+
+    assert host_present(session_get(stale.pk))
+    assert not Participant.objects.filter(media_lost_at__isnull=False).exists()
+
+
+def test_who_was_put_out_costs_no_queries_where_only_senders_are_told(ada, settings, django_assert_max_num_queries):
+    with stand_in_of("agora", settings) as server:
+        session = make_show(ada, provider="agora")
+        for _ in range(20):
+            user = make_user()
+            let_in(session, user)
+            media_token_issue(session_id=session.pk, actor=actor_of(user), role=WATCH)
+            participant_kick(session_id=session.pk, actor=actor_of(ada), user_id=user.pk)
+        assert len(server.rules) == 20
+
+        with django_assert_max_num_queries(8):
+            session_reconcile(session=session_get(session.pk), now=timezone.now() + timedelta(seconds=60))
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_a_guest_whose_leaving_was_never_told_is_away(ada, ben, livekit, there):
     session = make_show(ada, provider="livekit")
@@ -204,6 +354,7 @@ def test_a_guest_whose_leaving_was_never_told_is_away(ada, ben, livekit, there):
     if not there:
         livekit.rooms.clear()
 
-    providers_reconcile(now=now + timedelta(seconds=61))
+    for seconds in (61, 66):
+        providers_reconcile(now=now + timedelta(seconds=seconds))
 
     assert (Participant.objects.get(session=session, user=ben).media_lost_at is None) == there

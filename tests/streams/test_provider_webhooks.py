@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 
 from livestream.actors import actor_of
-from streams.models import ProviderDelivery
+from streams.models import Participant, ProviderDelivery
 from streams.payloads import host_present
 from streams.providers.base import MediaRole
 from streams.providers.inbox import WebhookForged
@@ -392,6 +392,7 @@ def test_who_comes_back_with_what_was_taken_is_sent_away(
         made = [media_token_issue(session_id=session.pk, actor=actor_of(ben), role=role) for role in MediaRole]
         session = session_get(session.pk)
         credentials_revoke(session_id=session.pk, user_id=ben.pk, lost=lost, now=timezone.now())
+        Participant.objects.filter(user=ben).update(role="viewer")
         server.enter(session.channel_id, made[0].uid, ("audio", "video"))
 
         with django_capture_on_commit_callbacks(execute=True):
@@ -420,5 +421,6 @@ def test_who_was_lost_on_the_way_is_found_when_the_provider_is_asked(
         assert server.senders(session.channel_id) == {host.uid}
 
         server.rooms.clear()
-        session_reconcile(session=session_get(session.pk), now=timezone.now() + timedelta(seconds=60))
+        for seconds in (60, 65):
+            session_reconcile(session=session_get(session.pk), now=timezone.now() + timedelta(seconds=seconds))
         assert not present(session)

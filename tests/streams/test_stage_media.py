@@ -85,16 +85,19 @@ def test_a_stopped_screen_is_held_until_it_is_shared_anew(node, stage, ada, ben)
     assert "unmute screen" in node.about(ben)
 
 
-@pytest.mark.parametrize(
-    "how",
-    [
-        lambda show, ada, ben: stage_leave(session_id=show.pk, actor=actor_of(ben)),
-        lambda show, ada, ben: stage_remove(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk),
-        lambda show, ada, ben: stage_demote(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk),
-        lambda show, ada, ben: viewer_leave(session_id=show.pk, actor=actor_of(ben)),
-    ],
-    ids=["leaving", "removed", "demoted", "leaving the show"],
-)
+WAYS_OFF = {
+    "leaving": lambda show, ada, ben: stage_leave(session_id=show.pk, actor=actor_of(ben)),
+    "removed": lambda show, ada, ben: stage_remove(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk),
+    "demoted": lambda show, ada, ben: stage_demote(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk),
+    "leaving the show": lambda show, ada, ben: viewer_leave(session_id=show.pk, actor=actor_of(ben)),
+}
+WAYS_OUT = {
+    "kicked": lambda show, ada, ben: participant_kick(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk),
+    "banned": lambda show, ada, ben: participant_ban(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk),
+}
+
+
+@pytest.mark.parametrize("how", WAYS_OFF.values(), ids=WAYS_OFF)
 def test_off_the_stage_one_sends_nothing_and_may_watch(api, node, stage, ada, ben, how):
     for role in ("publisher", "subscriber"):
         api(ben).post(f"/api/v1/sessions/{stage.pk}/token/", {"role": role}, format="json")
@@ -140,6 +143,37 @@ def test_what_the_node_refuses_is_not_asked_for_ever(node, stage, ada, ben):
     stage_mute(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
 
     assert row_of(stage, ben).media_due_at is None
+
+
+@pytest.mark.parametrize("how", (WAYS_OFF | WAYS_OUT).values(), ids=WAYS_OFF | WAYS_OUT)
+def test_what_the_node_refuses_to_take_away_it_is_asked_again(node, stage, ada, ben, how):
+    node.status = 401
+    how(stage, ada, ben)
+    node.status = 200
+    now = timezone.now()
+
+    media_retry(now=now + 58 * SECOND)
+    assert node.calls == []
+    for seconds in (61, 200):
+        media_retry(now=now + seconds * SECOND)
+
+    assert node.about(ben) == ["DELETE" if how in WAYS_OUT.values() else "DELETE publications"]
+    assert row_of(stage, ben).media_due_at is None
+
+
+def test_a_node_that_goes_on_refusing_is_asked_once_a_minute_while_the_show_is_open(node, stage, ada, ben):
+    node.status = 401
+    participant_kick(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk)
+    now = timezone.now()
+
+    for seconds in range(1, 122):
+        media_retry(now=now + seconds * SECOND)
+    assert len(node.closed) == 3
+    session_end(session_id=stage.pk, actor=SYSTEM)
+    node.closed.clear()
+    media_retry(now=now + 300 * SECOND)
+
+    assert node.closed == []
 
 
 def test_nobody_is_told_of_a_show_that_is_over(node, stage, ada, ben):

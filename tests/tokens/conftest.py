@@ -33,3 +33,17 @@ def mux(settings):
 def whip(settings):
     with stand_in_of("whip", settings) as server:
         yield server
+
+
+@pytest.fixture
+def without_keys(agora, settings):
+    """Agora without REST keys: nobody can be put out there."""
+    settings.AGORA_CUSTOMER_ID = settings.AGORA_CUSTOMER_SECRET = ""
+    return agora
+
+
+@pytest.fixture
+def unsigned(mux, settings):
+    """Mux without a signing key: whoever knows the address can watch."""
+    settings.MUX_SIGNING_KEY_ID = settings.MUX_SIGNING_PRIVATE_KEY = ""
+    return mux

@@ -14,6 +14,7 @@ from livestream.request_threads import REQUEST_THREADS
 from streams.models import ProviderRoom
 from streams.providers import registry
 from tests.cast import make_show, make_user
+from tokens import admission
 from tokens.admission import ADMITTED, WAIT_SECONDS
 
 CROWD = 2 * ADMITTED + 8
@@ -77,7 +78,7 @@ async def test_a_crowd_at_a_provider_that_hangs_leaves_threads_to_everybody_else
             await asyncio.sleep(0.01)
     # Nobody who comes later waits at all: whoever waits does so in a thread.
     later = come((viewers * LATER)[:LATER])
-    status, _ = await asyncio.wait_for(answered(f"/api/v1/sessions/{show.pk}/"), timeout=3)
+    status, _ = await asyncio.wait_for(answered(f"/api/v1/sessions/{show.pk}/"), timeout=10)
     began = time.monotonic()
     await asyncio.gather(*later)
     refusing = time.monotonic() - began
@@ -95,7 +96,8 @@ async def test_a_crowd_at_a_provider_that_hangs_leaves_threads_to_everybody_else
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_crowd_at_a_provider_that_is_well_is_served(daily):
+async def test_a_crowd_at_a_provider_that_is_well_is_served(daily, monkeypatch):
+    monkeypatch.setattr(admission, "WAIT_SECONDS", 5.0)  # a busy machine takes its time where a provider would not
     show, viewers = await asyncio.to_thread(_show_and_viewers)
 
     answers = await asyncio.gather(

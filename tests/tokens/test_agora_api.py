@@ -4,9 +4,12 @@ import time
 
 import pytest
 
+from livestream.actors import actor_of
 from streams.models import MediaUid
 from streams.providers import agora_006
 from streams.providers.agora_007 import RtmService, token_verified
+from streams.services.removal import participant_kick
+from streams.services.uids import CLAIMS, CLAIMS_WITHIN
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show, make_user
 from tests.providers.setups import APP_ID, CERTIFICATE
@@ -165,6 +168,33 @@ def test_nobody_gets_a_number_that_is_or_was_somebody_elses(api, ben, eve, stage
         assert_error(ask(api(eve), stage, uid=uid), 409, "token.uid_taken")
     assert_error(ask(api(ben), stage, uid="7"), 409, "token.uid_taken")
     assert ask(api(ben), stage).json()["uid"] == 8
+
+
+def test_another_number_is_chosen_five_times_and_the_same_as_often_as_one_likes(api, ada, ben, eve, stage):
+    other = make_show(ada, provider="agora")
+    for uid in (1, 2, 3, 4, CLAIMS):
+        assert [ask(api(ben), stage, uid=uid).status_code for _ in range(2)] == [200, 200]
+
+    answer = ask(api(ben), stage, uid=6)
+
+    assert_error(answer, 429, "too_many")
+    assert 1 <= int(answer["Retry-After"]) <= CLAIMS_WITHIN.total_seconds()
+    assert ask(api(ben), stage, uid=CLAIMS).json()["uid"] == ask(api(ben), stage).json()["uid"] == CLAIMS
+    assert ask(api(ben), other, uid=6).status_code == ask(api(eve), stage, uid=7).status_code == 200
+
+
+def test_who_is_removed_is_put_out_under_few_numbers_and_the_one_in_use_first(
+    api, agora, ada, ben, stage, django_capture_on_commit_callbacks
+):
+    let_in(stage, ben)
+    for uid in range(1, 30):
+        ask(api(ben), stage, uid=uid)
+    agora.requests.clear()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        participant_kick(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk)
+
+    assert [body["uid"] for _, _, body in agora.requests] == [5, 4, 3, 2, 1]
 
 
 def test_a_number_that_is_taken_already_makes_another_choice(api, ben, eve, stage, monkeypatch):

@@ -7,21 +7,23 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.services import password_set
-from livestream.actors import actor_of
+from livestream.actors import ANONYMOUS, actor_of
 from livestream.errors import Conflict, Denied, NotAuthenticated, Unavailable
 from livestream.realtime.groups import carrier_of, user_group
 from streams.models import MediaUid, Participant, ProviderRoom, StreamSession
 from streams.providers.base import MediaRole
 from streams.selectors import session_get
 from streams.services.credentials import Lost, credentials_revoke
+from streams.services.moving import room_move
 from streams.services.sessions import session_end, session_update
 from streams.services.switching import session_provider_switch
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 from tests.conftest import Ear
 from tests.threads import at_once
+from tokens.arrivals import arrival_judgement
 from tokens.models import IssuedToken
-from tokens.services import arrival_judgement, media_token_issue, tokens_expiring_tell
+from tokens.services import media_token_issue, token_hash, tokens_expiring_tell
 
 PUBLISHER, SUBSCRIBER = MediaRole.PUBLISHER, MediaRole.SUBSCRIBER
 
@@ -146,6 +148,22 @@ def test_the_end_of_the_show_ends_all(ada, ben, show):
     assert good() == 0
 
 
+@pytest.mark.parametrize("leave", ["end", "move"])
+def test_what_ran_out_in_a_long_show_is_not_touched(ada, ben, show, leave):
+    issue(show, ben)
+    ago = timezone.now() - timedelta(hours=1)
+    IssuedToken.objects.update(created_at=ago, expires_at=ago + timedelta(minutes=10))
+    kept = issue(show, ben)
+
+    if leave == "end":
+        session_end(session_id=show.pk, actor=actor_of(ada))
+    else:
+        room_move(session=show, now=timezone.now())
+
+    taken = IssuedToken.objects.filter(revoked_at__isnull=False)
+    assert [row.token_hash for row in taken] == [token_hash(kept.token)]
+
+
 def test_a_new_password_ends_every_token_of_the_person_and_cuts_them(
     ada, ben, agora, django_capture_on_commit_callbacks
 ):
@@ -252,12 +270,45 @@ def test_what_is_made_while_the_password_changes_is_not_handed_out(ada, ben, dai
         (["publisher"], "publisher", "nothing"),
     ],
 )
-def test_what_somebody_may_do_who_comes_follows_from_what_they_hold_now(ada, show, held, revoked, verdict):
+@pytest.mark.parametrize("minutes", [0, 30])
+def test_what_somebody_may_do_who_comes_follows_from_what_is_not_taken_back(ben, show, held, revoked, verdict, minutes):
+    let_in(show, ben, role="guest")
     for role in held:
-        issue(show, ada, MediaRole(role))
+        issue(show, ben, MediaRole(role))
+    Participant.objects.filter(user=ben).update(role="viewer")
     IssuedToken.objects.filter(role=revoked).update(revoked_at=timezone.now())
 
-    assert arrival_judgement(session=show, uid=str(ada.pk), at=timezone.now()).verdict == verdict
+    later = timezone.now() + timedelta(minutes=minutes)
+
+    assert arrival_judgement(session=show, uid=str(ben.pk), at=later).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("role", "status", "held", "verdict"),
+    [
+        ("guest", "active", ["subscriber"], "publish"),
+        ("guest", "active", [], "nothing"),
+        ("guest", "left", ["subscriber"], "watch"),
+        ("viewer", "kicked", ["subscriber"], "nothing"),
+        ("viewer", "banned", ["subscriber"], "nothing"),
+    ],
+)
+def test_a_new_role_counts_with_what_was_given_for_the_one_before(ben, show, role, status, held, verdict):
+    let_in(show, ben)
+    for one in held:
+        issue(show, ben, MediaRole(one))
+    Participant.objects.filter(user=ben).update(role=role, status=status)
+
+    assert arrival_judgement(session=show, uid=str(ben.pk), at=timezone.now()).verdict == verdict
+
+
+def test_who_is_nobody_in_particular_and_watches_for_long_may_watch_on(show):
+    uid = media_token_issue(session_id=show.pk, actor=ANONYMOUS, role=MediaRole.SUBSCRIBER).uid
+
+    later = timezone.now() + timedelta(hours=1)
+
+    assert arrival_judgement(session=show, uid=uid, at=later).verdict == "watch"
+    assert arrival_judgement(session=show, uid="anon:somebody-else", at=later).verdict == "nothing"
 
 
 # ---- Rooms that have to be made ------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from streams.models import SessionModerator
 from streams.providers.base import MediaRole
 from tests.bodies import BAD_BODIES, OVERSIZED, assert_error
 from tests.cast import let_in, make_show, make_user
+from tokens import services
 from tokens.models import IssuedToken
 from tokens.services import media_token_issue, session_tokens_revoke, tokens_forget
 
@@ -235,3 +236,12 @@ def test_tokens_that_ran_out_long_ago_are_forgotten(show, ada):
     assert tokens_forget(now=now + timedelta(hours=20)) == 0
     assert tokens_forget(now=now + timedelta(hours=25)) == 1
     assert IssuedToken.objects.count() == 0
+
+
+def test_a_great_many_are_forgotten_in_several_steps(ben, show, monkeypatch):
+    monkeypatch.setattr(services, "FORGOTTEN_AT_ONCE", 2)
+    for _ in range(3):
+        media_token_issue(session_id=show.pk, actor=actor_of(ben), role=MediaRole.SUBSCRIBER)
+    later = timezone.now() + timedelta(hours=25)
+
+    assert [tokens_forget(now=later) for _ in range(3)] == [2, 1, 0]

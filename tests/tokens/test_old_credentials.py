@@ -20,7 +20,7 @@ from streams.services.switching import session_provider_switch
 from streams.services.viewers import viewer_invite
 from tests.cast import let_in, make_show
 from tests.gateway import names, offer, playlist, send, token_for, trickle, watch
-from tests.providers.setups import stand_in_of
+from tests.providers.setups import stand_in_of, webhook_came
 from tokens.models import IssuedToken
 from tokens.services import agora_token_issue, media_token_issue
 
@@ -33,6 +33,7 @@ def on_stage(request, settings, ada, ben, cleo):
     """Ben is a guest who sends, Cleo watches; both are at the provider."""
     with stand_in_of(request.param, settings) as server:
         session = make_show(ada, provider=request.param)
+        webhook_came(request.param)
         let_in(session, ben, role="guest")
         let_in(session, cleo)
         server.uids = {}

@@ -92,7 +92,9 @@ export class Call extends EventTarget {
   want(wants) {
     const before = { wanted: this.wanted, role: this.role };
     Object.assign(this.wants, wants);
-    if (before.role === "publisher" && !this.wants.send) { this.sent = false; this.#tell("sending", { state: "idle" }); }
+    // Also whoever stops after the right was gone: sending has failed by itself then.
+    const refused = wants.send === false && this.lastSending.error?.code === "token.role_not_held";
+    if ((before.role === "publisher" || refused) && !this.wants.send) { this.sent = false; this.#tell("sending", { state: "idle" }); }
     if (!this.wanted) { this.#end(); this.#say("idle"); return; }
     if (!before.wanted) this.#begin();
     else if (before.role !== this.role) this.#switch();
@@ -116,7 +118,8 @@ export class Call extends EventTarget {
   /** The show goes on in another room of its provider: what this page holds opens an empty one. */
   move() {
     this.moves += 1;
-    if (!this.pass) return; // a new one is being asked for already, and again when that is for a room that was left
+    // A new one is being asked for already, and again when that is for a room that was left.
+    if (!this.pass && this.link === "joining") return;
     this.pass = null;
     this.restart();
   }
@@ -308,7 +311,8 @@ export class Call extends EventTarget {
     this.sent = false;
     this.#hangUp();
     const next = this.backoff.after(error);
-    if (next.renew || !next.retry) this.pass = null;
+    // A room that was there and is gone may be one that the show has left: what opened it would make it anew.
+    if (next.renew || !next.retry || (next.waiting && joined)) this.pass = null;
     if (!next.retry) { this.#giveUp(error); return; }
     if (next.waiting) this.#say("waiting", this.wants.send ? "connecting" : "idle", { error });
     else if (next.spent || (next.told && !joined)) this.#say("failed", "reconnecting", { error });

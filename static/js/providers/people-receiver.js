@@ -5,9 +5,13 @@
  * Dispatches `change` when somebody's picture or voice came, went or changed.
  * @module providers/people-receiver
  */
+import { Arrivals } from "../stage-arrivals.js";
+
 const PICTURES = ["camera", "screen"];
 const VOICES = ["audio", "screenAudio"];
 const NO_RECEIVER = Object.freeze({});
+
+const sending = ({ sources }) => Object.values(sources).some(Boolean);
 
 export class PeopleReceiver extends EventTarget {
   /**
@@ -22,6 +26,7 @@ export class PeopleReceiver extends EventTarget {
     this.voices = new Map();
     this.quality = "auto";
     this.tiles = {};
+    this.arrivals = new Arrivals(this);
     for (const type of ["people", "state", "sections"]) watching.addEventListener(type, () => this.#seat());
     store.addEventListener("change", ({ detail }) => { if (detail.what === "stage") this.#stage(); });
     this.#stage();
@@ -35,6 +40,17 @@ export class PeopleReceiver extends EventTarget {
   /** Who shares a screen that arrives here. */
   get screens() {
     return this.seats.video.filter(({ source }) => source === "screen").map(({ user }) => user);
+  }
+
+  /** Is it known who sends? Not before anybody does: an SDK tells of one after the other. */
+  get told() {
+    const { state, people } = this.watching;
+    return ["receiving", "waiting"].includes(state) && people.some(sending);
+  }
+
+  /** Does anything come from somebody? */
+  sends(user) {
+    return this.watching.people.some((one) => this.#user(one) === user && sending(one));
   }
 
   /** Who speaks: 1, else 0. SDKs tell no more. */

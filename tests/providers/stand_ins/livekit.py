@@ -44,6 +44,7 @@ class LiveKitStandIn(StandIn):
         return {
             "sid": f"PA_{person.uid}",
             "identity": person.uid,
+            "permission": {"can_subscribe": True, "can_publish": person.may_publish},
             "tracks": [
                 {"sid": f"TR_{kind}", "source": self.KINDS[kind], "muted": kind in person.muted} for kind in kinds
             ],

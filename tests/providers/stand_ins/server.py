@@ -67,8 +67,10 @@ class StandIn:
         self._server.shutdown()
         self._server.server_close()
 
-    def enter(self, room: str, uid: str, sends: tuple[str, ...] = ()) -> None:
-        self.rooms.setdefault(room, {})[uid] = Person(uid, set(sends))
+    def enter(self, room: str, uid: str, sends: tuple[str, ...] = (), *, may_publish: bool | None = None) -> None:
+        """Somebody comes, with a token that lets them send if they do, or if it is said."""
+        lets = bool(sends) if may_publish is None else may_publish
+        self.rooms.setdefault(room, {})[uid] = Person(uid, set(sends), may_publish=lets)
 
     def present(self, room: str) -> set[str]:
         return set(self.rooms.get(room, {}))

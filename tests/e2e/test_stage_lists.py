@@ -1,0 +1,167 @@
+"""The lists of whoever runs a stage, at a desk whose room the test plays: what gets lost, comes late, or changes under
+the keyboard."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.conftest import People
+from tests.e2e.test_show import show_made, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+# The desk's column, with a room of its own in place of the show's.
+ROOM = """async (show) => {
+    const [{ RoomStore }, { StagePanel }] = await Promise.all(
+        ["room-store", "stage-panel"].map((name) => import(`/static/js/${name}.js`)));
+    const side = document.querySelector(".side").cloneNode(true);
+    document.querySelector(".side").replaceWith(side);
+    const socket = new EventTarget();
+    const person = (name) => ({ id: name, username: name, display_name: name });
+    const session = { id: show, version: 1, state: "active", host: person("Ada"), settings: {} };
+    const store = new RoomStore(session).follow(socket);
+    const receiver = Object.assign(new EventTarget(), { arrivals: { awaits: () => false } });
+    new StagePanel(side, { store, socket, receiver });
+    const emit = (what, detail) => socket.dispatchEvent(new CustomEvent(what, { detail }));
+    const message = (author, seq, more) => (
+        { id: `message-${seq}`, seq, user: person(author), removed: false, ...more });
+    const tell = (type, data) => emit("message", { type, data });
+    window.room = {
+        store, tell, message,
+        invitation: (name, more = {}) => ({
+            id: `of-${name}`, user: person(name), message: "", status: "pending", responder: null,
+            invited_by: person("Mo"), created_at: new Date().toISOString(),
+            expires_at: new Date(Date.now() + 300000).toISOString(), ...more,
+        }),
+        office: (what) => tell("stage.changed", {
+            participants: [], guest_count: 0, change: { user: "Mo", what, by: "Ada" },
+        }),
+        snapshot: (seq, messages) => emit("snapshot", { snapshot: {
+            seq, messages, session, participants: [],
+            me: {
+                ...person("Mo"), role: "viewer", moderator: true, can: { moderate: true }, queue: [], invitations: [],
+            },
+        } }),
+    };
+    window.room.snapshot(10, [message("Ben", 10)]);
+}"""
+
+
+@pytest.fixture
+def desk(people: People) -> Page:
+    page = people.signed_in("seller")
+    show = show_made(page, "Played by the test")
+    wait_until(page, "window.livestream?.socket.state === 'open'")
+    page.evaluate(ROOM, show)
+    page.click("[data-tab=people]")
+    return page
+
+
+def invited(desk: Page, *names: str) -> None:
+    """Mo, whose desk it is, has invited these people."""
+    desk.evaluate(
+        "(names) => { for (const name of names) room.tell('stage.invited', { request: room.invitation(name) }) }",
+        list(names),
+    )
+
+
+def resolved(desk: Page, name: str, status: str, responder: str | None = None) -> None:
+    """The room tells what came of an invitation."""
+    desk.evaluate(
+        """([name, status, id]) => {
+            const responder = id && { id, username: id, display_name: id };
+            room.tell("guest.resolved", { request: room.invitation(name, { status, responder }) });
+        }""",
+        [name, status, responder],
+    )
+
+
+def take_back(desk: Page, name: str) -> Locator:
+    return desk.get_by_role("button", name=f"Take the invitation of {name} back")
+
+
+def test_each_end_of_an_invitation_is_told_as_it_was(desk: Page) -> None:
+    said: dict[tuple[str, str | None], str] = {
+        ("rejected", "Ben"): "Ben does not want to come on stage now.",
+        ("rejected", "Ada"): "Ben was removed from the show; the invitation is gone.",
+        ("rejected", "Mo"): "",
+        ("cancelled", None): "Ben has left; the invitation is gone.",
+        ("cancelled", "Ada"): "Ada has taken the invitation of Ben back.",
+        ("cancelled", "Mo"): "",
+        ("expired", None): "Ben has not answered. You can invite them again.",
+        ("approved", "Ben"): "",
+    }
+    told: dict[tuple[str, str | None], Any] = {}
+
+    for status, responder in said:
+        desk.evaluate("document.querySelector('#toasts').replaceChildren()")
+        resolved(desk, "Ben", status, responder)
+        told[status, responder] = desk.locator("#toasts").inner_text().strip()
+
+    assert told == said
+
+
+def test_an_invitation_that_is_over_is_not_listed_whatever_was_lost(desk: Page) -> None:
+    desk.route(
+        "**/guest-requests/*/cancel/",
+        lambda route: route.fulfill(status=409, json={"error": {"code": "request.answered", "message": "Answered."}}),
+    )
+    rows = desk.locator("[data-invitations] li")
+
+    invited(desk, "Ben", "Cleo")
+    resolved(desk, "Ben", "cancelled")
+    invited(desk, "Ben")
+    expect(rows).to_have_count(1)
+    take_back(desk, "Cleo").click()
+    expect(rows).to_have_count(0)
+    invited(desk, "Cleo", "Dan")
+    expect(rows).to_have_count(1)
+    desk.evaluate("room.store.expire(Date.now() + 600000)")
+    expect(rows).to_have_count(0)
+
+
+def test_what_is_known_of_who_waits_goes_and_comes_with_the_right(desk: Page) -> None:
+    asked: list[str] = []
+    desk.on("request", lambda request: asked.append(request.url.rpartition("guest-requests/")[2]))
+    invited(desk, "Ben")
+
+    desk.evaluate("room.office('dismissed')")
+    assert desk.evaluate("[room.store.invitations, room.store.queue, room.store.me.queue ?? null]") == [[], [], None]
+    asked.clear()
+    with desk.expect_response("**/guest-requests/?invited=true"):
+        desk.evaluate("room.office('appointed')")
+        invited(desk, "Cleo")
+
+    desk.wait_for_timeout(200)
+    assert {"", "?invited=true"} <= set(asked)
+    assert desk.evaluate("room.store.invitations.map(({ id }) => id)") == ["of-Cleo"]
+
+
+def test_the_keyboard_stays_with_the_person(desk: Page) -> None:
+    invited(desk, "Ben", "Cleo", "Dan")
+    take_back(desk, "Cleo").focus()
+
+    resolved(desk, "Ben", "rejected", "Ben")
+    expect(take_back(desk, "Cleo")).to_be_focused()
+    resolved(desk, "Cleo", "rejected", "Cleo")
+    expect(desk.locator("#invited-list-title")).to_be_focused()
+    take_back(desk, "Dan").focus()
+    resolved(desk, "Dan", "rejected", "Dan")
+    expect(desk.locator(".people-scroll")).to_be_focused()
+
+
+def test_unread_messages_are_counted_once_and_not_when_removed(desk: Page) -> None:
+    unread = desk.locator("[data-unread]")
+
+    desk.evaluate("room.tell('chat.message', room.message('Ben', 11))")
+    expect(unread).to_have_text("1")
+    desk.evaluate(
+        """room.snapshot(15, [...[10, 11, 12].map((seq) => room.message("Ben", seq)), room.message("Mo", 13),
+            room.message("Ben", 14, { removed: true }), room.message("Cleo", 15)])"""
+    )
+    expect(unread).to_have_text("3")
+    desk.evaluate("room.tell('chat.removed', { id: 'message-12' })")
+    expect(unread).to_have_text("2")
+    desk.click("[data-tab=chat]")
+    expect(unread).to_be_hidden()

@@ -1,0 +1,73 @@
+"""What LiveKit itself renews: somebody watches until their own token has long ended, is removed, and comes back with
+the one that the server gave them meanwhile. A quarter of an hour; runs where LIVEKIT_LONG=1 is set."""
+
+import base64
+import json
+import os
+import time
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.e2e.conftest import People
+from tests.e2e.product import Product
+from tests.e2e.stage_steps import SMALL
+from tests.e2e.test_show import live, show_made, wait_until
+from tests.players.livekit_server import LiveKitServer
+from tests.players.test_shows import FRAMES, RETURN, kicks, livekit, meets_nobody, product, token_of  # noqa: F401
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif(
+        os.environ.get("LIVEKIT_LONG") != "1", reason="LIVEKIT_LONG=1 runs what takes a quarter of an hour"
+    ),
+]
+
+STAYS = RETURN.replace("window.thief = {", "window.thief = { token: () => room.engine.token,")
+
+
+def claims(token: str) -> dict[str, Any]:
+    """What a token says."""
+    body = token.split(".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return found
+
+
+def plays(page: Page) -> None:
+    """A new picture comes, and more follow."""
+    for more in (1, 10):
+        wait_until(page, f"{FRAMES} > {page.evaluate(FRAMES) or 0} + {more}", 20)
+
+
+def test_the_servers_own_token_opens_nothing_after_a_kick(
+    people: People,
+    product: Product,  # noqa: F811
+    livekit: LiveKitServer,  # noqa: F811
+) -> None:
+    livekit.tell(f"{product.url}/webhooks/livekit/")
+    seller, buyer, stranger = people.signed_in("seller", **SMALL), people.signed_in("buyer"), people.window()
+    show = show_made(seller, "Somebody stays for long")
+    live(seller)
+    for page in (stranger, buyer):
+        page.goto(f"/live/{show}/")
+        plays(page)
+    held = token_of(buyer, show)
+    assert buyer.evaluate(STAYS, held) == "there"  # in place of the page, which says that it plays elsewhere
+
+    while time.time() < claims(held["token"])["exp"] + 60:
+        buyer.wait_for_timeout(5_000)
+        assert not buyer.evaluate("window.thief.gone"), "who is not removed stays"
+    renewed = buyer.evaluate("window.thief.token()")
+    assert claims(renewed)["exp"] > time.time() + 60
+    plays(stranger)
+    kicks(seller, buyer, show)
+    wait_until(buyer, "window.thief.gone", 5)
+
+    buyer.wait_for_timeout(4000)  # later than two clocks differ, in whole seconds
+    buyer.evaluate(RETURN, held | {"token": renewed})
+    wait_until(buyer, "window.thief.gone", 10)
+    plays(stranger)
+    meets_nobody(seller, buyer, held | {"token": renewed})
+    plays(stranger)
