@@ -27,7 +27,6 @@ export class Source extends EventTarget {
     this.meter.addEventListener("silence", ({ detail }) => { need("[data-silent]", root).hidden = !detail.silent; });
     this.#switches();
     this.#choices();
-    this.#begin();
     navigator.mediaDevices?.addEventListener?.("devicechange", () => this.#list());
   }
 
@@ -61,7 +60,8 @@ export class Source extends EventTarget {
     this.closed = true;
   }
 
-  async #begin() {
+  /** Open the devices, or offer to. Only when everybody listens: what is told before that is told once, to nobody. */
+  async begin() {
     if (this.session.state === "ended" || this.session.state === "error") { this.close(); return; }
     try {
       requireCapture();

@@ -201,6 +201,7 @@ renewWhenTold(socket, id, publisher, stage.whep);
 socket.addEventListener("link", ({ detail }) => {
   if (detail.state === "stopped" && detail.code === 4401) location.assign(`/accounts/login/?next=${encodeURIComponent(location.pathname)}`);
 });
+source.begin();
 socket.open();
 paint();
 

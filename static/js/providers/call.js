@@ -130,7 +130,10 @@ export class Call extends EventTarget {
    */
   async use(media) {
     this.media = media;
-    if (this.wants.send && this.link === "up" && this.passRole === "publisher") await this.engine?.send(media);
+    const { run } = this;
+    if (!this.wants.send || this.link !== "up" || this.passRole !== "publisher") return;
+    await this.engine?.send(media);
+    if (run === this.run && this.wants.send) { this.sent = true; this.#settle(); }
   }
 
   /** @param {import("./interface.js").Wish} wish */
@@ -262,7 +265,7 @@ export class Call extends EventTarget {
     if (role === "publisher" && this.media) await this.engine.send(this.media);
     if (run !== this.run) return;
     if (this.wish) this.engine.adapt?.(this.wish);
-    this.sent = role === "publisher";
+    this.sent = role === "publisher" && Boolean(this.media);
     this.#settle();
   }
 
