@@ -136,9 +136,12 @@ def test_a_host_whose_picture_does_not_get_out_is_offered_the_other_one(people: 
     expect(offer).to_be_visible(timeout=40_000)
     expect(seller.locator("#toasts")).to_contain_text("The video service refused.")
     screenshot(seller, "desk-switch-offered")
+    seller.unroute("**/token/")
+    loaded = seller.evaluate("performance.timeOrigin")
     offer.click()
     seller.click("#switch-dialog [value=yes]")
-    across(seller, MOVED)
+    across(seller, f"{MOVED} && performance.timeOrigin > {loaded}")
+    live(seller)
 
 
 def test_a_host_whose_picture_is_cut_off_is_offered_the_other_one_and_sends_there(people: People) -> None:
