@@ -19,6 +19,9 @@ ESTIMATE_TOO_LOW = 0.7
 MORE = 1.2
 ESTIMATE_REACH = 1.5
 MARGIN = 0.9
+# Just after a change of layers browsers tell of less than a small picture for a moment. Where no more gets through they
+# go on telling so, or packets are lost.
+DOUBT_SECONDS = 4.0
 # Reports of this long after a fall still tell of what was sent before it.
 SETTLE_SECONDS = 1.0
 HOLD_SECONDS, HOLD_LIMIT_SECONDS = 1.5, 5.0
@@ -35,6 +38,7 @@ class Link:
     __slots__ = (
         "_carried",
         "_changed_at",
+        "_doubted_at",
         "_estimate",
         "_failed_at",
         "_fell_at",
@@ -55,6 +59,7 @@ class Link:
         self._changed_at = self._held_since = now
         self._fell_at = self._failed_at = float("-inf")
         self._tried_at: float | None = None
+        self._doubted_at: float | None = None
         # The budget that held until the last step up.
         self._carried = 0.0
         self._reported_at = float("-inf")
@@ -75,16 +80,26 @@ class Link:
         self._fall(sent * (1.0 - loss) * MARGIN, now=now)
         return True
 
-    def on_estimate(self, estimate: float, *, sent: float, beside: float, now: float) -> bool:
-        """How much of what is `sent` the viewer thinks his link carries, `beside` what he does not count;
-        whether the budget fell."""
+    def on_estimate(self, estimate: float, *, sent: float, beside: float, now: float, least: float = 0.0) -> bool:
+        """How much of what is `sent` the viewer thinks his link carries, `beside` what he does not count; whether the
+        budget fell. Only one who goes on telling of less than the `least` that shows a picture is believed that."""
         self._note_estimate(estimate, sent=sent)
+        carries = estimate + beside
+        if self._is_doubted(carries < least, now=now):
+            carries = least
         if estimate > min(sent, self._highest_estimate) * ESTIMATE_TOO_LOW or now - self._fell_at < SETTLE_SECONDS:
             return False
-        if estimate + beside >= self.limit:
+        if carries >= self.limit:
             return False
-        self._fall(estimate + beside, now=now)
+        self._fall(carries, now=now)
         return True
+
+    def _is_doubted(self, is_least: bool, *, now: float) -> bool:
+        if not is_least:
+            self._doubted_at = None
+        elif self._doubted_at is None:
+            self._doubted_at = now
+        return self._doubted_at is not None and now - self._doubted_at < DOUBT_SECONDS
 
     def may_rise(self, limit: float, *, now: float, is_dark: bool = False) -> bool:
         """Whether to try so much now: the link is clean, was so for long enough, and told us since.
@@ -106,7 +121,7 @@ class Link:
             growth = GROWTH_AFTER_FALL if self.has_fallen else GROWTH
             self._carried, self.limit = self.limit, max(self.limit * growth, limit)
             self._held_since = self._tried_at = now
-        self._changed_at = now
+        self._changed_at, self._doubted_at = now, None
         self._highest_estimate = self._estimate
 
     def _is_known(self, limit: float) -> bool:

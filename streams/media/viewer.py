@@ -156,7 +156,9 @@ class Viewer(Peer):
                 # Only pictures bear the time of sending, so sounds are not in it; made without any it says nothing.
                 if pictures := self._picture_rate():
                     sounds = self._audio_rate()
-                    has_fallen |= self.link.on_estimate(item.bits_per_second, sent=pictures, beside=sounds, now=now)
+                    has_fallen |= self.link.on_estimate(
+                        item.bits_per_second, sent=pictures, beside=sounds, now=now, least=sounds + self._smallest(now)
+                    )
             elif isinstance(item, ReportBlock):
                 has_fallen |= self._reception(item, now=now)
         if has_fallen:
@@ -190,6 +192,11 @@ class Viewer(Peer):
 
     def _picture_rate(self) -> float:
         return sum(feed.encoding.rate for feed in self.feeds if feed.encoding is not None)
+
+    def _smallest(self, now: float) -> float:
+        """What shows any one of the pictures that are sent to him, if small, bits per second."""
+        sent = [_rates(feed.flowing(now)) for feed in self.feeds if feed.encoding is not None]
+        return max((rates[0] for rates in sent if rates), default=0.0)
 
     def choose_layers(self, *, now: float | None = None) -> None:
         """Give every picture the layer that is useful and that the link carries."""
@@ -236,8 +243,7 @@ class Viewer(Peer):
         if ceiling is None:
             return None
         current = layers.index(feed.encoding) if feed.encoding in layers else None
-        rates = tuple(layer.rate or UNMEASURED[level - len(layers)] for level, layer in enumerate(layers))
-        return Picture(rates=rates, ceiling=ceiling, current=current, rank=rank)
+        return Picture(rates=_rates(layers), ceiling=ceiling, current=current, rank=rank)
 
     def _audio_rate(self) -> float:
         return AUDIO_BITS_PER_SECOND * sum(slot.has_source for slot, _ in self._shared() if slot.kind == "audio")
@@ -296,3 +302,8 @@ class Viewer(Peer):
 
     def _ends(self) -> list[Sink | Feed]:
         return [*(sink for _, sink in self._shared()), *self.feeds]
+
+
+def _rates(layers: list[Encoding]) -> tuple[float, ...]:
+    """What each layer takes, the lowest first, measured or presumed."""
+    return tuple(layer.rate or UNMEASURED[level - len(layers)] for level, layer in enumerate(layers))

@@ -242,6 +242,33 @@ def test_what_an_estimate_leaves_out_is_carried_beside_it():
     assert link.limit == 500_000
 
 
+def test_an_estimate_alone_takes_the_smallest_picture_only_when_it_is_told_for_a_while():
+    link = Link(now=0.0)
+    assert link.on_estimate(77_000, sent=450_000, beside=48_000, least=198_000, now=1.0)
+    assert link.limit == 198_000
+
+    fell = [now for now in range(2, 9) if link.on_estimate(77_000, sent=150_000, beside=48_000, least=198_000, now=now)]
+
+    assert fell == [5]
+    assert link.limit == 125_000
+
+
+def test_an_estimate_that_recovers_meanwhile_is_doubted_anew():
+    link = Link(now=0.0)
+    for now, estimate in ((1.0, 77_000), (3.0, 200_000), (4.0, 77_000), (6.0, 77_000)):
+        link.on_estimate(estimate, sent=150_000, beside=48_000, least=198_000, now=now)
+
+    assert link.limit == 198_000
+
+
+def test_what_is_lost_takes_the_smallest_picture_at_once():
+    link = Link(now=0.0)
+    link.on_estimate(77_000, sent=450_000, beside=48_000, least=198_000, now=1.0)
+
+    assert link.on_loss(0.4, sent=198_000, now=2.5)
+    assert link.limit < 110_000
+
+
 def test_a_link_rises_after_a_clean_while_and_slower_after_each_step_that_failed():
     link, now, pauses = Link(now=0.0), 0.0, []
     for _ in range(5):

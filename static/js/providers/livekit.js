@@ -4,6 +4,7 @@
  * @module providers/livekit
  */
 import { ApiError } from "../errors.js";
+import { patience } from "../recovery.js";
 import { readStats } from "../rtc.js";
 import { person, source } from "./interface.js";
 import { Outgoing } from "./outgoing.js";
@@ -23,8 +24,9 @@ export class Engine {
 
   async join() {
     const servers = this.pass.ice_servers || [];
+    const options = { peerConnectionTimeout: patience("media_connection"), ...(servers.length ? { rtcConfig: { iceServers: servers } } : {}) };
     try {
-      await this.room.connect(this.pass.url, this.pass.token, servers.length ? { rtcConfig: { iceServers: servers } } : {});
+      await this.room.connect(this.pass.url, this.pass.token, options);
     } catch (error) {
       throw this.#reason(error);
     }
