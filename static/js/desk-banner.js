@@ -26,7 +26,7 @@ export function bannerFor(now) {
   if (now.publisher === "reconnecting") return { kind: "warn", icon: "wifi-off", title: "Your picture is interrupted", text: "We are reconnecting. Viewers are told that you will be back; stay on this page." };
   if (!now.live) return null;
   if (now.state === "paused" && now.publisher === "sending") return { kind: "info", icon: "pause", title: "You are on a break", text: "Viewers see a card with your name and hear nothing. Resume when you are ready." };
-  if (now.publisher === "taken") return { kind: "warn", icon: "info", title: "Another page sends this show", text: "You have opened the desk somewhere else, and the picture comes from there now.", action: "resend", label: "Send from here instead" };
+  if (now.publisher === "taken") return { kind: "warn", icon: "info", title: "Another page sends this show", text: "You have opened the desk somewhere else, and the picture comes from there now.", action: now.ready ? "resend" : undefined, label: "Send from here instead" };
   if (now.publisher !== "idle" && now.publisher !== "failed") return null;
   if (now.encoder && now.hostPresent) return { kind: "good", icon: "broadcast", title: "Your encoder is on the air", text: "Its picture arrives, and viewers see it." };
   if (now.encoder) return { kind: "warn", icon: "broadcast", title: "You are live, but the encoder is not sending", text: `Start the stream in your encoder with the details below. Viewers wait for the picture.${now.lostUntil ? ` The show ends by itself at ${timeOfDay(now.lostUntil)}.` : ""}` };

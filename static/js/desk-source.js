@@ -25,8 +25,6 @@ export class Source extends EventTarget {
     this.slot = need("[data-preview] [data-overlay]", root);
     this.meter = new Meter(need("[data-meter-fill]", root), need("[role=meter]", root));
     this.meter.addEventListener("silence", ({ detail }) => { need("[data-silent]", root).hidden = !detail.silent; });
-    this.#switches();
-    this.#choices();
     navigator.mediaDevices?.addEventListener?.("devicechange", () => this.#list());
   }
 
@@ -62,6 +60,8 @@ export class Source extends EventTarget {
 
   /** Open the devices, or offer to. Only when everybody listens: what is told before that is told once, to nobody. */
   async begin() {
+    this.#switches();
+    this.#choices();
     if (this.session.state === "ended" || this.session.state === "error") { this.close(); return; }
     try {
       requireCapture();
@@ -72,6 +72,7 @@ export class Source extends EventTarget {
     await this.#list();
     if (this.session.session_type === "encoder") { this.encoderOnAir(this.onAir ?? false); return; }
     const allowed = await permission();
+    if (this.ready) return; // a screen was chosen meanwhile
     if (allowed === "denied") this.#trouble(Object.assign(new Error(), { name: "NotAllowedError" }));
     else if (allowed === "granted" && this.session.session_type === "camera") this.openCamera();
     else this.#ask();

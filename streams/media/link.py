@@ -21,7 +21,7 @@ ESTIMATE_REACH = 1.5
 MARGIN = 0.9
 # Just after a change of layers browsers tell of less than a small picture for a moment. Where no more gets through they
 # go on telling so, or packets are lost.
-DOUBT_SECONDS = 4.0
+DOUBT_SECONDS, DOUBT_GAP_SECONDS = 4.0, 2.5
 # Reports of this long after a fall still tell of what was sent before it.
 SETTLE_SECONDS = 1.0
 HOLD_SECONDS, HOLD_LIMIT_SECONDS = 1.5, 5.0
@@ -39,6 +39,7 @@ class Link:
         "_carried",
         "_changed_at",
         "_doubted_at",
+        "_doubted_until",
         "_estimate",
         "_failed_at",
         "_fell_at",
@@ -59,7 +60,9 @@ class Link:
         self._changed_at = self._held_since = now
         self._fell_at = self._failed_at = float("-inf")
         self._tried_at: float | None = None
+        # Since when, and until when, the viewer has told of too little for any picture.
         self._doubted_at: float | None = None
+        self._doubted_until = float("-inf")
         # The budget that held until the last step up.
         self._carried = 0.0
         self._reported_at = float("-inf")
@@ -84,22 +87,29 @@ class Link:
         """How much of what is `sent` the viewer thinks his link carries, `beside` what he does not count; whether the
         budget fell. Only one who goes on telling of less than the `least` that shows a picture is believed that."""
         self._note_estimate(estimate, sent=sent)
+        if estimate > min(sent, self._highest_estimate) * ESTIMATE_TOO_LOW:
+            self._doubted_at = None
+            return False
         carries = estimate + beside
         if self._is_doubted(carries < least, now=now):
             carries = least
-        if estimate > min(sent, self._highest_estimate) * ESTIMATE_TOO_LOW or now - self._fell_at < SETTLE_SECONDS:
-            return False
-        if carries >= self.limit:
+        if now - self._fell_at < SETTLE_SECONDS or carries >= self.limit:
             return False
         self._fall(carries, now=now)
         return True
 
     def _is_doubted(self, is_least: bool, *, now: float) -> bool:
+        """Whether so little was not told for long enough yet; silence tells nothing."""
         if not is_least:
             self._doubted_at = None
-        elif self._doubted_at is None:
+            return False
+        if self._doubted_at is None or now - self._doubted_until > DOUBT_GAP_SECONDS:
             self._doubted_at = now
-        return self._doubted_at is not None and now - self._doubted_at < DOUBT_SECONDS
+        self._doubted_until = now
+        return now - self._doubted_at < DOUBT_SECONDS
+
+    def _is_told_little(self, now: float) -> bool:
+        return self._doubted_at is not None and now - self._doubted_until <= DOUBT_GAP_SECONDS
 
     def may_rise(self, limit: float, *, now: float, is_dark: bool = False) -> bool:
         """Whether to try so much now: the link is clean, was so for long enough, and told us since.
@@ -108,7 +118,7 @@ class Link:
         """
         if self._tried_at is not None and now - self._tried_at > TRIAL_SECONDS:
             self._tried_at, self._hold = None, HOLD_SECONDS
-        is_clean = self._reported_at > self._changed_at and self.loss < LOSS_CLEAN
+        is_clean = self._reported_at > self._changed_at and self.loss < LOSS_CLEAN and not self._is_told_little(now)
         if not (is_dark or is_clean) or now - self._changed_at < HOLD_SECONDS:
             return False
         return self._is_known(limit) or now - self._held_since >= self._hold

@@ -194,9 +194,10 @@ class Viewer(Peer):
         return sum(feed.encoding.rate for feed in self.feeds if feed.encoding is not None)
 
     def _smallest(self, now: float) -> float:
-        """What shows any one of the pictures that are sent to him, if small, bits per second."""
+        """What shows one of his pictures that has layers, if small, bits per second; one of a single size is all or
+        nothing."""
         sent = [_rates(feed.flowing(now)) for feed in self.feeds if feed.encoding is not None]
-        return max((rates[0] for rates in sent if rates), default=0.0)
+        return min((rates[0] for rates in sent if len(rates) > 1), default=0.0)
 
     def choose_layers(self, *, now: float | None = None) -> None:
         """Give every picture the layer that is useful and that the link carries."""
@@ -217,7 +218,7 @@ class Viewer(Peer):
         audio = self._audio_rate()
         chosen, needed = allocate(pictures, budget=self._budget(pictures) - audio)
         if needed is not None and self.link.may_rise(needed + audio, now=now, is_dark=not self._picture_rate()):
-            self.link.rise(needed + audio, now=now)
+            self.link.rise(needed + audio + 1, now=now)  # more than what sums of fractions lose
             chosen, _ = allocate(pictures, budget=self._budget(pictures) - audio)
         for (feed, layers, _), level in zip(shown, chosen, strict=True):
             feed.follow(layers[level] if level is not None else None, now=now)

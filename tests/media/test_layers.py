@@ -261,6 +261,26 @@ def test_an_estimate_that_recovers_meanwhile_is_doubted_anew():
     assert link.limit == 198_000
 
 
+def test_silence_between_two_estimates_is_not_taken_for_telling():
+    link = Link(now=0.0)
+    link.on_estimate(77_000, sent=450_000, beside=48_000, least=198_000, now=1.0)
+
+    assert not link.on_estimate(77_000, sent=150_000, beside=48_000, least=198_000, now=61.0), (
+        "a tile was hidden meanwhile"
+    )
+
+
+def test_nothing_larger_is_tried_while_too_little_for_any_picture_is_told():
+    link = Link(now=0.0)
+    for now in (1.0, 2.0, 3.0, 4.0):
+        link.on_estimate(77_000, sent=150_000, beside=48_000, least=198_000, now=now)
+        link.on_loss(0.0, sent=198_000, now=now)
+
+    assert not link.may_rise(600_000, now=4.5)
+    link.on_estimate(400_000, sent=150_000, beside=48_000, least=198_000, now=5.0)
+    assert link.may_rise(600_000, now=5.5)
+
+
 def test_what_is_lost_takes_the_smallest_picture_at_once():
     link = Link(now=0.0)
     link.on_estimate(77_000, sent=450_000, beside=48_000, least=198_000, now=1.0)

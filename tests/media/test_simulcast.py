@@ -7,7 +7,7 @@ import time
 import pytest
 
 from streams.media.picture_ids import picture_ids
-from streams.media.rtcp import BitrateEstimate, rtcp_parse
+from streams.media.rtcp import BitrateEstimate, bitrate_estimate, rtcp_parse
 from tests.media.lossy import Bottleneck, lossy
 from tests.media.show import ROOM, eventually
 from tests.media.test_stage import company
@@ -106,6 +106,26 @@ async def test_sound_goes_on_when_the_link_carries_no_picture():
 
         # A small picture is tried again meanwhile, which costs some of the 75 packets of sound.
         assert len(ben.by_mid[ben.audio_mids[0]].since(dark_at)) > 40
+
+
+async def test_an_estimate_alone_takes_the_picture_away_only_when_it_goes_on():
+    async with company() as people:
+        await people.perform("ada", "host", layers=THREE)
+        ben = await people.watch("ben")
+        await ben.ask(quality="low")
+        await until_layer(ben, "low")
+        await asyncio.sleep(2.0)  # until it is known what the layer takes: an estimate of nothing says nothing
+        tell = bitrate_estimate(ssrc=ben.client.own_ssrc, bits_per_second=1000, ssrcs=[1])
+
+        for _ in range(4):
+            ben.client.send_rtcp(tell)
+            await asyncio.sleep(0.5)
+            assert await layer_of(ben) == "low"
+        began_at = time.monotonic()
+        while await layer_of(ben) is not None:
+            assert time.monotonic() - began_at < 4.0
+            ben.client.send_rtcp(tell)
+            await asyncio.sleep(0.2)
 
 
 async def test_a_layer_that_the_publisher_switches_off_is_not_waited_for():

@@ -256,6 +256,31 @@ def test_a_host_publishes_picture_and_sound_as_custom_tracks(ben: Visitor) -> No
     }
 
 
+def test_a_sender_who_has_nothing_to_send_yet_does_not_say_that_anything_goes_out(ben: Visitor) -> None:
+    given = {"passes": {"publisher": [agora(can_publish=True, uid="41")]}}
+    ben.run("(given) => { window.harness.call(given); window.call.want({ send: true }) }", given)
+    ben.until("window.call.link === 'up'")
+    assert ben.states("sending") == ["connecting"]
+
+    ben.run("window.harness.send()")
+
+    ben.until("window.call.lastSending.state === 'sending'")
+    assert ben.run("window.control.client.published.length") == 2
+
+
+def test_what_changes_while_the_connection_is_shaky_goes_out_once_it_is_back(ben: Visitor) -> None:
+    sending(ben)
+    ben.run("window.control.client.move('RECONNECTING', 'NETWORK_ERROR')")
+
+    ben.run("window.harness.send({ audio: null })")
+    assert ben.run("window.control.client.published.length") == 2
+    ben.run("window.control.client.move('CONNECTED')")
+
+    ben.until("window.control.client.published.length === 1")
+    assert ben.run("window.control.client.published[0].trackMediaType") == "video"
+    assert ben.states("sending") == ["connecting", "sending", "reconnecting", "sending"]
+
+
 def test_another_camera_is_exchanged_in_place_and_another_microphone_published_anew(ben: Visitor) -> None:
     sending(ben)
 

@@ -46,6 +46,11 @@ export class Call extends EventTarget {
     this.media = null;
     this.run = 0;
     this.moves = 0;
+    /** grows with each connection and each change of role */
+    this.turns = 0;
+    /** does something go out, and what was handed over last */
+    this.sent = false;
+    this.given = null;
     this.backoff = new Backoff();
     this.stream = new MediaStream();
     this.people = [];
@@ -94,7 +99,7 @@ export class Call extends EventTarget {
     Object.assign(this.wants, wants);
     // Also whoever stops after the right was gone: sending has failed by itself then.
     const refused = wants.send === false && this.lastSending.error?.code === "token.role_not_held";
-    if ((before.role === "publisher" || refused) && !this.wants.send) { this.sent = false; this.#tell("sending", { state: "idle" }); }
+    if ((before.role === "publisher" || refused) && !this.wants.send) { this.#turn(); this.#tell("sending", { state: "idle" }); }
     if (!this.wanted) { this.#end(); this.#say("idle"); return; }
     if (!before.wanted) this.#begin();
     else if (before.role !== this.role) this.#switch();
@@ -130,10 +135,22 @@ export class Call extends EventTarget {
    */
   async use(media) {
     this.media = media;
-    const { run } = this;
     if (!this.wants.send || this.link !== "up" || this.passRole !== "publisher") return;
-    await this.engine?.send(media);
-    if (run === this.run && this.wants.send) { this.sent = true; this.#settle(); }
+    await this.#send();
+    this.#settle();
+  }
+
+  /** What this comes to counts only while connection and role are the ones that it was begun for. */
+  async #send() {
+    const { turns, media } = this;
+    this.given = media;
+    try {
+      await this.engine.send(media);
+    } catch (error) {
+      if (turns === this.turns) throw error;
+      return;
+    }
+    if (turns === this.turns) this.sent = true;
   }
 
   /** @param {import("./interface.js").Wish} wish */
@@ -214,9 +231,17 @@ export class Call extends EventTarget {
     const { engine } = this;
     this.engine = null;
     this.link = "none";
+    this.#turn();
     engine?.leave().catch(() => undefined);
     this.#people([]);
     this.#quality(UNKNOWN);
+  }
+
+  /** Another connection, or another role: nothing is sent there yet. */
+  #turn() {
+    this.turns += 1;
+    this.sent = false;
+    this.given = null;
   }
 
   async #freshPass(role) {
@@ -262,16 +287,16 @@ export class Call extends EventTarget {
   /** After joining: what was wanted meanwhile. */
   async #catchUp(role, run) {
     if (role !== this.role) { await this.#switch(); return; }
-    if (role === "publisher" && this.media) await this.engine.send(this.media);
+    if (role === "publisher" && this.media) await this.#send();
     if (run !== this.run) return;
     if (this.wish) this.engine.adapt?.(this.wish);
-    this.sent = role === "publisher" && Boolean(this.media);
     this.#settle();
   }
 
   /** Another role, in place where the provider can. */
   async #switch() {
     if (this.link !== "up") { this.restart(); return; }
+    this.#turn();
     const { run, role } = this;
     try {
       if (role === "subscriber") await this.engine.unsend();
@@ -297,8 +322,10 @@ export class Call extends EventTarget {
     else if (detail.link === "lost") this.#refused(detail.error || new ApiError({ code: "media.unreachable" }), run);
     else if (this.link !== detail.link) {
       this.link = detail.link;
-      if (detail.link === "up") this.#settle();
-      else this.#say("reconnecting");
+      if (detail.link !== "up") { this.#say("reconnecting"); return; }
+      this.#settle();
+      // What was to be sent meanwhile, the silence of a break for example.
+      if (this.passRole === "publisher" && this.given !== this.media) this.#catchUp(this.passRole, run).catch((error) => { if (run === this.run) this.#refused(asApiError(error), run); });
     }
   }
 
@@ -311,7 +338,6 @@ export class Call extends EventTarget {
 
   #refused(error, run) {
     const joined = this.link === "up" || this.link === "shaky" || this.last.state === "reconnecting";
-    this.sent = false;
     this.#hangUp();
     const next = this.backoff.after(error);
     // A room that was there and is gone may be one that the show has left: what opened it would make it anew.

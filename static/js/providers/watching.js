@@ -29,6 +29,7 @@ export class Watching extends EventTarget {
   get stream() { return this.call.stream; }
   get people() { return this.call.people; }
   get quality() { return this.call.quality; }
+  get joined() { return this.call.link === "up"; }
   /** An SDK keeps its connections to itself. */
   get pc() { return null; }
 
