@@ -45,13 +45,19 @@ def test_who_comes_back_comes_back_once(livekit, ada, ben, django_capture_on_com
     assert channel(session) == moved_to
 
 
-def test_who_sends_again_with_what_was_taken_back_sends_to_nobody(livekit, ada, ben):
-    session = make_show(ada, provider="livekit")
+def back_from_the_stage(host, guest):
+    """A show whose server tells of itself, and what somebody who watches it again still holds from the stage."""
+    session = make_show(host, provider="livekit")
     webhook_came("livekit")
-    let_in(session, ben, role="guest")
-    held = issue(session, ben, PUBLISH)
-    stage_demote(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
-    issue(session, ben)
+    let_in(session, guest, role="guest")
+    held = issue(session, guest, PUBLISH)
+    stage_demote(session_id=session.pk, actor=actor_of(host), user_id=guest.pk)
+    issue(session, guest)
+    return session, held
+
+
+def test_who_sends_again_with_what_was_taken_back_sends_to_nobody(livekit, ada, ben):
+    session, held = back_from_the_stage(ada, ben)
 
     arrives(session, held.uid, seconds=5, publishes=True)
 
@@ -89,12 +95,7 @@ def test_what_was_told_of_the_moment_itself_moves_nobody(livekit, ada, ben, seco
 
 
 def test_who_watches_on_after_the_stage_moves_nobody(livekit, ada, ben):
-    session = make_show(ada, provider="livekit")
-    webhook_came("livekit")
-    let_in(session, ben, role="guest")
-    held = issue(session, ben, PUBLISH)
-    stage_demote(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
-    issue(session, ben)
+    session, held = back_from_the_stage(ada, ben)
 
     arrives(session, held.uid, seconds=5, publishes=False)
 
