@@ -132,8 +132,8 @@ export class Player {
       }
       this.root.classList.toggle("resting", state === "paused");
     }
-    // The node links a returning host to the same viewers; should it not, look() notices the standing picture.
-    // A provider's SDK that is in the room tells of who comes by itself.
+    // The node links a returning host to the same viewers; should it not, look() notices the standing picture. Who is in
+    // the room of an SDK, or has just been answered, begins no further time.
     if (what === "host" && !this.store.hostLostUntil && !this.whep.joined && ["waiting", "failed"].includes(this.media.state)) this.whep.restart();
     if (what === "moving") this.anew = this.store.moving && this.whep.wanted;
     if (["stage", "slots", "me"].includes(what)) this.#stage();

@@ -8,15 +8,17 @@ import { patience } from "./recovery.js";
 /**
  * @param {EventTarget} socket a RoomSocket
  * @param {string} sessionId a person's sockets hear of all their tokens
- * @param {...({renew?: () => Promise<void>}|null)} connections
+ * @param {...({renew?: () => Promise<void>, move?: () => void, call?: import("./providers/call.js").Call}|null)} connections
  */
 export function renewWhenTold(socket, sessionId, ...connections) {
+  // At a provider with an SDK what watches and what sends is one call, which needs one token.
+  const calls = new Set(connections.map((connection) => connection?.call ?? connection));
   socket.addEventListener("message", ({ detail: { type, data } }) => {
-    if (type === "token.expiring" && data.session === sessionId) for (const connection of connections) connection?.renew?.();
-    if (type === "settings.changed" && data.changed?.includes("channel")) for (const connection of connections) connection?.move?.();
+    if (type === "token.expiring" && data.session === sessionId) for (const call of calls) call?.renew?.();
+    if (type === "settings.changed" && data.changed?.includes("channel")) for (const call of calls) call?.move?.();
   });
   // Who was away for long is not told all that happened: the show may have moved meanwhile.
   socket.addEventListener("snapshot", ({ detail: { again } }) => {
-    if (again) setTimeout(() => { for (const connection of connections) connection?.renew?.(); }, Math.random() * patience("renew_jitter"));
+    if (again) setTimeout(() => { for (const call of calls) call?.renew?.(); }, Math.random() * patience("renew_jitter"));
   });
 }

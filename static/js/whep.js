@@ -84,6 +84,11 @@ export class WhepConnection extends EventTarget {
     this.#attempt(++this.run);
   }
 
+  /** Has the server answered an offer, so that a picture comes, or is about to? Then nothing is gained by another. */
+  get joined() {
+    return this.pc !== null;
+  }
+
   /** Put the main picture into an element. */
   show(video) {
     if (video.srcObject !== this.stream) video.srcObject = this.stream;

@@ -1,13 +1,14 @@
 """A whole show in real browsers: one seller with a fake camera, two buyers, picture, sound, chat and the end."""
 
 import json
+import re
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.e2e.conftest import ARTEFACTS, People
 from tests.e2e.product import Product
@@ -200,3 +201,61 @@ def test_a_viewer_who_comes_early_is_let_in_when_the_show_starts(people: People)
 
     wait_until(buyer, "document.querySelector('[data-player] video').videoWidth > 0")
     moving_picture(buyer)
+
+
+SLOWLY = """() => {
+  const answered = RTCPeerConnection.prototype.setRemoteDescription;
+  RTCPeerConnection.prototype.setRemoteDescription = async function (answer) {
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    return answered.call(this, answer);
+  };
+}"""
+WHEP = "import('/static/js/room-early.js').then(({ early }) => [early.state, early.joined])"
+
+
+class Late:
+    """What the room's socket tells a page, held back for a while."""
+
+    def __init__(self, page: Page) -> None:
+        self.holds = False
+        self._held: list[tuple[WebSocketRoute, str | bytes]] = []
+        page.route_web_socket(re.compile("/ws/live/"), self._between)
+
+    def _between(self, socket: WebSocketRoute) -> None:
+        socket.connect_to_server().on_message(lambda message: self._pass(socket, message))
+
+    def _pass(self, socket: WebSocketRoute, message: str | bytes) -> None:
+        if self.holds:
+            self._held.append((socket, message))
+        else:
+            socket.send(message)
+
+    def release(self) -> None:
+        self.holds = False
+        for socket, message in self._held:
+            socket.send(message)
+
+
+def test_a_picture_that_is_about_to_come_is_not_begun_anew(people: People) -> None:
+    seller, buyer = people.signed_in("seller"), people.window()
+    show = show_made(seller, "About to come")
+    seller.evaluate("async (id) => (await import('/static/js/api.js')).session.move(id, 'start')", show)
+    seller.reload()
+    statuses: list[int] = []
+    offered = f"/whep/{show}"
+    buyer.on("response", lambda response: statuses.append(response.status) if response.url.endswith(offered) else None)
+    told = Late(buyer)
+    buyer.goto(f"/live/{show}/")
+    wait_until(buyer, f"{WHEP}.then(([state]) => state === 'waiting')")
+    buyer.evaluate(SLOWLY)
+
+    told.holds = True
+    seller.click("text=/Resume sending|Send again|Resume/i >> visible=true")
+    wait_until(buyer, f"{WHEP}.then(([state, joined]) => joined)")
+    state, _ = buyer.evaluate(WHEP)
+    told.release()  # that the host is back, among the rest
+
+    wait_until(buyer, "document.querySelector('[data-player] video').videoWidth > 0")
+    moving_picture(buyer)
+    assert state == "waiting"
+    assert statuses.count(201) == 1

@@ -102,6 +102,8 @@ def test_everybody_but_who_was_put_out_follows_a_show_that_moves(people: People)
         page.goto(f"/live/{show}/")
         wait_until(page, "window.used?.some(([name]) => name === 'client.join')")
     (left,) = joins(buyer)
+    tokens: list[str] = []
+    seller.on("request", lambda request: tokens.append(request.url) if request.url.endswith("/token/") else None)
 
     path = f"sessions/{show}/participants/{buyer.evaluate('document.body.dataset.user')}/kick/"
     seller.evaluate("""async (path) => (await import("/static/js/api.js")).post(path, {})""", path)
@@ -112,6 +114,7 @@ def test_everybody_but_who_was_put_out_follows_a_show_that_moves(people: People)
     assert joins(seller) == joins(stranger)
     assert joins(seller)[0] == left != joins(seller)[1]
     assert joins(buyer) == [left]
+    assert len(tokens) == 1  # the desk sends and watches by one connection
 
 
 SEEN = """(where) => {

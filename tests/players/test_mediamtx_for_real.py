@@ -103,7 +103,7 @@ def test_a_show_is_seen_and_who_is_kicked_loses_it_within_a_second(
     screenshot(ben, "mediamtx-playing")
     ben.evaluate(WATCHED)
     wait_until(ben, "window.last.frame !== null && window.last.packet !== null")
-    # The last: a page that is told of the host while it waits for the picture begins anew.
+    # The last: a page that is told of the host before its offer was answered begins anew.
     offer = [one for one in offers if one.url == f"{product.url}/whep/{show}"][-1]
     token, sdp = offer.all_headers()["authorization"].removeprefix("Bearer "), offer.post_data or ""
     made = offer.response().headers
