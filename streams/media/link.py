@@ -103,7 +103,7 @@ class Link:
         if not is_least:
             self._doubted_at = None
             return False
-        if self._doubted_at is None or now - self._doubted_until > DOUBT_GAP_SECONDS:
+        if self._doubted_at is None or not self._is_told_little(now):
             self._doubted_at = now
         self._doubted_until = now
         return now - self._doubted_at < DOUBT_SECONDS
