@@ -21,21 +21,21 @@ from accounts.models import User
 from livestream.actors import Actor, actor_of
 from livestream.errors import NotAuthenticated
 from livestream.prepared import PreparedBulk
-from livestream.realtime.gathering import GatheredInThreads
+from livestream.realtime.gathering import Gathered, GatheredInThreads
 
 MAX_LENGTH = 4096
 
-
-_users = PreparedBulk(User)
+people_by_id = PreparedBulk(User)
 
 
 def _people(user_ids: Sequence[UUID]) -> list[User | Exception]:
-    found = _users(set(user_ids))
+    found = people_by_id(set(user_ids))
     # Two requests of one person run in two threads: what a view does to its user must not reach the other's.
     return [copy(found[user_id]) if user_id in found else AuthenticationFailed() for user_id in user_ids]
 
 
 _person = GatheredInThreads(_people)
+_person_awaited = Gathered(_people)
 
 
 class BearerAuthentication(JWTAuthentication):
@@ -43,14 +43,21 @@ class BearerAuthentication(JWTAuthentication):
 
     def get_user(self, validated_token: Token) -> User:  # type: ignore[override]
         """Whose token this is. Raises AuthenticationFailed when they are gone, closed, or have a new password."""
-        try:
-            user = _person(UUID(validated_token[api_settings.USER_ID_CLAIM]))
-        except (KeyError, ValueError):
-            raise AuthenticationFailed() from None
-        password = str(validated_token.get(api_settings.REVOKE_TOKEN_CLAIM))
-        if not user.is_active or not constant_time_compare(password, get_md5_hash_password(user.password)):
-            raise AuthenticationFailed()
-        return user
+        return _let_in(_person(_named(validated_token)), validated_token)
+
+
+def _named(token: Token) -> UUID:
+    try:
+        return UUID(token[api_settings.USER_ID_CLAIM])
+    except (KeyError, ValueError):
+        raise AuthenticationFailed() from None
+
+
+def _let_in(user: User, token: Token) -> User:
+    password = str(token.get(api_settings.REVOKE_TOKEN_CLAIM))
+    if not user.is_active or not constant_time_compare(password, get_md5_hash_password(user.password)):
+        raise AuthenticationFailed()
+    return user
 
 
 class BearerScheme(SimpleJWTScheme):
@@ -85,14 +92,15 @@ def bearer_refresh(*, refresh: str) -> Pair:
     return Pair(access=str(token.access_token), refresh=refresh)
 
 
-def bearer_actor(*, access: str) -> Actor:
+async def bearer_actor(*, access: bytes) -> Actor:
     """Whose access token this is. Raises NotAuthenticated."""
-    authentication = BearerAuthentication()
+    if len(access) > MAX_LENGTH:  # before it is decoded, and its signature made
+        raise not_valid()
     try:
-        user = authentication.get_user(authentication.get_validated_token(access.encode("ascii")))
-    except (UnicodeEncodeError, AuthenticationFailed):
+        token = BearerAuthentication().get_validated_token(access)
+        return actor_of(_let_in(await _person_awaited(_named(token)), token))
+    except AuthenticationFailed:
         raise not_valid() from None
-    return actor_of(user)
 
 
 def not_valid(code: str = "token.invalid") -> NotAuthenticated:

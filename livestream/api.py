@@ -33,11 +33,12 @@ class StrictJSONParser(BaseParser):
     """JSON as RFC 8259 has it, of a bounded size: no NaN, no lone surrogates, no NUL, and an object at the top."""
 
     media_type = "application/json"
+    max_bytes: int = settings.API_MAX_BODY_BYTES
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
         """The object in the body. The length is enforced while reading, whatever Content-Length says."""
-        raw = stream.read(settings.API_MAX_BODY_BYTES + 1)
-        if len(raw) > settings.API_MAX_BODY_BYTES:
+        raw = stream.read(self.max_bytes + 1)
+        if len(raw) > self.max_bytes:
             raise BodyTooBig()
         if not raw:
             return {}

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -16,13 +17,14 @@ django.setup(set_prefix=False)
 
 # The apps are loaded by the line above; all that follows needs them.
 from accounts.people import demo_people_close  # noqa: E402
+from livestream.awaited import AwaitedHandler  # noqa: E402
 from livestream.body_limit import limited  # noqa: E402
 from livestream.checks import require_whole_providers  # noqa: E402
 from livestream.drain import drain_on_signals  # noqa: E402
 from livestream.half_requests import close_half_requests, uvicorn_server  # noqa: E402
 from livestream.log_filters import quiet_server_logs  # noqa: E402
 from livestream.realtime import runtime  # noqa: E402
-from livestream.request_threads import AwaitedHandler, ThreadedHandler  # noqa: E402
+from livestream.request_threads import ThreadedHandler  # noqa: E402
 from livestream.routing import websocket_application  # noqa: E402
 from streams.media_proxy import close_clients  # noqa: E402
 
@@ -31,13 +33,14 @@ logger = logging.getLogger(__name__)
 awaited_application, threaded_application = AwaitedHandler(), ThreadedHandler()
 AWAITED = ("/whip/", "/whep/", "/hls/")
 ALIVE = "/health"
+MEDIA_TOKEN = re.compile(r"/api/v1/sessions/[0-9a-f-]{36}/token/\Z")
 
 
 def is_awaited(scope: Any) -> bool:
-    """Whether a request's view is a coroutine: those that carry media's sign-in, or playlists, and wait for others; and
-    the one that must answer when all threads are busy."""
+    """Whether a request's view is a coroutine: those that carry media's sign-in, or playlists, and wait for others; the
+    one that must answer when all threads are busy; and the one that a whole audience asks in the same instant."""
     path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-    return path.startswith(AWAITED) or path == ALIVE
+    return path.startswith(AWAITED) or path == ALIVE or MEDIA_TOKEN.match(path) is not None
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -6,17 +6,20 @@ from typing import ParamSpec, TypeVar
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
+from django.utils.asyncio import async_unsafe
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
+@async_unsafe("An event loop waits for nobody: do this in a thread, `in_request_thread` for example.")
 def lay_down_connections() -> None:
     """Give this thread's pooled connections back before it waits for another thread or another server.
 
     A thread keeps what it has taken until its request is over, and there are fewer connections than threads: whoever
     waits with one in hand may wait for somebody who waits for one. The next query takes another. In a transaction
-    nothing happens, and SQLite's connections stay: they are not scarce.
+    nothing happens, and SQLite's connections stay: they are not scarce. On an event loop it raises
+    SynchronousOnlyOperation.
     """
     for connection in connections.all(initialized_only=True):
         if connection.vendor != "sqlite" and not connection.in_atomic_block:

@@ -9,7 +9,6 @@ from csp.decorators import csp_update
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
-from whitenoise.middleware import WhiteNoiseMiddleware
 
 from livestream.sdks import player_sources, sdk_addresses
 
@@ -46,19 +45,6 @@ def on_response(apply: Callable[[HttpRequest, HttpResponse], HttpResponse]) -> C
         return middleware
 
     return factory
-
-
-@sync_and_async_middleware
-def static_files(get_response: Handler) -> Handler:
-    """WhiteNoise where requests are served in threads. No address of a coroutine view has a file, and WhiteNoise, which
-    is synchronous, would keep a thread for each of them until it is answered."""
-    if not iscoroutinefunction(get_response):
-        return cast(Handler, WhiteNoiseMiddleware(get_response))
-
-    async def passing(request: HttpRequest) -> HttpResponse:
-        return await cast(Awaitable[HttpResponse], get_response(request))
-
-    return markcoroutinefunction(passing)
 
 
 permissions_policy = on_response(_camera_where_needed)

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
 from django.db import DEFAULT_DB_ALIAS, connection
-from django.db.models import Model, QuerySet, UUIDField
+from django.db.models import Field, Model, QuerySet, UUIDField
 
 M = TypeVar("M", bound=Model)
 Row = tuple[Any, ...]
@@ -62,6 +62,32 @@ class PreparedBulk(Generic[M]):
         """The instances there are, by id."""
         rows = self._prepared(ids)
         return {one.pk: one for one in (self._model.from_db(DEFAULT_DB_ALIAS, self._names, row) for row in rows)}
+
+
+class PreparedInsert(Generic[M]):
+    """`bulk_create` of instances that are whole: nothing of theirs is left to the database to fill in."""
+
+    def __init__(self, model: type[M]) -> None:
+        self._model = model
+
+    def __call__(self, rows: Sequence[M]) -> None:
+        """Store them. Raises IntegrityError; call it in a transaction, or some may be stored."""
+        with connection.cursor() as cursor:
+            cursor.executemany(self._sql, [[self._given(field, row) for field in self._fields] for row in rows])
+
+    @cached_property
+    def _fields(self) -> list["Field[Any, Any]"]:
+        return list(self._model._meta.concrete_fields)
+
+    @property
+    def _sql(self) -> str:
+        quoted = connection.ops.quote_name
+        columns = ", ".join(quoted(str(field.column)) for field in self._fields)
+        places = ", ".join("%s" for _ in self._fields)
+        return f"INSERT INTO {quoted(self._model._meta.db_table)} ({columns}) VALUES ({places})"  # noqa: S608 - names
+
+    def _given(self, field: "Field[Any, Any]", row: M) -> Any:
+        return field.get_db_prep_save(getattr(row, field.attname), connection)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 Django's own ASGI handler goes back and forth between the event loop and a thread for each middleware (a dozen times for
 a request of the API), makes a new thread for each request, and with it a new connection to the database. Here the
 whole chain runs as it does under WSGI. Views that are coroutines stay on the event loop: they wait, and a thread that
-waits for them would be a thread less for everybody.
+waits for them would be a thread less for everybody (`livestream.awaited`).
 """
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from django.core import signals
 from django.core.exceptions import RequestAborted
@@ -17,8 +18,13 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
+from livestream.realtime.runtime import in_database_by
+
 # Most of them wait, for the database or for a provider; one that waits costs little more than its stack.
 REQUEST_THREADS = 32
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _threads = ThreadPoolExecutor(REQUEST_THREADS, thread_name_prefix="request")
 
@@ -56,16 +62,9 @@ class ThreadedHandler(ASGIHandler):
         return response
 
 
-class AwaitedHandler(ASGIHandler):
-    """Django as an ASGI application for views that are coroutines and wait long: no request has a thread of its own.
-
-    What is synchronous about them, middleware that looks at a header, takes its turn in one thread of the process. So
-    these views ask the database through `in_database`, never through `sync_to_async`.
-    """
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one request, without the thread that Django's handler keeps for each until it is answered."""
-        await self.handle(scope, receive, send)
+async def in_request_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """The rest of a coroutine view's work where it has to wait for others, in one of the threads of requests."""
+    return await in_database_by(_threads, function, *args, **kwargs)
 
 
 async def _answer_of(visit: Future[HttpResponseBase], receive: Any) -> HttpResponseBase | None:

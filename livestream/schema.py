@@ -35,3 +35,7 @@ def errors_everywhere(result: dict[str, Any], **_: Any) -> dict[str, Any]:
                 "content": {"application/json": error},
             }
     return result
+
+
+# How somebody may be signed in where the view itself asks who they are; the last is not at all.
+SIGN_INS: Any = [{"jwtAuth": []}, {"cookieAuth": []}, {}]

@@ -20,10 +20,10 @@ MEDIA_ADDRESS = (
 )
 
 api: list[URLPattern | URLResolver] = [
+    path("sessions/", include("tokens.urls")),  # first: it is asked for most, and by whole audiences at once
     path("auth/", include("accounts.api_urls")),
     path("sessions/", include("streams.api.urls")),
     path("sessions/", include("chat.urls")),
-    path("sessions/", include("tokens.urls")),
     path("providers/", ProvidersView.as_view(), name="providers"),
     re_path(r"^(?P<path>.*)$", not_found),
 ]

@@ -15,12 +15,14 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 from django.views.decorators.http import require_safe
 
+from accounts.callers import session_actor
 from accounts.services import access_versions
-from livestream.actors import actor_of
+from livestream.actors import Actor
 from livestream.api import client_address, error_response
 from livestream.connections import in_own_thread
 from livestream.errors import (
@@ -199,11 +201,12 @@ def _file(addresses: dict[str, str], url: str) -> str | None:
 async def hls_gateway(request: HttpRequest, session: UUID, name: str) -> HttpResponse:
     """A playlist of a show, for who may watch it now."""
     try:
-        room, provider = await in_own_thread(_room, request, session)
+        actor = await session_actor(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+        room, provider = await in_own_thread(_room, request, session, actor)
         began = time.monotonic()
         text = await _playlist(room, cast(PlaylistSource, provider), name, request)
         if time.monotonic() - began > LONG_SECONDS:
-            await in_own_thread(_look_again, request, session)
+            await in_own_thread(_look_again, request, session, actor)
     except DomainError as error:
         response: HttpResponse = error_response(error)
         if error.status == 401:
@@ -231,19 +234,18 @@ async def _playlist(room: RoomRef, provider: PlaylistSource, name: str, request:
         raise _as_domain(error) from None
 
 
-def _room(request: HttpRequest, session: UUID) -> tuple[RoomRef, Any]:
+def _room(request: HttpRequest, session: UUID, actor: Actor) -> tuple[RoomRef, Any]:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
-    room, provider = playlist_room(session_id=session, token=bearer, actor=actor_of(request.user))
+    room, provider = playlist_room(session_id=session, token=bearer, actor=actor)
     return room, provider_named(provider)
 
 
-def _look_again(request: HttpRequest, session: UUID) -> None:
+def _look_again(request: HttpRequest, session: UUID, actor: Actor) -> None:
     """As `_room`, for somebody who may have a new password, or fewer rights, since they asked."""
-    actor = actor_of(request.user)
     if actor.user_id and access_versions([actor.user_id]).get(actor.user_id) != actor.access:
         raise NotAuthenticated()
-    _room(request, session)
+    _room(request, session, actor)
 
 
 def _directives(request: HttpRequest) -> dict[str, str]:

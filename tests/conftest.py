@@ -206,11 +206,12 @@ def show(ada: Any) -> Any:
 @pytest.fixture
 def api() -> Callable[..., APIClient]:
     """An API client signed in as somebody; without anybody, as nobody in particular."""
+    from accounts.bearer import bearer_pair
 
     def client(user: Any = None) -> APIClient:
         made = APIClient()
         if user is not None:
-            made.force_authenticate(user)
+            made.credentials(HTTP_AUTHORIZATION=f"Bearer {bearer_pair(user=user)['access']}")
         return made
 
     return client

@@ -5,17 +5,22 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import AllowAny
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from livestream.actors import actor_of
+from accounts.callers import caller_of
+from livestream.actors import Actor
 from livestream.api import client_address, validated
-from livestream.ratelimit import require_allowed
+from livestream.awaited_api import AwaitedAPIView
+from livestream.errors import DomainError
+from livestream.ratelimit import Limit
+from livestream.schema import SIGN_INS
 from streams.payloads import instant
 from streams.providers.base import JoinDescriptor, MediaRole
-from tokens.services import media_token_issue, privileges_of
+from tokens.awaited import media_token_awaited, once_more
+from tokens.services import privileges_of
+from tokens.wishes import Asked
 
 PER_PERSON_AND_MINUTE = 60
 PER_ADDRESS_AND_MINUTE = 600
@@ -66,22 +71,26 @@ def descriptor_payload(descriptor: JoinDescriptor, *, origin: str) -> dict[str, 
     }
 
 
-class MediaTokenView(APIView):
+class MediaTokenView(AwaitedAPIView):
     """A media join descriptor for the caller."""
 
-    permission_classes = [AllowAny]
-
-    @extend_schema(request=TokenRequest, responses=Descriptor, operation_id="session_token")
-    def post(self, request: Request, session_id: UUID) -> Response:
+    @extend_schema(request=TokenRequest, responses=Descriptor, operation_id="session_token", auth=SIGN_INS)
+    async def post(self, request: Request, session_id: UUID) -> Response:
         """Issue one. Subscribing to what is not private needs no account."""
-        actor = actor_of(request.user)
-        address = client_address(request)
-        if actor.user_id:
-            require_allowed(scope="token", key=str(actor.user_id), limit=PER_PERSON_AND_MINUTE, seconds=60)
-        else:
-            require_allowed(scope="token-address", key=address, limit=PER_ADDRESS_AND_MINUTE, seconds=60)
-        data = validated(TokenRequest, request)
-        descriptor = media_token_issue(session_id=session_id, actor=actor, role=MediaRole(data["role"]))
+        actor = await caller_of(request)
+        limit = _limit(actor, request)
+        try:
+            role = MediaRole(validated(TokenRequest, request)["role"])
+        except (DomainError, APIException):
+            await once_more(limit)
+            raise
+        descriptor = await media_token_awaited(Asked(session_id, actor, role), limit=limit)
         response = Response(descriptor_payload(descriptor, origin=request.build_absolute_uri("/")))
         response["Cache-Control"] = "no-store"
         return response
+
+
+def _limit(actor: Actor, request: Request) -> Limit:
+    if actor.user_id:
+        return Limit("token", str(actor.user_id), PER_PERSON_AND_MINUTE, 60)
+    return Limit("token-address", client_address(request), PER_ADDRESS_AND_MINUTE, 60)

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID, uuid4
@@ -13,14 +13,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
-from accounts.services import access_versions
 from livestream.actors import SYSTEM, Actor
 from livestream.errors import (
     Conflict,
-    Denied,
     DomainError,
     Invalid,
-    Missing,
     NotAuthenticated,
     ProviderError,
     ProviderUnreachable,
@@ -28,12 +25,11 @@ from livestream.errors import (
 )
 from livestream.events import publish
 from livestream.metrics import TOKENS
-from livestream.prepared import PreparedBulk
+from livestream.prepared import PreparedInsert
 from livestream.realtime.gathering import GatheredInThreads
 from livestream.realtime.groups import user_group
 from streams.models import SessionType, StreamSession, Visibility
 from streams.payloads import instant
-from streams.permissions import NOBODY, Standing, require_view_as, standings_of
 from streams.providers.agora import AgoraProvider
 from streams.providers.agora_tokens import VERSIONS
 from streams.providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
@@ -44,10 +40,11 @@ from streams.services.rooms import room_prepare, room_ref
 from streams.services.sessions import session_refused
 from streams.services.stage_uids import media_uid, media_uid_claim
 from streams.services.switching import session_provider_switch
-from streams.state import OPEN, OVER
+from streams.state import OPEN
 from tokens.admission import wait_for_provider
 from tokens.events import TokenExpiring
 from tokens.models import IssuedToken
+from tokens.wishes import Asked, Wish, wish_of
 
 KEEP_EXPIRED = timedelta(days=1)
 # Holders are told this long before the end; then there is time for a few tries.
@@ -58,35 +55,20 @@ TRIES = 3
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks for what; nothing is checked yet."""
-
-    session_id: UUID
-    actor: Actor
-    role: MediaRole
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """Who wants a token for what, and what was known of them at `now`."""
-
-    session: StreamSession
-    actor: Actor
-    standing: Standing
-    role: MediaRole
-    now: datetime
-
-
 def media_token_issue(*, session_id: UUID, actor: Actor, role: MediaRole) -> JoinDescriptor:
     """A join descriptor for a role that the actor holds. Nobody in particular may watch what is not private.
 
     Raises Denied for a role the actor does not hold, Conflict once the session is over, Unavailable while the
     provider is away. A host whose provider is away goes on with the next one of MEDIA_FALLBACK.
     """
+    return media_token_for(wish_of(Asked(session_id, actor, role)))
+
+
+def media_token_for(wish: Wish) -> JoinDescriptor:
+    """The same for a wish that was checked just now."""
+    session_id = wish.session.pk
     tried: set[str] = set()
     while True:
-        wish = _wish(session_id, actor, role)
         try:
             return _issue(wish)
         except ProviderError as error:
@@ -101,6 +83,7 @@ def media_token_issue(*, session_id: UUID, actor: Actor, role: MediaRole) -> Joi
                 raise _as_domain(error) from None
             session_provider_switch(session_id=session_id, actor=SYSTEM, provider=following)
             TOKENS.labels(following, "fell_back").inc()
+            wish = wish_of(wish.asked)
 
 
 def agora_token_issue(
@@ -113,7 +96,7 @@ def agora_token_issue(
     if actor.user_id is None:
         raise NotAuthenticated()
     found = StreamSession.objects.filter(channel_id=channel).values_list("pk", flat=True).first()
-    wish = _wish(found or uuid4(), actor, role)
+    wish = wish_of(Asked(found or uuid4(), actor, role))
     provider = provider_named(wish.session.provider)
     if not isinstance(provider, AgoraProvider):
         raise Conflict("token.other_provider", "This show does not go through Agora. Ask for its own media token.")
@@ -124,54 +107,19 @@ def agora_token_issue(
     return _handed_out(wish, room=room_ref(wish.session), join=partial(provider.join_with, with_rtm=with_rtm))
 
 
-def _wish(session_id: UUID, actor: Actor, role: MediaRole) -> Wish:
-    """What is wanted, by somebody who may have it. Raises the domain's errors for everybody else."""
-    return _known(Asked(session_id, actor, role))
-
-
-_sessions = PreparedBulk(StreamSession)
-
-
-def _wishes(asked: Sequence[Asked]) -> list[Wish | Exception]:
-    """For each, in order, the wish or why it may not be had: as many queries for a crowd as for one."""
-    now = timezone.now()  # before the standing is read: who is put out meanwhile has a token from before that
-    sessions = _sessions({one.session_id for one in asked})
-    people = {(one.session_id, one.actor.user_id): one.actor for one in asked if one.actor.user_id}
-    standings = standings_of(actors=people)
-    access = access_versions({one.actor.user_id for one in asked if one.actor.user_id})
-    wishes: list[Wish | Exception] = []
-    for one in asked:
-        standing = standings.get((one.session_id, one.actor.user_id), NOBODY) if one.actor.user_id else NOBODY
-        try:
-            if one.actor.user_id and access.get(one.actor.user_id) != one.actor.access:
-                raise NotAuthenticated()  # a new password, or new rights, since they were let in
-            wishes.append(_checked(one, sessions.get(one.session_id), standing, now))
-        except DomainError as error:
-            wishes.append(error)
-    return wishes
-
-
-def _checked(asked: Asked, session: StreamSession | None, standing: Standing, now: datetime) -> Wish:
-    if session is None:
-        raise Missing("session.missing", "There is no such show.")
-    require_view_as(standing=standing, actor=asked.actor, session=session)
-    if session.state in OVER:  # first: everybody has left the stage of a show that is over, its host too
-        raise Conflict("session.ended", "This show is over.")
-    if asked.role == MediaRole.PUBLISHER:
-        if asked.actor.user_id is None:
-            raise NotAuthenticated()
-        if not standing.can_publish:
-            raise Denied("token.role_not_held", "Only the host and guests on stage may send video.")
-    return Wish(session, asked.actor, standing, asked.role, now)
-
-
-def _issue(wish: Wish) -> JoinDescriptor:
+def require_carried(wish: Wish) -> None:
+    """The show's provider can do what the wish needs. Raises Conflict."""
     provider = provider_named(wish.session.provider)
     if wish.session.visibility == Visibility.PRIVATE and Capability.PRIVATE_SHOWS not in provider.capabilities:
         raise Conflict("provider.not_private", "The provider of this show cannot limit who watches.")
     publishes = wish.role == MediaRole.PUBLISHER
     if publishes and not wish.standing.is_host and Capability.STAGE not in provider.capabilities:
         raise Conflict("provider.no_stage", "The provider of this show takes video from the host alone.")
+
+
+def _issue(wish: Wish) -> JoinDescriptor:
+    require_carried(wish)
+    provider = provider_named(wish.session.provider)
     if Capability.NEEDS_ROOM not in provider.capabilities:
         return _handed_out(wish, room=room_ref(wish.session), join=provider.join)
     # Around the calls alone: what is looked up and stored for a crowd waits for nobody else.
@@ -182,16 +130,12 @@ def _issue(wish: Wish) -> JoinDescriptor:
 
 def _handed_out(wish: Wish, *, room: RoomRef, join: Callable[..., JoinDescriptor]) -> JoinDescriptor:
     """Have a token made and remember it. Two that happen to be the same are not both handed out."""
-    person = PersonRef(
-        uid=media_uid(session=wish.session, user_id=wish.actor.user_id),
-        name=wish.actor.display_name or "Guest",
-        stage=str(wish.standing.role) if wish.standing.can_publish else "",
-    )
+    person = person_of(wish, uid=media_uid(session=wish.session, user_id=wish.actor.user_id))
     for _ in range(TRIES):
         made = join(room=room, person=person, role=wish.role, is_admin=wish.standing.is_host, now=wish.now)
         made = _naming_host(wish, made)
         try:
-            row = _stored(_row(wish, made))
+            row = _stored(row_of(wish, made))
         except IntegrityError:
             continue
         _require_still(wish, row)
@@ -208,7 +152,13 @@ def _naming_host(wish: Wish, made: JoinDescriptor) -> JoinDescriptor:
     return replace(made, details={**made.details, "host_uid": host_uid})
 
 
-def _row(wish: Wish, made: JoinDescriptor) -> IssuedToken:
+def person_of(wish: Wish, *, uid: str) -> PersonRef:
+    """Who wants it, as providers are told."""
+    stage = str(wish.standing.role) if wish.standing.can_publish else ""
+    return PersonRef(uid=uid, name=wish.actor.display_name or "Guest", stage=stage)
+
+
+def row_of(wish: Wish, made: JoinDescriptor) -> IssuedToken:
     """What is kept of a token."""
     pk = uuid4()
     # One that everybody gets says nothing, and is no secret of this holder.
@@ -228,18 +178,20 @@ def _row(wish: Wish, made: JoinDescriptor) -> IssuedToken:
     )
 
 
-def _rows_store(rows: Sequence[IssuedToken]) -> list[IssuedToken | Exception]:
+_store = PreparedInsert(IssuedToken)
+
+
+def rows_store(rows: Sequence[IssuedToken]) -> list[IssuedToken | Exception]:
     """Store all at once; where a token is there already, one by one, so that nobody pays for another's luck."""
     try:
         with transaction.atomic():
-            IssuedToken.objects.bulk_create(rows)
+            _store(rows)
     except IntegrityError as error:
-        return [error] if len(rows) == 1 else [_rows_store([row])[0] for row in rows]
+        return [error] if len(rows) == 1 else [rows_store([row])[0] for row in rows]
     return list(rows)
 
 
-_known = GatheredInThreads(_wishes)
-_stored = GatheredInThreads(_rows_store)
+_stored = GatheredInThreads(rows_store)
 
 
 def _require_still(wish: Wish, row: IssuedToken) -> None:
@@ -251,12 +203,22 @@ def _require_still(wish: Wish, row: IssuedToken) -> None:
     if Capability.ISSUE_TIMES in provider_named(row.provider).capabilities:
         return
     try:
-        session = _wish(wish.session.pk, wish.actor, wish.role).session
-        if session.channel_id != row.channel_id:
-            raise Conflict("session.busy", "Somebody else is changing this show. Try again.", retry_after=1)
+        require_same_channel(wish_of(wish.asked), row)
     except DomainError:
-        IssuedToken.objects.filter(pk=row.pk).update(revoked_at=timezone.now())
+        rows_withdraw([row])
         raise
+
+
+def require_same_channel(wish: Wish, row: IssuedToken) -> None:
+    """The show has not moved since the token was made. Raises Conflict."""
+    if wish.session.channel_id != row.channel_id:
+        raise Conflict("session.busy", "Somebody else is changing this show. Try again.", retry_after=1)
+
+
+def rows_withdraw(rows: Sequence[IssuedToken]) -> list[IssuedToken | Exception]:
+    """Tokens that were stored, and are not handed out after all."""
+    IssuedToken.objects.filter(pk__in=[row.pk for row in rows]).update(revoked_at=timezone.now())
+    return list(rows)
 
 
 def _fallback(wish: Wish, tried: set[str]) -> str | None:

@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from contextvars import Context
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 
 from livestream.connections import lay_down_connections
@@ -21,6 +22,14 @@ Answer = TypeVar("Answer")
 Answering = Callable[[Sequence[Ask]], Sequence[Answer | Exception]]
 
 
+@dataclass
+class _Round(Generic[Ask, Answer]):
+    """Who waits, and the task that makes the visits."""
+
+    waiting: "list[tuple[Ask, asyncio.Future[Answer]]]" = field(default_factory=list)
+    visits: "asyncio.Task[None] | None" = None
+
+
 class Gathered(Generic[Ask, Answer]):
     """Asks `answer` in a database thread, for all who wait: it gives an answer, or the error to raise, for each in
     order. While one visit runs the next askers wait for the one after it.
@@ -28,27 +37,31 @@ class Gathered(Generic[Ask, Answer]):
 
     def __init__(self, answer: Answering[Ask, Answer]) -> None:
         self._answer = answer
-        self._waiting: list[tuple[Ask, asyncio.Future[Answer]]] = []
-        self._visits: asyncio.Task[None] | None = None
+        # Of each loop, while a visit of its runs: a process has one, but the tests' client makes one for each request.
+        self._rounds: dict[asyncio.AbstractEventLoop, _Round[Ask, Answer]] = {}
 
     async def __call__(self, ask: Ask) -> Answer:
         """The answer to one question. Raises the error that it was answered with, or that the visit ended with."""
         loop = asyncio.get_running_loop()
-        if self._visits is None or self._visits.get_loop() is not loop:
-            self._waiting = []
+        current = self._rounds.get(loop)
+        if current is None:
+            current = self._rounds[loop] = _Round()
             # A context of its own: what the visit leaves there must not stay with the socket that happened to be first.
-            self._visits = loop.create_task(self._visit(), context=Context())
+            current.visits = loop.create_task(self._visit(loop, current.waiting), context=Context())
         future: asyncio.Future[Answer] = loop.create_future()
-        self._waiting.append((ask, future))
+        current.waiting.append((ask, future))
         return await future
 
-    async def _visit(self) -> None:
+    async def _visit(
+        self, loop: asyncio.AbstractEventLoop, waiting: "list[tuple[Ask, asyncio.Future[Answer]]]"
+    ) -> None:
         try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
+            while waiting:
+                batch = waiting[:TOGETHER]
+                del waiting[:TOGETHER]
                 await self._ask(batch)
         finally:
-            self._visits = None
+            del self._rounds[loop]
 
     async def _ask(self, batch: list[tuple[Ask, "asyncio.Future[Answer]"]]) -> None:
         answers: Sequence[Answer | Exception]

@@ -35,7 +35,7 @@ class Capability(StrEnum):
     # The provider can be asked who sends, and tells by itself.
     HOST_PRESENCE = "host_presence"
     WEBHOOKS = "webhooks"
-    # Something has to be made at the provider before anybody can join.
+    # Something has to be made at the provider before anybody can join, or it is asked for each token: `join` may wait.
     NEEDS_ROOM = "needs_room"
     # People are numbers there (1 to 2**32 - 1), not names.
     NUMERIC_UIDS = "numeric_uids"
@@ -47,6 +47,11 @@ class Capability(StrEnum):
     PLAYLISTS = "playlists"
     # What viewers were told can be made worth nothing, without another room: it is a `Renewing`.
     RENEWS = "renews"
+
+
+# What makes a token more than a signature: the provider is asked, or our database for somebody's number. With none of
+# these tokens are made on the event loop.
+JOIN_WAITS = frozenset({Capability.NEEDS_ROOM, Capability.NUMERIC_UIDS})
 
 
 class MediaRole(StrEnum):
@@ -147,7 +152,7 @@ class Provider(Protocol):
     def join(
         self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime
     ) -> JoinDescriptor:
-        """A credential for one person, room and role. Makes no network call where the provider allows it."""
+        """A credential for one person, room and role. Waits for nobody, unless the provider has one of JOIN_WAITS."""
 
     def mute(self, *, room: RoomRef, uid: str, kind: str, muted: bool) -> None:
         """Stop or resume forwarding one person's audio, video or screen, whatever their client does."""

@@ -148,18 +148,6 @@ async def test_a_session_cookie_signs_in(ben):
     assert actor.visitor == "abcdefghijklmnopqrstuv"
 
 
-async def test_a_session_cookie_takes_one_hop_and_two_queries(ben, django_assert_num_queries):
-    from accounts.socket_auth import _actor_of_session
-
-    cookie = await sync_to_async(cookies_of)(ben)
-
-    def look():
-        with django_assert_num_queries(2):
-            return _actor_of_session(cookie.partition("=")[2])
-
-    assert await sync_to_async(look)() == actor_of(ben)
-
-
 async def test_without_an_origin_a_cookie_is_ignored(ben):
     cookie = await sync_to_async(cookies_of)(ben)
 

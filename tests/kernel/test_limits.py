@@ -1,5 +1,8 @@
 """How often somebody may do something."""
 
+import signal
+import time
+
 import pytest
 from django.core.cache import cache
 from hypothesis import given
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 
 from livestream import ratelimit
 from livestream.errors import TooMany
-from livestream.ratelimit import TokenBucket, allow, require_allowed
+from livestream.ratelimit import Limit, TokenBucket, allow, require_allowed, waits
 from tests.threads import at_once
 
 
@@ -46,6 +49,38 @@ def test_people_and_scopes_are_counted_apart(clock):
 
 def test_a_limit_of_nothing_allows_nothing(clock):
     assert allow(scope="s", key="ben", limit=0, seconds=10) == 10.0
+
+
+def test_a_crowd_is_counted_one_after_the_other(clock):
+    ben, cleo = Limit("s", "ben", 2, 10), Limit("s", "cleo", 1, 10)
+
+    assert waits([ben, cleo, ben, ben, cleo, ben]) == [None, None, None, 10.0, 10.0, 10.0]
+    assert waits([]) == []
+
+
+@pytest.mark.redis
+def test_a_crowd_waits_once_for_a_cache_that_hangs(settings, redis_starter, caplog):
+    redis = redis_starter()
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": redis.url,
+            "OPTIONS": {"socket_timeout": 0.5},
+        }
+    }
+    counted = waits([Limit("s", "ben", 1, 3600)] * 2)
+    redis.process.send_signal(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        uncounted = waits([Limit("s", "ben", 1, 3600)] * 100)
+        took = time.monotonic() - began
+    finally:
+        redis.process.send_signal(signal.SIGCONT)
+
+    assert (counted[0], counted[1] is None) == (None, False)
+    assert uncounted == [None] * 100
+    assert took < 10
+    assert caplog.text.count("nothing counted") == 1
 
 
 def test_one_too_many_is_an_error_that_says_when(clock):

@@ -105,6 +105,7 @@ def test_sessions_in_every_state_fit(api, ada, state):
     assert_fits("session_participants", api().get(f"{url}participants/"))
 
 
+@pytest.mark.django_db(transaction=True)
 def test_what_people_do_in_a_session_fits(api, ada, ben, eve):
     made = api(ada).post("/api/v1/sessions/", {"title": "Vases"}, format="json")
     url = f"/api/v1/sessions/{made.json()['id']}/"

@@ -1,13 +1,16 @@
 """Queries whose SQL is made once say what Django's own would."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import User
-from livestream.prepared import Prepared, PreparedBulk
+from livestream.prepared import Prepared, PreparedBulk, PreparedInsert
 from streams.models import Participant, StreamSession
 from tests.cast import let_in, make_show, make_user
+from tokens.models import IssuedToken
 
 pytestmark = pytest.mark.django_db
 
@@ -80,3 +83,30 @@ def test_in_bulk_gives_whole_instances(ada, django_assert_num_queries):
     row.title = "Another"
     row.save(update_fields=["title"])
     assert StreamSession.objects.get(pk=show.pk).title == "Another"
+
+
+def test_what_is_stored_is_what_was_given(ada, django_assert_num_queries):
+    now, show = timezone.now(), make_show(ada)
+    given = [
+        IssuedToken(
+            session=show,
+            user=user,
+            provider="it's",
+            token_hash=f"{number:064}",
+            channel_id='a "b" %s',
+            uid="ü",
+            role="publisher",
+            privileges={"can": [True, None, 1.5, "%s"]},
+            created_at=now,
+            expires_at=now + timedelta(minutes=number),
+        )
+        for number, user in ((1, ada), (2, None))
+    ]
+
+    with django_assert_num_queries(1):
+        PreparedInsert(IssuedToken)(given)
+
+    fields = [field.attname for field in IssuedToken._meta.concrete_fields]
+    for one in given:
+        stored = IssuedToken.objects.get(pk=one.pk)
+        assert [getattr(stored, name) for name in fields] == [getattr(one, name) for name in fields]

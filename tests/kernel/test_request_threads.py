@@ -24,14 +24,16 @@ AWAITED_PATHS = [
     "/whep/abc/def",
     "/whip/abc/def/layers",
     "/hls/00000000-0000-4000-8000-000000000000/index.m3u8",
+    "/api/v1/sessions/00000000-0000-4000-8000-000000000000/token/",
 ]
 
 
 class Caller:
     """One who sends a request without a body, and may go away."""
 
-    def __init__(self, path="/health"):
-        self.scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": HEADERS}
+    def __init__(self, path="/health", *, method="GET", headers=None):
+        given = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        self.scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": HEADERS + given}
         self.sent = []
         self.gone = asyncio.Event()
         self._asked = False
@@ -133,12 +135,13 @@ def test_no_other_view_waits():
 
 
 async def test_a_view_that_waits_takes_no_thread(settings):
-    asked = 0
+    asked, left = 0, 0
 
     async def node(reader, writer):
-        nonlocal asked
+        nonlocal asked, left
         asked += 1
         await reader.read()
+        left += 1
         writer.close()
 
     server = await asyncio.start_server(node, "127.0.0.1", 0)
@@ -153,6 +156,9 @@ async def test_a_view_that_waits_takes_no_thread(settings):
     for caller in callers:
         caller.gone.set()
     await asyncio.gather(*waiting)
+    async with asyncio.timeout(5):
+        while left < len(callers):  # who leaves ends the view, and with it what the view had asked for
+            await asyncio.sleep(0.01)
     server.close()
     await close_clients()
 

@@ -1,5 +1,6 @@
 """What every adapter promises. Each inherits this suite and says how its provider is set up and what it can do."""
 
+import asyncio
 import dataclasses
 import json
 import uuid
@@ -10,7 +11,7 @@ import pytest
 from livestream import circuit
 from livestream.circuit import circuits_forget
 from livestream.errors import ProviderError, ProviderUnreachable, ProviderUnsupported
-from streams.providers.base import Capability, MediaRole, PersonRef, RoomRef
+from streams.providers.base import JOIN_WAITS, Capability, MediaRole, PersonRef, RoomRef
 
 ADA, BEN = "ada", "ben"
 
@@ -87,6 +88,15 @@ class ProviderContract:
             assert made.can_admin
             assert made.protocol
             json.dumps(dataclasses.asdict(made), default=str)
+
+    def test_who_declares_no_wait_waits_for_nobody(self, provider, room):
+        if JOIN_WAITS & provider.capabilities:
+            pytest.skip(f"{self.adapter.name} is asked, or our database is, before anybody joins")
+
+        async def on_the_loop():
+            return [self.joined(provider, room, who, role).token for who in (ADA, BEN) for role in MediaRole]
+
+        assert all(asyncio.run(on_the_loop()))
 
     def test_a_viewer_is_given_no_right_to_publish(self, provider, room):
         made = self.joined(provider, room, BEN, MediaRole.SUBSCRIBER)

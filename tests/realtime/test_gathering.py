@@ -2,13 +2,11 @@
 
 import asyncio
 import threading
-
-import pytest
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 from livestream.errors import Denied
 from livestream.realtime.gathering import Gathered
-
-pytestmark = pytest.mark.asyncio
 
 
 class Visits:
@@ -70,3 +68,18 @@ async def test_who_is_gone_is_not_waited_for():
     visits.go.set()
 
     assert await stays == 4
+
+
+def test_every_loop_has_visits_of_its_own():
+    visits = Visits()
+    visits.go.clear()
+    square = Gathered(visits)
+
+    with ThreadPoolExecutor(3) as threads:
+        asked = [threads.submit(asyncio.run, asyncio.wait_for(square(number), 10)) for number in (1, 2, 3)]
+        time.sleep(0.2)
+        visits.go.set()
+
+        assert [one.result(20) for one in asked] == [1, 4, 9]
+    assert sorted(visits.together) == [[1], [2], [3]]
+    assert square._rounds == {}

@@ -102,6 +102,7 @@ def test_what_low_latency_players_ask_for_is_handed_on_and_nothing_else(mux, sho
     ]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_browser_of_its_own_player_is_known_by_its_cookie_or_is_nobody(mux, show, ben):
     assert playlist(show, user=ben).status_code == 200
     assert playlist(show).status_code == 200
@@ -147,6 +148,7 @@ def test_a_vendor_that_is_away_is_said_to_be(mux, show, ben):
     assert_error(playlist(show, token_for(show, ben)), 503, "media.unavailable")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_show_that_is_over_has_no_playlist(mux, show, ada, ben):
     token = token_for(show, ben)
 

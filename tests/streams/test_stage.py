@@ -251,6 +251,7 @@ def test_off_the_stage_one_goes_on_watching_with_clean_flags(api, stage, ada, be
     assert_error(api(ada).post(deed(stage, ben, "remove")), 409, "stage.not_on_stage")
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("verb", "status"), [("kick", "kicked"), ("ban", "banned")])
 def test_put_out_is_off_the_stage_and_out_of_the_room(api, stage, ada, ben, heard, verb, status):
     room, person = room_group(stage.pk), person_group(stage.pk, ben.pk)

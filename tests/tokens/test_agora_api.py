@@ -130,8 +130,7 @@ def test_the_older_format_is_made_by_setting(api, ada, stage, settings):
 
 
 # ---- Numbers -------------------------------------------------------------------------------------------------------
-
-
+@pytest.mark.django_db(transaction=True)
 def test_a_person_keeps_the_number_in_a_show_and_has_another_in_the_next(api, ada, ben, stage):
     other = make_show(ada, provider="agora")
 
@@ -142,6 +141,7 @@ def test_a_person_keeps_the_number_in_a_show_and_has_another_in_the_next(api, ad
     assert api(ben).post(f"/api/v1/sessions/{stage.pk}/token/").json()["uid"] == str(uids[0])
 
 
+@pytest.mark.django_db(transaction=True)
 def test_players_are_told_which_number_is_the_hosts(api, ada, ben, stage):
     seen = api(ben).post(f"/api/v1/sessions/{stage.pk}/token/").json()["details"]["host_uid"]
 
@@ -206,6 +206,7 @@ def test_a_number_that_is_taken_already_makes_another_choice(api, ben, eve, stag
     assert ask(api(eve), stage).json()["uid"] != 42
 
 
+@pytest.mark.django_db(transaction=True)
 def test_nobody_in_particular_has_a_number_of_their_own_each_time(api, stage):
     uids = {api().post(f"/api/v1/sessions/{stage.pk}/token/").json()["uid"] for _ in range(5)}
 

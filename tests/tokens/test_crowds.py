@@ -16,7 +16,8 @@ from streams.models import ParticipantStatus
 from streams.providers.base import MediaRole
 from tests.cast import let_in, make_show, make_user
 from tokens.models import IssuedToken
-from tokens.services import Asked, Wish, _rows_store, _wishes
+from tokens.services import rows_store
+from tokens.wishes import Asked, Wish, wishes_of
 
 pytestmark = pytest.mark.django_db
 WATCH, PUBLISH = MediaRole.SUBSCRIBER, MediaRole.PUBLISHER
@@ -42,7 +43,7 @@ def test_the_checks_of_a_crowd_take_as_many_queries_as_those_of_one(ada, size, d
     asked = [Asked(make_show(ada).pk, actor_of(make_user()), WATCH) for _ in range(size)]
 
     with django_assert_num_queries(4):
-        wishes = _wishes(asked)
+        wishes = wishes_of(asked)
 
     assert [(wish.session.pk, wish.actor, wish.role) for wish in wishes] == [
         (one.session_id, one.actor, one.role) for one in asked
@@ -54,7 +55,7 @@ def test_each_of_a_crowd_is_told_what_is_true_of_them(ada, ben, eve):
     over, other = make_show(ada, state="ended"), make_show(ada)
     let_in(other, eve, status=ParticipantStatus.BANNED)
 
-    answers = _wishes(
+    answers = wishes_of(
         [
             Asked(show.pk, actor_of(ada), PUBLISH),
             Asked(show.pk, actor_of(ben), PUBLISH),
@@ -74,10 +75,10 @@ def test_each_of_a_crowd_is_told_what_is_true_of_them(ada, ben, eve):
 
 def test_a_token_that_is_there_already_costs_nobody_else_theirs(show, ada, ben):
     first = row_of(show, ada, "a" * 64)
-    assert _rows_store([first]) == [first]
+    assert rows_store([first]) == [first]
     same, other = row_of(show, ben, "a" * 64), row_of(show, ben, "b" * 64)
 
-    answers = _rows_store([same, other])
+    answers = rows_store([same, other])
 
     assert isinstance(answers[0], IntegrityError)
     assert answers[1] is other

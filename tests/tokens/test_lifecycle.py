@@ -194,6 +194,7 @@ def test_who_comes_back_after_that_has_another_number_which_no_rule_meets(
     assert MediaUid.objects.filter(user=ben, retired_at__isnull=True).count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("status", ["banned"])
 def test_who_is_out_gets_no_other(api, ada, ben, livekit, status):
     session = make_show(ada, provider="livekit")
@@ -354,6 +355,7 @@ def test_no_stream_key_is_kept(ada, mux):
     assert key not in kept
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_guest_gets_none_to_publish_with_where_only_the_host_can(api, ada, ben, mux):
     session = make_show(ada, provider="mux")
     let_in(session, ben, role="guest")

@@ -8,6 +8,9 @@ from streams.services.media import host_seen
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 
+# A media token is asked for on the event loop, and looked up in a thread that sees only what is committed.
+pytestmark = pytest.mark.django_db(transaction=True)
+
 
 class RefusingProvider(BuiltinProvider):
     """Says no to everybody who wants to join."""

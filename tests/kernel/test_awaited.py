@@ -1,0 +1,187 @@
+"""Requests on the event loop: what Django's handlers do, without their changes between loop and threads."""
+
+import asyncio
+import threading
+from contextlib import contextmanager
+
+import pytest
+from asgiref.sync import SyncToAsync
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
+from django.utils.deprecation import MiddlewareMixin
+
+from accounts.bearer import bearer_pair
+from livestream.asgi import application
+from livestream.awaited import AwaitedHandler
+from livestream.request_threads import ThreadedHandler
+from tests.cast import make_show, make_user
+from tests.kernel.test_request_threads import Caller
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOBODYS = "/hls/00000000-0000-4000-8000-000000000000/index.m3u8"
+
+
+async def answer_of(serve, path, *, method="GET", host="testserver", **more):
+    """Status, headers and body."""
+    sent, asked = [], iter([{"type": "http.request", "body": b"", "more_body": False}])
+    given = {"host": host, "content-type": "application/json", **more}
+    headers = [(name.encode(), value.encode()) for name, value in given.items()]
+    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": headers}
+
+    async def receive():
+        return next(asked, None) or await asyncio.Future()
+
+    async def send(event):
+        sent.append(event)
+
+    await serve(scope, receive, send)
+    content = b"".join(event.get("body", b"") for event in sent)
+    return sent[0]["status"], [(name.lower(), value) for name, value in sent[0]["headers"]], content
+
+
+@contextmanager
+def djangos_thread_busy():
+    """The thread to which Django takes what is synchronous."""
+    over = threading.Event()
+    held = SyncToAsync.single_thread_executor.submit(over.wait, 20)
+    try:
+        yield
+    finally:
+        over.set()
+        held.result()
+
+
+def signed_in(user):
+    client = Client()
+    client.force_login(user)
+    return client.cookies["sessionid"].value
+
+
+def cast(how):
+    """A show, and what somebody sends who asks for a token of it in this way."""
+    show, user = make_show(make_user()), make_user()
+    sent = {
+        "nobody": {},
+        "bearer": {"authorization": f"Bearer {bearer_pair(user=user)['access']}"},
+        "bad bearer": {"authorization": "Bearer x"},
+        "no proof": {"cookie": f"sessionid={signed_in(user)}"},
+        "cookie": {"cookie": f"sessionid={signed_in(user)}; csrftoken={'a' * 32}", "x-csrftoken": "a" * 32},
+        "another host": {"host": "evil.example"},
+    }[how]
+    return f"/api/v1/sessions/{show.pk}/token/", sent
+
+
+TOKENS = {"nobody": 200, "bearer": 200, "cookie": 200, "bad bearer": 401, "no proof": 403, "another host": 400}
+
+
+@pytest.mark.parametrize("how", ["nobody", "bearer", "cookie", "bad bearer", "no proof"])
+async def test_no_token_waits_for_djangos_thread(how):
+    path, sent = await asyncio.to_thread(cast, how)
+
+    with djangos_thread_busy():
+        status, _, body = await asyncio.wait_for(answer_of(application, path, method="POST", **sent), 10)
+
+    assert status == TOKENS[how], body
+
+
+async def test_health_does_not_wait_for_djangos_thread():
+    with djangos_thread_busy():
+        status, _, _ = await asyncio.wait_for(answer_of(application, "/health"), 10)
+
+    assert status == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/hls/nothing", "/api/v1/sessions/none/token/"])
+async def test_an_answer_is_the_same_as_from_a_thread(path):
+    awaited, threaded = await answer_of(AwaitedHandler(), path), await answer_of(ThreadedHandler(), path)
+
+    assert_alike(awaited, threaded)
+    assert len(awaited[2]) == len(threaded[2])
+
+
+@pytest.mark.parametrize("how", TOKENS)
+async def test_a_token_is_the_same_as_from_a_thread(how):
+    path, sent = await asyncio.to_thread(cast, how)
+
+    awaited = await answer_of(application, path, method="POST", **sent)
+    threaded = await answer_of(ThreadedHandler(), path, method="POST", **sent)
+
+    assert awaited[0] == TOKENS[how]
+    assert_alike(awaited, threaded)
+
+
+async def test_who_asks_too_often_is_told_when_to_come_back():
+    path, sent = await asyncio.to_thread(cast, "bearer")
+
+    # Twice the limit and one, because the clock may go over the edge of a window.
+    answers = await asyncio.gather(*(answer_of(application, path, method="POST", **sent) for _ in range(121)))
+
+    refused = [dict(headers) for status, headers, _ in answers if status == 429]
+    assert refused
+    assert all(1 <= int(headers[b"retry-after"]) <= 60 for headers in refused)
+
+
+def assert_alike(awaited, threaded):
+    """Status, and all headers that have nothing to do with pages."""
+    assert awaited[0] == threaded[0]
+    names = {name for name, _ in threaded[1]} - {b"set-cookie", b"vary", b"content-security-policy", b"content-length"}
+    assert {pair for pair in awaited[1] if pair[0] in names} == {pair for pair in threaded[1] if pair[0] in names}
+    assert {name for name, _ in threaded[1]} - {name for name, _ in awaited[1]} <= {b"set-cookie", b"vary"}
+
+
+async def test_the_server_may_stop_a_request():
+    path, sent = await asyncio.to_thread(cast, "bearer")
+    before = asyncio.all_tasks()
+    serving = asyncio.create_task(answer_of(application, path, method="POST", **sent))
+    while len(asyncio.all_tasks() - before) < 4:  # the request, its view, its caller's leaving, a visit to the database
+        await asyncio.sleep(0)
+
+    serving.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    async with asyncio.timeout(5):
+        while asyncio.all_tasks() - before:
+            await asyncio.sleep(0.01)
+
+
+async def test_who_leaves_first_leaves_the_others_to_be_answered():
+    path, sent = await asyncio.to_thread(cast, "bearer")
+    leaves = Caller(path, method="POST", headers=sent)
+    leaving = leaves.calls(application)
+    staying = [asyncio.create_task(answer_of(application, path, method="POST", **sent)) for _ in range(5)]
+    await asyncio.sleep(0)
+    leaves.gone.set()
+
+    assert [status for status, _, _ in await asyncio.wait_for(asyncio.gather(*staying), 10)] == [200] * 5
+    await asyncio.wait_for(leaving, 10)
+
+
+class Rendering(MiddlewareMixin):
+    """Has a hook that no answer of a coroutine view reaches."""
+
+    def process_template_response(self, request, response):
+        return response
+
+
+def synchronous(get_response):
+    """Knows no coroutines."""
+    return lambda request: get_response(request)
+
+
+@pytest.mark.parametrize("name", ["Rendering", "synchronous"])
+def test_middleware_that_would_be_passed_over_is_refused(settings, name):
+    settings.AWAITED_MIDDLEWARE = [*settings.AWAITED_MIDDLEWARE, f"tests.kernel.test_awaited.{name}"]
+
+    with pytest.raises(ImproperlyConfigured, match=name):
+        AwaitedHandler()
+
+
+async def test_what_goes_wrong_is_an_error_and_no_silence(monkeypatch):
+    monkeypatch.setattr("tokens.api.MediaTokenView.throttle_classes", None)
+
+    status, _, body = await answer_of(application, "/api/v1/sessions/00000000-0000-4000-8000-000000000000/token/")
+
+    assert status == 500
+    assert body

@@ -1,0 +1,183 @@
+"""Media tokens on the event loop: a crowd of askers, what changes meanwhile, and what goes to a thread."""
+
+import asyncio
+import threading
+
+import pytest
+from django.utils import timezone
+
+from accounts.bearer import bearer_pair
+from accounts.models import User
+from livestream.actors import actor_of
+from livestream.errors import ProviderUnreachable
+from livestream.ratelimit import Limit
+from streams.models import Participant, StreamSession
+from streams.providers.base import MediaRole
+from streams.providers.builtin import BuiltinProvider
+from streams.providers.livekit import LiveKitProvider
+from tests.bodies import assert_error
+from tests.cast import let_in, make_show, make_user
+from tests.tokens.test_admission import answered
+from tokens.awaited import _counted, media_token_awaited
+from tokens.models import IssuedToken
+from tokens.services import token_hash
+from tokens.wishes import Asked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HERE = "tests.tokens.test_awaited"
+CROWD = 30
+
+
+class MeddledLiveKit(LiveKitProvider):
+    """Something happens elsewhere while a token is made."""
+
+    meddle = None
+
+    def join(self, **given):
+        there = threading.Thread(target=type(self).meddle)
+        there.start()
+        there.join()
+        return super().join(**given)
+
+
+class RepeatingProvider(BuiltinProvider):
+    """Makes the same token for the first two."""
+
+    name = "repeating"
+    made: list = []
+
+    def join(self, **given):
+        self.made.append(super().join(**given))
+        return self.made[0 if len(self.made) < 3 else -1]
+
+
+class AwayProvider(BuiltinProvider):
+    """Does not answer."""
+
+    name = "away"
+
+    def join(self, **given):
+        raise ProviderUnreachable(self.name, "away", retry_after=3)
+
+
+@pytest.fixture(autouse=True)
+def _providers(settings):
+    added = {"repeating": f"{HERE}.RepeatingProvider", "away": f"{HERE}.AwayProvider"}
+    settings.PROVIDERS = {**settings.PROVIDERS, **added}
+    RepeatingProvider.made.clear()
+
+
+def url(session):
+    return f"/api/v1/sessions/{session.pk}/token/"
+
+
+async def test_each_of_a_crowd_gets_a_token_of_their_own():
+    def prepare():
+        shows = [make_show(make_user()) for _ in range(3)]
+        return shows, [make_user() for _ in range(CROWD)]
+
+    shows, people = await asyncio.to_thread(prepare)
+
+    asked = [
+        (Asked(shows[number % 3].pk, actor_of(user), MediaRole.SUBSCRIBER), user) for number, user in enumerate(people)
+    ]
+    limit = Limit("test", "crowd", CROWD, 60)
+    made = await asyncio.gather(*(media_token_awaited(one, limit=limit) for one, _ in asked))
+
+    for (one, user), descriptor in zip(asked, made, strict=True):
+        row = await IssuedToken.objects.aget(token_hash=token_hash(descriptor.token))
+        assert (row.user_id, row.session_id) == (user.pk, one.session_id)
+    assert await IssuedToken.objects.acount() == CROWD
+
+
+async def test_those_of_a_crowd_who_may_not_have_one_are_refused_and_nobody_else():
+    def prepare():
+        show, people = make_show(make_user()), [make_user() for _ in range(4)]
+        let_in(show, people[0], status="banned")
+        closed = make_show(make_user(), visibility="private")
+        bearers = [bearer_pair(user=user)["access"] for user in people]
+        User.objects.filter(pk=people[1].pk).update(is_active=False)
+        return [url(show), url(show), url(closed), url(show)], bearers
+
+    paths, bearers = await asyncio.to_thread(prepare)
+
+    answers = await asyncio.gather(
+        *(answered(path, method="POST", bearer=bearer) for path, bearer in zip(paths, bearers, strict=True))
+    )
+
+    assert [status for status, _ in answers] == [403, 401, 404, 200]
+
+
+def test_whoever_asks_too_often_is_not_looked_up(ada, show, django_assert_num_queries):
+    asked = [(Limit("test", "ada", 2, 60), Asked(show.pk, actor_of(ada), MediaRole.SUBSCRIBER))] * 3
+
+    first, second, third = _counted(asked)
+
+    assert (first.session.pk, second.session.pk) == (show.pk, show.pk)
+    assert (third.code, third.retry_after > 0) == ("too_many", True)
+    with django_assert_num_queries(0):
+        assert [error.code for error in _counted(asked)] == ["too_many"] * 3
+
+
+@pytest.fixture
+def meddled(livekit, settings, ada, ben):
+    """A show at LiveKit, and what to call while a token for it is made."""
+    settings.PROVIDERS = {**settings.PROVIDERS, "livekit": f"{HERE}.MeddledLiveKit"}
+    session = make_show(ada, provider="livekit")
+    let_in(session, ben)
+    yield session, lambda what: setattr(MeddledLiveKit, "meddle", staticmethod(what))
+    MeddledLiveKit.meddle = None
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "status", "code"),
+    [
+        (lambda session, ben: Participant.objects.filter(user=ben).update(status="banned"), 403, "session.banned"),
+        (lambda session, ben: User.objects.filter(pk=ben.pk).update(access_version=7), 401, "not_authenticated"),
+        (lambda session, ben: StreamSession.objects.update(channel_id="live-elsewhere"), 409, "session.busy"),
+        (
+            lambda session, ben: StreamSession.objects.update(state="ended", ended_at=timezone.now()),
+            409,
+            "session.ended",
+        ),
+    ],
+    ids=["banned", "new password", "moved", "ended"],
+)
+def test_who_loses_the_right_while_the_token_is_made_does_not_get_it(api, meddled, ben, meanwhile, status, code):
+    session, meddle = meddled
+    meddle(lambda: meanwhile(session, ben))
+
+    assert_error(api(ben).post(url(session)), status, code)
+
+    assert [row.revoked_at is None for row in IssuedToken.objects.all()] == [False]
+
+
+def test_who_keeps_it_gets_the_token(api, meddled, ben):
+    session, meddle = meddled
+    meddle(lambda: None)
+
+    assert api(ben).post(url(session)).status_code == 200
+
+
+def test_the_same_token_is_not_handed_out_twice(api, ada, ben):
+    session = make_show(ada, provider="repeating")
+
+    first, second = (api(user).post(url(session)).json()["token"] for user in (ada, ben))
+
+    assert first != second
+    assert len(RepeatingProvider.made) == 3
+    assert IssuedToken.objects.count() == 2
+
+
+def test_a_host_whose_provider_is_away_goes_on_elsewhere_and_viewers_wait(api, ada, ben, settings):
+    settings.MEDIA_FALLBACK = ["builtin"]
+    session = make_show(ada, provider="away")
+
+    waits = api(ben).post(url(session))
+    moved = api(ada).post(url(session), {"role": "publisher"}, format="json")
+    follows = api(ben).post(url(session))
+
+    assert_error(waits, 503, "provider.unavailable")
+    assert (moved.status_code, moved.json()["provider"]) == (200, "builtin")
+    assert (follows.status_code, follows.json()["provider"]) == (200, "builtin")
