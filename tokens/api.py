@@ -5,15 +5,15 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.callers import caller_of
-from livestream.actors import Actor
+from livestream.actors import ANONYMOUS, Actor
 from livestream.api import client_address, validated
 from livestream.awaited_api import AwaitedAPIView
-from livestream.errors import DomainError
+from livestream.errors import BodyTooBig, Invalid
 from livestream.ratelimit import Limit
 from livestream.schema import SIGN_INS
 from streams.payloads import instant
@@ -24,6 +24,7 @@ from tokens.wishes import Asked
 
 PER_PERSON_AND_MINUTE = 60
 PER_ADDRESS_AND_MINUTE = 600
+NONSENSE = (Invalid, BodyTooBig, UnsupportedMediaType)
 
 
 class TokenRequest(serializers.Serializer[dict[str, str]]):
@@ -77,11 +78,12 @@ class MediaTokenView(AwaitedAPIView):
     @extend_schema(request=TokenRequest, responses=Descriptor, operation_id="session_token", auth=SIGN_INS)
     async def post(self, request: Request, session_id: UUID) -> Response:
         """Issue one. Subscribing to what is not private needs no account."""
-        actor = await caller_of(request)
-        limit = _limit(actor, request)
+        limit = _limit(ANONYMOUS, request)
         try:
+            actor = await caller_of(request)  # who has a cookie may have to show in the body that the page is ours
+            limit = _limit(actor, request)
             role = MediaRole(validated(TokenRequest, request)["role"])
-        except (DomainError, APIException):
+        except NONSENSE:
             await once_more(limit)
             raise
         descriptor = await media_token_awaited(Asked(session_id, actor, role), limit=limit)

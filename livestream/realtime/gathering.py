@@ -8,14 +8,19 @@ visit answers who asked before it began, so no answer is older than its question
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 
 from livestream.connections import lay_down_connections
-from livestream.realtime.runtime import in_database
+from livestream.realtime.runtime import in_database_by
 
 TOGETHER = 200
+# Of their own: what else is done in database threads may wait for a provider, and no crowd waits for that.
+GATHERING_THREADS = 4
+
+_threads = ThreadPoolExecutor(GATHERING_THREADS, thread_name_prefix="gathering")
 
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
@@ -66,7 +71,7 @@ class Gathered(Generic[Ask, Answer]):
     async def _ask(self, batch: list[tuple[Ask, "asyncio.Future[Answer]"]]) -> None:
         answers: Sequence[Answer | Exception]
         try:
-            answers = await in_database(self._answer, [ask for ask, _ in batch])
+            answers = await in_database_by(_threads, self._answer, [ask for ask, _ in batch])
         except Exception as error:  # each asker decides what it means
             answers = [error] * len(batch)
         for (_, future), answer in zip(batch, answers, strict=True):
@@ -106,12 +111,12 @@ class GatheredInThreads(Generic[Ask, Answer]):
 
     def __call__(self, ask: Ask) -> Answer:
         """The answer to one question. Raises the error that it was answered with, or that the visit ended with."""
+        lay_down_connections()  # before anything else: whoever fails to must not be waited for
         turn: _Turn[Ask, Answer] = _Turn(ask)
         with self._lock:
             self._waiting.append(turn)
             visits, self._is_visiting = not self._is_visiting, True
         if not visits:
-            lay_down_connections()
             turn.woken.wait()
         if not turn.is_answered:
             self._visit()

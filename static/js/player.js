@@ -132,12 +132,18 @@ export class Player {
       }
       this.root.classList.toggle("resting", state === "paused");
     }
-    // The node links a returning host to the same viewers; should it not, look() notices the standing picture. Who is in
-    // the room of an SDK, or has just been answered, begins no further time.
-    if (what === "host" && !this.store.hostLostUntil && !this.whep.joined && ["waiting", "failed"].includes(this.media.state)) this.whep.restart();
+    // The node links a returning host to the same viewers; should it not, look() notices the standing picture.
+    if (what === "host" && !this.store.hostLostUntil && ["waiting", "failed"].includes(this.media.state)) this.#hostIsThere();
     if (what === "moving") this.anew = this.store.moving && this.whep.wanted;
     if (["stage", "slots", "me"].includes(what)) this.#stage();
     this.#draw();
+  }
+
+  /** Who is in the room of an SDK, or has just been answered, begins no further time; should that come to nothing, the next
+   *  try is soon. */
+  #hostIsThere() {
+    if (this.whep.joined) this.whep.backoff?.reset();
+    else this.whep.restart();
   }
 
   /** Once a second: are frames coming? A picture that stands still while the show is on is connected anew. */

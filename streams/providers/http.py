@@ -105,12 +105,12 @@ class ProviderHttp:
         `may_hang`: the provider answers when there is something to say, so that a late answer, or none, is no sign that
         it is away.
         """
+        lay_down_connections()
         try:
             self.circuit.enter()
         except CircuitOpen as error:
             PROVIDER_CALLS.labels(self.provider, "circuit_open").inc()
             raise LeftAlone(self.provider, "left alone for now", retry_after=error.retry_after) from None
-        lay_down_connections()
         started = time.monotonic()
         try:
             answer = self._read(method, url, headers, body, limit)

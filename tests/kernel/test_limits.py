@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from livestream import ratelimit
 from livestream.errors import TooMany
-from livestream.ratelimit import Limit, TokenBucket, allow, require_allowed, waits
+from livestream.ratelimit import Limit, TokenBucket, _name, allow, require_allowed, waits
 from tests.threads import at_once
 
 
@@ -51,11 +51,36 @@ def test_a_limit_of_nothing_allows_nothing(clock):
     assert allow(scope="s", key="ben", limit=0, seconds=10) == 10.0
 
 
-def test_a_crowd_is_counted_one_after_the_other(clock):
-    ben, cleo = Limit("s", "ben", 2, 10), Limit("s", "cleo", 1, 10)
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
+def counted_in(request, settings):
+    """Both kinds of cache."""
+    if request.param == "redis":
+        url = request.getfixturevalue("redis_server").url
+        settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}}
+    cache.clear()
+    yield request.param
+    cache.clear()
 
-    assert waits([ben, cleo, ben, ben, cleo, ben]) == [None, None, None, 10.0, 10.0, 10.0]
+
+def test_a_crowd_is_counted_one_after_the_other(clock, counted_in):
+    ben, cleo, eve = (Limit("s", name, limit, 10) for name, limit in (("ben", 2), ("cleo", 1), ("eve", 9)))
+
+    assert waits([ben, cleo, ben, eve, ben, cleo, ben]) == [None, None, None, None, 10.0, 10.0, 10.0]
+    assert waits([eve] * 9) == [None] * 8 + [10.0]
+    assert waits([cleo, ben]) == [10.0, 10.0]
     assert waits([]) == []
+    clock.now += 10
+    assert waits([cleo, ben]) == [None, None]
+
+
+def test_what_was_counted_is_forgotten_after_its_window(counted_in):
+    short, long = Limit("s", "ben", 2, 1), Limit("s", "cleo", 2, 3600)
+    now = time.time()
+    waits([short, long])
+    time.sleep(2.2)
+
+    assert cache.get(_name(short, now)) is None
+    assert cache.get(_name(long, now)) in (1, None)  # None when an hour has just begun
 
 
 @pytest.mark.redis

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from livestream.errors import Denied
 from livestream.realtime.gathering import Gathered
+from livestream.realtime.runtime import DATABASE_THREADS, in_database
 
 
 class Visits:
@@ -83,3 +84,14 @@ def test_every_loop_has_visits_of_its_own():
         assert [one.result(20) for one in asked] == [1, 4, 9]
     assert sorted(visits.together) == [[1], [2], [3]]
     assert square._rounds == {}
+
+
+async def test_a_crowd_waits_for_none_of_the_threads_that_others_wait_in():
+    over = threading.Event()
+    held = [asyncio.create_task(in_database(over.wait, 20)) for _ in range(DATABASE_THREADS)]
+
+    answer = await asyncio.wait_for(Gathered(Visits())(7), 5)
+    over.set()
+
+    assert await asyncio.gather(*held) == [True] * DATABASE_THREADS
+    assert answer == 49

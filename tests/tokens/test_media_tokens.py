@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from rest_framework.test import APIClient
 
 from livestream.actors import actor_of
 from livestream.awaited_api import SmallJSONParser
@@ -210,15 +211,28 @@ def test_a_body_as_large_as_may_be_is_read(api, ada, show):
     assert api(ada).generic("POST", url(show), body, content_type="application/json").json()["uid"] == str(ada.pk)
 
 
-@pytest.mark.parametrize(
-    "body", [b"{", b"[" * 4000, b'{"role": "host"}', b"x" * 5000], ids=["cut", "deep", "role", "big"]
-)
+NONSENSE = {"cut": b"{", "deep": b"[" * 4000, "a role that is none": b'{"role": "host"}', "big": b"x" * 5000}
+
+
+@pytest.mark.parametrize("body", NONSENSE.values(), ids=NONSENSE)
 def test_who_sends_nonsense_is_counted_too(api, ben, show, body):
     client, codes = api(ben), set()
 
     for _ in range(122):  # twice the limit, because the clock may go over the edge of a window
-        answer = client.generic("POST", url(show), body, content_type="application/json")
-        codes.add(answer.status_code)
+        codes.add(client.generic("POST", url(show), body, content_type="application/json").status_code)
+
+    assert 429 in codes
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
+def test_nonsense_with_a_cookie_is_counted_too(ben, show, kind, monkeypatch):
+    monkeypatch.setattr("tokens.api.PER_ADDRESS_AND_MINUTE", 20)
+    client, codes = APIClient(enforce_csrf_checks=True), set()
+    client.force_login(ben)
+    client.cookies["csrftoken"] = "a" * 32
+
+    for _ in range(122):
+        codes.add(client.generic("POST", url(show), b"x" * 5000, content_type=kind).status_code)
 
     assert 429 in codes
 
