@@ -5,7 +5,7 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from asgiref.sync import SyncToAsync
+from asgiref.sync import SyncToAsync, sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.utils.deprecation import MiddlewareMixin
@@ -75,7 +75,7 @@ TOKENS = {"nobody": 200, "bearer": 200, "cookie": 200, "bad bearer": 401, "no pr
 
 @pytest.mark.parametrize("how", ["nobody", "bearer", "cookie", "bad bearer", "no proof"])
 async def test_no_token_waits_for_djangos_thread(how):
-    path, sent = await asyncio.to_thread(cast, how)
+    path, sent = await sync_to_async(cast)(how)
 
     with djangos_thread_busy():
         status, _, body = await asyncio.wait_for(answer_of(application, path, method="POST", **sent), 10)
@@ -100,7 +100,7 @@ async def test_an_answer_is_the_same_as_from_a_thread(path):
 
 @pytest.mark.parametrize("how", TOKENS)
 async def test_a_token_is_the_same_as_from_a_thread(how):
-    path, sent = await asyncio.to_thread(cast, how)
+    path, sent = await sync_to_async(cast)(how)
 
     awaited = await answer_of(application, path, method="POST", **sent)
     threaded = await answer_of(ThreadedHandler(), path, method="POST", **sent)
@@ -110,7 +110,7 @@ async def test_a_token_is_the_same_as_from_a_thread(how):
 
 
 async def test_who_asks_too_often_is_told_when_to_come_back():
-    path, sent = await asyncio.to_thread(cast, "bearer")
+    path, sent = await sync_to_async(cast)("bearer")
 
     # Twice the limit and one, because the clock may go over the edge of a window.
     answers = await asyncio.gather(*(answer_of(application, path, method="POST", **sent) for _ in range(121)))
@@ -129,7 +129,7 @@ def assert_alike(awaited, threaded):
 
 
 async def test_the_server_may_stop_a_request():
-    path, sent = await asyncio.to_thread(cast, "bearer")
+    path, sent = await sync_to_async(cast)("bearer")
     before = asyncio.all_tasks()
     serving = asyncio.create_task(answer_of(application, path, method="POST", **sent))
     while len(asyncio.all_tasks() - before) < 4:  # the request, its view, its caller's leaving, a visit to the database
@@ -145,7 +145,7 @@ async def test_the_server_may_stop_a_request():
 
 
 async def test_who_leaves_first_leaves_the_others_to_be_answered():
-    path, sent = await asyncio.to_thread(cast, "bearer")
+    path, sent = await sync_to_async(cast)("bearer")
     leaves = Caller(path, method="POST", headers=sent)
     leaving = leaves.calls(application)
     staying = [asyncio.create_task(answer_of(application, path, method="POST", **sent)) for _ in range(5)]

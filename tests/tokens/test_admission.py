@@ -5,6 +5,7 @@ import time
 from collections import Counter
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from accounts.bearer import bearer_pair
@@ -66,7 +67,7 @@ async def test_a_crowd_at_a_provider_that_hangs_leaves_threads_to_everybody_else
     settings.PROVIDERS = {**settings.PROVIDERS, "daily": "streams.providers.daily.DailyProvider"}
     registry._load.cache_clear()
     circuits_forget()
-    show, viewers = await asyncio.to_thread(_show_and_viewers)
+    show, viewers = await sync_to_async(_show_and_viewers)()
 
     def come(bearers):
         path = f"/api/v1/sessions/{show.pk}/token/"
@@ -98,7 +99,7 @@ async def test_a_crowd_at_a_provider_that_hangs_leaves_threads_to_everybody_else
 @pytest.mark.django_db(transaction=True)
 async def test_a_crowd_at_a_provider_that_is_well_is_served(daily, monkeypatch):
     monkeypatch.setattr(admission, "WAIT_SECONDS", 5.0)  # a busy machine takes its time where a provider would not
-    show, viewers = await asyncio.to_thread(_show_and_viewers)
+    show, viewers = await sync_to_async(_show_and_viewers)()
 
     answers = await asyncio.gather(
         *(answered(f"/api/v1/sessions/{show.pk}/token/", method="POST", bearer=viewer) for viewer in viewers)

@@ -1,9 +1,9 @@
 """Media tokens on the event loop: a crowd of askers, what changes meanwhile, and what goes to a thread."""
 
 import asyncio
-import threading
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from accounts.bearer import bearer_pair
@@ -17,6 +17,7 @@ from streams.providers.builtin import BuiltinProvider
 from streams.providers.livekit import LiveKitProvider
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show, make_user
+from tests.threads import at_once
 from tests.tokens.test_admission import answered
 from tokens.awaited import _counted, media_token_awaited
 from tokens.models import IssuedToken
@@ -35,9 +36,7 @@ class MeddledLiveKit(LiveKitProvider):
     meddle = None
 
     def join(self, **given):
-        there = threading.Thread(target=type(self).meddle)
-        there.start()
-        there.join()
+        at_once(1, lambda _: type(self).meddle())
         return super().join(**given)
 
 
@@ -77,7 +76,7 @@ async def test_each_of_a_crowd_gets_a_token_of_their_own():
         shows = [make_show(make_user()) for _ in range(3)]
         return shows, [make_user() for _ in range(CROWD)]
 
-    shows, people = await asyncio.to_thread(prepare)
+    shows, people = await sync_to_async(prepare)()
 
     asked = [
         (Asked(shows[number % 3].pk, actor_of(user), MediaRole.SUBSCRIBER), user) for number, user in enumerate(people)
@@ -100,7 +99,7 @@ async def test_those_of_a_crowd_who_may_not_have_one_are_refused_and_nobody_else
         User.objects.filter(pk=people[1].pk).update(is_active=False)
         return [url(show), url(show), url(closed), url(show)], bearers
 
-    paths, bearers = await asyncio.to_thread(prepare)
+    paths, bearers = await sync_to_async(prepare)()
 
     answers = await asyncio.gather(
         *(answered(path, method="POST", bearer=bearer) for path, bearer in zip(paths, bearers, strict=True))
