@@ -23,9 +23,13 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.log import log_response
 from django.utils.module_loading import import_string
 
+from livestream.request_threads import unless_left
+
 Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 HOOKS_ALONE = (MiddlewareMixin.__call__, MiddlewareMixin.__acall__)
+# Nothing that is installed here has them.
+FURTHER_HOOKS = ("process_view", "process_exception", "process_template_response")
 
 
 class AwaitedHandler(ASGIHandler):
@@ -44,10 +48,6 @@ class AwaitedHandler(ASGIHandler):
         for path in reversed(settings.AWAITED_MIDDLEWARE):
             middleware = import_string(path)(handler)
             _require_understood(path, middleware)
-            if hasattr(middleware, "process_view"):
-                self._view_middleware.insert(0, _called(middleware.process_view))
-            if hasattr(middleware, "process_exception"):
-                self._exception_middleware.append(middleware.process_exception)
             inner = _hooked(middleware) if _is_hooks(middleware) else middleware
             handler = convert_exception_to_response(inner)
         self._middleware_chain = handler
@@ -64,15 +64,7 @@ class AwaitedHandler(ASGIHandler):
             if refusal is not None or request is None:
                 await self.send_response(refusal or HttpResponseBadRequest(), send)
                 return
-            serving = asyncio.create_task(self._serve(request, send))
-            leaving = asyncio.create_task(_leave(serving, receive))
-            try:
-                await serving
-            except asyncio.CancelledError:
-                if not leaving.done():
-                    raise
-            finally:
-                leaving.cancel()
+            await unless_left(asyncio.create_task(self._serve(request, send)), receive)
 
     async def _serve(self, request: HttpRequest, send: Any) -> None:
         try:
@@ -90,12 +82,6 @@ class AwaitedHandler(ASGIHandler):
         return response
 
 
-async def _leave(serving: asyncio.Task[None], receive: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    serving.cancel()
-
-
 def _is_hooks(middleware: Any) -> bool:
     """Whether it is Django's kind with hooks, and calls nothing but them."""
     kind = type(middleware)
@@ -104,18 +90,8 @@ def _is_hooks(middleware: Any) -> bool:
 
 def _require_understood(path: str, middleware: Any) -> None:
     is_understood = _is_hooks(middleware) or iscoroutinefunction(middleware)
-    if not is_understood or hasattr(middleware, "process_template_response"):
+    if not is_understood or any(hasattr(middleware, hook) for hook in FURTHER_HOOKS):
         raise ImproperlyConfigured(f"{path} cannot run on the event loop: see livestream/awaited.py.")
-
-
-def _called(hook: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-    if iscoroutinefunction(hook):
-        return hook
-
-    async def call(*args: Any, **kwargs: Any) -> Any:
-        return hook(*args, **kwargs)
-
-    return call
 
 
 def _hooked(middleware: Any) -> Handler:

@@ -46,7 +46,7 @@ class ThreadedHandler(ASGIHandler):
             request, response = self.create_request(scope, body)
             if request is not None:
                 visit = _threads.submit(self._respond, scope, request)
-                response = await _answer_of(visit, receive)
+                response = await unless_left(visit, receive)
             if response is None:
                 return
             await self.send_response(response, send)
@@ -67,8 +67,8 @@ async def in_request_thread(function: Callable[P, R], *args: P.args, **kwargs: P
     return await in_database_by(_threads, function, *args, **kwargs)
 
 
-async def _answer_of(visit: Future[HttpResponseBase], receive: Any) -> HttpResponseBase | None:
-    """What the visit came to; None when it had not begun before the caller went away."""
+async def unless_left(visit: "Future[R] | asyncio.Future[R]", receive: Any) -> R | None:
+    """What a visit to a thread, or a task, came to; None when the caller went away and it could be cancelled."""
     leaving = asyncio.create_task(_leave(visit, receive))
     try:
         return await asyncio.wrap_future(visit)
@@ -80,7 +80,7 @@ async def _answer_of(visit: Future[HttpResponseBase], receive: Any) -> HttpRespo
         leaving.cancel()
 
 
-async def _leave(visit: Future[HttpResponseBase], receive: Any) -> None:
+async def _leave(visit: "Future[R] | asyncio.Future[R]", receive: Any) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    visit.cancel()  # does nothing to one that has begun
+    visit.cancel()  # does nothing to a thread that has begun

@@ -38,11 +38,6 @@ async def media_token_awaited(asked: Asked, *, limit: Limit) -> JoinDescriptor:
     return await in_request_thread(media_token_for, wish)
 
 
-async def once_more(limit: Limit) -> None:
-    """Count somebody who asks for nothing that could be had. Raises TooMany."""
-    await _count(limit)
-
-
 async def _handed_out(wish: Wish) -> JoinDescriptor:
     require_carried(wish)
     session = wish.session
@@ -82,8 +77,9 @@ def _too_often(limits: Sequence[Limit]) -> list[TooMany | None]:
     return [None if wait is None else too_many(wait) for wait in waits(limits)]
 
 
+# Count somebody who asks for nothing that could be had. Raises TooMany.
+once_more = Gathered(_too_often)
 _let_through = Gathered(_counted)
-_count = Gathered(_too_often)
 _wish = Gathered(wishes_of)
 _stored = Gathered(rows_store)
 _withdrawn = Gathered(rows_withdraw)
