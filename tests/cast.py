@@ -6,6 +6,8 @@ Ada publishes, Ben and Cleo watch, Mo moderates, Eve must never see it.
 import itertools
 from typing import Any
 
+from django.test import Client
+
 from accounts.models import User
 from livestream.actors import SYSTEM, Actor, actor_of
 from streams.models import Participant, ParticipantStatus, Role, StreamSession
@@ -57,3 +59,10 @@ def let_in(
         },
     )
     return actor_of(user)
+
+
+def session_key_of(user: Any) -> str:
+    """The key of a new session of somebody's browser."""
+    client = Client()
+    client.force_login(user)
+    return client.cookies["sessionid"].value

@@ -9,7 +9,7 @@ from accounts.bearer import bearer_pair
 from accounts.callers import _actors_of_sessions
 from livestream.actors import ANONYMOUS, actor_of
 from tests.bodies import assert_error
-from tests.cast import make_show, make_user
+from tests.cast import make_show, make_user, session_key_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,12 +35,6 @@ def browser_of(user):
 
 def proof_of(client):
     return {"X-CSRFToken": client.cookies["csrftoken"].value}
-
-
-def session_key_of(user):
-    client = Client()
-    client.force_login(user)
-    return client.cookies["sessionid"].value
 
 
 def test_a_bearer_token_says_who_asks(private, ada):

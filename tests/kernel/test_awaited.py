@@ -7,35 +7,17 @@ from contextlib import contextmanager
 import pytest
 from asgiref.sync import SyncToAsync, sync_to_async
 from django.core.exceptions import ImproperlyConfigured
-from django.test import Client
 from django.utils.deprecation import MiddlewareMixin
 
 from accounts.bearer import bearer_pair
 from livestream.asgi import application
 from livestream.awaited import AwaitedHandler
 from livestream.request_threads import ThreadedHandler
-from tests.cast import make_show, make_user
+from tests.asgi import answer_of
+from tests.cast import make_show, make_user, session_key_of
 from tests.kernel.test_request_threads import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-async def answer_of(serve, path, *, method="GET", host="testserver", **more):
-    """Status, headers and body."""
-    sent, asked = [], iter([{"type": "http.request", "body": b"", "more_body": False}])
-    given = {"host": host, "content-type": "application/json", **more}
-    headers = [(name.encode(), value.encode()) for name, value in given.items()]
-    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": headers}
-
-    async def receive():
-        return next(asked, None) or await asyncio.Future()
-
-    async def send(event):
-        sent.append(event)
-
-    await serve(scope, receive, send)
-    content = b"".join(event.get("body", b"") for event in sent)
-    return sent[0]["status"], [(name.lower(), value) for name, value in sent[0]["headers"]], content
 
 
 @contextmanager
@@ -50,12 +32,6 @@ def djangos_thread_busy():
         held.result()
 
 
-def signed_in(user):
-    client = Client()
-    client.force_login(user)
-    return client.cookies["sessionid"].value
-
-
 def cast(how):
     """A show, and what somebody sends who asks for a token of it in this way."""
     show, user = make_show(make_user()), make_user()
@@ -63,8 +39,8 @@ def cast(how):
         "nobody": {},
         "bearer": {"authorization": f"Bearer {bearer_pair(user=user)['access']}"},
         "bad bearer": {"authorization": "Bearer x"},
-        "no proof": {"cookie": f"sessionid={signed_in(user)}"},
-        "cookie": {"cookie": f"sessionid={signed_in(user)}; csrftoken={'a' * 32}", "x-csrftoken": "a" * 32},
+        "no proof": {"cookie": f"sessionid={session_key_of(user)}"},
+        "cookie": {"cookie": f"sessionid={session_key_of(user)}; csrftoken={'a' * 32}", "x-csrftoken": "a" * 32},
         "another host": {"host": "evil.example"},
     }[how]
     return f"/api/v1/sessions/{show.pk}/token/", sent

@@ -14,6 +14,7 @@ from livestream.circuit import circuits_forget
 from livestream.request_threads import REQUEST_THREADS
 from streams.models import ProviderRoom
 from streams.providers import registry
+from tests.asgi import answer_of
 from tests.cast import make_show, make_user
 from tokens import admission
 from tokens.admission import ADMITTED, WAIT_SECONDS
@@ -24,27 +25,9 @@ LATER = 400
 
 async def answered(path, *, method="GET", bearer=""):
     """Status and headers of an answer."""
-    headers = [(b"host", b"testserver"), (b"content-type", b"application/json")]
-    if bearer:
-        headers.append((b"authorization", f"Bearer {bearer}".encode()))
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "query_string": b"",
-        "headers": headers,
-        "client": ("127.0.0.1", 1),
-    }
-    sent, asked = [], iter([{"type": "http.request", "body": b"{}" if method == "POST" else b"", "more_body": False}])
-
-    async def receive():
-        return next(asked, None) or await asyncio.Future()
-
-    async def send(event):
-        sent.append(event)
-
-    await application(scope, receive, send)
-    return sent[0]["status"], {name.lower(): value for name, value in sent[0]["headers"]}
+    sent = {"authorization": f"Bearer {bearer}"} if bearer else {}
+    status, headers, _ = await answer_of(application, path, method=method, **sent)
+    return status, dict(headers)
 
 
 @pytest.mark.django_db(transaction=True)
