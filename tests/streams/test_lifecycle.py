@@ -6,6 +6,7 @@ from livestream.actors import SYSTEM, actor_of
 from livestream.errors import Conflict
 from streams.models import AuditEntry, Participant, Role, SessionEvent, SessionTransition, StreamSession
 from streams.payloads import session_payload
+from streams.services import sessions
 from streams.services.sessions import session_end, session_fail, session_pause, session_resume, session_start
 from streams.state import ALLOWED, EndReason, SessionState, can_move
 from tests.cast import let_in, make_show, make_user
@@ -243,11 +244,70 @@ def test_the_grace_of_a_lost_host_counts_anew_after_a_pause(ada):
     assert resumed.host_lost_at > session.created_at
 
 
-def test_the_table_knows_every_state_and_ended_leads_nowhere():
+# The whole table, as docs/architecture.md describes it: a session starts, pauses and resumes; each open session may end
+# or fail; a failed one can only be ended; an ended one stays ended.
+TABLE = """
+              initializing  active  paused  ended  error
+initializing       -          x       -       x      x
+active             -          -       x       x      x
+paused             -          x       -       x      x
+ended              -          -       -       -      -
+error              -          -       -       x      -
+"""
+COLUMNS, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
+MOVES = {(row[0], to): mark == "x" for row in ROWS for to, mark in zip(COLUMNS, row[1:], strict=True)}
+
+
+def test_the_table_names_every_state():
+    assert list(MOVES) == [(current, to) for current in SessionState.values for to in SessionState.values]
     assert set(ALLOWED) == set(SessionState)
-    assert ALLOWED[SessionState.ENDED] == frozenset()
-    assert not any(can_move(current=state, to=state) for state in SessionState)
-    assert not any(can_move(current=state, to=SessionState.INITIALIZING) for state in SessionState)
+
+
+@pytest.mark.parametrize(("current", "to"), MOVES)
+def test_every_move_is_allowed_or_refused_as_the_table_says(current, to):
+    assert can_move(current=SessionState(current), to=SessionState(to)) is MOVES[current, to]
+
+
+@pytest.mark.parametrize("state", ["initializing", "active", "paused"])
+def test_every_open_session_can_fail(ada, state):
+    session = make_show(ada, state=state)
+
+    failed = session_fail(session_id=session.pk, actor=SYSTEM)
+
+    assert (failed.state, failed.end_reason, failed.version) == ("error", "failure", session.version + 1)
+    assert SessionTransition.objects.filter(session=session, from_state=state, to_state="error").count() == 1
+
+
+def test_an_ended_session_cannot_fail(ada):
+    session = make_show(ada, state="ended")
+
+    with pytest.raises(Conflict, match="illegal_transition"):
+        session_fail(session_id=session.pk, actor=SYSTEM)
+
+    session.refresh_from_db()
+    assert (session.state, session.end_reason) == ("ended", "host")
+
+
+def test_a_step_from_a_stale_row_of_the_same_state_reads_the_session_again(ada, monkeypatch):
+    """Between reading and writing, the show is resumed, loses its host and is paused again."""
+    session = make_show(ada, state="paused")
+    read, reads = sessions.session_get, []
+
+    def read_and_be_overtaken(session_id):
+        reads.append(read(session_id))
+        if len(reads) == 1:
+            monkeypatch.setattr(sessions, "session_get", read)
+            session_resume(session_id=session_id, actor=actor_of(ada))
+            long_ago = session.created_at.replace(year=2020)
+            StreamSession.objects.filter(pk=session_id).update(host_lost_at=long_ago, host_lease_at=long_ago)
+            session_pause(session_id=session_id, actor=actor_of(ada))
+        return reads[-1]
+
+    monkeypatch.setattr(sessions, "session_get", read_and_be_overtaken)
+    resumed = session_resume(session_id=session.pk, actor=actor_of(ada))
+
+    assert (resumed.state, resumed.version) == ("active", session.version + 3)
+    assert resumed.host_lost_at > session.created_at, "the grace counts anew; the stale row knows of no lost host"
 
 
 @pytest.mark.django_db(transaction=True)
