@@ -3,7 +3,8 @@
  * Waits grow twofold with full jitter; what the server asks for always counts more.
  * @module backoff
  */
-import { RECOVERY, patience, strategyOf } from "./recovery.js";
+import { patience, strategyOf } from "./recovery.js";
+import { RECOVERY } from "./recovery-table.js";
 
 /**
  * @typedef {Object} Next

@@ -41,7 +41,7 @@ CODES = re.compile(r"new Set\(\[([^\]]*)\]\)")
 
 @cache
 def modules():
-    names = sorted(path for path in MODULES.rglob("*.js") if path.name != "recovery.js")
+    names = sorted(path for path in MODULES.rglob("*.js") if path.name != "recovery-table.js")
     return {path.relative_to(MODULES).as_posix(): path.read_text() for path in names}
 
 
