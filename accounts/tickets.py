@@ -54,16 +54,12 @@ def ticket_issue(*, actor: Actor, session_id: UUID, now: datetime) -> Ticket:
     return Ticket(ticket=ticket, expires_at=now + timedelta(seconds=settings.SOCKET_TICKET_SECONDS))
 
 
-def ticket_take(*, ticket: str, session_id: UUID) -> Actor | None:
-    """Whose ticket this is. None when it is unknown, used, too old, withdrawn or for another room; it is then gone too.
-
-    Of several takers at the same moment one gets the actor: deleting decides, in one step, who was first.
-    """
-    return tickets_take([(ticket, session_id)])[0]
-
-
 def tickets_take(asked: Sequence[tuple[str, UUID]]) -> list[Actor | None]:
-    """The same for many tickets, each with the room it is shown for: two reads of the cache, and a delete for each."""
+    """Whose tickets these are, each shown for a room: two reads of the cache, and a delete for each.
+
+    None for one that is unknown, used, too old, withdrawn or for another room; it is then gone too. Of several takers
+    at the same moment one gets the actor: deleting decides, in one step, who was first.
+    """
     names = {ticket: _name(ticket) for ticket, _ in asked if TICKET_FORM.match(ticket)}
     try:
         found: dict[str, dict[str, Any]] = cache.get_many(list(names.values()))

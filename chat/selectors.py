@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from chat.models import ChatMessage, ReadMarker
+from chat.models import ChatMessage
 from chat.payloads import message_document, message_payload
 
 SNAPSHOT_MESSAGES = 50
@@ -31,9 +31,3 @@ def message_documents(session_id: UUID, after: int, up_to: int) -> list[dict[str
     """The `chat.message` events of a stretch of the room's sequence."""
     rows = ChatMessage.objects.filter(session_id=session_id, seq__gt=after, seq__lte=up_to).order_by("seq")
     return [message_document(message) for message in rows]
-
-
-def read_up_to(*, session_id: UUID, user_id: UUID) -> int:
-    """Up to where a person has read."""
-    seq = ReadMarker.objects.filter(session_id=session_id, user_id=user_id).values_list("seq", flat=True).first()
-    return seq or 0

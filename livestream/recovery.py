@@ -58,11 +58,6 @@ def category_of(code: str) -> Category:
     return Category(TABLE["default_category"])
 
 
-def strategy_of(code: str) -> Strategy:
-    """How to recover from an error with this code."""
-    return STRATEGIES[category_of(code)]
-
-
 def delays(
     *, attempts: int, first: float, longest: float, draw: Callable[[], float] = random.random
 ) -> Iterator[float]:

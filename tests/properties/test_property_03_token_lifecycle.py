@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from livestream.actors import actor_of
 from livestream.errors import DomainError
-from livestream.recovery import Category, delays, strategy_of
+from livestream.recovery import STRATEGIES, Category, delays
 from streams.models import Participant
 from streams.providers.base import MediaRole
 from streams.services.credentials import Lost, credentials_revoke
@@ -58,7 +58,7 @@ class Life:
             made = media_token_issue(session_id=self.session.pk, actor=actor_of(self.guest), role=role)
         except DomainError as error:
             assert role not in self.may
-            assert (error.category, strategy_of(error.code).retry) == (Category.PERMISSION, False)
+            assert (error.category, STRATEGIES[error.category].retry) == (Category.PERMISSION, False)
             assert error.message.endswith(".")
             return
         assert role in self.may
