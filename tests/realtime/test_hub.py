@@ -8,8 +8,8 @@ import pytest
 from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
 
 from livestream.realtime import fanout
-from livestream.realtime.groups import room_group
-from livestream.realtime.hub import Hub
+from livestream.realtime.groups import desk_group, person_group, room_group
+from livestream.realtime.hub import HOLD_DOCUMENTS, Hub
 from livestream.realtime.member import BACKLOG_FRAMES, Member
 from livestream.realtime.protocol import CloseCode
 from livestream.tasks import PATIENCE_SECONDS, end_all
@@ -50,6 +50,7 @@ class Room:
         self.group = room_group(self.session_id)
         self.stored = []
         self.reads = []
+        self.read_error = None
         self.hub = Hub(self.read)
         self.sender = fanout.Sender(self.hub)
         fanout.bind(self.sender)
@@ -57,6 +58,8 @@ class Room:
 
     async def read(self, group, first, last):
         self.reads.append((first, last))
+        if self.read_error is not None:
+            raise self.read_error
         return [(seq, json.dumps(self.event(seq))) for seq in self.stored if first <= seq <= last]
 
     @staticmethod
@@ -220,6 +223,109 @@ async def test_the_last_event_that_the_layer_lost_is_read_when_somebody_says_whe
     await until(lambda: len(wire.documents) == 3)
 
     assert seqs(wire) == [1, 2, 3]
+
+
+async def test_a_gap_that_cannot_be_read_is_given_up_and_later_events_are_shown(room, caplog):
+    _, wire = await room.enter()
+    room.publish(1)
+    await until(lambda: seqs(wire) == [1])
+    room.read_error = OSError("the database is away")
+
+    room.publish(4)
+    await until(lambda: 4 in seqs(wire))
+    room.publish(5)
+    await until(lambda: 5 in seqs(wire))
+
+    assert seqs(wire) == [1, 4, 5]
+    assert room.hub.log_of(room.group).since(1) is None, "who comes back over the gap has the database asked again"
+    assert "gap not filled" in caplog.text
+
+
+async def test_a_gap_of_which_the_database_knows_nothing_is_given_up_too(room):
+    _, wire = await room.enter()
+    room.publish(1)
+    await until(lambda: seqs(wire) == [1])
+
+    room.publish(4)
+    await until(lambda: 4 in seqs(wire))
+
+    assert (seqs(wire), room.reads) == ([1, 4], [(2, 3)])
+
+
+async def test_after_a_filled_gap_the_past_is_read_again_since_what_was_missed_may_take_some_of_it_back(room):
+    _, wire = await room.enter()
+    for seq in (1, 2):
+        room.publish(seq)
+    await until(lambda: seqs(wire) == [1, 2])
+    room.stored.append(3)  # the removal of 2, say
+
+    room.publish(4)
+    await until(lambda: 4 in seqs(wire))
+
+    log = room.hub.log_of(room.group)
+    assert log.since(0) is None
+    assert len(log.since(2)) == 2
+
+
+@pytest.mark.parametrize("takes_back", [True, False])
+async def test_an_event_that_takes_something_back_empties_the_log(room, takes_back):
+    _, wire = await room.enter()
+    room.publish(1)
+    fanout.send_event(room.session_id, room.event(2), takes_back=takes_back)
+    await until(lambda: seqs(wire) == [1, 2])
+
+    assert (room.hub.log_of(room.group).since(0) is None) is takes_back
+
+
+async def test_a_newcomer_for_whom_too_much_is_held_is_sent_away_and_the_others_are_not(room):
+    newcomer, wire = await room.enter()
+    newcomer.held = []
+    _, other = await room.enter()
+
+    room.hub.deliver({"type": "hub.frames", "group": room.group, "frames": [[None, "{}"]] * (HOLD_DOCUMENTS - 1)})
+    room.hub.settle(room.group)
+    room.publish(None)
+    await until(lambda: len(other.documents) == HOLD_DOCUMENTS)
+    assert wire.closed == []
+    room.publish(None)
+    await until(lambda: wire.closed)
+
+    assert wire.closed == [(4002, "too much at once")]
+    assert len(newcomer.held) == HOLD_DOCUMENTS
+    assert other.closed == []
+
+
+async def test_a_persons_sockets_move_into_another_audience_and_out_of_it(room):
+    ben, desk = person_group(room.session_id, uuid4()), desk_group(room.session_id)
+    member, wire = await room.enter()
+    await room.hub.join(member=member, group=ben)
+    move = {"type": "hub.audience", "group": ben, "other": desk}
+
+    room.hub.deliver({**move, "joins": True})
+    room.hub.send_local(group=desk, text='{"seq": 1}')
+    room.hub.deliver({**move, "joins": False})
+    room.hub.send_local(group=desk, text='{"seq": 2}')
+    room.hub.send_local(group=ben, text='{"seq": 3}')
+    await until(lambda: 3 in seqs(wire))
+
+    assert seqs(wire) == [1, 3]
+    assert (member.groups, member.dismissed) == ([room.group, ben], {desk})
+    room.hub.deliver({**move, "joins": True})
+    assert not member.dismissed
+
+
+async def test_documents_for_narrow_audiences_come_in_one_message_each_to_its_own(room):
+    people = [person_group(room.session_id, uuid4()) for _ in range(2)]
+    wires = []
+    for group in people:
+        member, wire = await room.enter()
+        await room.hub.join(member=member, group=group)
+        wires.append(wire)
+
+    fanout.send_latest({group: {"type": "place", "seq": number} for number, group in enumerate(people)})
+    await until(lambda: all(wire.documents for wire in wires))
+
+    assert [seqs(wire) for wire in wires] == [[0], [1]]
 
 
 async def test_an_event_that_comes_twice_is_written_once(room):
