@@ -51,7 +51,7 @@ faults: $(VENV)/.dev
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy livestream accounts streams chat tokens
+	$(BIN)/mypy media_node providers livestream accounts streams chat tokens
 	DEBUG=0 HTTPS=1 SECURE_SSL_REDIRECT=1 SECURE_HSTS_SECONDS=31536000 SECURE_HSTS_SUBDOMAINS=1 \
 	  $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python manage.py makemigrations --check --dry-run

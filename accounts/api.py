@@ -29,9 +29,9 @@ from accounts.services import get_user, password_change, profile_update, user_re
 from accounts.sign_in import network_of
 from accounts.tickets import ticket_issue
 from livestream.actors import actor_of, require_signed_in
-from livestream.api import client_address, validated
 from livestream.errors import NotAuthenticated
 from livestream.ratelimit import require_allowed
+from livestream.rest import client_address, validated
 from livestream.schema import ErrorOut
 
 TICKETS_PER_MINUTE = 120

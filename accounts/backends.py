@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from accounts.sign_in import password_tries
-from livestream.api import client_address
+from livestream.rest import client_address
 
 
 class LimitedModelBackend(ModelBackend):

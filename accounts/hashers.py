@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 from livestream.errors import Unavailable
-from livestream.request_threads import REQUEST_THREADS
+from livestream.http.threaded_handler import REQUEST_THREADS
 
 AT_ONCE = 2
 WAIT_SECONDS = 10.0

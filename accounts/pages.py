@@ -22,9 +22,9 @@ from accounts.people import DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson
 from accounts.services import MAX_PASSWORD_LENGTH, password_change, profile_update, user_register
 from accounts.sign_in import network_of
 from livestream.actors import actor_of
-from livestream.api import client_address
 from livestream.errors import DomainError
 from livestream.ratelimit import require_allowed
+from livestream.rest import client_address
 
 BACKEND = "accounts.backends.LimitedModelBackend"
 

@@ -6,7 +6,7 @@ import secrets
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from livestream.headers import on_response
+from livestream.http.headers import on_response
 
 VISITOR_COOKIE = "visitor"
 VISITOR_SECONDS = 365 * 24 * 3600

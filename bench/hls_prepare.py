@@ -11,9 +11,9 @@ from django.utils import timezone  # noqa: E402
 
 from accounts.models import User  # noqa: E402
 from livestream.actors import actor_of  # noqa: E402
+from providers.base import MediaRole  # noqa: E402
 from streams.models import ProviderRoom  # noqa: E402
-from streams.providers.base import MediaRole  # noqa: E402
-from streams.services.sessions import session_create, session_start  # noqa: E402
+from streams.services.show.sessions import session_create, session_start  # noqa: E402
 from tokens.services import media_token_issue  # noqa: E402
 
 EXTERNAL = {"live_stream_id": "ls-1", "playback_id": "pb-1", "policy": "signed"}

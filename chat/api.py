@@ -16,8 +16,8 @@ from chat.serializers import Message, MessagePost, Messages, PageOfMessages, Rea
 from chat.services import message_remove, read_mark
 from chat.writer import post_from_thread
 from livestream.actors import actor_of
-from livestream.api import serializer_errors, validated
 from livestream.ratelimit import require_allowed
+from livestream.rest import serializer_errors, validated
 from livestream.schema import ErrorOut
 from streams.permissions import require_view
 from streams.selectors import session_get

@@ -29,7 +29,7 @@ from livestream.errors import Conflict, Denied, DomainError, Invalid, Missing, N
 from livestream.events import publish
 from streams.models import StreamSession
 from streams.permissions import NOBODY, Standing, require_view_as, standings_of
-from streams.services.sequence import is_lock_timeout, seqs_take_promptly, seqs_take_unheld, seqs_take_while_open
+from streams.services.show.sequence import is_lock_timeout, seqs_take_promptly, seqs_take_unheld, seqs_take_while_open
 from streams.state import OVER
 
 logger = logging.getLogger(__name__)

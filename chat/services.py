@@ -14,7 +14,7 @@ from livestream.events import publish
 from streams.models import AuditEntry
 from streams.permissions import require_moderate, require_view
 from streams.selectors import session_get
-from streams.services.sequence import event_record
+from streams.services.show.sequence import event_record
 
 
 def message_remove(*, message_id: UUID, actor: Actor, session_id: UUID | None = None) -> ChatMessage:

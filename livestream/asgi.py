@@ -17,16 +17,16 @@ django.setup(set_prefix=False)
 
 # The apps are loaded by the line above; all that follows needs them.
 from accounts.people import demo_people_close  # noqa: E402
-from livestream.awaited import AwaitedHandler  # noqa: E402
-from livestream.body_limit import limited  # noqa: E402
 from livestream.checks import require_whole_providers  # noqa: E402
-from livestream.drain import drain_on_signals  # noqa: E402
-from livestream.half_requests import close_half_requests, uvicorn_server  # noqa: E402
+from livestream.http.async_handler import AwaitedHandler  # noqa: E402
+from livestream.http.body_limit import limited  # noqa: E402
+from livestream.http.drain import drain_on_signals  # noqa: E402
+from livestream.http.slowloris import close_half_requests, uvicorn_server  # noqa: E402
+from livestream.http.threaded_handler import ThreadedHandler  # noqa: E402
 from livestream.log_filters import quiet_server_logs  # noqa: E402
 from livestream.realtime import runtime  # noqa: E402
-from livestream.request_threads import ThreadedHandler  # noqa: E402
 from livestream.routing import websocket_application  # noqa: E402
-from streams.media_proxy import close_clients  # noqa: E402
+from streams.gateways.node import close_clients  # noqa: E402
 
 require_whole_providers()
 logger = logging.getLogger(__name__)

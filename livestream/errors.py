@@ -15,17 +15,17 @@ ProviderError          provider, permanent, category; internal, never rendered:
 ├── ProviderUnreachable    Conflict, Unavailable (retry_after)
 └── ProviderUnsupported    or Invalid
 
-What to do about an error of some category is in `livestream.recovery`.
+What to do about an error of some category is in `livestream.retry_policy`.
 Codes are stable, dotted and lower-case; docs/protocol.md lists them. Nobody branches on a message.
 """
 
 from typing import Any
 
-from livestream.recovery import Category, category_of
+from livestream.retry_policy import Category, category_of
 
 
 class DomainError(Exception):
-    """Something the caller did, or met, that has a name. Rendered by `livestream.api` and `livestream.realtime`."""
+    """Something the caller did, or met, that has a name. Rendered by `livestream.rest` and `livestream.realtime`."""
 
     status = 400
     code = "invalid"
@@ -47,7 +47,7 @@ class DomainError(Exception):
 
     @property
     def category(self) -> Category:
-        """What kind of trouble this is; `livestream.recovery` says what to do about it."""
+        """What kind of trouble this is; `livestream.retry_policy` says what to do about it."""
         return category_of(self.code)
 
     def as_dict(self) -> dict[str, Any]:

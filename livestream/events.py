@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from livestream.realtime import fanout
+from livestream.realtime import layer_sender
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ def publish(event: Event, *, group: str | None = None) -> None:
 
     A rolled-back transaction publishes nothing. Outside a transaction it leaves at once.
     """
-    transaction.on_commit(partial(fanout.send_event, event.session_id, event.document(), group, event.takes_back))
+    transaction.on_commit(partial(layer_sender.send_event, event.session_id, event.document(), group, event.takes_back))
 
 
 def publish_latest(events: Mapping[str, Event]) -> None:
@@ -52,29 +52,29 @@ def publish_latest(events: Mapping[str, Event]) -> None:
     """
     if events:
         documents = {group: event.document() for group, event in events.items()}
-        transaction.on_commit(partial(fanout.send_latest, documents))
+        transaction.on_commit(partial(layer_sender.send_latest, documents))
 
 
 def close_room(*, session_id: UUID, code: int, reason: str, after_seconds: float) -> None:
     """Close every socket of a room some time after the running transaction has committed."""
-    transaction.on_commit(partial(fanout.send_room_close, session_id, code, reason, after_seconds))
+    transaction.on_commit(partial(layer_sender.send_room_close, session_id, code, reason, after_seconds))
 
 
 def close_person(*, session_id: UUID, user_id: UUID, code: int, reason: str) -> None:
     """Close every socket that one person has in one room, once the running transaction has committed."""
-    transaction.on_commit(partial(fanout.send_person_close, session_id, user_id, code, reason))
+    transaction.on_commit(partial(layer_sender.send_person_close, session_id, user_id, code, reason))
 
 
 def desk_open(*, session_id: UUID, user_id: UUID) -> None:
     """One person's open sockets hear the host's desk from now on, once the running transaction has committed."""
-    transaction.on_commit(partial(fanout.send_desk_place, session_id, user_id, True))
+    transaction.on_commit(partial(layer_sender.send_desk_place, session_id, user_id, True))
 
 
 def desk_shut(*, session_id: UUID, user_id: UUID) -> None:
     """One person's open sockets hear the host's desk no more, once the running transaction has committed."""
-    transaction.on_commit(partial(fanout.send_desk_place, session_id, user_id, False))
+    transaction.on_commit(partial(layer_sender.send_desk_place, session_id, user_id, False))
 
 
 def close_user(*, user_id: UUID, code: int, reason: str) -> None:
     """Close every socket of one person in every room, once the running transaction has committed."""
-    transaction.on_commit(partial(fanout.send_user_close, user_id, code, reason))
+    transaction.on_commit(partial(layer_sender.send_user_close, user_id, code, reason))

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from accounts.socket_auth import SocketAuthentication
-from chat import operations as chat_operations
+from chat import commands as chat_operations
 from chat.reading import read_writer, readings_of
 from chat.selectors import chat_page, message_documents
 from chat.writer import chat_writer
@@ -15,14 +15,14 @@ from livestream.realtime.addresses import room_of
 from livestream.realtime.consumer import Operation
 from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.protocol import CloseCode
+from streams.commands import session as session_operations
+from streams.commands import stage as stage_operations
 from streams.consumers import RoomConsumer, do_sync
 from streams.janitor import janitor
-from streams.operations import session as session_operations
-from streams.operations import stage as stage_operations
 from streams.room import RoomParts
 from streams.selectors import positions
-from streams.services.media import viewers_record
-from streams.services.viewers import viewers_left
+from streams.services.people.viewers import viewers_left
+from streams.services.provider.host_presence import viewers_record
 from streams.shared_rooms import SharedRooms
 from tokens.services import tokens_expiring_tell, tokens_forget
 from tokens.withdrawals import withdrawn_cut

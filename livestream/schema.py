@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from livestream.recovery import Category
+from livestream.retry_policy import Category
 
 
 class ErrorBody(serializers.Serializer[Any]):

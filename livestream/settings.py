@@ -75,7 +75,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "livestream.headers.permissions_policy",
+    "livestream.http.headers.permissions_policy",
     "accounts.visitors.visitor_cookie",
 ]
 # Views that are coroutines are no pages, and ask by themselves who calls them (`accounts.callers`).
@@ -84,7 +84,7 @@ AWAITED_MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "livestream.headers.permissions_policy",
+    "livestream.http.headers.permissions_policy",
 ]
 
 ROOT_URLCONF = "livestream.urls"
@@ -100,7 +100,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "livestream.headers.page_context",
+                "livestream.http.headers.page_context",
             ],
         },
     },
@@ -229,10 +229,10 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["livestream.api.StrictJSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "livestream.api.CreatedCursorPagination",
+    "DEFAULT_PARSER_CLASSES": ["livestream.rest.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "livestream.rest.CreatedCursorPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "livestream.api.exception_handler",
+    "EXCEPTION_HANDLER": "livestream.rest.exception_handler",
     "PAGE_SIZE": 30,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -271,7 +271,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 MEDIA_PROVIDER = env.str("MEDIA_PROVIDER", default="builtin")
 # A provider is on as soon as one of its settings is set; one that is not whole keeps the product from starting.
-PROVIDERS = {"builtin": "streams.providers.builtin.BuiltinProvider"}
+PROVIDERS = {"builtin": "providers.builtin.BuiltinProvider"}
 # Seconds; every media token but an encoder's key runs out after this.
 MEDIA_TOKEN_SECONDS = 600
 # Where a host is sent whose provider does not answer, in this order. Empty: nowhere.
@@ -286,19 +286,19 @@ AGORA_COHOST_AUTHENTICATION = env.bool("AGORA_COHOST_AUTHENTICATION", default=Fa
 AGORA_WEBHOOK_SECRET = env.list("AGORA_WEBHOOK_SECRET", default=[])
 AGORA_API_URL = env.str("AGORA_API_URL", default="https://api.agora.io").rstrip("/")
 if AGORA_APP_ID or AGORA_APP_CERTIFICATE:
-    PROVIDERS["agora"] = "streams.providers.agora.AgoraProvider"
+    PROVIDERS["agora"] = "providers.agora.AgoraProvider"
 
 LIVEKIT_URL = env.str("LIVEKIT_URL", default="")
 LIVEKIT_API_KEY = env.str("LIVEKIT_API_KEY", default="")
 LIVEKIT_API_SECRET = env.str("LIVEKIT_API_SECRET", default="")
 if LIVEKIT_URL or LIVEKIT_API_KEY or LIVEKIT_API_SECRET:
-    PROVIDERS["livekit"] = "streams.providers.livekit.LiveKitProvider"
+    PROVIDERS["livekit"] = "providers.livekit.LiveKitProvider"
 
 DAILY_API_KEY = env.str("DAILY_API_KEY", default="")
 DAILY_WEBHOOK_SECRET = env.list("DAILY_WEBHOOK_SECRET", default=[])
 DAILY_API_URL = env.str("DAILY_API_URL", default="https://api.daily.co/v1").rstrip("/")
 if DAILY_API_KEY:
-    PROVIDERS["daily"] = "streams.providers.daily.DailyProvider"
+    PROVIDERS["daily"] = "providers.daily.DailyProvider"
 
 MUX_TOKEN_ID = env.str("MUX_TOKEN_ID", default="")
 MUX_TOKEN_SECRET = env.str("MUX_TOKEN_SECRET", default="")
@@ -309,14 +309,14 @@ MUX_API_URL = env.str("MUX_API_URL", default="https://api.mux.com").rstrip("/")
 MUX_INGEST_URL = env.str("MUX_INGEST_URL", default="rtmps://global-live.mux.com:443/app")
 MUX_PLAYBACK_URL = env.str("MUX_PLAYBACK_URL", default="https://stream.mux.com").rstrip("/")
 if MUX_TOKEN_ID or MUX_TOKEN_SECRET:
-    PROVIDERS["mux"] = "streams.providers.mux.MuxProvider"
+    PROVIDERS["mux"] = "providers.mux.MuxProvider"
 
 WHIP_PUBLISH_URL = env.str("WHIP_PUBLISH_URL", default="")
 WHIP_WATCH_URL = env.str("WHIP_WATCH_URL", default="")
 WHIP_TOKEN_SECRET = env.str("WHIP_TOKEN_SECRET", default="")
 WHIP_TOKEN = env.str("WHIP_TOKEN", default="")
 if WHIP_PUBLISH_URL or WHIP_WATCH_URL or WHIP_TOKEN_SECRET or WHIP_TOKEN:
-    PROVIDERS["whip"] = "streams.providers.whip.WhipProvider"
+    PROVIDERS["whip"] = "providers.whip.WhipProvider"
 
 MEDIA_SECRET = env.str("MEDIA_SECRET", default="") or derived_secret("media")
 MEDIA_NODE = env.str("MEDIA_NODE", default="local")
@@ -372,7 +372,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "livestream.static_storage.ModuleManifestStorage"
+        "BACKEND": "livestream.http.static_storage.ModuleManifestStorage"
         if COLLECTED or "collectstatic" in sys.argv
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },

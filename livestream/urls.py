@@ -8,10 +8,9 @@ from livestream.health import health, ready
 from livestream.metrics import metrics
 from streams.api.providers import ProvidersView
 from streams.api.views import not_found
-from streams.hls_gateway import hls_gateway
-from streams.media_proxy import media_proxy
-from streams.provider_webhooks import provider_webhook
-from streams.webhooks import builtin
+from streams.gateways.hls import hls_gateway
+from streams.gateways.node import media_proxy
+from streams.webhooks import builtin_webhook, provider_webhook
 from tokens.agora_api import AgoraTokenView
 
 # Nothing but these reaches the media node's HTTP side, where its control and metrics are.
@@ -30,13 +29,13 @@ api: list[URLPattern | URLResolver] = [
 
 urlpatterns = [
     path("api/v1/", include(api)),
-    path("live/", include("livestream.original_routes")),
+    path("live/", include("livestream.compat_routes")),
     path("api/agora/token", AgoraTokenView.as_view(), name="agora-token"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     re_path(MEDIA_ADDRESS, media_proxy, name="media"),
     path("hls/<uuid:session>/<slug:name>.m3u8", hls_gateway, name="hls"),
-    path("webhooks/builtin/", builtin, name="webhook-builtin"),
+    path("webhooks/builtin/", builtin_webhook, name="webhook-builtin"),
     path("webhooks/<slug:provider>/", provider_webhook, name="webhook"),
     path("health", health, name="health"),
     path("health/ready", ready, name="ready"),
@@ -46,7 +45,7 @@ urlpatterns = [
     path("", include("streams.page_urls")),
 ]
 
-handler400 = "livestream.error_pages.bad_request"
-handler403 = "livestream.error_pages.permission_denied"
-handler404 = "livestream.error_pages.page_not_found"
-handler500 = "livestream.error_pages.server_error"
+handler400 = "livestream.http.error_pages.bad_request"
+handler403 = "livestream.http.error_pages.permission_denied"
+handler404 = "livestream.http.error_pages.page_not_found"
+handler500 = "livestream.http.error_pages.server_error"

@@ -22,10 +22,10 @@ from livestream.realtime.consumer import CommandConsumer
 from livestream.realtime.gathering import Gathered
 from livestream.realtime.groups import desk_group, person_group, room_group, user_group
 from livestream.realtime.handshake import refuse_handshake
-from livestream.realtime.member import Member
 from livestream.realtime.protocol import CloseCode, encode
 from livestream.realtime.runtime import Counts, viewers_document
 from livestream.realtime.socket_limits import Holder
+from livestream.realtime.socket_writer import Member
 from streams.permissions import NOBODY, require_view_as
 from streams.room import Admission, Place, SharedRoom, me_payload, rooms_admit
 from streams.shared_rooms import SharedRooms

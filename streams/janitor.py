@@ -9,15 +9,15 @@ from django.conf import settings
 from django.utils import timezone
 
 from livestream.realtime import runtime
-from streams.services.deliveries import deliveries_forget
-from streams.services.gateway import resources_sweep
-from streams.services.left_rooms import left_rooms_close
-from streams.services.media import media_reconcile
-from streams.services.moving import rooms_renew
-from streams.services.reconcile import providers_reconcile
-from streams.services.stage_media import media_retry
-from streams.services.stage_sweeps import guests_expire, requests_expire
-from streams.services.sweeps import lease_release, lease_take, sessions_expire
+from streams.services.provider.gateway_resources import resources_sweep
+from streams.services.provider.host_presence import media_reconcile
+from streams.services.provider.participant_sync import media_retry
+from streams.services.provider.reconcile import providers_reconcile
+from streams.services.provider.room_cleanup import left_rooms_close
+from streams.services.provider.room_rotation import rooms_renew
+from streams.services.provider.webhook_deliveries import deliveries_forget
+from streams.services.show.sweeps import lease_release, lease_take, sessions_expire
+from streams.services.stage.sweeps import guests_expire, requests_expire
 
 NAME = "sessions"
 KEEP_DELIVERIES = timedelta(days=14)

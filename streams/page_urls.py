@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from livestream.headers import with_player
+from livestream.http.headers import with_player
 from streams import pages
 
 urlpatterns = [

@@ -19,13 +19,13 @@ from django.views.decorators.http import require_safe
 
 from livestream.actors import actor_of
 from livestream.errors import Denied, Missing, NotAuthenticated
+from providers.base import Capability
+from providers.registry import provider_can
 from streams.models import StreamSession
 from streams.payloads import session_payload
 from streams.permissions import require_host, require_view
-from streams.providers.base import Capability
-from streams.providers.registry import provider_can
 from streams.selectors import hosted_sessions, listed, live_sessions, past_sessions, session_get, upcoming_sessions
-from streams.services.alternatives import alternatives, provider_title
+from streams.services.show.provider_choice import alternatives, provider_title
 from streams.state import OVER
 
 LISTED = 24

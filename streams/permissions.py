@@ -7,9 +7,9 @@ from uuid import UUID
 from livestream.actors import Actor
 from livestream.errors import Denied, Missing, NotAuthenticated
 from livestream.prepared import Prepared
+from providers.base import Capability
+from providers.registry import provider_can
 from streams.models import Participant, ParticipantStatus, Role, SessionModerator, StreamSession, Visibility
-from streams.providers.base import Capability
-from streams.providers.registry import provider_can
 from streams.state import LIVE
 
 ON_STAGE = frozenset({Role.HOST, Role.COHOST, Role.GUEST})

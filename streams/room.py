@@ -26,7 +26,7 @@ from streams.selectors import (
     session_get,
     stage_of,
 )
-from streams.services.viewers import viewers_enter
+from streams.services.people.viewers import viewers_enter
 from streams.state import OVER
 
 # What is somebody's own, for each of many people of a session.

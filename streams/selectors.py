@@ -10,6 +10,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from livestream.actors import Actor
 from livestream.errors import Missing
+from providers.base import Capability
+from providers.registry import providers_with
 from streams.models import (
     GuestRequest,
     GuestRequestStatus,
@@ -24,8 +26,6 @@ from streams.models import (
 )
 from streams.payloads import instant, request_payload, session_payload, stage_payload
 from streams.permissions import ON_STAGE, OUT, Standing
-from streams.providers.base import Capability
-from streams.providers.registry import providers_with
 from streams.state import LIVE, SessionState
 
 RESUME_LIMIT = 300

@@ -1,7 +1,7 @@
-"""Webhooks in: the raw body is verified before anything reads it."""
+"""Webhooks in: verified as raw bytes, stored once, applied once. A repeated delivery is 200 and changes nothing."""
 
-import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -10,38 +10,60 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from livestream.api import error_response
-from livestream.errors import BodyTooBig, Denied, DomainError, Invalid
+from livestream.errors import BodyTooBig, Denied, DomainError, Invalid, Missing
 from livestream.metrics import WEBHOOKS
-from streams.media.reports import ReportInvalid, report_verify
-from streams.services.deliveries import builtin_report_apply, delivery_accept, slots_report_apply
-
-
-def read_bounded(request: HttpRequest, limit: int) -> bytes:
-    """The body, refused while it is read when it is over the limit."""
-    body = request.read(limit + 1)
-    if len(body) > limit:
-        raise BodyTooBig()
-    return body
+from livestream.rest import error_response
+from providers.webhooks.base import WebhookForged, WebhookMalformed
+from providers.webhooks.builtin import report_read
+from providers.webhooks.registry import WEBHOOK_PARSERS
+from streams.services.provider.media_events import media_event_apply
+from streams.services.provider.webhook_deliveries import builtin_report_apply, delivery_accept, slots_report_apply
 
 
 @csrf_exempt
 @require_POST
-def builtin(request: HttpRequest) -> HttpResponse:
+def builtin_webhook(request: HttpRequest) -> HttpResponse:
     """Reports of the built-in media node."""
+    return _accept(request, "builtin", _builtin_apply)
+
+
+@csrf_exempt
+@require_POST
+def provider_webhook(request: HttpRequest, provider: str) -> HttpResponse:
+    """Events of the other media providers."""
+    label = provider if provider in WEBHOOK_PARSERS else "unknown"
+    return _accept(request, label, lambda request: _provider_apply(request, provider))
+
+
+def _accept(request: HttpRequest, label: str, apply: Callable[[HttpRequest], bool]) -> HttpResponse:
     try:
-        body = read_bounded(request, settings.API_MAX_BODY_BYTES)
-        _verify(body, request.headers.get("Livestream-Signature", ""))
-        report = _parse(body)
-        fresh = _apply(report)
+        fresh = apply(request)
+    except WebhookForged:
+        return _refuse(label, Denied("webhook.bad_signature", "The signature is not valid."))
+    except WebhookMalformed as error:
+        return _refuse(label, Invalid("webhook.bad_shape", f"The body cannot be read: {error}."))
     except DomainError as error:
-        WEBHOOKS.labels("builtin", error.code).inc()
-        return error_response(error)
-    WEBHOOKS.labels("builtin", "applied" if fresh else "repeated").inc()
+        return _refuse(label, error)
+    WEBHOOKS.labels(label, "applied" if fresh else "repeated").inc()
     return JsonResponse({"applied": fresh})
 
 
-def _apply(report: dict[str, Any]) -> bool:
+def _refuse(label: str, error: DomainError) -> HttpResponse:
+    WEBHOOKS.labels(label, error.code).inc()
+    return error_response(error)
+
+
+def _body(request: HttpRequest) -> bytes:
+    """The raw body. Raises BodyTooBig while it is being read."""
+    body = request.read(settings.API_MAX_BODY_BYTES + 1)
+    if len(body) > settings.API_MAX_BODY_BYTES:
+        raise BodyTooBig()
+    return body
+
+
+def _builtin_apply(request: HttpRequest) -> bool:
+    signature = request.headers.get("Livestream-Signature", "")
+    report: dict[str, Any] = report_read(body=_body(request), signature=signature, now=time.time())
     if report.get("type") == "slots.changed":
         return slots_report_apply(report=report)
     return delivery_accept(
@@ -54,18 +76,20 @@ def _apply(report: dict[str, Any]) -> bool:
     )
 
 
-def _verify(body: bytes, header: str) -> None:
-    try:
-        report_verify(body=body, header=header, secret=settings.MEDIA_SECRET, now=time.time())
-    except ReportInvalid:
-        raise Denied("webhook.bad_signature", "The signature is not valid.") from None
-
-
-def _parse(body: bytes) -> dict[str, Any]:
-    try:
-        report = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Invalid("webhook.bad_shape", "The body is not JSON.") from None
-    if not isinstance(report, dict) or not isinstance(report.get("id"), str):
-        raise Invalid("webhook.bad_shape", "The body is an object with an id.")
-    return report
+def _provider_apply(request: HttpRequest, provider: str) -> bool:
+    parser = WEBHOOK_PARSERS.get(provider)
+    if parser is None or provider not in settings.PROVIDERS or not parser.is_set_up():
+        raise Missing("missing", "No provider of that name reports here.")
+    body = _body(request)
+    parser.verify(body=body, headers=request.headers, now=time.time())
+    event = parser.read(body=body)
+    if event is None:
+        return False
+    return delivery_accept(
+        provider=provider,
+        delivery_id=event.id,
+        type=event.type,
+        payload=event.payload(),
+        apply=lambda: media_event_apply(provider=provider, event=event),
+        now=timezone.now(),
+    )

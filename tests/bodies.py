@@ -2,7 +2,7 @@
 
 import json
 
-from livestream.recovery import category_of
+from livestream.retry_policy import category_of
 
 LONE_SURROGATE = b'{"title": "\\ud800", "text": "\\ud800", "client_id": "\\udfff", "role": "\\ud800", "seq": 1}'
 NUL = b'{"title": "a\\u0000b", "text": "a\\u0000b", "client_id": "a\\u0000b", "role": "\\u0000", "seq": "\\u0000"}'

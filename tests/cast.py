@@ -11,8 +11,8 @@ from django.test import Client
 from accounts.models import User
 from livestream.actors import SYSTEM, Actor, actor_of
 from streams.models import Participant, ParticipantStatus, Role, StreamSession
-from streams.services.sessions import session_create, session_end, session_fail, session_pause, session_start
-from streams.services.viewers import viewer_join
+from streams.services.people.viewers import viewer_join
+from streams.services.show.sessions import session_create, session_end, session_fail, session_pause, session_start
 from streams.state import SessionState
 
 _numbers = itertools.count(1)

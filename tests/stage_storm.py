@@ -22,9 +22,9 @@ THREADS = 28
 def cast() -> dict[str, object]:
     """A show with a cohost and ten guests on stage, and a hundred who wait."""
     from livestream.actors import SYSTEM, actor_of
-    from streams.services.guest_requests import guest_request_make
-    from streams.services.stage import stage_promote
-    from streams.services.viewers import viewer_join
+    from streams.services.people.viewers import viewer_join
+    from streams.services.stage.guest_requests import guest_request_make
+    from streams.services.stage.participation import stage_promote
     from tests.cast import make_show, make_user
 
     host = make_user()
@@ -51,13 +51,13 @@ def storm(session: UUID, number: int, of: int, at: float, scene: dict[str, Any])
     from accounts.models import User
     from livestream.actors import SYSTEM, Actor, actor_of
     from livestream.errors import DomainError
+    from providers.base import MediaRole
     from streams.models import GuestRequest, StreamSession
     from streams.permissions import standing_of
-    from streams.providers.base import MediaRole
-    from streams.services.guest_requests import guest_request_approve
-    from streams.services.removal import participant_kick
-    from streams.services.stage import stage_demote, stage_leave, stage_mute
-    from streams.services.viewers import viewer_enter, viewers_left
+    from streams.services.people.viewers import viewer_enter, viewers_left
+    from streams.services.stage.guest_requests import guest_request_approve
+    from streams.services.stage.participation import stage_demote, stage_leave, stage_mute
+    from streams.services.stage.removal import participant_kick
     from tokens.services import media_token_issue
 
     host = actor_of(User.objects.get(pk=StreamSession.objects.get(pk=session).host_id))
@@ -118,7 +118,7 @@ def count(session: UUID) -> dict[str, object]:
     from livestream.actors import SYSTEM
     from livestream.errors import DomainError
     from streams.models import Participant, SessionEvent, StreamSession
-    from streams.services.stage import stage_promote
+    from streams.services.stage.participation import stage_promote
 
     def seats() -> int:
         return Participant.objects.filter(session=session, status="active", role__in=("guest", "cohost")).count()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from livestream.errors import Unavailable
-from livestream.request_threads import REQUEST_THREADS
+from livestream.http.threaded_handler import REQUEST_THREADS
 
 # Half of the threads are left for everybody who needs nothing of that provider, and for putting people out there.
 ADMITTED = REQUEST_THREADS // 2

@@ -9,12 +9,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from livestream.actors import actor_of
-from livestream.api import serializer_errors
 from livestream.ratelimit import require_allowed
+from livestream.rest import serializer_errors
 from livestream.schema import ErrorOut
+from providers.agora_tokens import UID_MAX
+from providers.base import MediaRole
 from streams.payloads import instant
-from streams.providers.agora_tokens import UID_MAX
-from streams.providers.base import MediaRole
 from tokens.api import PER_PERSON_AND_MINUTE
 from tokens.services import agora_token_issue
 

@@ -11,13 +11,13 @@ from rest_framework.response import Response
 
 from accounts.callers import caller_of
 from livestream.actors import ANONYMOUS, Actor
-from livestream.api import client_address, validated
-from livestream.awaited_api import AwaitedAPIView
 from livestream.errors import BodyTooBig, Invalid
+from livestream.http.async_api_view import AwaitedAPIView
 from livestream.ratelimit import Limit
+from livestream.rest import client_address, validated
 from livestream.schema import SIGN_INS
+from providers.base import JoinDescriptor, MediaRole
 from streams.payloads import instant
-from streams.providers.base import JoinDescriptor, MediaRole
 from tokens.awaited import media_token_awaited, once_more
 from tokens.services import privileges_of
 from tokens.wishes import Asked

@@ -10,11 +10,11 @@ class TokensConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.withdrawals import when_withdrawn  # noqa: PLC0415 - needs the app registry
-        from streams.services.arrivals import when_arriving  # noqa: PLC0415 - needs the app registry
-        from streams.services.credentials import when_lost  # noqa: PLC0415 - needs the app registry
-        from streams.services.endings import when_over  # noqa: PLC0415 - needs the app registry
-        from streams.services.passes import when_presented  # noqa: PLC0415 - needs the app registry
-        from streams.services.switching import when_switched  # noqa: PLC0415 - needs the app registry
+        from streams.services.people.credentials import when_lost  # noqa: PLC0415 - needs the app registry
+        from streams.services.people.passes import when_presented  # noqa: PLC0415 - needs the app registry
+        from streams.services.provider.join_policy import when_arriving  # noqa: PLC0415 - needs the app registry
+        from streams.services.show.endings import when_over  # noqa: PLC0415 - needs the app registry
+        from streams.services.show.provider_failover import when_switched  # noqa: PLC0415 - needs the app registry
         from tokens import arrivals, services, withdrawals  # noqa: PLC0415 - needs the app registry
 
         when_over(services.session_tokens_revoke)

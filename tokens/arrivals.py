@@ -6,10 +6,10 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 
 from livestream.actors import Actor
+from providers.base import MediaRole
 from streams.models import StreamSession, Visibility
 from streams.permissions import standing_of
-from streams.providers.base import MediaRole
-from streams.services.arrivals import Back, Judgement, Verdict
+from streams.services.provider.join_policy import Back, Judgement, Verdict
 from tokens.models import IssuedToken
 
 CLOCKS_DIFFER = timedelta(seconds=2)

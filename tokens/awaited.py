@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from django.db import IntegrityError
 
 from livestream.errors import DomainError, ProviderError, TooMany
+from livestream.http.threaded_handler import in_request_thread
 from livestream.metrics import TOKENS
 from livestream.ratelimit import Limit, too_many, waits
 from livestream.realtime.gathering import Gathered
-from livestream.request_threads import in_request_thread
-from streams.providers.base import JOIN_WAITS, Capability, JoinDescriptor
-from streams.providers.registry import provider_named
-from streams.services.rooms import room_ref
-from streams.services.uids import provider_uid
+from providers.base import JOIN_WAITS, Capability, JoinDescriptor
+from providers.registry import provider_named
+from streams.services.provider.rooms import room_ref
+from streams.services.provider.uids import provider_uid
 from tokens.models import IssuedToken
 from tokens.services import (
     media_token_for,

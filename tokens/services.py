@@ -28,18 +28,18 @@ from livestream.metrics import TOKENS
 from livestream.prepared import PreparedInsert
 from livestream.realtime.gathering import GatheredInThreads
 from livestream.realtime.groups import user_group
+from providers.agora import AgoraProvider
+from providers.agora_tokens import VERSIONS
+from providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
+from providers.registry import provider_named
 from streams.models import SessionType, StreamSession, Visibility
 from streams.payloads import instant
-from streams.providers.agora import AgoraProvider
-from streams.providers.agora_tokens import VERSIONS
-from streams.providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
-from streams.providers.registry import provider_named
-from streams.services.credentials import Lost, Taken
-from streams.services.passes import Pass
-from streams.services.rooms import room_prepare, room_ref
-from streams.services.sessions import session_refused
-from streams.services.stage_uids import media_uid, media_uid_claim
-from streams.services.switching import session_provider_switch
+from streams.services.people.credentials import Lost, Taken
+from streams.services.people.passes import Pass
+from streams.services.provider.rooms import room_prepare, room_ref
+from streams.services.show.provider_failover import session_provider_switch
+from streams.services.show.sessions import session_refused
+from streams.services.stage.stage_uids import media_uid, media_uid_claim
 from streams.state import OPEN
 from tokens.admission import wait_for_provider
 from tokens.events import TokenExpiring

@@ -12,9 +12,9 @@ from livestream.actors import Actor
 from livestream.errors import Conflict, Denied, DomainError, Missing, NotAuthenticated
 from livestream.prepared import PreparedBulk
 from livestream.realtime.gathering import GatheredInThreads
+from providers.base import MediaRole
 from streams.models import StreamSession
 from streams.permissions import NOBODY, Standing, require_view_as, standings_of
-from streams.providers.base import MediaRole
 from streams.state import OVER
 
 

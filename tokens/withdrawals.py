@@ -12,13 +12,13 @@ from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from livestream.errors import ProviderError, ProviderUnsupported
+from providers.base import Capability, MediaRole
+from providers.registry import provider_can, provider_named
 from streams.models import StreamSession, Visibility
-from streams.providers.base import Capability, MediaRole
-from streams.providers.registry import provider_can, provider_named
-from streams.services.gateway import held_room
-from streams.services.moving import room_move, shows_lock
-from streams.services.rooms import room_ref
-from streams.services.uids import held_uids, known_uid, uid_retire
+from streams.services.provider.gateway_resources import held_room
+from streams.services.provider.room_rotation import room_move, shows_lock
+from streams.services.provider.rooms import room_ref
+from streams.services.provider.uids import held_uids, known_uid, uid_retire
 from streams.state import OPEN
 from tokens.models import IssuedToken
 from tokens.services import tokens_good, tokens_revoke

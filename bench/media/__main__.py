@@ -27,7 +27,7 @@ from pathlib import Path
 import psutil
 
 from bench.media.plot import plot
-from streams.media.grants import Grant, Role, grant_sign
+from media_node.grants import Grant, Role, grant_sign
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "bench" / "results"
@@ -128,7 +128,7 @@ def node(secret: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         "MEDIA_HTTP_PORT": str(http_port),
         "MEDIA_WEBHOOK_URL": "",
     }
-    with child("streams.media", environ=environ, stderr=subprocess.DEVNULL) as process:
+    with child("media_node", environ=environ, stderr=subprocess.DEVNULL) as process:
         url = f"http://127.0.0.1:{http_port}"
         for _ in range(100):
             with contextlib.suppress(OSError):

@@ -15,9 +15,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
-from streams.media.dtls import DtlsIdentity, DtlsState, DtlsTransport
-from streams.media.extensions import AUDIO_LEVEL, MID, REPAIRED_RID, RID
-from streams.media.stun import (
+from media_node.wire.dtls import DtlsIdentity, DtlsState, DtlsTransport
+from media_node.wire.extensions import AUDIO_LEVEL, MID, REPAIRED_RID, RID
+from media_node.wire.stun import (
     BINDING_REQUEST,
     BINDING_SUCCESS,
     ICE_CONTROLLING,

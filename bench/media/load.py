@@ -22,7 +22,7 @@ import psutil
 
 from bench.media.client import MediaClient
 from bench.media.publish import MARKER
-from streams.media.rtcp import ReportBlock, receiver_report
+from media_node.wire.rtcp import ReportBlock, receiver_report
 
 CONNECTING_AT_ONCE = 8
 PROBES = 6

@@ -26,8 +26,8 @@ from bench.media.client import (
     extended,
 )
 from bench.media.publish import MARKER
-from streams.media.rtcp import KeyframeRequest, rtcp_parse
-from streams.media.rtp import rtp_build
+from media_node.wire.rtcp import KeyframeRequest, rtcp_parse
+from media_node.wire.rtp import rtp_build
 
 FRAMES_PER_SECOND = 30
 AUDIO_SECONDS, SILENCE_SECONDS = 0.02, 0.4

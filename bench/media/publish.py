@@ -14,8 +14,8 @@ import time
 import urllib.request
 
 from bench.media.client import AUDIO_TYPE, VIDEO_TYPE, MediaClient
-from streams.media.rtcp import SenderReport, sender_report
-from streams.media.rtp import rtp_build
+from media_node.wire.rtcp import SenderReport, sender_report
+from media_node.wire.rtp import rtp_build
 
 MARKER = b"TIME"
 FRAMES_PER_SECOND = 30

@@ -19,7 +19,7 @@ from secrets import token_hex
 
 from bench.media.__main__ import RESULTS, child, machine, node
 from bench.media.plot import plot_stage
-from streams.media.grants import Grant, Role, Stage, grant_sign
+from media_node.grants import Grant, Role, Stage, grant_sign
 
 AIM_CORES_FOR_TWENTY, AIM_SWITCHING_RATIO = 0.5, 1.4
 GUEST = {"": 240}

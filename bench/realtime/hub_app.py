@@ -23,13 +23,13 @@ from accounts.socket_auth import SocketAuthentication  # noqa: E402
 from bench.realtime import tickets  # noqa: E402
 from livestream.actors import Actor  # noqa: E402
 from livestream.identifiers import connection_name  # noqa: E402
-from livestream.realtime import consumer, fanout, runtime  # noqa: E402
+from livestream.realtime import consumer, layer_sender, runtime  # noqa: E402
 from livestream.realtime.addresses import room_of  # noqa: E402
 from livestream.realtime.consumer import CommandConsumer, Operation  # noqa: E402
 from livestream.realtime.groups import room_group  # noqa: E402
 from livestream.realtime.hub import Group, Hub  # noqa: E402
-from livestream.realtime.member import Member  # noqa: E402
 from livestream.realtime.protocol import encode  # noqa: E402
+from livestream.realtime.socket_writer import Member  # noqa: E402
 
 PEOPLE = UUID(int=1)
 _seqs: Counter[UUID] = Counter()
@@ -39,7 +39,7 @@ async def publish(session_id: UUID, *, text: str) -> dict[str, Any]:
     """Tell everybody in the room, by the way that services take: through the layer, even to this process."""
     _seqs[session_id] += 1
     seq, now = _seqs[session_id], datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    fanout.send_event(session_id, {"type": "bench.message", "seq": seq, "ts": now, "data": {"text": text}})
+    layer_sender.send_event(session_id, {"type": "bench.message", "seq": seq, "ts": now, "data": {"text": text}})
     return {"seq": seq}
 
 

@@ -18,7 +18,7 @@ from django.core.management import call_command  # noqa: E402
 from accounts.models import User  # noqa: E402
 from bench.realtime.sign_in import session_keys  # noqa: E402
 from livestream.actors import actor_of  # noqa: E402
-from streams.services.sessions import session_create, session_start  # noqa: E402
+from streams.services.show.sessions import session_create, session_start  # noqa: E402
 
 people_count, room_count, file = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
 call_command("migrate", verbosity=0, interactive=False)

@@ -13,12 +13,9 @@ from django.conf import settings
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
-from livestream.api import serializer_errors
 from livestream.errors import DomainError, Invalid, TooMany, Unavailable
 from livestream.metrics import COMMAND_SECONDS, COMMANDS
 from livestream.ratelimit import TokenBucket
-from livestream.realtime.fastpath import forget_handshake
-from livestream.realtime.member import Member
 from livestream.realtime.protocol import (
     MAX_COMMANDS_PER_FRAME,
     CloseCode,
@@ -29,6 +26,9 @@ from livestream.realtime.protocol import (
 )
 from livestream.realtime.protocol import Command as ParsedCommand
 from livestream.realtime.runtime import in_database
+from livestream.realtime.socket_writer import Member
+from livestream.realtime.uvicorn_fastpath import forget_handshake
+from livestream.rest import serializer_errors
 
 BURST = 10
 PER_SECOND = 10.0

@@ -8,14 +8,14 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.conf import settings
 
+from livestream.cancellation import heed_cancellation
 from livestream.identifiers import process_name
 from livestream.metrics import DOCUMENTS, FRAMES, GAP_FILLS, LAYER_FAILURES, ROOMS, SOCKETS
-from livestream.realtime.fastpath import text_frame
 from livestream.realtime.groups import PEOPLE, carrier_of
-from livestream.realtime.member import Member
 from livestream.realtime.protocol import CloseCode
 from livestream.realtime.room_log import Documents, RoomLog
-from livestream.tasks import heed_cancellation
+from livestream.realtime.socket_writer import Member
+from livestream.realtime.uvicorn_fastpath import text_frame
 
 HOLD_DOCUMENTS = 5_000
 LAYER_TIMEOUT_SECONDS = 2.0

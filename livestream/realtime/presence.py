@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from django.conf import settings
 
-from livestream.realtime.shared_leases import SharedLeases
+from livestream.realtime.redis_leases import SharedLeases
 
 SEEN_SECONDS = 24 * 3600
 # What one process remembers of who was there before; past that a stranger could fill its memory with names.

@@ -18,16 +18,16 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connections
 
+from livestream.cancellation import end_all
 from livestream.metrics import VIEWER_CONNECTIONS, VIEWERS
-from livestream.realtime import fanout
+from livestream.realtime import layer_sender
 from livestream.realtime.groups import room_group, session_of
 from livestream.realtime.hub import Hub
 from livestream.realtime.loop_lag import measure_loop_lag
 from livestream.realtime.presence import Audience, MemoryPresence, PresenceStore, RedisPresence
 from livestream.realtime.protocol import CloseCode, encode
-from livestream.realtime.shared_leases import LeasesAway, SharedLeases
+from livestream.realtime.redis_leases import LeasesAway, SharedLeases
 from livestream.realtime.socket_limits import SocketLimits
-from livestream.tasks import end_all
 
 DATABASE_THREADS = 8
 PRESENCE_TICK_SECONDS = 1.0
@@ -149,8 +149,8 @@ class Runtime:
         self._rooms: dict[UUID, Presences] = {}
         self._unannounced = False
         self._short_tasks: set[asyncio.Task[None]] = set()
-        self._sender = fanout.Sender(self.hub)
-        fanout.bind(self._sender)
+        self._sender = layer_sender.Sender(self.hub)
+        layer_sender.bind(self._sender)
         jobs: list[Callable[[], Awaitable[None]]] = [
             self._sender.run,
             self.hub.run,
@@ -356,7 +356,7 @@ class Runtime:
         self.draining = True
         self.hub.close_all(CloseCode.RESTARTING, "restarting")
         await asyncio.sleep(0.1 + random.random() * 0.1)  # noqa: S311 - lets the close frames leave
-        fanout.bind(None)
+        layer_sender.bind(None)
         await end_all(self._tasks)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 
-from livestream.realtime.shared_leases import LeasesAway, SharedLeases
+from livestream.realtime.redis_leases import LeasesAway, SharedLeases
 
 RENEWED_AT_ONCE = 500
 

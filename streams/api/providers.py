@@ -12,14 +12,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from livestream.actors import actor_of
-from livestream.api import validated
 from livestream.ratelimit import require_allowed
+from livestream.rest import validated
 from livestream.schema import ErrorOut
+from providers.base import Capability
+from providers.registry import provider_named
 from streams.api.serializers import Session
 from streams.api.views import answer
-from streams.providers.base import Capability
-from streams.providers.registry import provider_named
-from streams.services.switching import session_provider_switch
+from streams.services.show.provider_failover import session_provider_switch
 
 SWITCHES_PER_HOUR = 30
 

@@ -12,7 +12,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from livestream.actors import actor_of
-from livestream.api import serializer_errors, validated
+from livestream.rest import serializer_errors, validated
 from livestream.schema import ErrorOut
 from streams.api.serializers import ParticipantOut
 from streams.api.stage_serializers import (
@@ -31,7 +31,8 @@ from streams.models import GuestRequest, Participant
 from streams.payloads import participant_payload, request_payload
 from streams.permissions import require_moderate
 from streams.selectors import invitation_rows, queue_position, queue_rows, request_now, session_get
-from streams.services import guest_requests, invitations, moderators, removal, stage
+from streams.services.people import moderators
+from streams.services.stage import guest_requests, invitations, participation, removal
 
 REFUSALS = {400: ErrorOut, 401: ErrorOut, 403: ErrorOut, 404: ErrorOut, 409: ErrorOut}
 
@@ -143,12 +144,12 @@ ANSWERS: dict[str, type[APIView]] = {
     "decline": _answer_view(invitations.guest_decline, "Say no to an invitation."),
 }
 DEEDS: dict[str, type[APIView]] = {
-    "mute": _person_view(stage.stage_mute, "Turn somebody's microphone, camera or screen off.", Muting),
-    "unmute": _person_view(stage.stage_unmute, "Turn one's own on, or ask somebody to.", Unmuting),
-    "stop-screen": _person_view(stage.stage_stop_screen, "Stop what somebody shares."),
-    "remove": _person_view(stage.stage_remove, "Take somebody off the stage; they go on watching."),
-    "promote": _person_view(stage.stage_promote, "A viewer becomes a guest, a guest a co-host."),
-    "demote": _person_view(stage.stage_demote, "A co-host becomes a guest, a guest a viewer."),
+    "mute": _person_view(participation.stage_mute, "Turn somebody's microphone, camera or screen off.", Muting),
+    "unmute": _person_view(participation.stage_unmute, "Turn one's own on, or ask somebody to.", Unmuting),
+    "stop-screen": _person_view(participation.stage_stop_screen, "Stop what somebody shares."),
+    "remove": _person_view(participation.stage_remove, "Take somebody off the stage; they go on watching."),
+    "promote": _person_view(participation.stage_promote, "A viewer becomes a guest, a guest a co-host."),
+    "demote": _person_view(participation.stage_demote, "A co-host becomes a guest, a guest a viewer."),
     "appoint": _person_view(moderators.moderator_appoint, "Make somebody a moderator of this session."),
     "dismiss": _person_view(moderators.moderator_dismiss, "Take the moderator's role back."),
     "kick": _person_view(removal.participant_kick, "Remove somebody until the host lets them in again.", Refusal),
@@ -162,7 +163,9 @@ class StageLeaveView(APIView):
     @extend_schema(operation_id="stage_leave", request=None, responses={200: ParticipantOut, **REFUSALS})
     def post(self, request: Request, session_id: UUID) -> Response:
         """Leave the stage and go on watching."""
-        return Response(participant_payload(stage.stage_leave(session_id=session_id, actor=actor_of(request.user))))
+        return Response(
+            participant_payload(participation.stage_leave(session_id=session_id, actor=actor_of(request.user)))
+        )
 
 
 class StageMediaView(APIView):
@@ -172,7 +175,7 @@ class StageMediaView(APIView):
     def post(self, request: Request, session_id: UUID) -> Response:
         """Say what one sends; what is not named stays as it is."""
         flags = validated(Flags, request)
-        person = stage.stage_media_set(session_id=session_id, actor=actor_of(request.user), **flags)
+        person = participation.stage_media_set(session_id=session_id, actor=actor_of(request.user), **flags)
         return Response(participant_payload(person))
 
 
@@ -183,5 +186,5 @@ class StageMuteAllView(APIView):
     def post(self, request: Request, session_id: UUID) -> Response:
         """Turn everybody's off but the host's and one's own; who was muted by that."""
         kind = validated(Muting, request)["kind"]
-        people = stage.stage_mute_all(session_id=session_id, actor=actor_of(request.user), kind=kind)
+        people = participation.stage_mute_all(session_id=session_id, actor=actor_of(request.user), kind=kind)
         return Response({"participants": [participant_payload(person) for person in people]})

@@ -16,10 +16,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from livestream.actors import Actor, actor_of
-from livestream.api import CreatedCursorPagination, error_response, serializer_errors, validated
 from livestream.errors import DomainError, Invalid, Missing
 from livestream.ratelimit import require_allowed
 from livestream.realtime import runtime
+from livestream.rest import CreatedCursorPagination, error_response, serializer_errors, validated
 from livestream.schema import ErrorOut
 from streams.api.serializers import (
     Invitation,
@@ -35,9 +35,9 @@ from streams.models import Participant, ParticipantStatus, StreamSession
 from streams.payloads import participant_payload, session_payload
 from streams.permissions import ON_STAGE, Standing, require_view, standing_in
 from streams.selectors import listed, participants_of, session_get, sessions_visible_to
-from streams.services import sessions as lifecycle
-from streams.services.posters import session_poster_set
-from streams.services.viewers import viewer_invite, viewer_join, viewer_leave
+from streams.services.people.viewers import viewer_invite, viewer_join, viewer_leave
+from streams.services.show import sessions as lifecycle
+from streams.services.show.posters import session_poster_set
 from streams.stage_permissions import may_with
 
 CREATED_PER_HOUR = 60

@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, ma
 from accounts import hashers
 from accounts.hashers import AT_ONCE, BoundedArgon2PasswordHasher
 from livestream.errors import Unavailable
-from livestream.request_threads import REQUEST_THREADS
+from livestream.http.threaded_handler import REQUEST_THREADS
 
 
 def test_hashes_are_djangos_own(settings):

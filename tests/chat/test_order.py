@@ -7,7 +7,7 @@ from chat.posting import Post, message_post, messages_post
 from chat.services import message_remove
 from livestream.actors import actor_of
 from streams.models import SessionEvent, SessionSettings, StreamSession
-from streams.services.sessions import session_end, session_pause, session_resume
+from streams.services.show.sessions import session_end, session_pause, session_resume
 from tests.cast import make_show, make_user
 from tests.threads import at_once
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from livestream.errors import DomainError
-from streams.media.errors import MediaRefused
+from media_node.errors import MediaRefused
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("livestream", "accounts", "streams", "chat", "tokens")

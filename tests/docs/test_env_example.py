@@ -7,7 +7,7 @@ import pytest
 
 from tests.docs.reading import ROOT, document
 
-READERS = ("livestream/settings.py", "streams/media/config.py", "livestream/management/commands/runall.py")
+READERS = ("livestream/settings.py", "media_node/config.py", "livestream/management/commands/runall.py")
 LINE = re.compile(r"^#([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 
 

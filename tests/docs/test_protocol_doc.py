@@ -10,7 +10,7 @@ from livestream.routing import LiveConsumer
 from tests.docs.reading import codes_in_the_code, document, quoted, section, table_rows
 
 PROTOCOL = document("docs/protocol.md")
-# Made from the name of the framework's exception, see `livestream.api.as_domain_error`.
+# Made from the name of the framework's exception, see `livestream.rest.as_domain_error`.
 FRAMEWORK = {"invalid.method_not_allowed": 405, "invalid.not_acceptable": 406, "invalid.unsupported_media_type": 415}
 
 

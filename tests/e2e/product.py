@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from streams.media.grants import control_sign
+from media_node.grants import control_sign
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 40

@@ -23,8 +23,8 @@ import av
 import numpy
 
 from bench.media.client import AUDIO_TYPE, LEVEL_NUMBER, MID_NUMBER, VIDEO_TYPE, MediaClient, extended
-from streams.media.rtcp import KeyframeRequest, rtcp_parse
-from streams.media.rtp import rtp_build
+from media_node.wire.rtcp import KeyframeRequest, rtcp_parse
+from media_node.wire.rtp import rtp_build
 from tests.e2e.product import Product
 
 WIDTH, HEIGHT, FIELDS = 160, 90, 5

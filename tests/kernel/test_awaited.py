@@ -11,8 +11,8 @@ from django.utils.deprecation import MiddlewareMixin
 
 from accounts.bearer import bearer_pair
 from livestream.asgi import application
-from livestream.awaited import AwaitedHandler
-from livestream.request_threads import ThreadedHandler
+from livestream.http.async_handler import AwaitedHandler
+from livestream.http.threaded_handler import ThreadedHandler
 from tests.asgi import answer_of
 from tests.cast import make_show, make_user, session_key_of
 from tests.kernel.test_request_threads import Caller

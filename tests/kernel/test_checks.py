@@ -16,7 +16,7 @@ def test_what_is_set_up_here_is_whole():
 
 
 def test_a_path_that_leads_nowhere_is_named(settings):
-    settings.PROVIDERS = {"mine": "streams.providers.mine.Nothing"}
+    settings.PROVIDERS = {"mine": "providers.mine.Nothing"}
 
     (error,) = providers_are_whole()
 
@@ -25,7 +25,7 @@ def test_a_path_that_leads_nowhere_is_named(settings):
 
 
 def test_what_should_not_be_in_production_is_a_warning(settings):
-    settings.PROVIDERS = {"mux": "streams.providers.mux.MuxProvider"}
+    settings.PROVIDERS = {"mux": "providers.mux.MuxProvider"}
     settings.MUX_TOKEN_ID = settings.MUX_TOKEN_SECRET = "x"
 
     (warning,) = providers_are_safe()

@@ -10,7 +10,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
 from livestream.actors import actor_of
-from streams.services.posters import session_poster_set
+from streams.services.show.posters import session_poster_set
 from tests.cast import let_in, make_show
 from tests.streams.test_posters import picture
 

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from livestream.recovery import TABLE
+from livestream.retry_policy import TABLE
 from tests.docs.reading import ROOT
 
 MODULES = ROOT / "static" / "js"
@@ -73,7 +73,7 @@ def waits(text):
 
 @pytest.mark.parametrize("name", modules())
 def test_no_module_keeps_a_wait_of_its_own(name):
-    assert waits(modules()[name]) == OWN.get(name, set()), "what recovers takes this from livestream/recovery.json"
+    assert waits(modules()[name]) == OWN.get(name, set()), "what recovers takes this from livestream/retry_policy.json"
 
 
 def test_no_module_is_excused_that_is_gone():

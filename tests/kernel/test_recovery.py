@@ -3,7 +3,7 @@
 import pytest
 
 from livestream.management.commands.recoverytable import module_text
-from livestream.recovery import CATEGORIES, STRATEGIES, Category, category_of, delays
+from livestream.retry_policy import CATEGORIES, STRATEGIES, Category, category_of, delays
 from tests.docs.reading import codes_in_the_code, document
 
 

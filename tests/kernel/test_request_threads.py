@@ -11,8 +11,8 @@ from django.contrib.staticfiles import finders
 from django.urls import URLResolver, get_resolver
 
 from livestream.asgi import application, is_awaited
-from livestream.request_threads import REQUEST_THREADS, ThreadedHandler, _threads
-from streams.media_proxy import close_clients
+from livestream.http.threaded_handler import REQUEST_THREADS, ThreadedHandler, _threads
+from streams.gateways.node import close_clients
 
 # The threads are those of the process: they may have connections that other tests opened, and look after them.
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,8 +15,8 @@ from livestream.sdk_install import SdkNotInstalled, install_sdk
 from livestream.sdks import SDKS, missing_sdks, needed_sdks, player_sources, sdk_addresses
 
 LIVEKIT = {
-    "builtin": "streams.providers.builtin.BuiltinProvider",
-    "livekit": "streams.providers.livekit.LiveKitProvider",
+    "builtin": "providers.builtin.BuiltinProvider",
+    "livekit": "providers.livekit.LiveKitProvider",
 }
 
 
@@ -148,8 +148,8 @@ def test_pages_with_a_player_reach_the_provider_and_other_pages_do_not(settings,
 @pytest.mark.django_db
 def test_a_script_of_a_provider_leaves_our_own_scripts_allowed(settings, client, ada, show):
     settings.PROVIDERS = {
-        "builtin": "streams.providers.builtin.BuiltinProvider",
-        "daily": "streams.providers.daily.DailyProvider",
+        "builtin": "providers.builtin.BuiltinProvider",
+        "daily": "providers.daily.DailyProvider",
     }
     client.force_login(ada)
 
@@ -160,7 +160,7 @@ def test_a_script_of_a_provider_leaves_our_own_scripts_allowed(settings, client,
 
 
 def test_a_whip_server_elsewhere_is_reached_by_us_alone(settings):
-    settings.PROVIDERS = {"whip": "streams.providers.whip.WhipProvider"}
+    settings.PROVIDERS = {"whip": "providers.whip.WhipProvider"}
     settings.WHIP_PUBLISH_URL = settings.WHIP_WATCH_URL = "https://media.example/{channel}/whip"
 
     assert player_sources() == {}

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import override_settings
 
 IMPORT = re.compile(r"""^(?!\s*(?://|\*|/\*)).*?\b(?:from|import\()\s*["'](\.[^"']+)["']""", re.MULTILINE)
-STORAGE = {"BACKEND": "livestream.static_storage.ModuleManifestStorage"}
+STORAGE = {"BACKEND": "livestream.http.static_storage.ModuleManifestStorage"}
 
 
 @pytest.fixture(scope="module")

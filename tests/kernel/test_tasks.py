@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from livestream import tasks
-from livestream.tasks import end_all, heed_cancellation
+from livestream import cancellation
+from livestream.cancellation import end_all, heed_cancellation
 
 
 class Selfish:
@@ -26,7 +26,7 @@ class Selfish:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(cancellation, "PATIENCE_SECONDS", 0.1)
 
 
 async def test_a_task_that_lost_its_cancellation_is_asked_again() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, WebSocketRoute
 
-from livestream.recovery import TABLE
+from livestream.retry_policy import TABLE
 from tests.e2e.conftest import People
 from tests.e2e.product import Product
 from tests.e2e.test_show import live, show_made, wait_until

@@ -1,10 +1,10 @@
-"""Players, senders and the room socket recover as livestream/recovery.json says: read here, seen in the browser."""
+"""Players, senders and the room socket recover as livestream/retry_policy.json says: read here, seen in the browser."""
 
 from typing import Any
 
 import pytest
 
-from livestream.recovery import STRATEGIES, TABLE, Category
+from livestream.retry_policy import STRATEGIES, TABLE, Category
 from tests.players.conftest import Visitor, descriptor
 from tests.players.test_agora import APP_ID, calls
 

@@ -11,9 +11,9 @@ from livestream.actors import actor_of
 from livestream.errors import DomainError
 from streams.room import RoomParts, room_load
 from streams.selectors import session_get
-from streams.services.sessions import session_pause, session_resume, session_start, session_update
-from streams.services.stage import stage_promote, stage_remove
-from streams.services.viewers import viewer_join
+from streams.services.people.viewers import viewer_join
+from streams.services.show.sessions import session_pause, session_resume, session_start, session_update
+from streams.services.stage.participation import stage_promote, stage_remove
 from tests.cast import make_show, make_user
 
 PARTS = RoomParts(

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.media.grants import Grant, GrantInvalid, grant_sign, grant_verify
-from streams.providers import agora_006, agora_007
-from streams.providers.agora_007 import RtcService
-from streams.providers.agora_bytes import TokenMalformed
-from streams.providers.agora_tokens import TokenOrder, token_006, token_007
-from streams.providers.base import MediaRole
+from media_node.grants import Grant, GrantInvalid, grant_sign, grant_verify
+from providers import agora_006, agora_007
+from providers.agora_007 import RtcService
+from providers.agora_bytes import TokenMalformed
+from providers.agora_tokens import TokenOrder, token_006, token_007
+from providers.base import MediaRole
 
 HEX = st.text("0123456789abcdefABCDEF", min_size=32, max_size=32)
 CHANNELS = st.text(string.ascii_letters + string.digits + "-_.:@ ", min_size=1, max_size=63)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from livestream.actors import actor_of
 from livestream.errors import Denied
+from providers.base import MediaRole
 from streams.models import MediaUid
-from streams.providers.base import MediaRole
 from tests.cast import make_show, make_user
 from tests.providers.setups import stand_in_of
 from tests.threads import at_once

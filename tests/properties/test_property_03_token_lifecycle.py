@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from livestream.actors import actor_of
 from livestream.errors import DomainError
-from livestream.recovery import STRATEGIES, Category, delays
+from livestream.retry_policy import STRATEGIES, Category, delays
+from providers.base import MediaRole
 from streams.models import Participant
-from streams.providers.base import MediaRole
-from streams.services.credentials import Lost, credentials_revoke
+from streams.services.people.credentials import Lost, credentials_revoke
 from tests.cast import let_in, make_show, make_user
 from tokens.arrivals import arrival_judgement
 from tokens.models import IssuedToken

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from livestream.actors import ANONYMOUS, SYSTEM, actor_of
 from livestream.errors import DomainError
-from streams.media.grants import grant_verify
+from media_node.grants import grant_verify
+from providers.base import MediaRole
 from streams.models import Participant
-from streams.providers.base import MediaRole
 from streams.room import RoomParts, room_load
-from streams.services.removal import participant_ban, participant_kick
-from streams.services.sessions import session_end, session_pause, session_resume
-from streams.services.slots import slots_note
-from streams.services.stage import stage_demote, stage_leave, stage_promote
-from streams.services.viewers import viewer_join, viewer_leave
+from streams.services.people.viewers import viewer_join, viewer_leave
+from streams.services.show.sessions import session_end, session_pause, session_resume
+from streams.services.stage.participation import stage_demote, stage_leave, stage_promote
+from streams.services.stage.removal import participant_ban, participant_kick
+from streams.services.stage.slots import slots_note
 from tests.cast import make_show, make_user
 from tokens.services import media_token_issue
 

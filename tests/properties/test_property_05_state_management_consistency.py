@@ -9,7 +9,7 @@ from livestream.errors import Conflict, Denied
 from streams.models import SessionTransition
 from streams.room import room_load
 from streams.selectors import session_get, sessions_visible_to
-from streams.services.sessions import session_end, session_pause, session_resume, session_start
+from streams.services.show.sessions import session_end, session_pause, session_resume, session_start
 from tests.cast import let_in, make_show, make_user
 from tests.properties.rooms import HAPPENINGS, PARTS, ClientRoom, History, LifeModel
 

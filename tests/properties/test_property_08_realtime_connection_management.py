@@ -15,8 +15,8 @@ from livestream.actors import ANONYMOUS
 from livestream.errors import Conflict, Denied, DomainError, Missing, NotAuthenticated, TooMany, Unavailable
 from livestream.realtime.groups import room_group
 from livestream.realtime.hub import Hub
-from livestream.realtime.member import Member
 from livestream.realtime.protocol import encode
+from livestream.realtime.socket_writer import Member
 from streams.consumers import RoomConsumer
 
 TICKS_SECONDS = 0.05

@@ -16,8 +16,8 @@ from chat.posting import Post, messages_post
 from livestream.actors import actor_of
 from livestream.realtime import runtime
 from livestream.realtime.groups import room_group
-from livestream.realtime.member import Member
 from livestream.realtime.room_log import KEPT
+from livestream.realtime.socket_writer import Member
 from streams.models import StreamSession
 from streams.selectors import RESUME_LIMIT
 from streams.shared_rooms import SharedRooms

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livestream.actors import actor_of
-from streams.providers.base import MediaRole
+from providers.base import MediaRole
 from tests.cast import make_show, make_user
 from tests.providers.setups import stand_in_of
 from tokens.services import media_token_issue

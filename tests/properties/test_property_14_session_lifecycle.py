@@ -11,9 +11,9 @@ from livestream.actors import SYSTEM, actor_of
 from livestream.errors import DomainError
 from streams.models import Participant, SessionEvent, SessionTransition, StreamSession
 from streams.selectors import session_get
-from streams.services.media import host_lost, host_seen
-from streams.services.sessions import session_end, session_fail, session_pause, session_resume, session_start
-from streams.services.sweeps import sessions_expire
+from streams.services.provider.host_presence import host_lost, host_seen
+from streams.services.show.sessions import session_end, session_fail, session_pause, session_resume, session_start
+from streams.services.show.sweeps import sessions_expire
 from tests.cast import let_in, make_show, make_user
 
 pytestmark = pytest.mark.django_db

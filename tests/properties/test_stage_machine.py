@@ -14,16 +14,16 @@ from livestream.errors import DomainError
 from streams.models import GuestRequest, Participant
 from streams.room import RoomParts, room_load
 from streams.selectors import session_get
-from streams.services.guest_requests import (
+from streams.services.people.viewers import viewer_join, viewer_leave
+from streams.services.show.sessions import session_update
+from streams.services.stage.guest_requests import (
     guest_request_approve,
     guest_request_make,
     guest_request_reject,
     own_request_cancel,
 )
-from streams.services.invitations import guest_accept, guest_decline, guest_invite
-from streams.services.removal import participant_ban, participant_kick
-from streams.services.sessions import session_update
-from streams.services.stage import (
+from streams.services.stage.invitations import guest_accept, guest_decline, guest_invite
+from streams.services.stage.participation import (
     stage_demote,
     stage_leave,
     stage_media_set,
@@ -31,8 +31,8 @@ from streams.services.stage import (
     stage_promote,
     stage_remove,
 )
-from streams.services.stage_sweeps import guests_expire, requests_expire
-from streams.services.viewers import viewer_join, viewer_leave
+from streams.services.stage.removal import participant_ban, participant_kick
+from streams.services.stage.sweeps import guests_expire, requests_expire
 from tests.cast import make_show, make_user
 from tests.properties.rooms import ClientRoom
 
@@ -299,5 +299,5 @@ class StageMachine(RuleBasedStateMachine):
 
 @pytest.mark.django_db
 def test_whatever_people_do_the_stage_is_what_the_rules_say(monkeypatch):
-    monkeypatch.setattr("streams.services.guest_requests.ASKED_PER_MINUTE", 1_000_000)
+    monkeypatch.setattr("streams.services.stage.guest_requests.ASKED_PER_MINUTE", 1_000_000)
     run_state_machine_as_test(StageMachine, settings=settings(stateful_step_count=15))

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from livestream import circuit
-from livestream.circuit import circuits_forget
+from livestream import circuit_breaker
+from livestream.circuit_breaker import circuits_forget
 from livestream.errors import ProviderError, ProviderUnreachable, ProviderUnsupported
-from streams.providers.base import JOIN_WAITS, Capability, MediaRole, PersonRef, RoomRef
+from providers.base import JOIN_WAITS, Capability, MediaRole, PersonRef, RoomRef
 
 ADA, BEN = "ada", "ben"
 
@@ -27,7 +27,7 @@ class ProviderContract:
 
     @pytest.fixture(autouse=True)
     def _calm(self, monkeypatch):
-        monkeypatch.setattr(circuit, "_listeners", [])  # what they write down has a test of its own
+        monkeypatch.setattr(circuit_breaker, "_listeners", [])  # what they write down has a test of its own
         circuits_forget()
         yield
         circuits_forget()

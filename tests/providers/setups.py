@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.utils import timezone
 
-from livestream.circuit import circuits_forget
-from streams.providers import registry
-from streams.services.deliveries import delivery_accept
+from livestream.circuit_breaker import circuits_forget
+from providers import registry
+from streams.services.provider.webhook_deliveries import delivery_accept
 from tests.providers.stand_ins import (
     AgoraStandIn,
     DailyStandIn,
@@ -36,12 +36,12 @@ def signing_key() -> tuple[Any, str]:
 PUBLIC_KEY, PRIVATE_KEY = signing_key()
 
 PATHS = {
-    "builtin": "streams.providers.builtin.BuiltinProvider",
-    "agora": "streams.providers.agora.AgoraProvider",
-    "livekit": "streams.providers.livekit.LiveKitProvider",
-    "daily": "streams.providers.daily.DailyProvider",
-    "mux": "streams.providers.mux.MuxProvider",
-    "whip": "streams.providers.whip.WhipProvider",
+    "builtin": "providers.builtin.BuiltinProvider",
+    "agora": "providers.agora.AgoraProvider",
+    "livekit": "providers.livekit.LiveKitProvider",
+    "daily": "providers.daily.DailyProvider",
+    "mux": "providers.mux.MuxProvider",
+    "whip": "providers.whip.WhipProvider",
 }
 
 

@@ -8,15 +8,15 @@ import pytest
 from django.conf import settings as django_settings
 
 from livestream.errors import ProviderError, ProviderRejected, ProviderUnreachable, ProviderUnsupported
-from streams.providers.agora import AgoraProvider
-from streams.providers.agora_007 import token_verified
-from streams.providers.base import Capability, MediaRole, Resource
-from streams.providers.builtin import BuiltinProvider
-from streams.providers.daily import DailyProvider
-from streams.providers.http import AnswerTooLong
-from streams.providers.livekit import LiveKitProvider
-from streams.providers.mux import MuxProvider
-from streams.providers.whip import WhipProvider
+from providers.agora import AgoraProvider
+from providers.agora_007 import token_verified
+from providers.base import Capability, MediaRole, Resource
+from providers.builtin import BuiltinProvider
+from providers.daily import DailyProvider
+from providers.http import AnswerTooLong
+from providers.livekit import LiveKitProvider
+from providers.mux import MuxProvider
+from providers.whip import WhipProvider
 from tests.providers.contract import ADA, BEN, ProviderContract
 from tests.providers.setups import PRIVATE_KEY, PUBLIC_KEY
 from tests.providers.stand_ins import (

@@ -2,9 +2,9 @@
 
 import pytest
 
-from streams.providers import agora_006
-from streams.providers.agora_007 import AccessToken2, RtcService, RtmService, token_inflated, token_read, token_verified
-from streams.providers.agora_bytes import TokenMalformed
+from providers import agora_006
+from providers.agora_007 import AccessToken2, RtcService, RtmService, token_inflated, token_read, token_verified
+from providers.agora_bytes import TokenMalformed
 
 APP_ID = "970CA35de60c44645bbae8a215061b33"
 CERTIFICATE = "5CFd2fd1755d40ecb72977518be15d3b"

@@ -4,11 +4,11 @@ import logging
 
 import pytest
 
-from livestream import circuit
-from livestream.circuit import Circuit, CircuitOpen, CircuitState, circuits_forget, when_circuits_change
+from livestream import circuit_breaker
+from livestream.circuit_breaker import Circuit, CircuitOpen, CircuitState, circuits_forget, when_circuits_change
 from livestream.errors import ProviderRejected, ProviderUnreachable
-from livestream.recovery import Category
-from streams.providers.http import ANSWER_LIMIT_BYTES, LIST_LIMIT_BYTES, AnswerTooLong, LeftAlone, ProviderHttp
+from livestream.retry_policy import Category
+from providers.http import ANSWER_LIMIT_BYTES, LIST_LIMIT_BYTES, AnswerTooLong, LeftAlone, ProviderHttp
 from tests.providers.stand_ins import StandIn, running
 from tests.providers.stand_ins.server import Raw
 
@@ -29,7 +29,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def _closed(monkeypatch):
-    monkeypatch.setattr(circuit, "_listeners", [])
+    monkeypatch.setattr(circuit_breaker, "_listeners", [])
     circuits_forget()
     yield
     circuits_forget()
@@ -274,7 +274,7 @@ def test_a_try_that_nobody_finished_does_not_block_for_good():
 
 def test_changes_are_told_once_each(monkeypatch):
     told = []
-    monkeypatch.setattr(circuit, "_listeners", [])
+    monkeypatch.setattr(circuit_breaker, "_listeners", [])
     when_circuits_change(lambda one, reason: told.append((one.name, str(one.state), reason)))
     clock = Clock()
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from streams.providers.agora import AgoraProvider
-from streams.providers.base import Capability
-from streams.providers.mux import MuxProvider
+from providers.agora import AgoraProvider
+from providers.base import Capability
+from providers.mux import MuxProvider
 from tests.providers.contract import ADA, BEN, ProviderContract
 from tests.providers.setups import APP_ID, CERTIFICATE
 from tests.providers.stand_ins import AgoraStandIn, MuxStandIn, running

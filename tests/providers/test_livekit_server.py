@@ -11,10 +11,10 @@ import urllib3
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from livestream import circuit
-from livestream.circuit import circuits_forget
-from streams.providers.base import MediaRole, PersonRef, RoomRef
-from streams.providers.livekit import LiveKitProvider
+from livestream import circuit_breaker
+from livestream.circuit_breaker import circuits_forget
+from providers.base import MediaRole, PersonRef, RoomRef
+from providers.livekit import LiveKitProvider
 from tests.docs.reading import document, section
 from tests.players.livekit_server import livekit_path, livekit_running, livekit_said
 
@@ -29,7 +29,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def provider(settings, server, monkeypatch):
-    monkeypatch.setattr(circuit, "_listeners", [])
+    monkeypatch.setattr(circuit_breaker, "_listeners", [])
     circuits_forget()
     settings.LIVEKIT_URL, settings.LIVEKIT_API_KEY, settings.LIVEKIT_API_SECRET = server.url, server.key, server.secret
     yield LiveKitProvider()

@@ -4,11 +4,11 @@ import uuid
 
 import pytest
 
-from livestream import circuit
-from livestream.circuit import circuits_forget
+from livestream import circuit_breaker
+from livestream.circuit_breaker import circuits_forget
 from livestream.errors import ProviderRejected
-from streams.providers.base import MediaRole, RoomRef
-from streams.providers.whip import WhipProvider
+from providers.base import MediaRole, RoomRef
+from providers.whip import WhipProvider
 from tests.players.mediamtx import ASKING, ITS_OWN, mediamtx_running
 
 ROOM = RoomRef(session_id=uuid.uuid4(), channel_id="live-lamps")
@@ -16,7 +16,7 @@ ROOM = RoomRef(session_id=uuid.uuid4(), channel_id="live-lamps")
 
 @pytest.fixture(params=[ITS_OWN, ASKING], ids=["one-token", "signed-tokens"])
 def provider(request, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(circuit, "_listeners", [])
+    monkeypatch.setattr(circuit_breaker, "_listeners", [])
     circuits_forget()
     settings.WHIP_TOKEN = settings.WHIP_TOKEN_SECRET = ""
     with mediamtx_running(tmp_path, auth=request.param) as server:

@@ -9,9 +9,9 @@ import pytest
 import uvicorn
 from websockets.asyncio.client import connect
 
-from livestream.realtime.fastpath import forget_handshake, recognised, text_frame, write_frame
-from livestream.realtime.member import Member
 from livestream.realtime.protocol import CloseCode
+from livestream.realtime.socket_writer import Member
+from livestream.realtime.uvicorn_fastpath import forget_handshake, recognised, text_frame, write_frame
 
 pytestmark = pytest.mark.asyncio
 LARGE = "x" * 60_000

@@ -7,12 +7,12 @@ from uuid import uuid4
 import pytest
 from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
 
-from livestream.realtime import fanout
+from livestream.cancellation import PATIENCE_SECONDS, end_all
+from livestream.realtime import layer_sender
 from livestream.realtime.groups import desk_group, person_group, room_group
 from livestream.realtime.hub import HOLD_DOCUMENTS, Hub
-from livestream.realtime.member import BACKLOG_FRAMES, Member
 from livestream.realtime.protocol import CloseCode
-from livestream.tasks import PATIENCE_SECONDS, end_all
+from livestream.realtime.socket_writer import BACKLOG_FRAMES, Member
 
 LAYERS = ("memory", "redis")
 
@@ -52,8 +52,8 @@ class Room:
         self.reads = []
         self.read_error = None
         self.hub = Hub(self.read)
-        self.sender = fanout.Sender(self.hub)
-        fanout.bind(self.sender)
+        self.sender = layer_sender.Sender(self.hub)
+        layer_sender.bind(self.sender)
         self.tasks = [asyncio.create_task(self.hub.run()), asyncio.create_task(self.sender.run())]
 
     async def read(self, group, first, last):
@@ -76,10 +76,10 @@ class Room:
         if seq is not None:
             self.stored.append(seq)
         document = self.event(seq) if seq is not None else {"type": "host.back", "data": {}}
-        fanout.send_event(self.session_id, document, group)
+        layer_sender.send_event(self.session_id, document, group)
 
     async def stop(self):
-        fanout.bind(None)
+        layer_sender.bind(None)
         await end_all(self.tasks)
 
 
@@ -143,7 +143,7 @@ async def test_what_comes_within_a_tick_travels_in_one_frame(room):
 async def test_another_room_hears_nothing(room):
     _, wire = await room.enter()
 
-    fanout.send_event(uuid4(), room.event(1))
+    layer_sender.send_event(uuid4(), room.event(1))
     room.publish(1)
     await until(lambda: wire.documents)
 
@@ -271,7 +271,7 @@ async def test_after_a_filled_gap_the_past_is_read_again_since_what_was_missed_m
 async def test_an_event_that_takes_something_back_empties_the_log(room, takes_back):
     _, wire = await room.enter()
     room.publish(1)
-    fanout.send_event(room.session_id, room.event(2), takes_back=takes_back)
+    layer_sender.send_event(room.session_id, room.event(2), takes_back=takes_back)
     await until(lambda: seqs(wire) == [1, 2])
 
     assert (room.hub.log_of(room.group).since(0) is None) is takes_back
@@ -322,7 +322,7 @@ async def test_documents_for_narrow_audiences_come_in_one_message_each_to_its_ow
         await room.hub.join(member=member, group=group)
         wires.append(wire)
 
-    fanout.send_latest({group: {"type": "place", "seq": number} for number, group in enumerate(people)})
+    layer_sender.send_latest({group: {"type": "place", "seq": number} for number, group in enumerate(people)})
     await until(lambda: all(wire.documents for wire in wires))
 
     assert [seqs(wire) for wire in wires] == [[0], [1]]
@@ -331,7 +331,7 @@ async def test_documents_for_narrow_audiences_come_in_one_message_each_to_its_ow
 async def test_an_event_that_comes_twice_is_written_once(room):
     _, wire = await room.enter()
     for seq in (1, 1, 2, 1, 2, 3):
-        fanout.send_event(room.session_id, room.event(seq))
+        layer_sender.send_event(room.session_id, room.event(seq))
     await until(lambda: 3 in seqs(wire))
 
     assert seqs(wire) == [1, 2, 3]
@@ -340,7 +340,7 @@ async def test_an_event_that_comes_twice_is_written_once(room):
 async def test_a_room_is_closed_after_what_was_said_in_it(room):
     _, wire = await room.enter()
     room.publish(1)
-    fanout.send_room_close(room.session_id, CloseCode.SESSION_ENDED, "session ended", 0)
+    layer_sender.send_room_close(room.session_id, CloseCode.SESSION_ENDED, "session ended", 0)
     await until(lambda: wire.closed)
 
     assert (seqs(wire), wire.closed) == ([1], [(4410, "session ended")])
@@ -426,7 +426,7 @@ async def test_a_layer_that_hangs_keeps_nobody_of_this_process_waiting(room):
     await until(lambda: len(wire.documents) == 3)
 
     assert seqs(wire) == [1, None, 2]
-    assert asyncio.get_running_loop().time() - began < fanout.LAYER_TIMEOUT_SECONDS / 2
+    assert asyncio.get_running_loop().time() - began < layer_sender.LAYER_TIMEOUT_SECONDS / 2
 
 
 async def test_an_event_without_a_number_is_not_shown_again_when_the_layer_brings_it_back(room):
@@ -444,7 +444,7 @@ async def test_an_event_without_a_number_of_another_process_is_shown(room):
         pytest.skip("the layer in memory reaches one process")
     _, wire = await room.enter()
     other = Hub(room.read)
-    elsewhere = fanout.Sender(other)
+    elsewhere = layer_sender.Sender(other)
     sending = asyncio.create_task(elsewhere.run())
 
     elsewhere.submit({"type": "hub.frames", "group": room.group, "frames": [[None, "{}"]], "takes_back": False})

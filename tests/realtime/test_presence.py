@@ -6,7 +6,7 @@ import pytest
 
 from livestream.realtime import presence
 from livestream.realtime.presence import Audience, MemoryPresence, RedisPresence
-from livestream.realtime.shared_leases import LeasesAway, SharedLeases
+from livestream.realtime.redis_leases import LeasesAway, SharedLeases
 from livestream.realtime.socket_limits import Holder, SocketLimits
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from livestream.realtime import socket_limits
-from livestream.realtime.shared_leases import SharedLeases
+from livestream.realtime.redis_leases import SharedLeases
 from livestream.realtime.socket_limits import Holder, SocketLimits
 
 BEN = Holder("person", "ben", 3)

@@ -4,7 +4,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from streams.media.grants import control_verify
+from media_node.grants import control_verify
 
 
 class FakeNode:

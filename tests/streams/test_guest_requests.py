@@ -9,10 +9,10 @@ from livestream.actors import actor_of
 from livestream.errors import DomainError
 from livestream.realtime.groups import desk_group, person_group, room_group
 from streams.models import AuditEntry, GuestRequest, Participant, SessionEvent, SessionSettings, StreamSession
-from streams.services.guest_requests import guest_request_approve, guest_request_make
-from streams.services.sessions import session_end
-from streams.services.stage_sweeps import requests_expire
-from streams.services.viewers import viewer_leave, viewers_left
+from streams.services.people.viewers import viewer_leave, viewers_left
+from streams.services.show.sessions import session_end
+from streams.services.stage.guest_requests import guest_request_approve, guest_request_make
+from streams.services.stage.sweeps import requests_expire
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show, make_user
 from tests.providers.setups import stand_in_of

@@ -11,14 +11,14 @@ import pytest
 from accounts.services import password_set
 from livestream.actors import actor_of
 from livestream.errors import Missing, ProviderUnreachable, TooMany
-from streams.hls_gateway import FETCHES_PER_ADDRESS, FETCHES_PER_SHOW, FRESH_SECONDS, LONG_SECONDS, Playlists
+from providers.base import MediaRole
+from providers.playlists import playlists_named
+from providers.registry import provider_named
+from streams.gateways.hls import FETCHES_PER_ADDRESS, FETCHES_PER_SHOW, FRESH_SECONDS, LONG_SECONDS, Playlists
 from streams.models import StreamSession
-from streams.providers.base import MediaRole
-from streams.providers.playlists import playlists_named
-from streams.providers.registry import provider_named
-from streams.services.removal import participant_kick
-from streams.services.rooms import room_ref
-from streams.services.sessions import session_end
+from streams.services.provider.rooms import room_ref
+from streams.services.show.sessions import session_end
+from streams.services.stage.removal import participant_kick
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 from tests.gateway import names, playlist, token_for

@@ -8,7 +8,7 @@ from django.utils import timezone
 from livestream.actors import actor_of
 from livestream.realtime.groups import person_group, room_group
 from streams.models import GuestRequest, Participant, SessionSettings
-from streams.services.guest_requests import guest_request_make
+from streams.services.stage.guest_requests import guest_request_make
 from tests.bodies import assert_error
 from tests.cast import let_in, make_user
 

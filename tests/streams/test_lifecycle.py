@@ -6,8 +6,8 @@ from livestream.actors import SYSTEM, actor_of
 from livestream.errors import Conflict
 from streams.models import AuditEntry, Participant, Role, SessionEvent, SessionTransition, StreamSession
 from streams.payloads import session_payload
-from streams.services import sessions
-from streams.services.sessions import session_end, session_fail, session_pause, session_resume, session_start
+from streams.services.show import sessions
+from streams.services.show.sessions import session_end, session_fail, session_pause, session_resume, session_start
 from streams.state import ALLOWED, EndReason, SessionState, can_move
 from tests.cast import let_in, make_show, make_user
 from tests.threads import at_once

@@ -8,13 +8,13 @@ import pytest
 from django.utils import timezone
 
 from livestream.actors import actor_of
-from streams.media_gateway import AT_ONCE, _place
+from providers.base import MediaRole
+from providers.registry import provider_named
+from streams.gateways.whip import AT_ONCE, _place
 from streams.models import MediaResource, StreamSession
-from streams.providers.base import MediaRole
-from streams.providers.registry import provider_named
-from streams.services.gateway import resources_sweep, session_is_gated
-from streams.services.removal import participant_kick
-from streams.services.sessions import session_end
+from streams.services.provider.gateway_resources import resources_sweep, session_is_gated
+from streams.services.show.sessions import session_end
+from streams.services.stage.removal import participant_kick
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show, make_user
 from tests.gateway import call, offer, send, token_for, trickle, watch

@@ -3,11 +3,11 @@
 import pytest
 
 from livestream.actors import actor_of
-from livestream.original_routes import ROUTES
+from livestream.compat_routes import ROUTES
 from streams.api.stage import ANSWERS, DEEDS
 from streams.models import GuestRequest, Participant, StreamSession
-from streams.services.guest_requests import guest_request_make
-from streams.services.stage import stage_promote
+from streams.services.stage.guest_requests import guest_request_make
+from streams.services.stage.participation import stage_promote
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 from tests.kernel.test_openapi import assert_fits

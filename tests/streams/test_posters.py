@@ -10,8 +10,8 @@ from PIL import Image
 from livestream.actors import actor_of
 from livestream.errors import Invalid
 from streams.models import StreamSession
-from streams.services.posters import _reencode
-from streams.services.sessions import session_start
+from streams.services.show.posters import _reencode
+from streams.services.show.sessions import session_start
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 

@@ -1,6 +1,6 @@
 """What becomes of the breakers is written down for the people who run the product."""
 
-from livestream.circuit import circuit_named, circuits_forget
+from livestream.circuit_breaker import circuit_named, circuits_forget
 from streams.models import ProviderHealth
 
 

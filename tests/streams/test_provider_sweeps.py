@@ -7,19 +7,19 @@ import pytest
 from django.utils import timezone
 
 from livestream.actors import ANONYMOUS, actor_of
-from livestream.circuit import circuits_forget
+from livestream.circuit_breaker import circuits_forget
+from providers.base import MediaRole
 from streams.models import Participant, StreamSession
 from streams.payloads import host_present
-from streams.providers.base import MediaRole
 from streams.selectors import session_get
-from streams.services import reconcile
-from streams.services.media_events import presence_note
-from streams.services.moving import room_move
-from streams.services.reconcile import providers_reconcile, session_reconcile
-from streams.services.removal import participant_kick
-from streams.services.seats import seat_leave
-from streams.services.stage import stage_mute
-from streams.services.sweeps import sessions_expire
+from streams.services.provider import reconcile
+from streams.services.provider.media_events import presence_note
+from streams.services.provider.reconcile import providers_reconcile, session_reconcile
+from streams.services.provider.room_rotation import room_move
+from streams.services.show.sweeps import sessions_expire
+from streams.services.stage.participation import stage_mute
+from streams.services.stage.removal import participant_kick
+from streams.services.stage.seats import seat_leave
 from tests.cast import let_in, make_show, make_user
 from tests.providers.setups import PATHS, stand_in_of, webhook_came
 from tests.streams.test_stage import on_stage

@@ -13,14 +13,14 @@ import pytest
 from django.utils import timezone
 
 from livestream.actors import actor_of
+from providers.base import MediaRole
+from providers.webhooks.base import WebhookForged
+from providers.webhooks.registry import WEBHOOK_PARSERS
 from streams.models import Participant, ProviderDelivery
 from streams.payloads import host_present
-from streams.providers.base import MediaRole
-from streams.providers.inbox import WebhookForged
-from streams.providers.inboxes import INBOXES
 from streams.selectors import session_get
-from streams.services.credentials import Lost, credentials_revoke
-from streams.services.reconcile import session_reconcile
+from streams.services.people.credentials import Lost, credentials_revoke
+from streams.services.provider.reconcile import session_reconcile
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 from tests.providers.setups import SECRET, stand_in_of
@@ -148,15 +148,15 @@ def present(session):
 
 
 @pytest.mark.parametrize(
-    ("kind", "happening"), [("", "joined"), ("STANDARD", "joined"), ("EGRESS", "other"), ("AGENT", "other")]
+    ("participant", "expected"), [("", "joined"), ("STANDARD", "joined"), ("EGRESS", "other"), ("AGENT", "other")]
 )
-def test_a_recorder_of_livekits_own_is_nobody_who_came_with_a_token(kind, happening):
-    person = {"identity": "EG_1", "permission": {"canSubscribe": True}} | ({"kind": kind} if kind else {})
+def test_a_recorder_of_livekits_own_is_nobody_who_came_with_a_token(participant, expected):
+    person = {"identity": "EG_1", "permission": {"canSubscribe": True}} | ({"kind": participant} if participant else {})
     document = {"event": "participant_joined", "id": "EV_1", "room": {"name": "show-7"}, "participant": person}
 
-    event = INBOXES["livekit"].read(body=json.dumps(document | {"createdAt": "1700000000"}).encode())
+    event = WEBHOOK_PARSERS["livekit"].read(body=json.dumps(document | {"createdAt": "1700000000"}).encode())
 
-    assert event.happening == happening
+    assert event.kind == expected
 
 
 # ---- Signatures ----------------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_the_vendors_own_vectors_are_right_and_nothing_near_them(settings, provi
     settings.LIVEKIT_API_KEY, settings.LIVEKIT_API_SECRET = "APIkey", SECRET
     body, headers, now = VECTORS[provider]
     headers = headers or sign_livekit(body, now)
-    inbox = INBOXES[provider]
+    inbox = WEBHOOK_PARSERS[provider]
 
     inbox.verify(body=body, headers=headers, now=now)
     if provider == "livekit":
@@ -346,7 +346,7 @@ def test_nothing_secret_of_an_event_is_kept(client, vendor, staged):
     deliver(client, vendor.vendor, event(vendor.vendor, session, "there", uid))
 
     row = ProviderDelivery.objects.get()
-    assert set(row.payload) == {"type", "happening", "channel_id", "uid", "at", "publishes"}
+    assert set(row.payload) == {"type", "kind", "channel_id", "uid", "at", "publishes"}
     assert "secret" not in str(row.payload)
 
 

@@ -9,17 +9,15 @@ from django.db import connection, transaction
 from livestream.actors import SYSTEM, actor_of
 from livestream.errors import DomainError
 from streams.models import AuditEntry, GuestRequest, Participant, SessionEvent
-from streams.services.guest_requests import (
+from streams.services.people.moderators import moderator_appoint, moderator_dismiss
+from streams.services.stage.guest_requests import (
     guest_request_approve,
     guest_request_cancel,
     guest_request_make,
     guest_request_reject,
 )
-from streams.services.invitations import guest_accept, guest_decline, guest_invite
-from streams.services.moderators import moderator_appoint, moderator_dismiss
-from streams.services.removal import participant_ban, participant_kick
-from streams.services.seats import stage_lock
-from streams.services.stage import (
+from streams.services.stage.invitations import guest_accept, guest_decline, guest_invite
+from streams.services.stage.participation import (
     stage_demote,
     stage_leave,
     stage_media_set,
@@ -30,6 +28,8 @@ from streams.services.stage import (
     stage_stop_screen,
     stage_unmute,
 )
+from streams.services.stage.removal import participant_ban, participant_kick
+from streams.services.stage.seats import stage_lock
 from tests.cast import let_in, make_user
 from tests.threads import at_once
 

@@ -12,7 +12,7 @@ from livestream.routing import PARTS
 from streams.models import Participant, ParticipantStatus, SessionSettings, Visibility
 from streams.permissions import standing_of
 from streams.room import Admission, Place, rooms_admit
-from streams.services.viewers import viewers_enter
+from streams.services.people.viewers import viewers_enter
 from tests.cast import make_show, make_user
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.utils import timezone
 from livestream.actors import actor_of
 from streams.models import Participant, SessionSettings, StreamSession
 from streams.payloads import instant
-from streams.services.sessions import OPEN_SESSIONS_PER_HOST, session_create
+from streams.services.show.sessions import OPEN_SESSIONS_PER_HOST, session_create
 from tests.bodies import BAD_BODIES, OVERSIZED, assert_error
 from tests.cast import let_in, make_show, make_user
 

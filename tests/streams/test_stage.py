@@ -5,10 +5,10 @@ import pytest
 from livestream.actors import SYSTEM, actor_of
 from livestream.realtime.groups import desk_group, person_group, room_group
 from streams.models import AuditEntry, GuestRequest, Participant, SessionSettings, StreamSession
-from streams.services.guest_requests import guest_request_make
-from streams.services.seats import stage_tell
-from streams.services.sessions import session_end
-from streams.services.stage import stage_promote
+from streams.services.show.sessions import session_end
+from streams.services.stage.guest_requests import guest_request_make
+from streams.services.stage.participation import stage_promote
+from streams.services.stage.seats import stage_tell
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show, make_user
 

@@ -15,8 +15,8 @@ from livestream.errors import DomainError
 from livestream.routing import LiveConsumer
 from streams.models import GuestRequest, Participant, SessionEvent, SessionModerator
 from streams.room import Place
-from streams.services.guest_requests import guest_request_make
-from streams.services.stage import stage_promote
+from streams.services.stage.guest_requests import guest_request_make
+from streams.services.stage.participation import stage_promote
 from tests.cast import let_in, make_show, make_user
 
 pytestmark = pytest.mark.django_db

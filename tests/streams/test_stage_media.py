@@ -9,14 +9,21 @@ from livestream.actors import SYSTEM, actor_of
 from livestream.realtime.groups import room_group
 from streams.models import MutedBy, Participant, ProviderDelivery, SessionSettings, StreamSession
 from streams.room import RoomParts, room_load
-from streams.services.media import host_seen, media_reconcile
-from streams.services.removal import participant_ban, participant_kick
-from streams.services.sessions import session_end
-from streams.services.stage import stage_demote, stage_leave, stage_media_set, stage_mute, stage_promote, stage_remove
-from streams.services.stage_media import guest_lost, guest_seen, media_retry, node_started
-from streams.services.stage_sweeps import guests_expire
-from streams.services.switching import session_provider_switch
-from streams.services.viewers import viewer_leave
+from streams.services.people.viewers import viewer_leave
+from streams.services.provider.host_presence import host_seen, media_reconcile
+from streams.services.provider.participant_sync import guest_lost, guest_seen, media_retry, node_started
+from streams.services.show.provider_failover import session_provider_switch
+from streams.services.show.sessions import session_end
+from streams.services.stage.participation import (
+    stage_demote,
+    stage_leave,
+    stage_media_set,
+    stage_mute,
+    stage_promote,
+    stage_remove,
+)
+from streams.services.stage.removal import participant_ban, participant_kick
+from streams.services.stage.sweeps import guests_expire
 from tests.bodies import assert_error
 from tests.cast import let_in
 from tests.providers.setups import stand_in_of

@@ -8,13 +8,13 @@ from django.utils import timezone
 from livestream.actors import SYSTEM, actor_of
 from livestream.errors import Conflict
 from livestream.realtime.groups import room_group
+from providers.base import MediaRole
 from streams.models import MediaUid
-from streams.providers.base import MediaRole
 from streams.room import RoomParts, room_load
 from streams.selectors import stage_of
-from streams.services.seats import stage_tell
-from streams.services.stage import stage_demote, stage_promote
-from streams.services.switching import session_provider_switch
+from streams.services.show.provider_failover import session_provider_switch
+from streams.services.stage.participation import stage_demote, stage_promote
+from streams.services.stage.seats import stage_tell
 from tests.cast import let_in, make_show, make_user
 from tests.providers.setups import stand_in_of
 from tests.streams.test_stage import on_stage

@@ -8,10 +8,10 @@ from livestream.actors import SYSTEM, actor_of
 from livestream.errors import DomainError
 from streams.models import GuestRequest, Participant, SessionEvent, SessionSettings, StreamSession
 from streams.permissions import standing_of
-from streams.services.guest_requests import guest_request_approve, guest_request_make
-from streams.services.removal import participant_kick
-from streams.services.stage import stage_leave, stage_mute_all, stage_promote
-from streams.services.viewers import viewer_enter, viewer_join, viewers_left
+from streams.services.people.viewers import viewer_enter, viewer_join, viewers_left
+from streams.services.stage.guest_requests import guest_request_approve, guest_request_make
+from streams.services.stage.participation import stage_leave, stage_mute_all, stage_promote
+from streams.services.stage.removal import participant_kick
 from tests.cast import let_in, make_show, make_user
 from tests.threads import at_once
 
@@ -123,7 +123,7 @@ def test_one_request_approved_fifty_times_is_one_seat(ada):
 
 
 def test_asking_fifty_times_at_once_is_one_request(ada, ben, monkeypatch):
-    monkeypatch.setattr("streams.services.guest_requests.ASKED_PER_MINUTE", 100)
+    monkeypatch.setattr("streams.services.stage.guest_requests.ASKED_PER_MINUTE", 100)
     session = make_show(ada)
     let_in(session, ben)
 

@@ -9,9 +9,9 @@ from django.utils import timezone
 from livestream.actors import actor_of
 from streams.janitor import janitor_tick
 from streams.models import JanitorLease, ProviderDelivery, SessionTransition, StreamSession
-from streams.services.media import host_lost, host_seen
-from streams.services.sessions import session_resume
-from streams.services.sweeps import LEASE_SECONDS, lease_release, lease_take, sessions_expire
+from streams.services.provider.host_presence import host_lost, host_seen
+from streams.services.show.sessions import session_resume
+from streams.services.show.sweeps import LEASE_SECONDS, lease_release, lease_take, sessions_expire
 from tests.cast import make_show
 from tests.threads import at_once
 

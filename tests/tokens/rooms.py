@@ -5,11 +5,11 @@ from datetime import timedelta
 from django.utils import timezone
 
 from livestream.actors import actor_of
-from streams.providers.base import MediaRole
-from streams.providers.inbox import Happening, MediaEvent
+from providers.base import MediaRole
+from providers.events import EventKind, MediaEvent
 from streams.selectors import session_get
-from streams.services.media_events import media_event_apply
-from streams.services.removal import participant_kick
+from streams.services.provider.media_events import media_event_apply
+from streams.services.stage.removal import participant_kick
 from tokens.services import media_token_issue
 
 WATCH, PUBLISH = MediaRole.SUBSCRIBER, MediaRole.PUBLISHER
@@ -31,7 +31,7 @@ def arrives(session, uid, *, seconds=0.0, publishes=False, channel_id=""):
     event = MediaEvent(
         id=f"event-{seconds}-{publishes}",
         type="participant_joined",
-        happening=Happening.JOINED,
+        kind=EventKind.JOINED,
         channel_id=channel_id or channel(session),
         uid=uid,
         at=timezone.now() + timedelta(seconds=seconds),

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from accounts.bearer import bearer_pair
 from livestream.asgi import application
-from livestream.circuit import circuits_forget
-from livestream.request_threads import REQUEST_THREADS
+from livestream.circuit_breaker import circuits_forget
+from livestream.http.threaded_handler import REQUEST_THREADS
+from providers import registry
 from streams.models import ProviderRoom
-from streams.providers import registry
 from tests.asgi import answer_of
 from tests.cast import make_show, make_user
 from tokens import admission
@@ -47,7 +47,7 @@ async def test_a_crowd_at_a_provider_that_hangs_leaves_threads_to_everybody_else
     server = await asyncio.start_server(hangs, "127.0.0.1", 0)
     settings.DAILY_API_KEY = "daily key"
     settings.DAILY_API_URL = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    settings.PROVIDERS = {**settings.PROVIDERS, "daily": "streams.providers.daily.DailyProvider"}
+    settings.PROVIDERS = {**settings.PROVIDERS, "daily": "providers.daily.DailyProvider"}
     registry._load.cache_clear()
     circuits_forget()
     show, viewers = await sync_to_async(_show_and_viewers)()

@@ -5,11 +5,11 @@ import time
 import pytest
 
 from livestream.actors import actor_of
+from providers import agora_006
+from providers.agora_007 import RtmService, token_verified
 from streams.models import MediaUid
-from streams.providers import agora_006
-from streams.providers.agora_007 import RtmService, token_verified
-from streams.services.removal import participant_kick
-from streams.services.uids import CLAIMS, CLAIMS_WITHIN
+from streams.services.provider.uids import CLAIMS, CLAIMS_WITHIN
+from streams.services.stage.removal import participant_kick
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show, make_user
 from tests.providers.setups import APP_ID, CERTIFICATE
@@ -198,7 +198,7 @@ def test_who_is_removed_is_put_out_under_few_numbers_and_the_one_in_use_first(
 
 
 def test_a_number_that_is_taken_already_makes_another_choice(api, ben, eve, stage, monkeypatch):
-    from streams.services import uids
+    from streams.services.provider import uids
 
     monkeypatch.setattr(uids, "_first_choice", lambda session, user_id: 42)
 

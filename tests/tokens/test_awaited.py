@@ -11,10 +11,10 @@ from accounts.models import User
 from livestream.actors import actor_of
 from livestream.errors import ProviderUnreachable
 from livestream.ratelimit import Limit
+from providers.base import MediaRole
+from providers.builtin import BuiltinProvider
+from providers.livekit import LiveKitProvider
 from streams.models import Participant, StreamSession
-from streams.providers.base import MediaRole
-from streams.providers.builtin import BuiltinProvider
-from streams.providers.livekit import LiveKitProvider
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show, make_user
 from tests.threads import at_once

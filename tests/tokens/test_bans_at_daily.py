@@ -7,12 +7,12 @@ from django.utils import timezone
 
 from accounts.services import password_set
 from livestream.actors import actor_of
-from livestream.circuit import circuits_forget
+from livestream.circuit_breaker import circuits_forget
 from streams.models import MediaUid
-from streams.services.invitations import guest_invite
-from streams.services.removal import participant_readmit
-from streams.services.stage import stage_demote, stage_mute, stage_promote
-from streams.services.viewers import viewer_invite
+from streams.services.people.viewers import viewer_invite
+from streams.services.stage.invitations import guest_invite
+from streams.services.stage.participation import stage_demote, stage_mute, stage_promote
+from streams.services.stage.removal import participant_readmit
 from tests.cast import let_in, make_show, make_user
 from tests.providers.stand_ins.server import Refused
 from tests.tokens.rooms import PUBLISH, issue, kick

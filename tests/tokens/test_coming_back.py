@@ -8,15 +8,15 @@ from django.utils import timezone
 
 from accounts.services import password_set
 from livestream.actors import actor_of
-from livestream.circuit import circuits_forget
+from livestream.circuit_breaker import circuits_forget
 from streams.models import Participant
 from streams.selectors import session_get
-from streams.services.arrivals import MOVES_PER_TEN_MINUTES
-from streams.services.guest_requests import guest_request_make
-from streams.services.moving import room_move
-from streams.services.reconcile import session_reconcile
-from streams.services.removal import participant_ban, participant_kick
-from streams.services.stage import stage_demote, stage_leave
+from streams.services.provider.join_policy import MOVES_PER_TEN_MINUTES
+from streams.services.provider.reconcile import session_reconcile
+from streams.services.provider.room_rotation import room_move
+from streams.services.stage.guest_requests import guest_request_make
+from streams.services.stage.participation import stage_demote, stage_leave
+from streams.services.stage.removal import participant_ban, participant_kick
 from tests.cast import let_in, make_show, make_user
 from tests.providers.setups import webhook_came
 from tests.tokens.rooms import PUBLISH, arrives, channel, issue, kick

@@ -12,8 +12,8 @@ from accounts.bearer import BearerAuthentication, _people
 from accounts.models import User
 from livestream.actors import ANONYMOUS, actor_of
 from livestream.errors import Conflict, Denied, Missing, NotAuthenticated
+from providers.base import MediaRole
 from streams.models import ParticipantStatus
-from streams.providers.base import MediaRole
 from tests.cast import let_in, make_show, make_user
 from tokens.models import IssuedToken
 from tokens.services import rows_store

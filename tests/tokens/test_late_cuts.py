@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.services import password_set
-from livestream.circuit import circuits_forget
+from livestream.circuit_breaker import circuits_forget
 from streams.models import MediaUid
 from tests.cast import let_in, make_show
 from tests.providers.setups import webhook_came

@@ -8,15 +8,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from livestream.actors import actor_of
-from livestream.circuit import circuits_forget
+from livestream.circuit_breaker import circuits_forget
 from livestream.errors import Invalid
 from streams.janitor import janitor_tick
 from streams.models import LeftRoom, StreamSession
 from streams.selectors import session_get
-from streams.services.left_rooms import left_rooms_close
-from streams.services.moving import room_move
-from streams.services.sessions import session_end, session_fail, session_update
-from streams.services.switching import _swap, channel_renew, session_provider_switch
+from streams.services.provider.room_cleanup import left_rooms_close
+from streams.services.provider.room_rotation import room_move
+from streams.services.show.provider_failover import _swap, channel_renew, session_provider_switch
+from streams.services.show.sessions import session_end, session_fail, session_update
 from tests.cast import let_in, make_show, make_user
 from tests.tokens.rooms import PUBLISH, channel, issue, kick
 

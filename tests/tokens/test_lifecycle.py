@@ -10,13 +10,13 @@ from accounts.services import password_set
 from livestream.actors import ANONYMOUS, actor_of
 from livestream.errors import Conflict, Denied, NotAuthenticated, Unavailable
 from livestream.realtime.groups import carrier_of, user_group
+from providers.base import MediaRole
 from streams.models import MediaUid, Participant, ProviderRoom, StreamSession
-from streams.providers.base import MediaRole
 from streams.selectors import session_get
-from streams.services.credentials import Lost, credentials_revoke
-from streams.services.moving import room_move
-from streams.services.sessions import session_end, session_update
-from streams.services.switching import session_provider_switch
+from streams.services.people.credentials import Lost, credentials_revoke
+from streams.services.provider.room_rotation import room_move
+from streams.services.show.provider_failover import session_provider_switch
+from streams.services.show.sessions import session_end, session_update
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 from tests.conftest import Ear

@@ -10,10 +10,10 @@ from django.utils.dateparse import parse_datetime
 from rest_framework.test import APIClient
 
 from livestream.actors import actor_of
-from livestream.awaited_api import SmallJSONParser
-from streams.media.grants import grant_verify
+from livestream.http.async_api_view import SmallJSONParser
+from media_node.grants import grant_verify
+from providers.base import MediaRole
 from streams.models import SessionModerator
-from streams.providers.base import MediaRole
 from tests.bodies import BAD_BODIES, OVERSIZED, assert_error
 from tests.cast import let_in, make_show, make_user
 from tokens import services

@@ -11,15 +11,15 @@ from accounts.services import account_update, password_set
 from livestream.actors import actor_of
 from livestream.errors import Conflict, DomainError, TooMany
 from streams.models import GuestRequest, Participant
-from streams.services.guest_requests import (
+from streams.services.show.sessions import session_end
+from streams.services.stage.guest_requests import (
     UNASKED_PER_TEN_MINUTES,
     guest_request_approve,
     guest_request_make,
 )
-from streams.services.removal import participant_ban, participant_kick
-from streams.services.seats import seat_leave
-from streams.services.sessions import session_end
-from streams.services.stage import stage_demote, stage_leave
+from streams.services.stage.participation import stage_demote, stage_leave
+from streams.services.stage.removal import participant_ban, participant_kick
+from streams.services.stage.seats import seat_leave
 from tests.cast import let_in, make_show, make_user
 from tests.providers.setups import webhook_came
 from tests.tokens.rooms import PUBLISH, channel, issue, kick

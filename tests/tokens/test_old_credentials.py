@@ -8,16 +8,16 @@ from django.utils import timezone
 from accounts.services import password_set
 from livestream.actors import actor_of
 from livestream.errors import DomainError
+from providers.base import MediaRole
 from streams.models import MediaResource, MediaUid, Participant
-from streams.providers.base import MediaRole
 from streams.selectors import session_get
-from streams.services.gateway import resources_sweep
-from streams.services.removal import participant_ban, participant_kick
-from streams.services.sessions import session_end, session_update
-from streams.services.stage import stage_demote, stage_mute
-from streams.services.stage_media import guest_seen, media_retry
-from streams.services.switching import session_provider_switch
-from streams.services.viewers import viewer_invite
+from streams.services.people.viewers import viewer_invite
+from streams.services.provider.gateway_resources import resources_sweep
+from streams.services.provider.participant_sync import guest_seen, media_retry
+from streams.services.show.provider_failover import session_provider_switch
+from streams.services.show.sessions import session_end, session_update
+from streams.services.stage.participation import stage_demote, stage_mute
+from streams.services.stage.removal import participant_ban, participant_kick
 from tests.cast import let_in, make_show
 from tests.gateway import names, offer, playlist, send, token_for, trickle, watch
 from tests.providers.setups import stand_in_of, webhook_came

@@ -3,8 +3,8 @@
 import pytest
 
 from livestream.errors import ProviderRejected, ProviderUnreachable
-from streams.providers.builtin import BuiltinProvider
-from streams.services.media import host_seen
+from providers.builtin import BuiltinProvider
+from streams.services.provider.host_presence import host_seen
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 

@@ -8,13 +8,13 @@ from django.utils import timezone
 
 from accounts.services import password_set
 from livestream.actors import actor_of
-from livestream.circuit import circuits_forget
+from livestream.circuit_breaker import circuits_forget
 from streams.models import Participant
-from streams.services import stage_media
-from streams.services.removal import participant_kick
-from streams.services.sessions import session_end
-from streams.services.stage_media import media_retry
-from streams.services.viewers import viewer_invite
+from streams.services.people.viewers import viewer_invite
+from streams.services.provider import participant_sync
+from streams.services.provider.participant_sync import media_retry
+from streams.services.show.sessions import session_end
+from streams.services.stage.removal import participant_kick
 from tests.cast import let_in, make_show, make_user
 from tests.providers.stand_ins.server import Refused
 from tests.tokens.rooms import channel, issue, kick
@@ -73,7 +73,7 @@ def issued(user):
 def test_a_provider_that_is_away_takes_nobodys_turn(
     agora, livekit, watched, ada, ben, cleo, monkeypatch, django_capture_on_commit_callbacks
 ):
-    monkeypatch.setattr(stage_media, "RETRIED_AT_ONCE", 1)
+    monkeypatch.setattr(participant_sync, "RETRIED_AT_ONCE", 1)
     other = make_show(ada, provider="livekit")
     let_in(other, ben)
     livekit.enter(other.channel_id, issue(other, ben).uid)

@@ -6,9 +6,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from livestream.circuit import circuits_forget
+from livestream.circuit_breaker import circuits_forget
 from streams.models import ProviderRoom
-from streams.services.moving import rooms_renew
+from streams.services.provider.room_rotation import rooms_renew
 from tests.cast import let_in, make_show
 from tests.tokens.rooms import PUBLISH, channel, issue, kick
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from livestream.circuit import circuit_named
+from livestream.circuit_breaker import circuit_named
 from streams.models import StreamSession
 from streams.selectors import session_get
 from tests.bodies import assert_error

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from livestream.events import Event
 from livestream.realtime.consumer import Operation
 from livestream.realtime.protocol import MAX_REF_LENGTH, CloseCode
-from livestream.recovery import Category
+from livestream.retry_policy import Category
 from livestream.routing import LiveConsumer
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -26,7 +26,7 @@
  * - `attach(video)` and `playing`: where media do not come as tracks, but straight into an element (HLS)
  * - static `native`: it can do without the SDK's file in this browser
  *
- * What follows on a refusal is in livestream/recovery.json alone, and backoff.js applies it.
+ * What follows on a refusal is in livestream/retry_policy.json alone, and backoff.js applies it.
  * @module providers/interface
  */
 import { ApiError } from "../errors.js";

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import unquote
 
-from streams.media.grants import control_verify
+from media_node.grants import control_verify
 from tests.providers.stand_ins.server import Refused, StandIn, only
 
 

@@ -1,0 +1,41 @@
+"""What Django's own refusals look like: a page for people, the contract's JSON for programs."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views import defaults
+
+from livestream.errors import Denied, Invalid, Missing, Unavailable
+from livestream.rest import error_response
+
+FOR_PROGRAMS = ("/api/", "/whip/", "/whep/", "/webhooks/", "/health", "/metrics")
+
+
+def _for_program(request: HttpRequest) -> bool:
+    return request.path.startswith(FOR_PROGRAMS)
+
+
+def bad_request(request: HttpRequest, exception: Exception, **kwargs: Any) -> HttpResponse:
+    """400"""
+    if _for_program(request):
+        return error_response(Invalid("invalid.request", "The request itself is not right; is the host name?"))
+    return defaults.bad_request(request, exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception, **kwargs: Any) -> HttpResponse:
+    """403"""
+    return error_response(Denied()) if _for_program(request) else defaults.permission_denied(request, exception)
+
+
+def page_not_found(request: HttpRequest, exception: Exception, **kwargs: Any) -> HttpResponse:
+    """404"""
+    return error_response(Missing()) if _for_program(request) else defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    """500"""
+    if not _for_program(request):
+        return defaults.server_error(request)
+    broken = Unavailable("internal", "Something broke here. It has been noted; try again.")
+    broken.status = 500
+    return error_response(broken)

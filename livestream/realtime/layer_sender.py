@@ -1,0 +1,191 @@
+"""The only module that sends to the channel layer.
+
+Services call it from their database threads, through `livestream.events`. It hands the message to the event loop and
+returns: a slow or dead layer slows nobody. The sockets of this process are served at once, past the layer; the
+hub knows the copy that comes back by its own name. What the layer loses, the others make good from the database.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from typing import Any, Protocol
+from uuid import UUID
+
+from asgiref.sync import async_to_sync
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+
+from livestream.cancellation import heed_cancellation
+from livestream.metrics import LAYER_FAILURES
+from livestream.realtime.groups import PEOPLE, carrier_of, desk_group, person_group, room_group, user_group
+from livestream.realtime.protocol import encode
+
+LAYER_TIMEOUT_SECONDS = 2.0
+QUEUE_LIMIT = 20_000
+BATCH_LIMIT = 500
+
+logger = logging.getLogger(__name__)
+
+
+class LocalDelivery(Protocol):
+    """The room hub of this process. Messages that bear its name were delivered before they went to the layer."""
+
+    name: str
+
+    def deliver(self, message: dict[str, Any]) -> None:
+        """Give one layer message to the local sockets."""
+
+
+class Sender:
+    """Carries messages from any thread to the layer, in order, on the event loop it was started on."""
+
+    def __init__(self, local: LocalDelivery) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._local = local
+        self._came: deque[dict[str, Any]] = deque()
+        self._woken = False
+        self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(QUEUE_LIMIT)
+        self._alone = isinstance(get_channel_layer(), InMemoryChannelLayer)
+
+    def submit(self, message: dict[str, Any]) -> None:
+        """Take one message; from any thread. Waking the loop is a system call: once for all that come meanwhile."""
+        self._came.append(message)
+        if not self._woken:
+            self._woken = True
+            here = threading.get_ident() == self._thread
+            (self.loop.call_soon if here else self.loop.call_soon_threadsafe)(self._collect)
+
+    def _collect(self) -> None:
+        self._woken = False  # before looking: who comes after the look wakes the loop again
+        messages = []
+        while self._came:
+            messages.append(self._came.popleft())
+        for message in messages if len(messages) < 2 else joined(messages):
+            self._enqueue(message)
+
+    def _enqueue(self, message: dict[str, Any]) -> None:
+        self._local.deliver(message)
+        if self._alone:
+            return  # such a layer reaches this process alone, and would only bring it back
+        try:
+            self._queue.put_nowait({**message, "origin": self._local.name})
+        except asyncio.QueueFull:
+            LAYER_FAILURES.labels("queue_full").inc()
+
+    async def run(self) -> None:
+        """Send until cancelled: one layer message for all that waits for the same group."""
+        while True:
+            waiting = [await self._queue.get()]
+            while len(waiting) < BATCH_LIMIT and not self._queue.empty():
+                waiting.append(self._queue.get_nowait())
+            for message in joined(waiting):
+                await self._send(message)
+            heed_cancellation()
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(LAYER_TIMEOUT_SECONDS):
+                await _group_send(message)
+        except Exception as error:
+            LAYER_FAILURES.labels("send").inc()
+            logger.warning("layer refused a message group=%s error=%r", message["group"], error)
+
+
+def joined(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same messages with neighbours of one group made one; each group's own order is kept."""
+    result: list[dict[str, Any]] = []
+    open_frames: dict[str, dict[str, Any]] = {}
+    latest: dict[str, str] = {}
+    for message in messages:
+        group = message["group"]
+        if message["type"] == "hub.latest":
+            if not latest:
+                result.append({**message, "texts": latest})
+            latest.update(message["texts"])
+        elif message["type"] != "hub.frames":
+            open_frames.pop(group, None)
+            result.append(message)
+        elif group in open_frames:
+            open_frames[group]["frames"].extend(message["frames"])
+            open_frames[group]["takes_back"] |= message["takes_back"]
+        else:
+            open_frames[group] = {**message, "frames": list(message["frames"])}
+            result.append(open_frames[group])
+    return result
+
+
+_sender: Sender | None = None
+
+
+def bind(sender: Sender | None) -> None:
+    """Make this the process's sender; None when the process shuts down."""
+    global _sender
+    _sender = sender
+
+
+async def _group_send(message: dict[str, Any]) -> None:
+    layer = get_channel_layer()
+    if layer is not None:
+        await layer.group_send(carrier_of(message["group"]), message)
+
+
+def _send(message: dict[str, Any]) -> None:
+    sender = _sender
+    if sender is not None and not sender.loop.is_closed():
+        sender.submit(message)
+        return
+    # A command or the admin in a process without sockets: others may still be listening.
+    try:
+        async_to_sync(_group_send)(message)
+    except Exception as error:
+        LAYER_FAILURES.labels("send").inc()
+        logger.warning("layer refused a message group=%s error=%r", message["group"], error)
+
+
+def send_event(session_id: UUID, document: dict[str, Any], group: str | None = None, takes_back: bool = False) -> None:
+    """Send one document to a room, or to the narrower group that is given. Encoded here, once."""
+    _send(
+        {
+            "type": "hub.frames",
+            "group": group or room_group(session_id),
+            "frames": [[document.get("seq"), encode(document)]],
+            "takes_back": takes_back,
+        }
+    )
+
+
+def send_latest(documents: dict[str, dict[str, Any]]) -> None:
+    """Send each of many narrow audiences a document of its own, as one message. Of several only the last counts."""
+    texts = {group: encode(document) for group, document in documents.items()}
+    _send({"type": "hub.latest", "group": PEOPLE, "texts": texts})
+
+
+def send_room_close(session_id: UUID, code: int, reason: str, after_seconds: float) -> None:
+    """Close every socket of a room after a while."""
+    _send(
+        {
+            "type": "hub.close",
+            "group": room_group(session_id),
+            "code": int(code),
+            "reason": reason,
+            "after": after_seconds,
+        }
+    )
+
+
+def send_user_close(user_id: UUID, code: int, reason: str) -> None:
+    """Close every socket of one person."""
+    _send({"type": "hub.close", "group": user_group(user_id), "code": int(code), "reason": reason, "after": 0})
+
+
+def send_person_close(session_id: UUID, user_id: UUID, code: int, reason: str) -> None:
+    """Close every socket that one person has in one room."""
+    group = person_group(session_id, user_id)
+    _send({"type": "hub.close", "group": group, "code": int(code), "reason": reason, "after": 0})
+
+
+def send_desk_place(session_id: UUID, user_id: UUID, has_place: bool) -> None:
+    """Have one person's sockets in one room hear, or no longer hear, what the host's desk is told."""
+    group, desk = person_group(session_id, user_id), desk_group(session_id)
+    _send({"type": "hub.audience", "group": group, "other": desk, "joins": has_place})

@@ -1,0 +1,125 @@
+"""One RTP stream of a published track, as it arrives: the only one, or a layer of several (RFC 8853)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from media_node.forwarding.fanout import Fanout
+from media_node.forwarding.reception import Reception
+from media_node.stats import Stats
+from media_node.wire.dimensions import Dimensions, dimensions_reader
+from media_node.wire.rtp import RtpPacket
+from media_node.wire.sdp import Codec
+
+if TYPE_CHECKING:
+    from media_node.forwarding.slot import Slot
+
+KEYFRAME_INTERVAL_SECONDS = 0.5
+# A layer without packets for so long is off: browsers stop the largest ones when their own link is poor.
+PAUSED_SECONDS = 1.0
+_RATE_SMOOTHING = 0.5
+
+
+class Encoding:
+    """A stream. `slots` are the shared streams it feeds, `fanout` the viewers who are sent it singly.
+
+    `rid` is empty unless the offer names its layers; `rate` is in bits per second, as of the last second.
+    """
+
+    __slots__ = (
+        "_dimensions_of",
+        "_keyframe_asked_at",
+        "_keyframe_due",
+        "_measured_at",
+        "_measured_bytes",
+        "bytes",
+        "clock_rate",
+        "declared",
+        "dimensions",
+        "fanout",
+        "heard_at",
+        "is_video",
+        "packets",
+        "rate",
+        "reception",
+        "repair_ssrc",
+        "rid",
+        "slots",
+        "ssrc",
+    )
+
+    def __init__(
+        self,
+        *,
+        codec: Codec,
+        is_video: bool,
+        stats: Stats,
+        rid: str = "",
+        ssrc: int | None = None,
+        repair_ssrc: int | None = None,
+    ) -> None:
+        self.rid = rid
+        self.ssrc = ssrc
+        self.repair_ssrc = repair_ssrc
+        self.declared = ssrc is not None
+        self.is_video = is_video
+        self.clock_rate = codec.clock_rate
+        self.reception = Reception(clock_rate=codec.clock_rate)
+        self.slots: tuple[Slot, ...] = ()
+        self.fanout = Fanout(codec=codec, stats=stats)
+        self.dimensions: Dimensions | None = None
+        self.heard_at = float("-inf")
+        self.packets = 0
+        self.bytes = 0
+        self.rate = 0.0
+        self._dimensions_of = dimensions_reader(codec.name)
+        self._measured_at: float | None = None
+        self._measured_bytes = 0
+        self._keyframe_asked_at = float("-inf")
+        self._keyframe_due = False
+
+    def take(self, packet: RtpPacket, *, number: int, now: float) -> None:
+        """Count one new packet and send it to everybody who gets this stream."""
+        self.packets += 1
+        self.bytes += len(packet.payload)
+        self.heard_at = now
+        for slot in self.slots:
+            slot.forward(self, packet, number=number, now=now)
+        if self.is_video:
+            found = self._dimensions_of(packet.payload)
+            if found is not None:
+                self.dimensions = found
+            self.fanout.forward(packet, number=number, generation=self.reception.tracker.generation, now=now)
+
+    def is_flowing(self, now: float) -> bool:
+        """Whether packets come now."""
+        return now - self.heard_at < PAUSED_SECONDS
+
+    def measure(self, now: float) -> None:
+        """Every second: the bit rate."""
+        if self._measured_at is not None and now > self._measured_at:
+            rate = (self.bytes - self._measured_bytes) * 8 / (now - self._measured_at)
+            is_new = self.rate == 0.0 or rate == 0.0
+            self.rate = rate if is_new else self.rate + (rate - self.rate) * _RATE_SMOOTHING
+        self._measured_at, self._measured_bytes = now, self.bytes
+
+    def want_keyframe(self) -> None:
+        """Somebody cannot go on without a key frame. Many wishes become one request."""
+        self._keyframe_due = self.is_video
+
+    def take_keyframe_request(self, *, now: float) -> bool:
+        """Whether to ask the publisher now; at most every half second, and no wish is forgotten."""
+        if not (self._keyframe_due or self.fanout.is_awaited):
+            return False
+        if now - self._keyframe_asked_at < KEYFRAME_INTERVAL_SECONDS:
+            return False
+        self._keyframe_due, self._keyframe_asked_at = False, now
+        return True
+
+    def adopt(self, ssrc: int) -> None:
+        """Take a stream of a sender that the offer did not name; another than before starts numbering anew."""
+        if self.ssrc is not None:
+            generation = self.reception.tracker.generation
+            self.reception = Reception(clock_rate=self.clock_rate)
+            self.reception.tracker.generation = generation + 1
+        self.ssrc = ssrc

@@ -1,0 +1,194 @@
+"""One published stream sent to viewers who each see it in a numbering of their own.
+
+Shared streams (`slot`) are cheaper; this is for whoever may be moved to another layer or another person in
+mid-stream. What a viewer costs is one header, one encryption and one send: his numbering is a set of
+shifts that change only when he is moved, so nothing is counted for each packet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pylibsrtp import Error as SrtpError
+
+from media_node.stats import Stats
+from media_node.wire.extensions import send_time
+from media_node.wire.keyframes import keyframe_detector
+from media_node.wire.nack import CachedPacket, PacketCache
+from media_node.wire.picture_ids import PictureIds, picture_ids, with_shifted_ids
+from media_node.wire.rtcp import SenderReport
+from media_node.wire.rtp import RtpPacket, header_pack
+from media_node.wire.sdp import Codec
+from media_node.wire.srtp import PLAINTEXT_LIMIT_BYTES
+
+if TYPE_CHECKING:
+    from media_node.forwarding.feed import Entry, Feed
+
+# A viewer who sees nothing waits this long for a key frame, then goes on with whatever comes.
+KEYFRAME_PATIENCE_SECONDS = 3.0
+_PAYLOAD_LIMIT = PLAINTEXT_LIMIT_BYTES - 20
+
+
+class Fanout:
+    """Who is sent one stream, and where it stands. Numbers are extended sequence numbers of the source."""
+
+    __slots__ = (
+        "_cache",
+        "_entries",
+        "_feeds",
+        "_generation",
+        "_has_ids",
+        "_is_start",
+        "_stats",
+        "_waiting",
+        "clock_rate",
+        "codec",
+        "highest",
+        "last_at",
+        "last_ids",
+        "last_timestamp",
+        "report",
+    )
+
+    def __init__(self, *, codec: Codec, stats: Stats) -> None:
+        self.codec = codec.name
+        self.clock_rate = codec.clock_rate
+        self.highest = 0
+        self.last_timestamp = 0
+        self.last_at = 0.0
+        self.last_ids: PictureIds | None = None
+        self.report: tuple[SenderReport, int] | None = None
+        self._has_ids = codec.name == "VP8"
+        self._is_start = keyframe_detector(codec.name)
+        self._stats = stats
+        self._cache: PacketCache | None = None
+        self._generation = 0
+        self._feeds: list[Feed] = []
+        self._waiting: dict[Feed, float] = {}
+        self._entries: list[Entry] = []
+
+    def __len__(self) -> int:
+        return len(self._feeds)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for a key frame."""
+        return bool(self._waiting)
+
+    @property
+    def feeds(self) -> Iterable[Feed]:
+        """Who is sent this stream, or waits for it."""
+        return [*self._feeds, *self._waiting]
+
+    def admit(self, feed: Feed, *, now: float) -> None:
+        """Send to this feed from the next key frame on; meanwhile it goes on with what it has."""
+        self._waiting.setdefault(feed, now)
+
+    def dismiss(self, feed: Feed) -> None:
+        """Neither send to this feed nor let it wait."""
+        self._waiting.pop(feed, None)
+        if feed in self._feeds:
+            self._feeds.remove(feed)
+            self.regroup()
+
+    def regroup(self) -> None:
+        """Rebuild the sending list after a feed came, went, or moved to another address."""
+        self._entries = [entry for feed in self._feeds if (entry := feed.entry()) is not None]
+
+    def ids_of(self, payload: bytes) -> PictureIds | None:
+        """The packet's picture ids, where the codec has such."""
+        return picture_ids(payload) if self._has_ids else None
+
+    def cached(self, sequence: int) -> CachedPacket | None:
+        """A packet sent not long ago, by the source's own sequence number."""
+        return self._cache.get(sequence) if self._cache is not None else None
+
+    def forward(self, packet: RtpPacket, *, number: int, generation: int, now: float) -> None:
+        """Send one packet of the source to everybody who gets it."""
+        if generation != self._generation:
+            self._restart(generation, now=now)
+        if not self._feeds and not self._waiting:
+            return
+        payload = packet.payload
+        if len(payload) > _PAYLOAD_LIMIT:
+            self._stats.packets_oversize += 1
+            return
+        if self._waiting:
+            self._start_waiting(packet, number=number, now=now)
+        if not self._feeds:
+            return
+        timestamp, marker = packet.timestamp, packet.marker
+        ids = picture_ids(payload) if self._has_ids else None
+        if number > self.highest:
+            self.highest = number
+            self.last_timestamp, self.last_at = timestamp, now
+            if ids is not None:
+                self.last_ids = ids
+        if self._cache is None:
+            self._cache = PacketCache()
+        self._cache.put((packet.sequence, marker, timestamp, payload))
+        self._send(payload, ids, number=number, timestamp=timestamp, marker=marker, now=now)
+
+    def _send(
+        self, payload: bytes, ids: PictureIds | None, *, number: int, timestamp: int, marker: int, now: float
+    ) -> None:
+        clock = send_time(now)
+        bodies: dict[tuple[bytes, int, int], bytes] = {}
+        sent = failed = 0
+        for variant, floor, first, kind, shift, time_shift, ssrc, protect, send, address in self._entries:
+            if number < floor:
+                continue
+            body = bodies.get(variant)
+            if body is None:
+                body = bodies[variant] = body_of(payload, ids, variant=variant, clock=clock)
+            sequence, time = (number + shift) & 0xFFFF, (timestamp + time_shift) & 0xFFFFFFFF
+            sent += 1
+            try:
+                send(protect(header_pack(first, marker | kind, sequence, time, ssrc) + body), address)
+            except (OSError, SrtpError):
+                failed += 1
+        stats = self._stats
+        stats.packets_sent += sent - failed
+        stats.bytes_sent += (sent - failed) * (len(payload) + 12)
+        stats.packets_failed += failed
+
+    def tell_report(self, report: SenderReport, *, clock_shift: int) -> None:
+        """Pass a sender report on to everybody, each in his own numbering."""
+        self.report = (report, clock_shift)
+        for feed in self._feeds:
+            feed.send_report(report, clock_shift=clock_shift)
+
+    def _start_waiting(self, packet: RtpPacket, *, number: int, now: float) -> None:
+        if self._feeds and number <= self.highest:
+            return
+        is_start = self._is_start(packet.payload)
+        ready = [
+            feed
+            for feed, since in self._waiting.items()
+            if is_start or (feed.is_dark and packet.payload and now - since > KEYFRAME_PATIENCE_SECONDS)
+        ]
+        if not ready:
+            return
+        if not self._feeds:
+            self.highest, self.last_ids = number - 1, None
+        for feed in ready:
+            del self._waiting[feed]
+            feed.begin(self, packet, number=number, now=now)
+            self._feeds.append(feed)
+        self.regroup()
+
+    def _restart(self, generation: int, *, now: float) -> None:
+        """The source numbers anew; everybody goes on with its next key frame."""
+        for feed in list(self._feeds):
+            feed.pause()
+            self.admit(feed, now=now)
+        self._generation, self._cache, self.report, self.last_ids = generation, None, None, None
+
+
+def body_of(payload: bytes, ids: PictureIds | None, *, variant: tuple[bytes, int, int], clock: bytes) -> bytes:
+    """What follows the header: the sending time where negotiated, and the payload with its picture ids."""
+    head, picture_shift, base_shift = variant
+    if ids is not None and (picture_shift or base_shift):
+        payload = with_shifted_ids(payload, ids, picture_shift=picture_shift, base_shift=base_shift)
+    return head + clock + payload if head else payload

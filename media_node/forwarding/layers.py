@@ -1,0 +1,144 @@
+"""Which layer of which picture a viewer is sent: what he shows decides how much is useful, his link how
+much is possible. Pure; rates in bits per second, sizes in pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from media_node.errors import MediaRefused
+from media_node.wire.dimensions import Dimensions
+
+Quality = Literal["auto", "low", "medium", "high"]
+QUALITIES: tuple[Quality, ...] = ("auto", "low", "medium", "high")
+
+TILE_LIMIT = 64
+SIDE_LIMIT = 16384
+# A picture may be stretched by this much before the next larger one is worth its bits.
+STRETCH = 1.2
+# What is sent already may stay until the budget falls below its cost by this; what is more must fit with
+# room to spare. Without the gap between the two, pictures would flutter between layers.
+KEEP, RAISE = 0.85, 1.1
+# The main picture's lowest layer is given up last.
+KEEP_LAST = 0.5
+# Without tiles: how large a person is shown among so many.
+_FEW = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """How large a page shows all of a picture, in device pixels, though a part may be cut off; 0 by 0 when it did not
+    say."""
+
+    width: int = 0
+    height: int = 0
+    visible: bool = True
+
+
+@dataclass(slots=True)
+class Wishes:
+    """What a viewer asks for."""
+
+    quality: Quality = "auto"
+    tiles: dict[str, Tile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One section to be filled: the rates of the layers to choose from, the lowest first, the highest
+    layer that is useful, the one sent now, and its rank (smaller is more important)."""
+
+    rates: tuple[float, ...]
+    ceiling: int
+    current: int | None
+    rank: float
+
+
+def allocate(pictures: Sequence[Picture], *, budget: float) -> tuple[list[int | None], float | None]:
+    """The layer of each picture, None for nothing, and the budget that the next improvement would need;
+    None when nothing is left to wish for. Everybody gets a small picture before anybody gets a large one."""
+    chosen: list[int | None] = [None] * len(pictures)
+    order = sorted(range(len(pictures)), key=lambda index: pictures[index].rank)
+    left, needed = budget, None
+    for place, index in enumerate(order):
+        cost = _cost(pictures[index], 0, is_last=place == 0)
+        if cost <= left:
+            chosen[index] = 0
+            left = max(0.0, left - _cost(pictures[index], 0))
+        elif needed is None:
+            needed = budget - left + pictures[index].rates[0] * RAISE
+    for index in order:
+        picture = pictures[index]
+        level = chosen[index]
+        while level is not None and level < picture.ceiling:
+            extra = _cost(picture, level + 1) - _cost(picture, level)
+            if extra > left:
+                if needed is None:
+                    needed = budget - left + picture.rates[level + 1] * RAISE - _cost(picture, level)
+                break
+            level += 1
+            chosen[index] = level
+            left -= extra
+    return chosen, needed
+
+
+def useful_layer(
+    sizes: Sequence[Dimensions | None], *, wishes: Wishes, tile: Tile | None, rank: float, count: int
+) -> int | None:
+    """The highest layer of a picture worth sending; None when it is not shown at all. `sizes` are those of
+    the layers, `rank` is 0 for the main picture, `count` how many pictures there are."""
+    top = len(sizes) - 1
+    if tile is not None and not tile.visible:
+        return None
+    if wishes.quality == "low":
+        return 0
+    limit = (top + 1) // 2 if wishes.quality == "medium" else top
+    if wishes.quality == "high" and rank == 0:
+        return top
+    if tile is None or tile.width == 0 or tile.height == 0:
+        if rank == 0:
+            return limit
+        return min(limit, (top + 1) // 2 if count <= _FEW else 0)
+    for level, size in enumerate(sizes):
+        if level >= limit or _is_enough(size, tile, level=level, top=top):
+            return level
+    return limit
+
+
+def wishes_read(value: dict[str, object], *, before: Wishes, mids: set[str]) -> Wishes:
+    """What a page asks for, on top of what it asked before. Raises MediaRefused in plain words."""
+    quality = value.get("quality", before.quality)
+    if quality not in QUALITIES:
+        raise MediaRefused('"quality" is one of auto, low, medium and high.')
+    tiles = value.get("tiles", {})
+    if not isinstance(tiles, dict) or len(tiles) > TILE_LIMIT:
+        raise MediaRefused(f'"tiles" names at most {TILE_LIMIT} sections by their mid.')
+    if unknown := set(tiles) - mids:
+        raise MediaRefused(f"This resource has no video section with the mid {min(unknown)[:32]!r}.")
+    changed = {mid: _tile(tile) for mid, tile in tiles.items()}
+    return Wishes(quality=next(q for q in QUALITIES if q == quality), tiles={**before.tiles, **changed})
+
+
+def _tile(value: object) -> Tile:
+    if not isinstance(value, dict):
+        raise MediaRefused('A tile is {"width", "height", "visible"}.')
+    width, height, visible = value.get("width", 0), value.get("height", 0), value.get("visible", True)
+    for side in (width, height):
+        if isinstance(side, bool) or not isinstance(side, int) or not 0 <= side <= SIDE_LIMIT:
+            raise MediaRefused(f"A tile's sides are whole pixels from 0 to {SIDE_LIMIT}.")
+    if not isinstance(visible, bool):
+        raise MediaRefused('A tile\'s "visible" is true or false.')
+    return Tile(width=width, height=height, visible=visible)
+
+
+def _cost(picture: Picture, level: int, *, is_last: bool = False) -> float:
+    if picture.current is None or level > picture.current:
+        return picture.rates[level] * RAISE
+    return picture.rates[level] * (KEEP_LAST if is_last and level == 0 else KEEP)
+
+
+def _is_enough(size: Dimensions | None, tile: Tile, *, level: int, top: int) -> bool:
+    """Whether a layer fills a tile; by the customary halves of 720 lines when its size is not known yet."""
+    width, height = (size.width, size.height) if size is not None else (1280 >> (top - level), 720 >> (top - level))
+    return min(tile.width / width, tile.height / height) <= STRETCH

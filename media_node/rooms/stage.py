@@ -1,0 +1,184 @@
+"""A room's stage: which sources are there, in which places, and which viewer is sent what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from media_node.forwarding.slot import Slot
+from media_node.forwarding.tables import IndexTable, SourceName, SpeakersTable, TableName
+from media_node.wire.negotiation import OPUS
+
+if TYPE_CHECKING:
+    from media_node.forwarding.track import PublishedTrack
+    from media_node.rooms.room import Room
+    from media_node.rooms.viewer import Viewer
+
+UPDATE_SECONDS = 0.2
+REPORT_SECONDS = 0.5
+# The kind under which a source is muted.
+MUTE_KINDS = {"audio": "audio", "camera": "video", "screen": "screen"}
+
+
+class RoomStage:
+    """The tables of one room. `version` grows with each change, over all rooms of the node."""
+
+    def __init__(self, room: Room) -> None:
+        engine = room.engine
+        self.room = room
+        self.version = engine.next_version()
+        self.stage = IndexTable()
+        self.audio = IndexTable()
+        self.speakers = SpeakersTable(size=engine.config.last_n)
+        self.audio_slots: list[Slot] = []
+        self._order: dict[SourceName, None] = {}
+        self._updated_at = float("-inf")
+        self._is_report_due = False
+        self._reported_at = float("-inf")
+
+    def audio_slot(self, index: int) -> Slot:
+        """The shared stream of one place of the audio table; it stays the same as long as the room."""
+        while len(self.audio_slots) <= index:
+            self.audio_slots.append(Slot(kind="audio", codec=OPUS, parameters="", stats=self.room.engine.stats))
+        return self.audio_slots[index]
+
+    def track_of(self, name: SourceName | None) -> PublishedTrack | None:
+        """The track behind a row."""
+        publisher = self.room.publishers.get(name.user) if name is not None else None
+        return publisher.track(name.source) if publisher is not None and name is not None else None
+
+    def rows(self, table: TableName) -> list[SourceName | None]:
+        """The pictures that a table shows."""
+        if table == "stage":
+            return self.stage.rows
+        if table == "speakers":
+            return self.speakers.rows
+        return [self._host_camera()]
+
+    def is_muted(self, name: SourceName) -> bool:
+        """Whether web has muted this source."""
+        return MUTE_KINDS[name.source] in self.room.engine.mutes_of(session=self.room.session, user=name.user)
+
+    def on_tick(self, now: float) -> None:
+        """Every 50 ms; looks at the sources five times a second."""
+        if now - self._updated_at >= UPDATE_SECONDS:
+            self.update(now)
+        for viewer in self.room.viewers:
+            viewer.on_tick(now)
+
+    def update(self, now: float) -> None:
+        """Bring tables, and who is sent what, up to date with who is here."""
+        self._updated_at = now
+        present = self._present(now)
+        host = self._host_camera()
+        cameras = [(name, self._spoke_at(name)) for name in present if name.source == "camera"]
+        changed = [
+            self.stage.update([name for name in present if name.source != "audio"], first=host),
+            self.audio.update([name for name in present if name.source == "audio"], first=self._host_sound()),
+            self.speakers.update(
+                host=host if host in present else None,
+                screens=[name for name in present if name.source == "screen"],
+                cameras=cameras,
+                now=now,
+            ),
+        ]
+        if any(changed):
+            self.version = self.room.engine.next_version()
+            self._is_report_due = True
+            self.rewire()
+        if now - self._reported_at >= REPORT_SECONDS:
+            self.tell(now)
+
+    def tell(self, now: float) -> None:
+        """Report the tables to web if they have changed since it was last told."""
+        if self._is_report_due:
+            self._is_report_due, self._reported_at = False, now
+            self.room.engine.tell_slots(self.room, data=self.summary())
+
+    def rewire(self) -> None:
+        """Send everybody what the tables, mutes and his own wishes say."""
+        for publisher in self.room.publishers.values():
+            self.room.wire(publisher)
+        for viewer in self.room.viewers:
+            self.seat(viewer)
+
+    def seat(self, viewer: Viewer) -> None:
+        """Give one viewer the sources of his table, and nobody himself."""
+        for place in viewer.places:
+            occupant = self.audio.rows[place.index] if place.index < len(self.audio.rows) else None
+            if viewer.is_connected and occupant is not None and occupant.user != viewer.user:
+                place.slot.attach(place.sink)
+            else:
+                place.slot.detach(place.sink)
+        rows = self.rows(viewer.table)
+        for feed in viewer.feeds:
+            name = rows[feed.index] if feed.index < len(rows) else None
+            if name is not None and (name.user == viewer.user or self.is_muted(name)):
+                name = None
+            track = self.track_of(name)
+            if track is not None and not feed.can_show(track):
+                track = None
+            if feed.track is not track:
+                feed.cut()
+                feed.track = track
+        viewer.choose_layers()
+
+    def summary(self) -> dict[str, object]:
+        """The tables as web is told them."""
+        return {
+            "v": self.version,
+            "epoch": self.room.engine.epoch,
+            "stage": _listed(self.stage.rows),
+            "speakers": _listed(self.speakers.rows),
+            "audio": [
+                {"index": index, "user": name.user} for index, name in enumerate(self.audio.rows) if name is not None
+            ],
+        }
+
+    def summary_for(self, viewer: Viewer) -> dict[str, object]:
+        """What one viewer receives now."""
+        rows = self.rows(viewer.table)
+        video: list[dict[str, object]] = []
+        audio: list[dict[str, object]] = []
+        for feed in viewer.feeds:
+            name = rows[feed.index] if feed.index < len(rows) else None
+            if name is None or name.user == viewer.user:
+                continue
+            entry = {"index": feed.index, "mid": feed.mid, "user": name.user, "source": name.source}
+            video.append({**entry, "muted": self.is_muted(name), **feed.summary()})
+        for place in viewer.places:
+            name = self.audio.rows[place.index] if place.index < len(self.audio.rows) else None
+            if name is not None and name.user != viewer.user:
+                entry = {"index": place.index, "mid": place.mid, "user": name.user}
+                audio.append({**entry, "muted": self.is_muted(name)})
+        return {"v": self.version, "table": viewer.table, "video": video, "audio": audio}
+
+    def _present(self, now: float) -> list[SourceName]:
+        """The sources that are here, in the order in which they came."""
+        silence = self.room.engine.config.silence_seconds
+        here: dict[SourceName, None] = {}
+        for publisher in self.room.publishers.values():
+            for track in publisher.tracks:
+                if track.is_present and track.kind == "video" and now - track.heard_at > silence:
+                    track.is_present = False
+                if track.is_present:
+                    here[SourceName(publisher.user, track.source)] = None
+        self._order = {name: None for name in [*self._order, *here] if name in here}
+        return list(self._order)
+
+    def _host_camera(self) -> SourceName | None:
+        host = self.room.host
+        return SourceName(host, "camera") if host is not None else None
+
+    def _host_sound(self) -> SourceName | None:
+        host = self.room.host
+        return SourceName(host, "audio") if host is not None else None
+
+    def _spoke_at(self, name: SourceName) -> float | None:
+        track = self.track_of(SourceName(name.user, "audio"))
+        is_heard = track is not None and not self.is_muted(SourceName(name.user, "audio"))
+        return track.loudness.spoke_at if track is not None and is_heard else None
+
+
+def _listed(rows: list[SourceName | None]) -> list[dict[str, object]]:
+    occupied = [(index, name) for index, name in enumerate(rows) if name is not None]
+    return [{"index": index, "user": name.user, "source": name.source} for index, name in occupied]

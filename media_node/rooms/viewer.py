@@ -1,0 +1,310 @@
+"""A viewer: takes what the room's streams send, asks again for what he lost, and tells what he can take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pylibsrtp import Error as SrtpError
+
+from media_node.forwarding.feed import Feed
+from media_node.forwarding.layers import RAISE, Picture, Wishes, allocate, useful_layer, wishes_read
+from media_node.forwarding.link import Link
+from media_node.forwarding.slot import Sink, Slot
+from media_node.forwarding.tables import TableName
+from media_node.rooms.limits import TokenBuckets
+from media_node.rooms.peer import CloseReason, Peer
+from media_node.wire.rtcp import BitrateEstimate, KeyframeRequest, Nack, ReportBlock, rtcp_parse
+
+if TYPE_CHECKING:
+    from media_node.forwarding.encoding import Encoding
+    from media_node.grants import Stage
+    from media_node.rooms.room import Room
+
+# What one viewer may make the node do in a second; each section brings reports of its own.
+FEEDBACK_BUDGET, FEEDBACK_PER_SECTION = 100, 10
+# Answers to NACKs: a burst, and then a share of what his link carries, so that repairing does not choke it.
+RESEND_BURST_BYTES = 100_000
+RESEND_SHARE = 0.25
+RESEND_FLOOR_BYTES = 4_000
+DECISION_SECONDS = 0.5
+# An Opus voice with its packets' headers.
+AUDIO_BITS_PER_SECOND = 48_000
+# What layers are taken to cost until they have been measured, the lowest of three first.
+UNMEASURED = (150_000.0, 500_000.0, 1_200_000.0)
+
+Seat = tuple[Slot, Sink]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One audio section: the shared stream of a place of the audio table."""
+
+    index: int
+    slot: Slot
+    sink: Sink
+    mid: str
+
+
+class Viewer(Peer):
+    """One WHEP resource. `seats` are shared streams of the host, which he always gets; `places` are
+    shared sounds of the stage and `feeds` pictures of his own, filled as the room's tables say."""
+
+    role = "subscriber"
+
+    def __init__(
+        self,
+        *,
+        room: Room,
+        seats: list[Seat],
+        places: list[Place],
+        feeds: list[Feed],
+        is_staged: bool,
+        stage: Stage,
+        **peer: Any,
+    ) -> None:
+        super().__init__(**peer)
+        self.room = room
+        self.seats = seats
+        self.places = places
+        self.feeds = feeds
+        self.is_staged = is_staged
+        self.stage = stage
+        self.wishes = Wishes()
+        self.estimate: int | None = None
+        # Of the last interval he reported, as a fraction.
+        self.loss = 0.0
+        self.link = Link(now=self.created_at)
+        self._sections = len(seats) + len(places) + len(feeds)
+        self.source_limit += self._sections
+        self._feedback_left = FEEDBACK_BUDGET
+        self._resend_left = float(RESEND_BURST_BYTES)
+        self._wishes_pace = TokenBuckets(rate=5, burst=5)
+        self._decided_at = float("-inf")
+
+    @property
+    def table(self) -> TableName:
+        """Which of the room's tables his pictures follow."""
+        if not self.is_staged:
+            return "host"
+        return "stage" if self.stage else "speakers"
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether he has keys."""
+        return self.srtp is not None
+
+    def on_connected(self, now: float) -> None:
+        srtp = self.srtp
+        if srtp is None:
+            return
+        for end in self._ends():
+            end.protect, end.protect_rtcp = srtp.outbound.protect, srtp.outbound.protect_rtcp
+            end.send, end.address = self.send, self.address
+        for slot, sink in self.seats:
+            slot.attach(sink)
+        if any(slot.kind == "video" for slot, _ in self.seats):
+            self.room.want_keyframe()
+        self.room.stage.seat(self)
+
+    def on_moved(self) -> None:
+        for end in self._ends():
+            end.send, end.address = self.send, self.address
+        for slot, _ in self._shared():
+            slot.regroup()
+        for feed in self.feeds:
+            feed.moved()
+
+    def on_closed(self, reason: CloseReason) -> None:
+        for slot, sink in self._shared():
+            slot.detach(sink)
+        for feed in self.feeds:
+            feed.cut()
+        for end in self._ends():
+            end.protect = end.protect_rtcp = end.send = None
+        self.room.viewer_closed(self)
+
+    def outgoing_ssrcs(self) -> list[int]:
+        ssrcs = [slot.ssrc for slot, _ in self._shared()] + [feed.ssrc for feed in self.feeds]
+        return ssrcs or [self.ssrc]
+
+    def receive_rtcp(self, datagram: bytes, *, now: float) -> None:
+        srtp = self.srtp
+        if srtp is None or self._feedback_left <= 0 or len(datagram) < 8:
+            return
+        self._feedback_left -= 1
+        source = int.from_bytes(datagram[4:8], "big")
+        if not self.admits_source(source):
+            return
+        try:
+            data = srtp.inbound.unprotect_rtcp(datagram)
+        except (SrtpError, ValueError):
+            self.engine.stats.datagrams_refused += 1
+            return
+        self.note_source(source)
+        has_fallen = False
+        for item in rtcp_parse(data):
+            if isinstance(item, Nack):
+                self._resend(item, now=now)
+            elif isinstance(item, KeyframeRequest):
+                self._want_keyframe(item)
+            elif isinstance(item, BitrateEstimate):
+                self.estimate = item.bits_per_second
+                # Only pictures bear the time of sending, so sounds are not in it; made without any it says nothing.
+                if pictures := self._picture_rate():
+                    sounds = self._audio_rate()
+                    has_fallen |= self.link.on_estimate(
+                        item.bits_per_second, sent=pictures, beside=sounds, now=now, least=sounds + self._smallest(now)
+                    )
+            elif isinstance(item, ReportBlock):
+                has_fallen |= self._reception(item, now=now)
+        if has_fallen:
+            self.choose_layers(now=now)
+
+    def refill(self) -> None:
+        """Every second: a new budget."""
+        self._feedback_left = FEEDBACK_BUDGET + FEEDBACK_PER_SECTION * self._sections
+        # The shared picture is sent as it is, whatever the link; so are its repairs.
+        carried = self.link.limit if self.feeds else self.engine.config.publisher_ceiling
+        allowance = max(RESEND_FLOOR_BYTES, carried * RESEND_SHARE / 8)
+        self._resend_left = min(RESEND_BURST_BYTES, self._resend_left + allowance)
+
+    def on_tick(self, now: float) -> None:
+        """Now and then: another look at what he could be sent."""
+        if self.feeds and now - self._decided_at >= DECISION_SECONDS:
+            self.choose_layers(now=now)
+
+    def may_wish(self, now: float) -> bool:
+        """Five changes a second, and as many at once."""
+        return self._wishes_pace.take(self.resource, now=now)
+
+    def wish(self, value: dict[str, object]) -> None:
+        """Take over what the page asks for. Raises MediaRefused."""
+        self.wishes = wishes_read(value, before=self.wishes, mids={feed.mid for feed in self.feeds})
+        self.choose_layers()
+
+    def sent_rate(self) -> float:
+        """What is sent to him now, bits per second, sound included."""
+        return self._audio_rate() + self._picture_rate()
+
+    def _picture_rate(self) -> float:
+        return sum(feed.encoding.rate for feed in self.feeds if feed.encoding is not None)
+
+    def _smallest(self, now: float) -> float:
+        """What shows one of his pictures that has layers, if small, bits per second; one of a single size is all or
+        nothing."""
+        sent = [_rates(feed.flowing(now)) for feed in self.feeds if feed.encoding is not None]
+        return min((rates[0] for rates in sent if len(rates) > 1), default=0.0)
+
+    def choose_layers(self, *, now: float | None = None) -> None:
+        """Give every picture the layer that is useful and that the link carries."""
+        if not self.is_connected:
+            # What begins before he can receive it would begin without its key frame for him.
+            return
+        now = time.monotonic() if now is None else now
+        self._decided_at = now
+        candidates = [(feed, layers) for feed in self.feeds if (layers := feed.flowing(now))]
+        shown: list[tuple[Feed, list[Encoding], Picture]] = []
+        for feed, layers in candidates:
+            picture = self._picture(feed, layers, count=len(candidates))
+            if picture is None:
+                feed.follow(None, now=now)
+            else:
+                shown.append((feed, layers, picture))
+        pictures = [picture for _, _, picture in shown]
+        audio = self._audio_rate()
+        chosen, needed = allocate(pictures, budget=self._budget(pictures) - audio)
+        if needed is not None and self.link.may_rise(needed + audio, now=now, is_dark=not self._picture_rate()):
+            self.link.rise(needed + audio + 1, now=now)  # more than what sums of fractions lose
+            chosen, _ = allocate(pictures, budget=self._budget(pictures) - audio)
+        for (feed, layers, _), level in zip(shown, chosen, strict=True):
+            feed.follow(layers[level] if level is not None else None, now=now)
+
+    def _budget(self, pictures: list[Picture]) -> float:
+        """What his link carries. Nothing is left out on a mere guess: while the link has never failed,
+        everybody is shown at least small."""
+        if self.link.has_fallen:
+            return self.link.limit
+        least = sum(picture.rates[0] for picture in pictures) * RAISE
+        return max(self.link.limit, least + self._audio_rate())
+
+    def _picture(self, feed: Feed, layers: list[Encoding], *, count: int) -> Picture | None:
+        tile = self.wishes.tiles.get(feed.mid)
+        is_screen = feed.track is not None and feed.track.source == "screen"
+        # The main picture is a shared screen, else the first; among the others the larger tile.
+        rank = 0.0 if is_screen or feed.index == 0 else 1.0 + feed.index / 1000
+        if rank and tile is not None and tile.width:
+            rank = 1.0 - min(0.9, tile.width * tile.height / 1e7)
+        ceiling = useful_layer(
+            [layer.dimensions for layer in layers], wishes=self.wishes, tile=tile, rank=rank, count=count
+        )
+        if ceiling is None:
+            return None
+        current = layers.index(feed.encoding) if feed.encoding in layers else None
+        return Picture(rates=_rates(layers), ceiling=ceiling, current=current, rank=rank)
+
+    def _audio_rate(self) -> float:
+        return AUDIO_BITS_PER_SECOND * sum(slot.has_source for slot, _ in self._shared() if slot.kind == "audio")
+
+    def _want_keyframe(self, item: KeyframeRequest) -> None:
+        self.engine.stats.keyframe_requests_received += 1
+        feed = next((feed for feed in self.feeds if feed.ssrc == item.ssrc), None)
+        if feed is None:
+            self.room.want_keyframe()
+        elif feed.encoding is not None:
+            feed.encoding.want_keyframe()
+
+    def _resend(self, item: Nack, *, now: float) -> None:
+        stats = self.engine.stats
+        resend: Callable[[int], int]
+        seat = next(((slot, sink) for slot, sink in self.seats if slot.ssrc == item.ssrc), None)
+        feed = next((feed for feed in self.feeds if feed.ssrc == item.ssrc), None)
+        if feed is not None:
+            resend = partial(feed.resend, now=now)
+        elif seat is not None and seat[0].kind == "video":
+            resend = partial(seat[0].resend, seat[1])
+        else:
+            return
+        for sequence in item.sequences:
+            stats.nacks_received += 1
+            size = 0
+            if self._resend_left > 0:
+                size = resend(sequence)
+            self._resend_left -= size
+            if size:
+                stats.retransmissions_sent += 1
+            else:
+                stats.nacks_unanswered += 1
+
+    def _reception(self, block: ReportBlock, *, now: float) -> bool:
+        """Note how a stream arrives; whether the link's budget fell."""
+        loss = block.fraction_lost / 256
+        if any(slot.kind == "video" and slot.ssrc == block.ssrc for slot, _ in self.seats):
+            self.loss = loss
+            return False
+        feed = next((feed for feed in self.feeds if feed.ssrc == block.ssrc), None)
+        if feed is None:
+            return False
+        feed.loss = loss
+        rates = [(each.loss, each.encoding.rate) for each in self.feeds if each.encoding is not None]
+        total = sum(rate for _, rate in rates)
+        self.loss = sum(lost * rate for lost, rate in rates) / total if total else 0.0
+        has_fallen = self.link.on_loss(self.loss, sent=self.sent_rate(), now=now)
+        if has_fallen:
+            for each in self.feeds:
+                each.loss = 0.0
+        return has_fallen
+
+    def _shared(self) -> list[Seat]:
+        return [*self.seats, *((place.slot, place.sink) for place in self.places)]
+
+    def _ends(self) -> list[Sink | Feed]:
+        return [*(sink for _, sink in self._shared()), *self.feeds]
+
+
+def _rates(layers: list[Encoding]) -> tuple[float, ...]:
+    """What each layer takes, the lowest first, measured or presumed."""
+    return tuple(layer.rate or UNMEASURED[level - len(layers)] for level, layer in enumerate(layers))

@@ -1,0 +1,195 @@
+"""Agora as a provider: tokens made here, and its channel management to keep people out.
+
+Agora's tokens cannot be taken back, so whoever is removed gets a kicking rule that outlives what they hold. A uid is
+used by one person until something is taken from them; then they get another one (`uids`), so that a
+rule never meets anybody who may be there.
+"""
+
+import base64
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+
+from livestream.errors import ProviderError, ProviderRejected, ProviderUnsupported
+from providers.adapter import Adapter
+from providers.agora_tokens import CHANNEL, HEX_32, UID_MAX, VERSIONS, TokenOrder, token_in
+from providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef, SettingProblem
+from providers.http import ProviderHttp
+
+# Rules count in whole minutes, and clocks differ.
+RULE_MARGIN_SECONDS = 90
+RULE_MINUTES_MAX = 1440
+# Agora asks for at least five seconds.
+READ_SECONDS = 6.0
+RULES = "/dev/v1/kicking-rule"
+PUBLISHING = ["publish_audio", "publish_video"]
+# A screen is a picture like any other there: nobody can forbid it without the camera.
+MUTES = {"audio": ["publish_audio"], "video": ["publish_video"], "screen": []}
+
+
+class AgoraProvider(Adapter):
+    """Agora's cloud."""
+
+    name = "agora"
+    required_settings = ("AGORA_APP_ID", "AGORA_APP_CERTIFICATE")
+
+    def __init__(self) -> None:
+        self._http = ProviderHttp(self.name, read=READ_SECONDS)
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:  # type: ignore[override]
+        """Some need the account's REST keys, or a switch in Agora's console."""
+        found = {
+            Capability.STAGE,
+            Capability.BROWSER_PUBLISHES,
+            Capability.PRIVATE_SHOWS,
+            Capability.NUMERIC_UIDS,
+            Capability.ENDS_WITH_TOKEN,
+        }
+        if settings.AGORA_CUSTOMER_ID:
+            found |= {Capability.KICK_HOLDS, Capability.DEMOTE_HOLDS, Capability.MUTE_AT_SERVER}
+            found |= {Capability.UNMUTE_AT_SERVER, Capability.HOST_PRESENCE}
+        if settings.AGORA_WEBHOOK_SECRET:
+            found |= {Capability.WEBHOOKS}
+        return frozenset(found)
+
+    @classmethod
+    def settings_problems(cls) -> list[SettingProblem]:
+        """Both identifiers are 32 hexadecimal characters; REST keys come in pairs."""
+        problems = super().settings_problems()
+        for name in cls.required_settings:
+            if getattr(settings, name) and not HEX_32.fullmatch(getattr(settings, name)):
+                problems.append(SettingProblem(name, "is not 32 hexadecimal characters"))
+        if settings.AGORA_TOKEN_VERSION not in VERSIONS:
+            problems.append(SettingProblem("AGORA_TOKEN_VERSION", f"is none of {', '.join(VERSIONS)}"))
+        if bool(settings.AGORA_CUSTOMER_ID) != bool(settings.AGORA_CUSTOMER_SECRET):
+            missing = "AGORA_CUSTOMER_SECRET" if settings.AGORA_CUSTOMER_ID else "AGORA_CUSTOMER_ID"
+            problems.append(SettingProblem(missing, "is not set", "The REST keys go together."))
+        if not settings.AGORA_CUSTOMER_ID:
+            hint = (
+                "Without AGORA_CUSTOMER_ID and AGORA_CUSTOMER_SECRET nobody can be muted there, and everybody has to "
+                "join again when somebody is put out."
+            )
+            problems.append(SettingProblem("AGORA_CUSTOMER_ID", "is not set", hint, fatal=False))
+        if not settings.AGORA_COHOST_AUTHENTICATION:
+            hint = (
+                "Switch on co-host authentication in Agora's console, then set this to 1. "
+                "Without it Agora lets the holder of a viewer's token publish."
+            )
+            problems.append(SettingProblem("AGORA_COHOST_AUTHENTICATION", "is not confirmed", hint, fatal=False))
+        return problems
+
+    def join(
+        self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime
+    ) -> JoinDescriptor:
+        """A token in the installation's format. No call."""
+        return self.join_with(room=room, person=person, role=role, is_admin=is_admin, now=now, with_rtm=False)
+
+    def join_with(
+        self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime, with_rtm: bool
+    ) -> JoinDescriptor:
+        """The same; `with_rtm` signs the uid in to signalling, too (007 only: raises OrderRefused)."""
+        lifetime = int(settings.MEDIA_TOKEN_SECONDS)
+        order = TokenOrder(
+            app_id=settings.AGORA_APP_ID,
+            certificate=settings.AGORA_APP_CERTIFICATE,
+            channel=room.channel_id,
+            uid=int(person.uid),
+            role=role,
+            issued_at=int(now.timestamp()),
+            lifetime=lifetime,
+            with_rtm=with_rtm,
+        )
+        publishes = role == MediaRole.PUBLISHER
+        return JoinDescriptor(
+            provider=self.name,
+            protocol="agora",
+            url="",
+            token=token_in(settings.AGORA_TOKEN_VERSION, order),
+            uid=person.uid,
+            channel_id=room.channel_id,
+            can_publish=publishes,
+            can_subscribe=True,
+            can_admin=is_admin,
+            expires_at=datetime.fromtimestamp(order.issued_at, now.tzinfo) + timedelta(seconds=lifetime),
+            details={"app_id": settings.AGORA_APP_ID, "client_role": "host" if publishes else "audience"},
+        )
+
+    def mute(self, *, room: RoomRef, uid: str, kind: str, muted: bool) -> None:
+        """Forbid sending one kind until it is allowed again, for a day at most."""
+        privileges = MUTES[kind]
+        if not privileges:
+            return
+        if muted:
+            self._rule(room, uid, privileges=privileges, minutes=RULE_MINUTES_MAX)
+            return
+        number = number_of(uid)
+        for rule in self._call("GET", f"{RULES}?appid={settings.AGORA_APP_ID}").get("rules", []):
+            same = (rule.get("cname"), rule.get("uid"), rule.get("privileges")) == (
+                channel_of(room),
+                number,
+                privileges,
+            )
+            if same:
+                self._call("DELETE", RULES, {"appid": settings.AGORA_APP_ID, "id": rule["id"]})
+
+    def unpublish(self, *, room: RoomRef, uid: str) -> None:
+        """They watch on, and send nothing."""
+        self._rule(room, uid, privileges=PUBLISHING)
+
+    def remove(self, *, room: RoomRef, uid: str) -> None:
+        """They are out, until what they hold has run out."""
+        self._rule(room, uid, privileges=["join_channel"])
+
+    def close(self, *, room: RoomRef) -> None:
+        """Everybody is out of this one channel, until every token for it has run out."""
+        if settings.AGORA_CUSTOMER_ID:
+            self._post_rule({"cname": channel_of(room), "privileges": ["join_channel"]})
+
+    def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
+        """The hosts of each channel."""
+        found: dict[str, set[str]] = {}
+        for room in rooms:
+            path = f"/dev/v1/channel/user/{settings.AGORA_APP_ID}/{quote(channel_of(room), safe='')}/hosts_only"
+            data = self._call("GET", path).get("data", {})
+            uids = (data.get("broadcasters") or data.get("users") or []) if isinstance(data, dict) else []
+            found[str(room.session_id)] = {str(uid) for uid in uids}
+        return found
+
+    def _rule(self, room: RoomRef, uid: str, *, privileges: list[str], minutes: int | None = None) -> None:
+        # A rule without a uid empties the channel, one without a channel acts in all of them.
+        rule = {"cname": channel_of(room), "uid": number_of(uid), "privileges": privileges}
+        self._post_rule(rule, minutes=minutes)
+
+    def _post_rule(self, rule: dict[str, Any], *, minutes: int | None = None) -> None:
+        outlives = -(-(settings.MEDIA_TOKEN_SECONDS + RULE_MARGIN_SECONDS) // 60)
+        body = {"appid": settings.AGORA_APP_ID, "time": min(RULE_MINUTES_MAX, minutes or outlives), **rule}
+        # Agora answers a timeout with "maybe done": the same rule twice does no harm.
+        answer = self._call("POST", RULES, body)
+        if answer.get("status") != "success":
+            raise ProviderRejected(self.name, "did not take the rule")
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        if not settings.AGORA_CUSTOMER_ID:
+            raise ProviderUnsupported(self.name, "has no REST keys")
+        keys = f"{settings.AGORA_CUSTOMER_ID}:{settings.AGORA_CUSTOMER_SECRET}".encode()
+        headers = {"Authorization": f"Basic {base64.b64encode(keys).decode()}"}
+        return self._http.call(method, settings.AGORA_API_URL + path, headers=headers, body=body)
+
+
+def number_of(uid: str) -> int:
+    """The uid as a number. Raises ProviderRejected rather than let 0, which is everybody, through."""
+    number = int(uid) if uid.isascii() and uid.isdigit() else 0
+    if not 1 <= number <= UID_MAX:
+        raise ProviderRejected("agora", "nobody in particular")
+    return number
+
+
+def channel_of(room: RoomRef) -> str:
+    """The room's channel. Raises ProviderError rather than let an empty or odd one widen what is asked."""
+    if not CHANNEL.fullmatch(room.channel_id):
+        raise ProviderError("agora", "no channel")
+    return room.channel_id

@@ -1,0 +1,184 @@
+"""Daily as a provider: a private room for each session, and a meeting token for each person.
+
+A token without a room would open every room of the domain, and one without an end would never end; none is asked for
+without both.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+
+from livestream.errors import ProviderRejected
+from providers.adapter import Adapter
+from providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef, There
+from providers.http import LIST_LIMIT_BYTES, ProviderHttp, text_at
+
+MAX_PEOPLE = 200
+USER_ID_MAX_CHARACTERS = 36
+SENT = {"audio": {"audio", "screenAudio"}, "video": {"video"}, "screen": {"screenVideo", "screenAudio"}}
+EVERYTHING = ["video", "audio", "screenVideo", "screenAudio"]
+
+
+class DailyProvider(Adapter):
+    """Daily's cloud."""
+
+    name = "daily"
+    capabilities = frozenset(
+        {
+            Capability.MUTE_AT_SERVER,
+            Capability.UNMUTE_AT_SERVER,
+            Capability.KICK_HOLDS,
+            Capability.DEMOTE_HOLDS,
+            Capability.STAGE,
+            Capability.BROWSER_PUBLISHES,
+            Capability.PRIVATE_SHOWS,
+            Capability.HOST_PRESENCE,
+            Capability.WEBHOOKS,
+            Capability.NEEDS_ROOM,
+            # A ban is of a user id, and lasts as long as the meeting: by a number that is retired with it the same
+            # person may come back, with a new password, or let in again.
+            Capability.NUMERIC_UIDS,
+        }
+    )
+    required_settings = ("DAILY_API_KEY",)
+
+    def __init__(self) -> None:
+        self._http = ProviderHttp(self.name)
+
+    def prepare(self, *, room: RoomRef) -> dict[str, str]:
+        """Make the room, or find the one that is there."""
+        body = {
+            "name": room.channel_id,
+            "privacy": "private",
+            "properties": {
+                "max_participants": MAX_PEOPLE,
+                "enable_chat": False,
+                "enable_knocking": False,
+                "start_video_off": True,
+                "start_audio_off": True,
+                "permissions": {"hasPresence": False, "canSend": False, "canAdmin": False},
+            },
+        }
+        try:
+            made = self._call("POST", "/rooms", body)
+        except ProviderRejected as error:
+            if error.status != 400:  # the name is taken: by ourselves, a moment ago
+                raise
+            made = self._call("GET", self._path(room))
+        return {"url": text_at(made, "url", self.name), "name": text_at(made, "name", self.name)}
+
+    def join(
+        self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime
+    ) -> JoinDescriptor:
+        """A meeting token, asked of Daily."""
+        expires_at = now + timedelta(seconds=settings.MEDIA_TOKEN_SECONDS)
+        publishes = role == MediaRole.PUBLISHER
+        if not room.channel_id or not person.uid or len(person.uid) > USER_ID_MAX_CHARACTERS:
+            raise ProviderRejected(self.name, "no token without a room and a person")
+        properties = {
+            "room_name": room.channel_id,
+            "user_id": person.uid,
+            "user_name": person.name,
+            "is_owner": False,
+            "nbf": int(now.timestamp()) - 5,
+            "exp": int(expires_at.timestamp()),
+            "start_video_off": True,
+            "start_audio_off": True,
+            "enable_screenshare": publishes,
+            "permissions": permissions(EVERYTHING if publishes else []),
+        }
+        answer = self._call("POST", "/meeting-tokens", {"properties": properties})
+        return JoinDescriptor(
+            provider=self.name,
+            protocol="daily",
+            url=room.external.get("url", ""),
+            token=text_at(answer, "token", self.name),
+            uid=person.uid,
+            channel_id=room.channel_id,
+            can_publish=publishes,
+            can_subscribe=True,
+            can_admin=is_admin,
+            expires_at=expires_at,
+        )
+
+    def mute(self, *, room: RoomRef, uid: str, kind: str, muted: bool) -> None:
+        """Take one kind out of what somebody may send, or put it back."""
+        for participant in self._present(room, uid):
+            allowed = _allowed(participant)
+            kept = allowed - SENT[kind] if muted else allowed | SENT[kind]
+            # Still on stage: without presence they would not be found when they may speak again.
+            self._permit(room, participant, [name for name in EVERYTHING if name in kept], present=True)
+
+    def unpublish(self, *, room: RoomRef, uid: str) -> None:
+        """They may send nothing, and watch on."""
+        for participant in self._present(room, uid):
+            self._permit(room, participant, [])
+
+    def set_stage(self, *, room: RoomRef, uid: str, stage: str) -> None:
+        """What they may send follows their place."""
+        for participant in self._present(room, uid):
+            self._permit(room, participant, EVERYTHING if stage else [])
+
+    def remove(self, *, room: RoomRef, uid: str) -> None:
+        """Out, and banned by this number while this meeting lasts. Whoever may come back gets another."""
+        if not uid:
+            raise ProviderRejected(self.name, "nobody in particular")
+        self._call("POST", f"{self._path(room)}/eject", {"user_ids": [uid], "ban": True}, absent=True)
+
+    def close(self, *, room: RoomRef) -> None:
+        """Delete the room, and with it every token for it."""
+        self._call("DELETE", self._path(room), absent=True)
+
+    def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
+        """Who is there and may send."""
+        return {name: set(people) for name, people in self.people(rooms=rooms).items()}
+
+    def people(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, There]]:
+        """The same, with the kinds that they may send."""
+        found: dict[str, dict[str, There]] = {}
+        for room in rooms:
+            people = self._call("GET", f"{self._path(room)}/presence", absent=True).get("data", [])
+            found[str(room.session_id)] = {
+                str(one.get("userId")): There(frozenset(kind for kind, names in SENT.items() if names & allowed))
+                for one in people
+                if (allowed := _allowed(one))
+            }
+        return found
+
+    def _present(self, room: RoomRef, uid: str) -> list[dict[str, Any]]:
+        people = self._call("GET", f"{self._path(room)}/presence", absent=True).get("data", [])
+        return [one for one in people if uid and one.get("userId") == uid and one.get("id")]
+
+    def _permit(
+        self, room: RoomRef, participant: dict[str, Any], sends: list[str], *, present: bool | None = None
+    ) -> None:
+        body = {"data": {str(participant["id"]): permissions(sends, present=present)}}
+        self._call("POST", f"{self._path(room)}/update-permissions", body, absent=True)
+
+    def _path(self, room: RoomRef) -> str:
+        if not room.channel_id:
+            raise ProviderRejected(self.name, "no room")
+        return f"/rooms/{quote(room.channel_id, safe='')}"
+
+    def _call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, absent: bool = False
+    ) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {settings.DAILY_API_KEY}"}
+        return self._http.call(
+            method, settings.DAILY_API_URL + path, headers=headers, body=body, absent=absent, limit=LIST_LIMIT_BYTES
+        )
+
+
+def permissions(sends: list[str], *, present: bool | None = None) -> dict[str, Any]:
+    """What somebody may do: always the whole set, so that nothing is left to a default. Who may send is present."""
+    return {"hasPresence": bool(sends) if present is None else present, "canSend": sends or False, "canAdmin": False}
+
+
+def _allowed(participant: dict[str, Any]) -> set[str]:
+    given = participant.get("permissions")
+    # The list shows who has presence, and only who may send is given that.
+    sends = given.get("canSend", False) if isinstance(given, dict) else True
+    return set(EVERYTHING) if sends is True else set(sends or [])

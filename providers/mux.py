@@ -1,0 +1,245 @@
+"""Mux as a provider: an encoder sends RTMPS to Mux, viewers get HLS.
+
+The stream key is a secret of the host. It is not kept here; Mux is asked for it when the host wants it, and makes
+another one when it must not count any more. With a signing key viewers get their playlists through our own address: we
+fetch them with a token that stays here, and only the segments, signed by Mux one by one, come from its CDN. Without one
+viewers get the address itself, and whoever knows it can watch.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+import jwt
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from django.conf import settings
+
+from livestream.errors import ProviderRejected
+from livestream.identifiers import as_uuid, secret_token
+from providers.adapter import Adapter
+from providers.base import (
+    Capability,
+    JoinDescriptor,
+    MediaRole,
+    PersonRef,
+    Playlist,
+    RoomRef,
+    SettingProblem,
+)
+from providers.http import ProviderHttp, text_at
+from providers.playlists import is_playlist
+
+# Mux ends a broadcast after this; so long the key is needed.
+BROADCAST_SECONDS = 12 * 3600
+RECONNECT_SECONDS = 60
+PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+REDIRECTS, REDIRECTED = 2, frozenset({301, 302, 303, 307, 308})
+
+
+class MuxProvider(Adapter):
+    """Mux's cloud."""
+
+    name = "mux"
+    required_settings = ("MUX_TOKEN_ID", "MUX_TOKEN_SECRET")
+
+    def __init__(self) -> None:
+        self._http = ProviderHttp(self.name)
+        # Playback has a breaker of its own. A playlist may be held back until it has what was asked for.
+        self._playback = ProviderHttp(f"{self.name} playback", read=8.0, connections=32)
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:  # type: ignore[override]
+        """Who may watch can be limited, and put out, only with a signing key."""
+        found = {Capability.NEEDS_ROOM, Capability.DEMOTE_HOLDS, Capability.HOST_PRESENCE, Capability.ENCODER_PUBLISHES}
+        if settings.MUX_SIGNING_KEY_ID:
+            found |= {Capability.PRIVATE_SHOWS, Capability.KICK_HOLDS, Capability.PLAYLISTS}
+        else:
+            found |= {Capability.RENEWS}
+        if settings.MUX_WEBHOOK_SIGNING_SECRET:
+            found |= {Capability.WEBHOOKS}
+        return frozenset(found)
+
+    @classmethod
+    def settings_problems(cls) -> list[SettingProblem]:
+        """A signing key is an id and a base64-encoded private key."""
+        problems = super().settings_problems()
+        if bool(settings.MUX_SIGNING_KEY_ID) != bool(settings.MUX_SIGNING_PRIVATE_KEY):
+            missing = "MUX_SIGNING_PRIVATE_KEY" if settings.MUX_SIGNING_KEY_ID else "MUX_SIGNING_KEY_ID"
+            problems.append(SettingProblem(missing, "is not set", "The parts of the signing key go together."))
+        elif not settings.MUX_SIGNING_KEY_ID:
+            hint = "Without a signing key, whoever knows the address of a stream can watch it."
+            problems.append(SettingProblem("MUX_SIGNING_KEY_ID", "is not set", hint, fatal=False))
+        else:
+            try:
+                load_pem_private_key(_private_key(), password=None)
+            except (ValueError, TypeError):
+                hint = "It is the base64 text that Mux shows once, when a signing key is made."
+                problems.append(SettingProblem("MUX_SIGNING_PRIVATE_KEY", "is no private key", hint))
+        return problems
+
+    def prepare(self, *, room: RoomRef) -> dict[str, str]:
+        """Make a live stream. Its key is in the answer, and is left there."""
+        policy = "signed" if settings.MUX_SIGNING_KEY_ID else "public"
+        body = {
+            "playback_policies": [policy],
+            "latency_mode": "low",
+            "reconnect_window": RECONNECT_SECONDS,
+            "max_continuous_duration": BROADCAST_SECONDS,
+            "passthrough": room.channel_id,
+        }
+        # Twice the same request would be two streams.
+        made = self._call("POST", "", body, repeatable=False)
+        playback = made.get("playback_ids")
+        first = playback[0] if isinstance(playback, list) and playback and isinstance(playback[0], dict) else {}
+        return {
+            "live_stream_id": text_at(made, "id", self.name),
+            "playback_id": text_at(first, "id", self.name),
+            "policy": policy,
+        }
+
+    def join(
+        self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime
+    ) -> JoinDescriptor:
+        """For the host the ingest address and the stream key, asked of Mux; for viewers the playlist."""
+        common: dict[str, Any] = {"provider": self.name, "uid": person.uid, "channel_id": room.channel_id}
+        if role == MediaRole.PUBLISHER:
+            return JoinDescriptor(
+                protocol="rtmps",
+                url=settings.MUX_INGEST_URL,
+                token=text_at(self._call("GET", self._path(room)), "stream_key", self.name),
+                can_publish=True,
+                can_subscribe=False,
+                can_admin=is_admin,
+                expires_at=now + timedelta(seconds=BROADCAST_SECONDS),
+                shared_token=True,
+                **common,
+            )
+        signed = room.external.get("policy") == "signed"
+        return JoinDescriptor(
+            protocol="hls",
+            url=f"{settings.PUBLIC_URL}/hls/{room.session_id}/main.m3u8" if signed else _address(room),
+            token=secret_token() if signed else "",
+            can_publish=False,
+            can_subscribe=True,
+            can_admin=is_admin,
+            expires_at=now + timedelta(seconds=settings.MEDIA_TOKEN_SECONDS),
+            shared_token=not signed,
+            **common,
+        )
+
+    def playlist(self, *, room: RoomRef, url: str = "", query: Mapping[str, str] | None = None) -> Playlist:
+        """The multivariant playlist with a token made for this request; others are signed by Mux."""
+        if not url:
+            now = datetime.now(UTC)
+            expires_at = now + timedelta(seconds=settings.MEDIA_TOKEN_SECONDS)
+            token = playback_token(room.external.get("playback_id", ""), now=now, expires_at=expires_at)
+            url = f"{_address(room)}?token={token}"
+        if query:
+            url += f"{'&' if urlsplit(url).query else '?'}{urlencode(query)}"
+        headers = {"Accept": PLAYLIST_TYPE, "Accept-Encoding": "identity"}
+        for _ in range(REDIRECTS + 1):
+            answer = self._playback.exchange("GET", self._own(url), headers=headers, may_hang=bool(query))
+            if answer.status not in REDIRECTED:
+                break
+            url = urljoin(url, answer.headers.get("Location", ""))
+        text = answer.body.decode(errors="replace")
+        if answer.status != 200 or not is_playlist(text):
+            raise ProviderRejected(self.name, f"answered {answer.status} for a playlist", status=answer.status)
+        return Playlist(url, text)
+
+    def _own(self, url: str) -> str:
+        """The address, if it is Mux's. Raises ProviderRejected."""
+        try:
+            parts, known = urlsplit(url), urlsplit(settings.MUX_PLAYBACK_URL)
+            host = parts.hostname or ""
+            own = (parts.scheme, parts.netloc) == (known.scheme, known.netloc)
+            own = own or (parts.scheme == "https" and host.endswith(".mux.com") and parts.port in (None, 443))
+        except ValueError:
+            own = False
+        if not own:
+            raise ProviderRejected(self.name, "named a playlist that is not its own")
+        return url
+
+    def unpublish(self, *, room: RoomRef, uid: str) -> None:
+        """Make another stream key; the one that is known opens nothing any more. Nobody in particular has none."""
+        if as_uuid(uid) is None:
+            raise ProviderRejected(self.name, "knows nobody of that name")
+        self._call("POST", f"{self._path(room)}/reset-stream-key")
+
+    def remove(self, *, room: RoomRef, uid: str) -> None:
+        """Nothing to call: what viewers hold opens our own address alone, and nothing there once it is taken back."""
+
+    def renew(self, *, room: RoomRef) -> dict[str, str]:
+        """Another playback id, and none of those that there were: also one that a call made whose answer was lost."""
+        kept = text_at(self._call("POST", f"{self._path(room)}/playback-ids", {"policy": "public"}), "id", self.name)
+        playback = self._call("GET", self._path(room)).get("playback_ids")
+        for one in playback if isinstance(playback, list) else []:
+            if isinstance(one, dict) and isinstance(one.get("id"), str) and one["id"] != kept:
+                path = f"{self._path(room)}/playback-ids/{quote(one['id'], safe='')}"
+                self._call("DELETE", path, absent=True)
+        return {**room.external, "playback_id": kept, "policy": "public"}
+
+    def close(self, *, room: RoomRef) -> None:
+        """End the broadcast, and take no other with this key."""
+        if not room.external.get("live_stream_id"):
+            return
+        for step in ("complete", "disable"):
+            self._call("PUT", f"{self._path(room)}/{step}", absent=True)
+
+    def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
+        """Whether the encoder sends: Mux knows no people, so it is the host."""
+        found: dict[str, set[str]] = {}
+        for room in rooms:
+            status = self._call("GET", self._path(room), absent=True).get("status")
+            found[str(room.session_id)] = {"host"} if status == "active" else set()
+        return found
+
+    def _path(self, room: RoomRef) -> str:
+        stream = room.external.get("live_stream_id", "")
+        if not stream:
+            raise ProviderRejected(self.name, "no live stream was made for this session")
+        return f"/{quote(stream, safe='')}"
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        repeatable: bool = True,
+        absent: bool = False,
+    ) -> dict[str, Any]:
+        keys = f"{settings.MUX_TOKEN_ID}:{settings.MUX_TOKEN_SECRET}".encode()
+        headers = {"Authorization": f"Basic {base64.b64encode(keys).decode()}"}
+        url = f"{settings.MUX_API_URL}/video/v1/live-streams{path}"
+        answer = self._http.call(method, url, headers=headers, body=body, repeatable=repeatable, absent=absent)
+        data = answer.get("data", {})
+        return data if isinstance(data, dict) else {}
+
+
+def _address(room: RoomRef) -> str:
+    playback_id = room.external.get("playback_id", "")
+    return f"{settings.MUX_PLAYBACK_URL}/{quote(playback_id, safe='')}.m3u8"
+
+
+def playback_token(playback_id: str, *, now: datetime, expires_at: datetime) -> str:
+    """A signed right to play: RS256, `aud` v for video (Mux: secure video playback)."""
+    claims = {
+        "sub": playback_id,
+        "aud": "v",
+        "exp": int(expires_at.timestamp()),
+        "iat": int(now.timestamp()),
+        "jti": secret_token(),
+    }
+    key = load_pem_private_key(_private_key(), password=None)
+    return jwt.encode(claims, key, algorithm="RS256", headers={"kid": settings.MUX_SIGNING_KEY_ID})  # type: ignore[arg-type]
+
+
+def _private_key() -> bytes:
+    try:
+        return base64.b64decode(settings.MUX_SIGNING_PRIVATE_KEY, validate=True)
+    except binascii.Error:
+        return str(settings.MUX_SIGNING_PRIVATE_KEY).encode()

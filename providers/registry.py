@@ -1,0 +1,34 @@
+"""Providers by name, as the settings list them."""
+
+from functools import cache
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from livestream.errors import Invalid
+from providers.base import Capability, Provider
+
+
+@cache
+def _load(path: str) -> Provider:
+    provider: Provider = import_string(path)()
+    return provider
+
+
+def provider_named(name: str) -> Provider:
+    """The provider. Raises Invalid for one that this installation does not have."""
+    path = settings.PROVIDERS.get(name)
+    if path is None:
+        known = ", ".join(sorted(settings.PROVIDERS))
+        raise Invalid("provider.unknown", f"There is no provider of that name here. Known: {known}.")
+    return _load(path)
+
+
+def provider_can(name: str, capability: Capability) -> bool:
+    """Whether it is one that this installation has, and can do something."""
+    return name in settings.PROVIDERS and capability in provider_named(name).capabilities
+
+
+def providers_with(capability: Capability) -> list[str]:
+    """The names of those that can do something."""
+    return [name for name in settings.PROVIDERS if capability in provider_named(name).capabilities]

@@ -1,0 +1,248 @@
+"""Any server that speaks WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep), behind our own address.
+
+Browsers and encoders talk to us, with tokens of ours; we talk to the server with its credential, which nobody else
+ever sees: a JSON Web Token (RFC 7519) made for each request from a secret that we share with the server, or one fixed
+token. So a person can be put out although the server knows no persons: their connections are ended there, and what
+they hold opens nothing here.
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from urllib.parse import urljoin, urlsplit
+
+import jwt
+from django.conf import settings
+
+from livestream.errors import ProviderError, ProviderRejected, ProviderUnreachable
+from livestream.identifiers import secret_token
+from providers.adapter import Adapter
+from providers.base import (
+    Amended,
+    Capability,
+    JoinDescriptor,
+    MediaRole,
+    Opened,
+    PersonRef,
+    Resource,
+    RoomRef,
+    SettingProblem,
+)
+from providers.builtin import ice_servers
+from providers.http import Answer, ProviderHttp
+
+SECRET_MIN_CHARACTERS = 32
+OFFER_TYPE, FRAGMENT_TYPE = "application/sdp", "application/trickle-ice-sdpfrag"
+# A token is used at once; the server's clock may be this far from ours.
+TOKEN_LEEWAY = timedelta(seconds=60)
+REDIRECTS = 2
+REDIRECTED = frozenset({307, 308})
+GONE = frozenset({404, 410})
+# Whoever closes a room waits this long at most; what is left then is for the next sweep.
+CLOSE_SECONDS = 2.0
+URL_LIMIT, LINKS_LIMIT, LINK_LIMIT = 2000, 8, 1000
+_LINK = re.compile(r"""<(stun|turn)s?:[^<>]*>((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"<>]*"|[^\s;,"<>]+))*)""", re.IGNORECASE)
+_ICE_SERVER = re.compile(r"""\brel\s*=\s*"?ice-server\b""", re.IGNORECASE)
+
+
+class WhipProvider(Adapter):
+    """A WHIP and WHEP server somewhere."""
+
+    name = "whip"
+    capabilities = frozenset(
+        {
+            Capability.BROWSER_PUBLISHES,
+            Capability.ENCODER_PUBLISHES,
+            Capability.PRIVATE_SHOWS,
+            Capability.KICK_HOLDS,
+            Capability.DEMOTE_HOLDS,
+            Capability.GATEWAY,
+        }
+    )
+    required_settings = ("WHIP_PUBLISH_URL", "WHIP_WATCH_URL")
+
+    def __init__(self) -> None:
+        self._http = ProviderHttp(self.name)
+
+    @classmethod
+    def settings_problems(cls) -> list[SettingProblem]:
+        """Both addresses are templates of http(s); exactly one kind of token is chosen."""
+        problems = super().settings_problems()
+        for name in cls.required_settings:
+            template = getattr(settings, name)
+            if template and (urlsplit(template).scheme not in ("http", "https") or "{channel}" not in template):
+                problems.append(SettingProblem(name, "is not an address with {channel} in it"))
+        if bool(settings.WHIP_TOKEN_SECRET) == bool(settings.WHIP_TOKEN):
+            hint = "Set WHIP_TOKEN_SECRET (the server checks JWTs), or WHIP_TOKEN (one fixed token); not both."
+            problems.append(SettingProblem("WHIP_TOKEN_SECRET", "or WHIP_TOKEN has to be set", hint))
+        if 0 < len(settings.WHIP_TOKEN_SECRET) < SECRET_MIN_CHARACTERS:
+            problems.append(SettingProblem("WHIP_TOKEN_SECRET", f"is shorter than {SECRET_MIN_CHARACTERS} characters"))
+        return problems
+
+    def join(
+        self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime
+    ) -> JoinDescriptor:
+        """Our own address, and a token that says nothing: whoever presents it is looked up. No call."""
+        expires_at = now + timedelta(seconds=settings.MEDIA_TOKEN_SECONDS)
+        publishes = role == MediaRole.PUBLISHER
+        protocol = "whip" if publishes else "whep"
+        return JoinDescriptor(
+            provider=self.name,
+            protocol=protocol,
+            url=f"{settings.PUBLIC_URL}/{protocol}/{room.session_id}",
+            token=secret_token(),
+            uid=person.uid,
+            channel_id=room.channel_id,
+            can_publish=publishes,
+            can_subscribe=not publishes,
+            can_admin=is_admin,
+            expires_at=expires_at,
+            ice_servers=ice_servers(user=person.uid, expires_at=expires_at),
+        )
+
+    # ---- One connection ------------------------------------------------------------------------------------------
+
+    def open(self, *, room: RoomRef, uid: str, role: MediaRole, offer: bytes) -> Opened:
+        """POST the offer. A server that names no resource of its own is refused: it could not be told to end it."""
+        template: str = settings.WHIP_PUBLISH_URL if role == MediaRole.PUBLISHER else settings.WHIP_WATCH_URL
+        url = template.replace("{channel}", room.channel_id)
+        headers = {"Content-Type": OFFER_TYPE, "Accept": OFFER_TYPE}
+        for _ in range(REDIRECTS + 1):
+            answer = self._request("POST", url, room=room, uid=uid, role=role, headers=headers, body=offer)
+            if answer.status not in REDIRECTED:
+                break
+            url = self._own(url, answer.headers.get("Location"))
+        if answer.status not in (200, 201):
+            raise self._refused(answer)
+        resource = self._own(url, answer.headers.get("Location"))
+        return Opened(answer.body, resource, etag=_short(answer, "ETag"), links=_ice_links(answer))
+
+    def _refused(self, answer: Answer) -> ProviderRejected:
+        """Why an offer was: for whoever runs this site where it is our own credential."""
+        if answer.status != 401 and not _says_no_entry(answer):
+            return ProviderRejected(self.name, f"answered {answer.status} to an offer", status=answer.status)
+        setting = "WHIP_TOKEN" if settings.WHIP_TOKEN else "WHIP_TOKEN_SECRET"
+        return ProviderRejected(self.name, f"does not let our own token in: look at {setting}", status=401)
+
+    def amend(self, *, room: RoomRef, resource: Resource, fragment: bytes, if_match: str) -> Amended:
+        """PATCH the connection."""
+        headers = {"Content-Type": FRAGMENT_TYPE} | ({"If-Match": if_match} if if_match else {})
+        answer = self._request(
+            "PATCH", resource.url, room=room, uid=resource.uid, role=resource.role, headers=headers, body=fragment
+        )
+        if answer.status not in (200, 204):
+            raise ProviderRejected(self.name, f"answered {answer.status} to a change", status=answer.status)
+        return Amended(answer.status, answer.body, etag=_short(answer, "ETag"))
+
+    def end(self, *, room: RoomRef, resource: Resource) -> None:
+        """DELETE the connection."""
+        answer = self._request("DELETE", resource.url, room=room, uid=resource.uid, role=resource.role)
+        if answer.status not in GONE and not 200 <= answer.status < 300:
+            raise ProviderRejected(self.name, f"answered {answer.status} to an end", status=answer.status)
+
+    # ---- People and rooms ----------------------------------------------------------------------------------------
+
+    def unpublish(self, *, room: RoomRef, uid: str) -> None:
+        """End what the person sends."""
+        self._end_all(room, (one for one in room.resources if one.uid == uid and one.role == MediaRole.PUBLISHER))
+
+    def remove(self, *, room: RoomRef, uid: str) -> None:
+        """End all that the person has open."""
+        self._end_all(room, (one for one in room.resources if one.uid == uid))
+
+    def close(self, *, room: RoomRef) -> None:
+        """End everything, what is sent first: then nobody sees anything, however long the rest takes."""
+        self._end_all(
+            room,
+            sorted(room.resources, key=lambda one: one.role != MediaRole.PUBLISHER),
+            until=time.monotonic() + CLOSE_SECONDS,
+        )
+
+    def _end_all(self, room: RoomRef, resources: Iterable[Resource], *, until: float | None = None) -> None:
+        """One that is refused keeps no other from being ended; who does not answer is not asked for the rest."""
+        refused: ProviderError | None = None
+        for resource in resources:
+            if until is not None and time.monotonic() > until:
+                raise ProviderUnreachable(self.name, "has more to end than there is time for")
+            try:
+                self.end(room=room, resource=resource)
+            except ProviderRejected as error:
+                refused = error
+        if refused is not None:
+            raise refused
+
+    # ---- The wire ------------------------------------------------------------------------------------------------
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        *,
+        room: RoomRef,
+        uid: str,
+        role: MediaRole,
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        token = settings.WHIP_TOKEN or _signed(channel=room.channel_id, uid=uid, role=role)
+        sent = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity", **(headers or {})}
+        return self._http.exchange(method, url, headers=sent, body=body)
+
+    def _own(self, base: str, location: str | None) -> str:
+        """Where the server sends us, if that is itself: our credential goes nowhere else. Raises ProviderRejected."""
+        if not location:
+            raise ProviderRejected(self.name, "answered without a Location")
+        try:
+            url = urljoin(base, location)
+            same = _origin(url) == _origin(base)
+        except ValueError:
+            same = False
+        if not same or len(url) > URL_LIMIT:
+            raise ProviderRejected(self.name, "answered with a Location that is not its own")
+        return url
+
+
+def _says_no_entry(answer: Answer) -> bool:
+    """MediaMTX (1.12) answers a wrong credential as it does a bad offer, with 400; only what it says differs."""
+    if answer.status != 400:
+        return False
+    try:
+        said = json.loads(answer.body)["error"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return False
+    return str(said).startswith("authentication failed")
+
+
+def _signed(*, channel: str, uid: str, role: MediaRole) -> str:
+    """A token for one request, of HS256."""
+    now = time.time()
+    claims = {
+        "iss": "livestream",
+        "sub": uid,
+        "jti": secret_token(),
+        "channel": channel,
+        "role": role.value,
+        "iat": int(now - TOKEN_LEEWAY.total_seconds()),
+        "nbf": int(now - TOKEN_LEEWAY.total_seconds()),
+        "exp": int(now + TOKEN_LEEWAY.total_seconds()),
+    }
+    return jwt.encode(claims, settings.WHIP_TOKEN_SECRET, algorithm="HS256")
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _short(answer: Answer, name: str) -> str:
+    value: str = answer.headers.get(name, "")
+    return value if len(value) <= LINK_LIMIT else ""
+
+
+def _ice_links(answer: Answer) -> tuple[str, ...]:
+    """The relay servers that the answer names (RFC 9725 section 4.6); no other links."""
+    text = ", ".join(answer.headers.getlist("Link"))[: LINKS_LIMIT * LINK_LIMIT]
+    found = [link.group() for link in _LINK.finditer(text) if _ICE_SERVER.search(link.group(2))]
+    return tuple(found[:LINKS_LIMIT])

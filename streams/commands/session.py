@@ -1,0 +1,51 @@
+"""The room socket's operations on the session itself."""
+
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+
+from livestream.realtime.consumer import Operation
+from streams.models import StreamSession
+from streams.payloads import session_payload
+from streams.room import Place
+from streams.services.show import sessions
+
+
+class Position(serializers.Serializer[Any]):
+    """Where a client is in a room's sequence."""
+
+    epoch = serializers.CharField(max_length=16)
+    after = serializers.IntegerField(min_value=0, max_value=2**62)
+
+
+def _session(session: StreamSession) -> dict[str, Any]:
+    return {"session": session_payload(session, now=timezone.now())}
+
+
+def do_pause(place: Place) -> dict[str, Any]:
+    """Pause the show."""
+    return _session(sessions.session_pause(session_id=place.session_id, actor=place.actor))
+
+
+def do_resume(place: Place) -> dict[str, Any]:
+    """Go on with the show."""
+    return _session(sessions.session_resume(session_id=place.session_id, actor=place.actor))
+
+
+def do_end(place: Place) -> dict[str, Any]:
+    """End the show."""
+    return _session(sessions.session_end(session_id=place.session_id, actor=place.actor))
+
+
+def do_ping(place: Place) -> dict[str, Any]:
+    """Answer, with the server's time."""
+    return {"now": timezone.now().isoformat().replace("+00:00", "Z")}
+
+
+OPERATIONS: dict[str, Operation[Place]] = {
+    "session.pause": Operation(do_pause),
+    "session.resume": Operation(do_resume),
+    "session.end": Operation(do_end),
+    "ping": Operation(do_ping),
+}

@@ -1,0 +1,137 @@
+"""The room socket's operations on the stage."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from livestream.realtime.consumer import Operation
+from streams.api.stage_serializers import (
+    Ask,
+    Flags,
+    Muting,
+    RequestRef,
+    RequestRefusal,
+    Target,
+    TargetMuting,
+    TargetRefusal,
+    TargetUnmuting,
+)
+from streams.models import GuestRequest, Participant
+from streams.payloads import participant_payload
+from streams.room import Place
+from streams.selectors import request_now
+from streams.services.people import moderators
+from streams.services.stage import guest_requests, invitations, participation, removal
+
+
+def _request(request: GuestRequest) -> dict[str, Any]:
+    return {"request": request_now(request, now=timezone.now())}
+
+
+def _participant(person: Participant) -> dict[str, Any]:
+    return {"participant": participant_payload(person)}
+
+
+def do_request(place: Place, *, message: str = "") -> dict[str, Any]:
+    """Ask to come on stage."""
+    request, _ = guest_requests.guest_request_make(session_id=place.session_id, actor=place.actor, message=message)
+    return _request(request)
+
+
+def do_cancel(place: Place) -> dict[str, Any]:
+    """Take one's wish back."""
+    return _request(guest_requests.own_request_cancel(session_id=place.session_id, actor=place.actor))
+
+
+def do_approve(place: Place, *, request: UUID) -> dict[str, Any]:
+    """Bring who asked on stage."""
+    return _request(
+        guest_requests.guest_request_approve(session_id=place.session_id, request_id=request, actor=place.actor)
+    )
+
+
+def do_reject(place: Place, *, request: UUID, reason: str = "") -> dict[str, Any]:
+    """Decline a wish."""
+    return _request(
+        guest_requests.guest_request_reject(
+            session_id=place.session_id, request_id=request, actor=place.actor, reason=reason
+        )
+    )
+
+
+def do_invite(place: Place, *, user: UUID) -> dict[str, Any]:
+    """Ask somebody to come on stage."""
+    request, _ = invitations.guest_invite(session_id=place.session_id, actor=place.actor, user_id=user)
+    return _request(request)
+
+
+def do_accept(place: Place, *, request: UUID) -> dict[str, Any]:
+    """Come on stage as one was asked to."""
+    return _request(invitations.guest_accept(session_id=place.session_id, request_id=request, actor=place.actor))
+
+
+def do_decline(place: Place, *, request: UUID) -> dict[str, Any]:
+    """Say no to an invitation."""
+    return _request(invitations.guest_decline(session_id=place.session_id, request_id=request, actor=place.actor))
+
+
+def do_mute(place: Place, *, user: UUID, kind: str, muted: bool = True) -> dict[str, Any]:
+    """Turn somebody's microphone, camera or screen off; with `muted` false as `participation.unmute`."""
+    change = participation.stage_mute if muted else participation.stage_unmute
+    return _participant(change(session_id=place.session_id, actor=place.actor, user_id=user, kind=kind))
+
+
+def do_unmute(place: Place, *, user: UUID, kind: str) -> dict[str, Any]:
+    """Turn one's own on, or ask somebody to."""
+    return do_mute(place, user=user, kind=kind, muted=False)
+
+
+def do_mute_all(place: Place, *, kind: str) -> dict[str, Any]:
+    """Turn everybody's off but the host's and one's own."""
+    muted = participation.stage_mute_all(session_id=place.session_id, actor=place.actor, kind=kind)
+    return {"participants": [participant_payload(person) for person in muted]}
+
+
+def do_leave(place: Place) -> dict[str, Any]:
+    """Go back to the audience."""
+    return _participant(participation.stage_leave(session_id=place.session_id, actor=place.actor))
+
+
+def do_media(place: Place, **flags: bool) -> dict[str, Any]:
+    """Say what one sends oneself."""
+    return _participant(participation.stage_media_set(session_id=place.session_id, actor=place.actor, **flags))
+
+
+def _on(change: Callable[..., Participant]) -> Callable[..., dict[str, Any]]:
+    """An operation on one person."""
+
+    def do(place: Place, *, user: UUID, **data: Any) -> dict[str, Any]:
+        return _participant(change(session_id=place.session_id, actor=place.actor, user_id=user, **data))
+
+    return do
+
+
+OPERATIONS: dict[str, Operation[Place]] = {
+    "guest.request": Operation(do_request, Ask),
+    "guest.cancel": Operation(do_cancel),
+    "guest.approve": Operation(do_approve, RequestRef),
+    "guest.reject": Operation(do_reject, RequestRefusal),
+    "guest.invite": Operation(do_invite, Target),
+    "guest.accept": Operation(do_accept, RequestRef),
+    "guest.decline": Operation(do_decline, RequestRef),
+    "stage.mute": Operation(do_mute, TargetMuting),
+    "stage.unmute": Operation(do_unmute, TargetUnmuting),
+    "stage.mute_all": Operation(do_mute_all, Muting),
+    "stage.stop_screen": Operation(_on(participation.stage_stop_screen), Target),
+    "stage.remove": Operation(_on(participation.stage_remove), Target),
+    "stage.promote": Operation(_on(participation.stage_promote), Target),
+    "stage.demote": Operation(_on(participation.stage_demote), Target),
+    "stage.appoint": Operation(_on(moderators.moderator_appoint), Target),
+    "stage.dismiss": Operation(_on(moderators.moderator_dismiss), Target),
+    "stage.kick": Operation(_on(removal.participant_kick), TargetRefusal),
+    "stage.ban": Operation(_on(removal.participant_ban), TargetRefusal),
+    "stage.leave": Operation(do_leave),
+    "stage.media": Operation(do_media, Flags),
+}

@@ -1,0 +1,268 @@
+"""HLS playlists at our own address: fetched once however many ask, and given to who may watch at that moment.
+
+Segments do not pass here. A playlist is the same for everybody; who is put out gets no further one, and what the last
+one names is over within seconds.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import salted_hmac
+from django.views.decorators.http import require_safe
+
+from accounts.callers import session_actor
+from accounts.services import access_versions
+from livestream.actors import Actor
+from livestream.connections import in_own_thread
+from livestream.errors import (
+    DomainError,
+    Invalid,
+    Missing,
+    NotAuthenticated,
+    ProviderError,
+    ProviderRejected,
+    ProviderUnreachable,
+    TooMany,
+    Unavailable,
+)
+from livestream.rest import client_address, error_response
+from providers.base import PlaylistSource, RoomRef
+from providers.playlists import Named, playlists_named, rewritten, same_playlist
+from providers.registry import provider_named
+from streams.services.provider.playlist_access import playlist_room
+
+PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+FRESH_SECONDS = 1.0
+# Who was put out while a blocking reload waited for longer than this gets no answer to it.
+LONG_SECONDS = 0.5
+# So long the addresses of a show's playlists are used again; sooner when they are refused.
+ADDRESSES_SECONDS = 300.0
+# Some sizes and sounds, each with two parts that players wait for. All who watch from one address ask for the same
+# ones; who makes up positions fills their own share.
+FETCHES_PER_SHOW, FETCHES_PER_ADDRESS = 32, 12
+NOT_LIVE, REFUSED = frozenset({404, 410, 412}), frozenset({401, 403})
+# Blocking reloads and delta updates of low-latency HLS.
+DIRECTIVES = {
+    "_HLS_msn": re.compile(r"[0-9]{1,10}"),
+    "_HLS_part": re.compile(r"[0-9]{1,5}"),
+    "_HLS_skip": re.compile(r"YES|v2"),
+}
+NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")
+
+Key = tuple[str, ...]
+_fetchers = ThreadPoolExecutor(max_workers=64, thread_name_prefix="playlist")
+_loops: dict[asyncio.AbstractEventLoop, "Playlists"] = {}
+
+
+@dataclass(slots=True)
+class Kept:
+    """A playlist that is being fetched, or was: good until a moment of the loop's clock."""
+
+    task: asyncio.Task[Any]
+    address: str
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Main:
+    """A multivariant playlist: what players get, and where the playlists are that it names."""
+
+    text: str
+    addresses: dict[str, str]
+
+    def address(self, name: str) -> str | None:
+        """Where the playlist of that name is. One that has moved is known by what it is, if only one is that; one
+        that has changed, by where it is."""
+        what, _, where = name.partition("-")
+        alike = [url for other, url in self.addresses.items() if other.startswith(f"{what}-")]
+        there = [url for other, url in self.addresses.items() if other.endswith(f"-{where}")]
+        return self.addresses.get(name) or next(iter((alike if len(alike) == 1 else []) + there), None)
+
+
+class Playlists:
+    """What one process has fetched."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._kept: dict[Key, Kept] = {}
+
+    async def main(self, provider: PlaylistSource, room: RoomRef) -> str:
+        """The multivariant playlist; it names the others, beside itself."""
+        main = await self._main(provider, room, FRESH_SECONDS)
+        return main.text
+
+    async def media(
+        self, provider: PlaylistSource, room: RoomRef, name: str, query: dict[str, str], *, address: str = ""
+    ) -> str:
+        """One of the playlists that it names, for somebody at an address. One that has run out is looked up anew."""
+        key = (room.channel_id, "media", name, *(f"{one}={value}" for one, value in sorted(query.items())))
+        make = partial(self._media, provider, room, name, query)
+        return str(await self._once(key, FRESH_SECONDS, make, address=address))
+
+    async def _media(self, provider: PlaylistSource, room: RoomRef, name: str, query: dict[str, str]) -> str:
+        for age in (ADDRESSES_SECONDS, FRESH_SECONDS):
+            main = await self._main(provider, room, age)
+            url = main.address(name)
+            if url is None:  # it may be newer than what this process knows
+                continue
+            try:
+                found = await self._fetch(provider, room=room, url=url, query=query)
+            except ProviderRejected as error:
+                if error.status not in NOT_LIVE | REFUSED or age == FRESH_SECONDS:
+                    raise
+                self._kept.pop((room.channel_id, "main"), None)
+                continue
+            return rewritten(found.text, base=found.url, playlist=partial(_file, main.addresses))
+        raise Missing()
+
+    async def _main(self, provider: PlaylistSource, room: RoomRef, age: float) -> Main:
+        made: Main = await self._once(
+            (room.channel_id, "main"), ADDRESSES_SECONDS, partial(self._make_main, provider, room), age=age
+        )
+        return made
+
+    async def _make_main(self, provider: PlaylistSource, room: RoomRef) -> Main:
+        found = await self._fetch(provider, room=room)
+        addresses: dict[str, str] = {}
+        for named in playlists_named(found.text, base=found.url):
+            addresses.setdefault(_name(room, named), named.url)
+        text = rewritten(found.text, base=found.url, playlist=partial(_file, addresses))
+        return Main(text, addresses)
+
+    async def _fetch(self, provider: PlaylistSource, **given: Any) -> Any:
+        return await self._loop.run_in_executor(_fetchers, partial(provider.playlist, **given))
+
+    async def _once(
+        self,
+        key: Key,
+        seconds: float,
+        make: Callable[[], Awaitable[Any]],
+        *,
+        age: float | None = None,
+        address: str = "",
+    ) -> Any:
+        """What was made for the key, not older than `age`; made once for all who ask meanwhile, and kept `seconds`."""
+        now = self._loop.time()
+        kept = self._kept.get(key)
+        if kept is not None and (not kept.task.done() or kept.until - seconds + (age or seconds) > now):
+            return await asyncio.shield(kept.task)
+        self._kept = {other: one for other, one in self._kept.items() if not one.task.done() or one.until > now}
+        # The one that names the others is never refused: what waits for it would wait for a place that it has itself.
+        if key[1] != "main":
+            self._require_room(key[0], address)
+        mine = Kept(asyncio.ensure_future(make()), address)
+        self._kept[key] = mine
+
+        def finished(task: asyncio.Task[Any]) -> None:
+            failed = task.cancelled() or task.exception() is not None
+            mine.until = 0.0 if failed else self._loop.time() + seconds
+
+        mine.task.add_done_callback(finished)
+        return await asyncio.shield(mine.task)
+
+    def _require_room(self, channel_id: str, address: str) -> None:
+        fetching = [one for key, one in self._kept.items() if key[0] == channel_id and not one.task.done()]
+        of_address = sum(one.address == address for one in fetching)
+        if len(fetching) >= FETCHES_PER_SHOW or of_address >= FETCHES_PER_ADDRESS:
+            raise TooMany(retry_after=1)
+
+
+def _name(room: RoomRef, named: Named) -> str:
+    """What a playlist is called here: the same in every process and in whatever order it is named; it tells nothing.
+
+    The first half is of what it is, the second of where: its path, without the host and the signature.
+    """
+    told = {"what": named.what, "where": urlsplit(named.url).path}
+    return "-".join(
+        salted_hmac(f"streams.hls.{part}", f"{room.channel_id} {text}", algorithm="sha256").hexdigest()[:16]
+        for part, text in told.items()
+    )
+
+
+def _file(addresses: dict[str, str], url: str) -> str | None:
+    """A playlist of the show beside its multivariant playlist; None for one that it does not name."""
+    found = (name for name, known in addresses.items() if url == known)
+    alike = (name for name, known in addresses.items() if same_playlist(url, known))
+    name = next(found, next(alike, None))
+    return None if name is None else f"{name}.m3u8"
+
+
+@require_safe
+async def hls_gateway(request: HttpRequest, session: UUID, name: str) -> HttpResponse:
+    """A playlist of a show, for who may watch it now."""
+    try:
+        actor = await session_actor(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+        room, provider = await in_own_thread(_room, request, session, actor)
+        began = time.monotonic()
+        text = await _playlist(room, cast(PlaylistSource, provider), name, request)
+        if time.monotonic() - began > LONG_SECONDS:
+            await in_own_thread(_look_again, request, session, actor)
+    except DomainError as error:
+        response: HttpResponse = error_response(error)
+        if error.status == 401:
+            response["WWW-Authenticate"] = 'Bearer realm="media"'
+    else:
+        response = HttpResponse(text, content_type=PLAYLIST_TYPE)
+    response["Cache-Control"] = "no-store"
+    response["Vary"] = "Authorization, Cookie"
+    return response
+
+
+async def _playlist(room: RoomRef, provider: PlaylistSource, name: str, request: HttpRequest) -> str:
+    loop = asyncio.get_running_loop()
+    for stale in [other for other in _loops if other.is_closed()]:
+        del _loops[stale]
+    playlists = _loops.get(loop) or _loops.setdefault(loop, Playlists())
+    try:
+        if name == "main":
+            return await playlists.main(provider, room)
+        if not NAME.fullmatch(name):
+            raise Missing()
+        query, address = _directives(request), client_address(request)
+        return await playlists.media(provider, room, name, query, address=address)
+    except ProviderError as error:
+        raise _as_domain(error) from None
+
+
+def _room(request: HttpRequest, session: UUID, actor: Actor) -> tuple[RoomRef, Any]:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    room, provider = playlist_room(session_id=session, token=bearer, actor=actor)
+    return room, provider_named(provider)
+
+
+def _look_again(request: HttpRequest, session: UUID, actor: Actor) -> None:
+    """As `_room`, for somebody who may have a new password, or fewer rights, since they asked."""
+    if actor.user_id and access_versions([actor.user_id]).get(actor.user_id) != actor.access:
+        raise NotAuthenticated()
+    _room(request, session, actor)
+
+
+def _directives(request: HttpRequest) -> dict[str, str]:
+    """What is handed on of the query, and nothing else."""
+    given = {name: request.GET.get(name, "") for name in DIRECTIVES}
+    return {name: value for name, value in given.items() if DIRECTIVES[name].fullmatch(value)}
+
+
+def _as_domain(error: ProviderError) -> DomainError:
+    status = error.status if isinstance(error, ProviderRejected) else 0
+    if isinstance(error, ProviderUnreachable):
+        message = "The video service does not answer. Try again in a moment."
+        return Unavailable("media.unavailable", message, retry_after=round(error.retry_after, 1))
+    if status in NOT_LIVE:
+        return Missing("media.not_live", "Nobody is publishing in this session yet.", retry_after=2)
+    if status == 400:
+        return Invalid("invalid", "There is no such part of the playlist.")
+    return Unavailable(
+        "provider.refused", "The video service refused. The people who run this site have to look at it."
+    )

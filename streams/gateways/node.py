@@ -1,0 +1,111 @@
+"""WHIP and WHEP on the web process's own origin, carried to the media node.
+
+So one origin and one certificate are enough; an encoder may also talk to the node directly. Shows that go through
+somebody else's server have the same addresses: `streams.gateways.whip`.
+"""
+
+import asyncio
+import logging
+
+import aiohttp
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from livestream.connections import in_own_thread
+from livestream.errors import BodyTooBig, Unavailable
+from livestream.identifiers import as_uuid
+from livestream.rest import client_address, error_response
+from providers.base import Capability
+from providers.registry import providers_with
+from streams.gateways.whip import media_gateway
+from streams.services.provider.gateway_resources import session_is_gated
+
+MAX_BODY_BYTES = 256 * 1024
+TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)
+FORWARDED = (
+    "Authorization",
+    "Content-Type",
+    "If-Match",
+    "Accept",
+    "Origin",
+    "Access-Control-Request-Method",
+    "Access-Control-Request-Headers",
+)
+RETURNED = (
+    "Content-Type",
+    "Location",
+    "ETag",
+    "Link",
+    "Allow",
+    "Accept-Patch",
+    "Accept-Post",
+    "Retry-After",
+    "WWW-Authenticate",
+    "Access-Control-Allow-Origin",
+    "Access-Control-Allow-Methods",
+    "Access-Control-Allow-Headers",
+    "Access-Control-Expose-Headers",
+    "Access-Control-Max-Age",
+    "Vary",
+)
+
+logger = logging.getLogger(__name__)
+_sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
+
+
+def _client() -> aiohttp.ClientSession:
+    loop = asyncio.get_running_loop()
+    session = _sessions.get(loop)
+    if session is None or session.closed:
+        for stale in [other for other in _sessions if other.is_closed()]:
+            del _sessions[stale]
+        session = _sessions[loop] = aiohttp.ClientSession(timeout=TIMEOUT, auto_decompress=False)
+    return session
+
+
+async def close_clients() -> None:
+    """Close the running loop's connections to the node."""
+    session = _sessions.pop(asyncio.get_running_loop(), None)
+    if session is not None:
+        await session.close()
+
+
+@csrf_exempt
+async def media_proxy(request: HttpRequest, protocol: str, session: str, resource: str | None = None) -> HttpResponse:
+    """Hand a WHIP or WHEP request to the media node and its answer back. The node checks the bearer token."""
+    if providers_with(Capability.GATEWAY):
+        elsewhere = await in_own_thread(_elsewhere, request, protocol, session, resource)
+        if elsewhere is not None:
+            return elsewhere
+    body = request.read(MAX_BODY_BYTES + 1)
+    if len(body) > MAX_BODY_BYTES:
+        return error_response(BodyTooBig("media.too_large", "An offer is at most 256 KiB."))
+    headers = {name: request.headers[name] for name in FORWARDED if name in request.headers}
+    headers["X-Forwarded-For"] = client_address(request)
+    try:
+        async with _client().request(
+            request.method or "GET",
+            settings.MEDIA_URL_INTERNAL + "/" + "/".join(part for part in (protocol, session, resource) if part),
+            data=body or None,
+            headers=headers,
+            allow_redirects=False,
+        ) as answer:
+            response = HttpResponse(await answer.read(), status=answer.status)
+            response.headers.pop("Content-Type", None)
+            for name in RETURNED:
+                if name in answer.headers:
+                    response.headers[name] = answer.headers[name]
+            return response
+    except (aiohttp.ClientError, TimeoutError) as error:
+        logger.warning("media node does not answer error=%s", type(error).__name__)
+        message = "The media server does not answer. It is being looked after; try again in a moment."
+        return error_response(Unavailable("media.unavailable", message, retry_after=2))
+
+
+def _elsewhere(request: HttpRequest, protocol: str, session: str, resource: str | None) -> HttpResponse | None:
+    """The answer for a show whose media are not the node's; None for all others."""
+    session_id = as_uuid(session)
+    if session_id is None or not session_is_gated(session_id=session_id):
+        return None
+    return media_gateway(request, protocol, session_id, resource)

@@ -1,0 +1,62 @@
+"""Whom the host trusts to moderate one session: its chat and its stage, and nobody's microphone but their own."""
+
+import logging
+from uuid import UUID
+
+from livestream.actors import Actor
+from livestream.errors import Conflict
+from streams.models import Participant, SessionModerator, Visibility
+from streams.permissions import OUT
+from streams.services.stage.seats import desk_place
+from streams.services.stage.stage_transaction import Acting, at_the_desk
+from streams.stage_permissions import require_choose_moderators
+
+logger = logging.getLogger(__name__)
+
+
+def moderator_appoint(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
+    """Make somebody who is or was in the show a moderator of it. Appointing twice changes nothing."""
+    with at_the_desk(session_id=session_id, actor=actor) as desk:
+        person = _chosen(user_id, desk)
+        if person.status in OUT:
+            raise Conflict("stage.not_here", "That person was removed from this show. Let them in again first.")
+        if person.moderates:
+            return person
+        SessionModerator.objects.create(session_id=session_id, user_id=user_id, created_at=desk.now)
+        _changed(person, desk, moderates=True)
+    return person
+
+
+def moderator_dismiss(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
+    """Take the moderator's role back; what they are on stage stays. Dismissing twice changes nothing."""
+    with at_the_desk(session_id=session_id, actor=actor) as desk:
+        person = _chosen(user_id, desk)
+        if not person.moderates:
+            return person
+        SessionModerator.objects.filter(session_id=session_id, user_id=user_id).delete()
+        _changed(person, desk, moderates=False)
+    return person
+
+
+def moderator_forget(person: Participant) -> None:
+    """Who is put out moderates no more, also when they are let in again. A step without a transaction of its own."""
+    SessionModerator.objects.filter(session_id=person.session_id, user_id=person.user_id).delete()
+    person.moderates = False
+
+
+def _chosen(user_id: UUID, desk: Acting) -> Participant:
+    person = desk.target(user_id)
+    require_choose_moderators(actor=desk.actor, standing=desk.standing)
+    return person
+
+
+def _changed(person: Participant, desk: Acting, *, moderates: bool) -> None:
+    """Tell the person, the room and the record. Who moderates a private show is let in by that, and stays let in."""
+    person.moderates = moderates
+    if desk.session.visibility == Visibility.PRIVATE and not person.invited:
+        person.invited = True
+        person.save(update_fields=("invited",))
+    desk_place(person)
+    desk.audit("appoint" if moderates else "dismiss", person.user_id)
+    desk.tell(person.user_id, "appointed" if moderates else "dismissed")
+    logger.info("moderator session=%s user=%s is=%s", desk.session.pk, person.user_id, moderates)

@@ -1,0 +1,168 @@
+"""People come into a session and leave it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils import timezone
+
+from livestream.actors import Actor, require_signed_in
+from livestream.errors import Conflict, Denied, DomainError, Invalid
+from streams.models import AuditEntry, Participant, ParticipantStatus, Role, SessionSettings
+from streams.permissions import OUT, Standing, require_host, require_view
+from streams.selectors import participants, session_get
+from streams.services.provider.participant_sync import person_media_tell
+from streams.services.provider.uids import uid_retire
+from streams.services.stage.guest_queue import requests_withdraw
+from streams.services.stage.seats import (
+    is_seated,
+    person_lock,
+    seat_leave,
+    session_lock_if_open,
+    stage_lock,
+    stage_tell,
+)
+from streams.state import OVER
+
+
+def viewer_join(*, session_id: UUID, actor: Actor) -> Participant:
+    """Come in as a viewer, or come back as what one was. Joining twice changes nothing.
+
+    `max_participants` is exact: joins of one session wait for each other.
+    """
+    user_id = require_signed_in(actor)
+    session = session_get(session_id)
+    standing = require_view(actor=actor, session=session)
+    if session.state in OVER:
+        raise Conflict("session.ended", "This show is over.")
+    if standing.status != ParticipantStatus.ACTIVE:
+        viewer_enter(session_id=session_id, user_id=user_id, standing=standing)
+    return participants().get(session_id=session_id, user_id=user_id)
+
+
+def viewer_enter(*, session_id: UUID, user_id: UUID, standing: Standing) -> Standing:
+    """Take a place for somebody whose standing allows it and who has none; their standing then."""
+    outcome = viewers_enter(session_id=session_id, standings={user_id: standing})[user_id]
+    if isinstance(outcome, DomainError):
+        raise outcome
+    return outcome
+
+
+def viewers_enter(*, session_id: UUID, standings: Mapping[UUID, Standing]) -> dict[UUID, Standing | DomainError]:
+    """The same for many people of one session: for each the standing then, or why there is no place for them."""
+    now = timezone.now()
+    outcomes: dict[UUID, Standing | DomainError] = {}
+    back, new = [], []
+    theirs = Participant.objects.filter(session_id=session_id, user_id__in=set(standings))
+    with transaction.atomic():
+        limits = SessionSettings.objects.select_for_update().get(pk=session_id)
+        here = Participant.objects.filter(session_id=session_id, status=ParticipantStatus.ACTIVE).count()
+        statuses = dict(theirs.values_list("user_id", "status"))  # after the lock: a twin may have been here first
+        for user_id, standing in standings.items():
+            status = statuses.get(user_id)
+            if here >= limits.max_participants and not standing.can_moderate:
+                outcomes[user_id] = Conflict("session.full", "This show is full.", retry_after=30)
+                continue
+            if status in OUT and status != standing.status:
+                # Put out since somebody looked at their standing. Staff stay where they are.
+                outcomes[user_id] = Denied(f"session.{status}", "You were removed from this show.")
+                continue
+            if status == ParticipantStatus.LEFT:
+                back.append(user_id)
+            elif status is None:
+                new.append(Participant(session_id=session_id, user_id=user_id, role=Role.VIEWER, joined_at=now))
+            here += status in (None, ParticipantStatus.LEFT)
+            role = standing.role or Role.VIEWER
+            outcomes[user_id] = replace(standing, role=role, status=ParticipantStatus.ACTIVE)
+        if back:
+            left = theirs.filter(user_id__in=back, status=ParticipantStatus.LEFT)
+            left.update(status=ParticipantStatus.ACTIVE, joined_at=now, left_at=None)
+        # Who is invited at this moment is in already; that changes nothing.
+        Participant.objects.bulk_create(new, ignore_conflicts=True)
+    return outcomes
+
+
+def viewers_left(session_id: UUID, user_ids: list[UUID]) -> None:
+    """People whose last socket is gone have left, and ask for nothing any more; who is on stage keeps the place."""
+    now = timezone.now()
+    with transaction.atomic():
+        # As everywhere: the session first, then its people and requests, or two would wait for each other crosswise.
+        if not session_lock_if_open(session_id):
+            return
+        gone = Participant.objects.filter(
+            session_id=session_id, user_id__in=user_ids, role=Role.VIEWER, status=ParticipantStatus.ACTIVE
+        )
+        gone.update(status=ParticipantStatus.LEFT, left_at=now)
+        requests_withdraw(session_id=session_id, user_ids=user_ids, now=now)
+
+
+def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participant:
+    """Let somebody into a private session, or back into any that they were removed from; they may come and go from
+    then on. Inviting twice changes nothing. Raises Conflict for who was banned."""
+    session = session_get(session_id)
+    require_host(actor=actor, session=session)
+    if session.state in OVER:
+        raise Conflict("session.ended", "This show is over.")
+    user = get_user_model().objects.filter(username__iexact=username, is_active=True).first()
+    if user is None:
+        raise Invalid(
+            "participant.unknown", "There is nobody of that name.", fields={"username": ["Nobody has this name."]}
+        )
+    now = timezone.now()
+    participant, made = Participant.objects.get_or_create(
+        session_id=session_id,
+        user_id=user.pk,
+        defaults={
+            "role": Role.VIEWER,
+            "status": ParticipantStatus.LEFT,
+            "joined_at": now,
+            "left_at": now,
+            "invited": True,
+        },
+    )
+    if participant.status == ParticipantStatus.BANNED:
+        raise Conflict(
+            "participant.banned", "They were banned from this show. Only the staff of this place can lift that."
+        )
+    kicked = participant.status == ParticipantStatus.KICKED
+    if kicked:
+        with transaction.atomic():
+            Participant.objects.filter(pk=participant.pk, status=ParticipantStatus.KICKED).update(
+                status=ParticipantStatus.LEFT, media_due_at=None
+            )
+            uid_retire(session_id=session_id, user_id=user.pk, now=now)  # the one that they had may be kept out
+    if made or kicked or not participant.invited:
+        Participant.objects.filter(pk=participant.pk).update(invited=True)
+        AuditEntry.objects.create(
+            session_id=session_id,
+            actor_id=actor.user_id,
+            action="participant.invite",
+            target_user_id=user.pk,
+            created_at=now,
+        )
+    return participants().get(pk=participant.pk)
+
+
+def viewer_leave(*, session_id: UUID, actor: Actor) -> None:
+    """Leave the show, and the stage with it. Leaving where one is not changes nothing; the host's place is kept."""
+    user_id = require_signed_in(actor)
+    session = session_get(session_id)
+    standing = require_view(actor=actor, session=session)
+    if session.state in OVER or standing.role is None:
+        return
+    now = timezone.now()
+    with transaction.atomic():
+        stage_lock(session_id)
+        person = person_lock(session_id, user_id)
+        if person.role == Role.HOST or person.status != ParticipantStatus.ACTIVE:
+            return
+        if was_seated := is_seated(person):
+            seat_leave(person=person, now=now)
+        person.status, person.left_at = ParticipantStatus.LEFT, now
+        person.save(update_fields=("status", "left_at"))
+        requests_withdraw(session_id=session_id, user_ids=[user_id], now=now)
+        if was_seated:
+            stage_tell(session_id=session_id, user_id=user_id, what="left", by=user_id, now=now)
+    person_media_tell(session_id=session_id, user_id=user_id)

@@ -1,0 +1,326 @@
+"""Media of a provider that people reach through our own address: who may open what, and what has to be ended again.
+
+Nobody gets an answer to an offer before the connection is written down, and before it was looked again whether its
+holder may still have it. So whatever media flow, there is a row that says where to cut them: whoever takes a right
+away finds it. A connection whose answer nobody got cannot carry anything.
+"""
+
+import hashlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import cast
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from livestream.actors import actor_of
+from livestream.errors import (
+    BodyTooBig,
+    Conflict,
+    Denied,
+    DomainError,
+    Invalid,
+    Missing,
+    NotAuthenticated,
+    ProviderError,
+    ProviderRejected,
+    ProviderUnreachable,
+    Unavailable,
+)
+from livestream.identifiers import secret_token
+from livestream.ratelimit import require_allowed
+from providers.base import Amended, Capability, Gateway, MediaRole, Opened, Resource, RoomRef
+from providers.registry import provider_named, providers_with
+from streams.models import MediaResource, StreamSession
+from streams.permissions import require_view
+from streams.selectors import session_get
+from streams.services.people.passes import Pass, pass_presented
+from streams.services.provider.rooms import room_ref
+from streams.state import OVER
+
+# How many earlier connections of a person stay beside a new one. Whoever sends anew, sends that alone.
+KEPT = {MediaRole.PUBLISHER: 0, MediaRole.SUBSCRIBER: 7}
+OFFERS_PER_PERSON_AND_MINUTE = 120
+OFFERS_PER_ADDRESS_AND_MINUTE = 600
+RETRY_AFTER = timedelta(seconds=1)
+GIVEN_UP_AFTER = timedelta(days=1)
+ENDED_AT_ONCE, FAILURES_A_SWEEP, SWEEP_SECONDS = 200, 3, 2.0
+# The server takes one of a kind at a time, and there is one.
+TAKEN = 409
+# Statuses of a changed connection that are the client's business.
+FRAGMENT_STATUSES = frozenset({400, 405, 412, 422, 428, 501})
+BAD_OFFER = frozenset({400, 406, 415, 422})
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody who presented a token that is good, in the session it is for."""
+
+    held: Pass
+    session: StreamSession
+
+
+# ---- For clients -----------------------------------------------------------------------------------------------------
+
+
+def session_is_gated(*, session_id: UUID) -> bool:
+    """Whether a session's media are reached through our own address, and go on to somewhere else."""
+    provider = StreamSession.objects.filter(pk=session_id).values_list("provider", flat=True).first()
+    return provider in providers_with(Capability.GATEWAY)
+
+
+def resource_open(
+    *, session_id: UUID, role: MediaRole, token: str, offer: bytes, address: str
+) -> tuple[MediaResource, Opened]:
+    """Make a connection for somebody who may have it now, and still may when it is made."""
+    holder = _holder(session_id=session_id, role=role, token=token)
+    held = holder.held
+    if held.user_id is not None:
+        require_allowed(scope="offer", key=held.uid, limit=OFFERS_PER_PERSON_AND_MINUTE, seconds=60)
+    else:
+        require_allowed(scope="offer-address", key=address, limit=OFFERS_PER_ADDRESS_AND_MINUTE, seconds=60)
+    earlier = list(_rows(held).order_by("-created_at")[KEPT[role] :])
+    try:
+        opened = _opened(holder, role=role, offer=offer, earlier=earlier)
+    except ProviderError as error:
+        logger.warning("no connection from the provider session=%s role=%s error=%s", session_id, role, error)
+        raise _offer_refused(error, role) from None
+    row = MediaResource.objects.create(
+        name=secret_token(),
+        session_id=session_id,
+        user_id=held.user_id,
+        provider=held.provider,
+        channel_id=held.channel_id,
+        uid=held.uid,
+        role=role.value,
+        url=opened.url,
+        token_hash=_hash(token),
+        created_at=timezone.now(),
+    )
+    try:
+        _holder(session_id=session_id, role=role, token=token)
+    except DomainError:
+        _row_end(row)
+        raise
+    for one in earlier:  # not before: an offer that is refused takes nobody off the air
+        if one.url == opened.url:  # the server goes on under the old address
+            _forget([one.pk])
+        else:
+            _row_end(one)
+    return row, opened
+
+
+def _opened(holder: Holder, *, role: MediaRole, offer: bytes, earlier: list[MediaResource]) -> Opened:
+    """A connection. Where the server takes one of a kind at a time, what the person had before makes way."""
+    open_ = partial(_gateway(holder.held.provider).open, room=room_ref(holder.session), uid=holder.held.uid)
+    try:
+        return open_(role=role, offer=offer)
+    except ProviderRejected as error:
+        if error.status != TAKEN or not earlier:
+            raise
+    while earlier:
+        _row_end(earlier.pop())
+    return open_(role=role, offer=offer)
+
+
+def resource_amend(
+    *, session_id: UUID, role: MediaRole, name: str, token: str, fragment: bytes, if_match: str
+) -> Amended:
+    """Hand on what a client has to add to its own connection, as long as it may have it."""
+    held = _holder(session_id=session_id, role=role, token=token).held
+    row = _rows(held).filter(pk=name, due_at=None).first()
+    if row is None:
+        raise Missing()
+    resource, room = _resource(row), _room(row)
+    try:
+        return _gateway(row.provider).amend(room=room, resource=resource, fragment=fragment, if_match=if_match)
+    except ProviderError as error:
+        raise _fragment_refused(error) from None
+
+
+def resource_close(*, session_id: UUID, role: MediaRole, name: str, token: str) -> None:
+    """End a connection for whom it belongs to: by the token that made it, however old, or by another good one."""
+    row = MediaResource.objects.filter(pk=name, session_id=session_id, role=role.value).first()
+    if row is None or row.token_hash != _hash(token):
+        held = pass_presented(token=token)
+        if held is None:
+            raise _no_token()
+        if row is None or (held.session_id, held.uid) != (row.session_id, row.uid):
+            raise Missing()
+    _row_end(row)
+
+
+def _holder(*, session_id: UUID, role: MediaRole, token: str) -> Holder:
+    """Who presents the token, if they may still do what it is for. Raises the domain's errors."""
+    held = pass_presented(token=token)
+    if held is None:
+        raise _no_token()
+    if held.session_id != session_id:
+        raise Denied("media.wrong_session", "The media token is for another session.")
+    if held.role != role:
+        raise Denied("media.wrong_role", "The media token does not allow this.")
+    session = session_get(session_id)
+    user = get_user_model().objects.filter(pk=held.user_id).first() if held.user_id else None
+    actor = actor_of(user)
+    if (session.provider, session.channel_id) != (held.provider, held.channel_id) or actor.user_id != held.user_id:
+        raise _no_token()
+    standing = require_view(actor=actor, session=session)
+    if session.state in OVER:
+        raise Conflict("session.ended", "This show is over.")
+    if role == MediaRole.PUBLISHER and not standing.can_publish:
+        raise Denied("token.role_not_held", "Only the host and guests on stage may send video.")
+    return Holder(held, session)
+
+
+def _no_token() -> NotAuthenticated:
+    return NotAuthenticated("media.bad_token", "The media token is missing, expired or not valid here.")
+
+
+def _offer_refused(error: ProviderError, role: MediaRole) -> DomainError:
+    if isinstance(error, ProviderUnreachable):
+        message = "The video server does not answer. Try again in a moment."
+        return Unavailable("media.unavailable", message, retry_after=round(error.retry_after, 1))
+    status = error.status if isinstance(error, ProviderRejected) else 0
+    if status in (404, 409) and role == MediaRole.SUBSCRIBER:
+        return Missing("media.not_live", "Nobody is publishing in this session yet.", retry_after=1)
+    if status == 409:
+        return Unavailable("media.unavailable", "The video server still has another sender.", retry_after=2)
+    if status in BAD_OFFER:
+        return Invalid("media.bad_offer", "The offer is not one that the video server can answer.")
+    if status == 413:
+        return BodyTooBig("media.too_large", "The offer is too large.")
+    return Unavailable(
+        "provider.refused", "The video service refused. The people who run this site have to look at it."
+    )
+
+
+def _fragment_refused(error: ProviderError) -> DomainError:
+    status = error.status if isinstance(error, ProviderRejected) else 0
+    if status in FRAGMENT_STATUSES:
+        refused = Invalid("invalid", "The video server does not take that change. Connect anew.")
+        refused.status = status
+        return refused
+    if status in (404, 410):
+        return Missing()
+    return Unavailable("media.unavailable", "The video server does not answer. Try again in a moment.", retry_after=2)
+
+
+# ---- For whoever takes a right away ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def held_room(
+    room: RoomRef, *, provider: str, uid: str | None = None, role: MediaRole | None = None
+) -> Iterator[RoomRef]:
+    """The room with what is open there through our own address: all of it, one person's, or what they send.
+
+    Once the provider has ended that it is forgotten; what it could not end is for the sweep. Other providers see the
+    room as it is.
+    """
+    if Capability.GATEWAY not in provider_named(provider).capabilities:
+        yield room
+        return
+    rows = MediaResource.objects.filter(provider=provider, channel_id=room.channel_id)
+    rows = rows.filter(uid=uid) if uid is not None else rows
+    rows = rows.filter(role=role.value) if role is not None else rows
+    resources = tuple(_resource(row) for row in rows)
+    names = [one.name for one in resources]
+    try:
+        yield replace(room, resources=resources)
+    except ProviderError:
+        MediaResource.objects.filter(pk__in=names, due_at=None).update(due_at=timezone.now())
+        raise
+    _forget(names)
+
+
+def person_resources_due(user_id: UUID, now: datetime) -> int:
+    """Have all that a person has open ended, in every session, by the next sweep; how many. For a new password."""
+    return MediaResource.objects.filter(user_id=user_id, due_at=None).update(due_at=now - 2 * RETRY_AFTER)
+
+
+def resources_sweep(*, now: datetime) -> int:
+    """End what could not be ended when it had to be, and what shows have left behind; how many.
+
+    Left behind is what belongs to a show that is over, or that went on in another channel or elsewhere.
+    """
+    providers = providers_with(Capability.GATEWAY)
+    if not providers:
+        return 0
+    left = Q(session__state__in=OVER) | ~Q(session__channel_id=F("channel_id")) | ~Q(session__provider=F("provider"))
+    due = MediaResource.objects.filter(left | Q(due_at__lt=now - RETRY_AFTER), provider__in=providers)
+    failures: Counter[str] = Counter()
+    ended = 0
+    until = time.monotonic() + SWEEP_SECONDS
+    # What failed before has a later moment: it comes last, and keeps nothing else from being ended.
+    for row in due.select_related("session").order_by(F("due_at").asc(nulls_first=True), "created_at")[:ENDED_AT_ONCE]:
+        if time.monotonic() > until:
+            break
+        if failures[row.provider] >= FAILURES_A_SWEEP:
+            continue
+        if _row_end(row):
+            ended += 1
+        else:
+            failures[row.provider] += 1
+    return ended
+
+
+def _row_end(row: MediaResource) -> bool:
+    """End one at its provider; False when that does not answer or refuses, and the sweep has to ask again.
+
+    A refusal may be over soon, a key that is being changed, say. A day after the show nothing is expected any more.
+    """
+    try:
+        _gateway(row.provider).end(room=_room(row), resource=_resource(row))
+    except ProviderError as error:
+        logger.warning("connection not ended session=%s uid=%s error=%s", row.session_id, row.uid, error)
+        now, over_at = timezone.now(), row.session.ended_at
+        if error.permanent and over_at is not None and over_at < now - GIVEN_UP_AFTER:
+            logger.error("connection never ended session=%s uid=%s", row.session_id, row.uid)
+            _forget([row.pk])
+        else:
+            MediaResource.objects.filter(pk=row.pk).update(due_at=now)
+        return False
+    _forget([row.pk])
+    return True
+
+
+def _forget(names: list[str]) -> None:
+    if names:
+        MediaResource.objects.filter(pk__in=names).delete()
+
+
+def _rows(held: Pass) -> QuerySet[MediaResource]:
+    """What the holder has open in the role of the token."""
+    return MediaResource.objects.filter(
+        session_id=held.session_id,
+        provider=held.provider,
+        channel_id=held.channel_id,
+        uid=held.uid,
+        role=held.role.value,
+    )
+
+
+def _room(row: MediaResource) -> RoomRef:
+    return RoomRef(session_id=row.session_id, channel_id=row.channel_id)
+
+
+def _resource(row: MediaResource) -> Resource:
+    return Resource(name=row.name, uid=row.uid, role=MediaRole(row.role), url=row.url)
+
+
+def _gateway(name: str) -> Gateway:
+    return cast(Gateway, provider_named(name))
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,121 @@
+"""A session's media: cut when the session is over, noticed when the host's comes and goes.
+
+A provider is called after the transaction that made the call necessary; what fails is made good by reconciling.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from livestream.errors import ProviderError
+from livestream.events import publish
+from providers.base import Capability, RoomRef
+from providers.registry import provider_named
+from streams.events import HostBack, HostLost
+from streams.models import StreamSession
+from streams.payloads import instant
+from streams.services.provider.participant_sync import guests_reconcile
+from streams.services.provider.room_cleanup import room_close, room_leave
+from streams.services.provider.rooms import room_ref
+from streams.services.show.endings import when_over
+from streams.state import LIVE, OPEN
+
+logger = logging.getLogger(__name__)
+
+
+def media_close(*, session: StreamSession, room: RoomRef | None = None) -> None:
+    """Cut everybody's media of a session that is over, or in the room that it has left."""
+    room_close(provider=session.provider, room=room or room_ref(session))
+
+
+def _room_over(session_id: UUID, now: datetime) -> None:
+    """Nobody comes back to the room of a session that is over."""
+    room_leave(session=StreamSession.objects.get(pk=session_id), now=now)
+
+
+when_over(_room_over)  # here, since whoever can end a session has this module
+
+
+def host_seen(*, session_id: UUID, at: datetime) -> None:
+    """The host's media arrives. Old news changes nothing."""
+    with transaction.atomic():
+        open_ = StreamSession.objects.filter(pk=session_id, state__in=OPEN)
+        newer = open_.filter(Q(host_lease_at__isnull=True) | Q(host_lost_at__isnull=False, host_lost_at__lt=at))
+        if newer.update(host_lease_at=at, host_lost_at=None):
+            publish(HostBack(session_id=session_id, at=timezone.now()))
+            logger.info("host is there session=%s", session_id)
+        else:  # there already; a loss from before this moment, told late, is old news then
+            open_.filter(host_lost_at__isnull=True, host_lease_at__lt=at).update(host_lease_at=at)
+
+
+def host_lost(*, session_id: UUID, at: datetime) -> None:
+    """The host's media is away. Old news, and a host who never came, change nothing."""
+    with transaction.atomic():
+        there = StreamSession.objects.filter(
+            pk=session_id, state__in=OPEN, host_lost_at__isnull=True, host_lease_at__lt=at
+        )
+        if not there.update(host_lost_at=at):
+            return
+        session = StreamSession.objects.select_related("settings").get(pk=session_id)
+        if session.state in LIVE:
+            until = at + timedelta(seconds=session.settings.grace_seconds)
+            publish(HostLost(session_id=session_id, at=timezone.now(), data={"until": instant(until)}))
+        logger.info("host is away session=%s", session_id)
+
+
+def media_reconcile(*, now: datetime) -> None:
+    """Compare what the provider says with what the sessions say; the provider is right about media.
+
+    Rooms of sessions that are over are closed. A provider that does not answer has no publishers.
+    """
+    sessions = list(
+        StreamSession.objects.filter(provider="builtin", state__in=OPEN)
+        .filter(Q(state__in=LIVE) | Q(host_lease_at__isnull=False) | Q(created_at__gt=now - timedelta(days=1)))
+        .values("pk", "host_id", "host_lease_at", "host_lost_at", "state")
+    )
+    provider = provider_named("builtin")
+    if Capability.HOST_PRESENCE not in provider.capabilities:
+        return
+    try:
+        rooms = provider.publishers()  # asked without sessions, too: the room of the last one may have to be closed
+    except ProviderError as error:
+        if sessions:
+            logger.warning("media node does not answer error=%s", error)
+        rooms = {}
+    known = set()
+    for row in sessions:
+        known.add(str(row["pk"]))
+        present = str(row["host_id"]) in rooms.get(str(row["pk"]), set())
+        if present and (row["host_lease_at"] is None or row["host_lost_at"] is not None):
+            host_seen(session_id=row["pk"], at=now)
+        elif not present and row["host_lease_at"] is not None and row["host_lost_at"] is None:
+            host_lost(session_id=row["pk"], at=now)
+    guests_reconcile(publishing={name: rooms[name] for name in known & set(rooms)}, now=now)
+    for session_id in set(rooms) - known:
+        _close_leftover(session_id)
+
+
+def _close_leftover(name: str) -> None:
+    """Close a room whose session is over or unknown."""
+    try:
+        session_id = UUID(name)
+    except ValueError:
+        logger.warning("media node has a room that is no session's name=%r", name[:64])
+        return
+    session = StreamSession.objects.filter(pk=session_id).first()
+    if session is None or session.provider != "builtin":
+        room_close(provider="builtin", room=RoomRef(session_id=session_id, channel_id=""))
+    elif session.state not in OPEN:
+        media_close(session=session)
+
+
+def viewers_record(session_id: UUID, count: int, newcomers: int) -> None:
+    """Write down how many watch; called on a tick, and only when it changed."""
+    rows = StreamSession.objects.filter(pk=session_id, state__in=OPEN)
+    rows.filter(peak_viewers__lt=count).update(
+        viewer_count=count, peak_viewers=count, total_viewers=F("total_viewers") + newcomers
+    ) or rows.update(viewer_count=count, total_viewers=F("total_viewers") + newcomers)

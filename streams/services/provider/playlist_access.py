@@ -1,0 +1,56 @@
+"""Who gets a show's playlists at our own address: whoever presents a token that is good, or may watch as who they are.
+
+A browser's own HLS player sends no headers of ours. It comes with its session cookie, or as nobody in particular, who
+may watch what is not private anyway. So no token has to stand in an address.
+"""
+
+from uuid import UUID
+
+from livestream.actors import Actor
+from livestream.errors import Conflict, Denied, Missing, NotAuthenticated
+from providers.base import Capability, MediaRole, RoomRef
+from providers.registry import provider_named
+from streams.models import StreamSession
+from streams.permissions import require_view
+from streams.selectors import session_get
+from streams.services.people.passes import pass_presented
+from streams.services.provider.rooms import room_ref
+from streams.state import OVER
+
+
+def playlist_room(*, session_id: UUID, token: str, actor: Actor) -> tuple[RoomRef, str]:
+    """The session as its provider knows it, and the provider, for somebody who may watch it at this moment.
+
+    A token that is presented counts alone: it is taken back with the right. Raises the domain's errors.
+    """
+    session = _session_by(token, session_id) if token else _session_as(actor, session_id)
+    room = room_ref(session)
+    if Capability.PLAYLISTS not in provider_named(session.provider).capabilities or not room.external:
+        raise Missing("media.not_live", "There is no playlist of this show.", retry_after=2)
+    return room, session.provider
+
+
+def _session_by(token: str, session_id: UUID) -> StreamSession:
+    held = pass_presented(token=token)
+    if held is None:
+        raise _no_token()
+    if held.session_id != session_id:
+        raise Denied("media.wrong_session", "The media token is for another session.")
+    if held.role != MediaRole.SUBSCRIBER:
+        raise Denied("media.wrong_role", "The media token does not allow this.")
+    session = StreamSession.objects.get(pk=session_id)
+    if (session.provider, session.channel_id) != (held.provider, held.channel_id):
+        raise _no_token()
+    return session
+
+
+def _session_as(actor: Actor, session_id: UUID) -> StreamSession:
+    session = session_get(session_id)
+    require_view(actor=actor, session=session)
+    if session.state in OVER:
+        raise Conflict("session.ended", "This show is over.")
+    return session
+
+
+def _no_token() -> NotAuthenticated:
+    return NotAuthenticated("media.bad_token", "The media token is missing, expired or not valid here.")

@@ -1,0 +1,162 @@
+"""Providers in the cloud are asked who is in their rooms: what they told may have been lost on the way."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from livestream.errors import DomainError, ProviderError
+from providers.base import Capability, There
+from providers.events import HOST_UID
+from providers.registry import provider_named, providers_with
+from streams.models import AuditEntry, Participant, StreamSession
+from streams.permissions import OUT
+from streams.services.people.credentials import OPENS_FOR
+from streams.services.provider.join_policy import Verdict, arrival_judge
+from streams.services.provider.media_events import presence_note
+from streams.services.provider.participant_sync import guest_compare
+from streams.services.provider.rooms import room_ref
+from streams.services.provider.uids import held_uids, person_by_uid
+from streams.state import LIVE, OPEN
+
+EVERY = timedelta(seconds=60)
+# While somebody may come back with what was taken from them, or is missed.
+CLOSELY = timedelta(seconds=5)
+TAKEN = ("stage.kick", "stage.ban", "stage.demote", "stage.remove")
+SWEEP_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Look:
+    """When a session was asked about last, and who was missed then; `is_sure` unless one of them was there before."""
+
+    at: datetime
+    missed: set[UUID] = field(default_factory=set)
+    is_sure: bool = True
+
+
+# Kept by the one process that asks, and forgotten with it: asking again does no harm.
+_looks: dict[UUID, _Look] = {}
+# Who did not answer last time; shows of others come first.
+_silent: set[str] = set()
+
+
+def providers_reconcile(*, now: datetime) -> int:
+    """Compare sessions whose turn it is with what their provider says; how many were compared."""
+    names = [name for name in providers_with(Capability.HOST_PRESENCE) if name != "builtin"]
+    sessions = list(StreamSession.objects.filter(provider__in=names, state__in=OPEN))
+    for key in set(_looks) - {session.pk for session in sessions}:
+        del _looks[key]
+    closely = _watched_closely(sessions, now)
+    due = [session for session in sessions if _is_due(session, is_close=session.pk in closely, now=now)]
+    due.sort(key=lambda one: (one.provider in _silent, _looks[one.pk].at if one.pk in _looks else one.created_at))
+    _silent.clear()
+    compared = 0
+    until = time.monotonic() + SWEEP_SECONDS
+    for session in due:
+        if session.provider in _silent:
+            continue
+        if time.monotonic() > until:
+            break
+        try:
+            session_reconcile(session=session, now=now)
+            compared += 1
+        except (ProviderError, DomainError) as error:
+            if not (isinstance(error, ProviderError) and error.permanent):
+                _silent.add(session.provider)
+            _looks.setdefault(session.pk, _Look(now)).at = now
+            logger.warning("provider not compared session=%s error=%s", session.pk, error)
+    return compared
+
+
+def _is_due(session: StreamSession, *, is_close: bool, now: datetime) -> bool:
+    """Shows that have not begun are looked at where somebody was put out, and may come back before they do."""
+    look = _looks.get(session.pk)
+    if session.state not in LIVE and not is_close:
+        return False
+    if look is None:
+        return True
+    is_close = is_close or session.host_lost_at is not None or not look.is_sure
+    return now - look.at >= (CLOSELY if is_close else EVERY)
+
+
+def _watched_closely(sessions: list[StreamSession], now: datetime) -> set[UUID]:
+    """The shows that somebody was put out of, or off the stage of, so lately that they may come back."""
+    back = set(providers_with(Capability.REMOVED_AGAIN))
+    concerned = [session.pk for session in sessions if session.provider in back]
+    taken = AuditEntry.objects.filter(session_id__in=concerned, action__in=TAKEN, created_at__gt=now - OPENS_FOR)
+    return {pk for pk in taken.values_list("session_id", flat=True) if pk is not None}
+
+
+def session_reconcile(*, session: StreamSession, now: datetime) -> None:
+    """Note who is there and who is not, and send away who sends, or is there, without the right to.
+
+    Asks once for the whole show, and tells the provider nothing of people who are as they should be. Raises
+    ProviderError. Who is missed for the first time is away at the next look only: people are for a moment in neither
+    room while a show moves.
+    """
+    seen = Participant.objects.filter(session_id=session.pk, media_seen_at__lt=now, media_lost_at__isnull=True)
+    awaited = set(seen.values_list("user_id", flat=True))
+    if session.host_lease_at is not None and session.host_lost_at is None:
+        awaited.add(session.host_id)
+    being_told = _being_told(session, now)  # before it is asked, and after: it may be told meanwhile
+    people = provider_named(session.provider).people(rooms=[room_ref(session)]).get(str(session.pk), {})
+    if _has_moved(session):
+        return  # meanwhile; nobody of that room counts any more
+    here = _judged(session, people, being_told | _being_told(session, now), now)
+    if here is None or session.state not in LIVE:
+        _looks[session.pk] = _Look(now)
+        return
+    if session.host_id in here:
+        presence_note(session=session, user_id=session.host_id, there=True, at=now)
+    missed = awaited - here
+    before = _looks.get(session.pk, _Look(now)).missed
+    for user_id in missed & before:
+        presence_note(session=session, user_id=user_id, there=False, at=now)
+    _looks[session.pk] = _Look(now, missed, is_sure=missed <= before)
+
+
+def _judged(
+    session: StreamSession, people: Mapping[str, There], being_told: set[UUID], now: datetime
+) -> set[UUID] | None:
+    """Who sends rightly; None when the show has moved away from somebody who came back."""
+    here = set[UUID]()
+    for uid, person in people.items():
+        user_id = session.host_id if uid == HOST_UID else person_by_uid(session=session, uid=uid)
+        if user_id is not None and (user_id == session.host_id or user_id in being_told):
+            here |= {user_id} if person.sends else set()
+            continue
+        if not (person.sends or person.may_send):
+            continue
+        verdict = arrival_judge(session=session, uid=uid, publishes=True, at=now)
+        if user_id is not None and verdict == Verdict.PUBLISH and person.sends:
+            here.add(user_id)
+            guest_compare(session_id=session.pk, user_id=user_id, sends=person.kinds, now=now)
+        elif verdict != Verdict.PUBLISH and _has_moved(session):
+            return None
+    watching = {uid for uid, person in people.items() if not (person.sends or person.may_send)}
+    for uid in watching & _put_out(session, being_told, now) if watching else ():
+        arrival_judge(session=session, uid=uid, publishes=False, at=now)  # came back, and nobody told
+    return None if _has_moved(session) else here
+
+
+def _has_moved(session: StreamSession) -> bool:
+    return not StreamSession.objects.filter(pk=session.pk, channel_id=session.channel_id).exists()
+
+
+def _being_told(session: StreamSession, now: datetime) -> set[UUID]:
+    """Of whom the provider is told just now: that they are there still is no coming back."""
+    due = Participant.objects.filter(session_id=session.pk, media_due_at__lte=now)
+    return set(due.values_list("user_id", flat=True))
+
+
+def _put_out(session: StreamSession, being_told: set[UUID], now: datetime) -> set[str]:
+    """As whom the provider knows people who were put out. The staff gets in all the same."""
+    out = Participant.objects.filter(session_id=session.pk, status__in=OUT).exclude(user_id__in=being_told)
+    out = out.exclude(user__is_staff=True)
+    people = out.values_list("user_id", flat=True)
+    return {uid for user_id in people for uid in held_uids(session=session, user_id=user_id, now=now, ever=True)}

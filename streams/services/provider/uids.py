@@ -1,0 +1,130 @@
+"""What a provider knows people by: their id, or a number where it knows only numbers."""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from livestream.errors import Conflict, TooMany, Unavailable
+from livestream.identifiers import connection_name
+from providers.base import Capability
+from providers.registry import provider_named
+from streams.models import MediaUid, StreamSession
+from streams.services.people.credentials import OPENS_FOR
+
+NUMBERS = 2**32 - 1
+TRIES = 8
+# What is taken from somebody is taken under each number of theirs that may open something still, with a call for each.
+CLAIMS, CLAIMS_WITHIN = 5, OPENS_FOR
+
+
+def provider_uid(*, session: StreamSession, user_id: UUID | None) -> str:
+    """What the session's provider knows somebody by from now on. Nobody in particular is somebody new each time."""
+    if not _numbered(session):
+        return str(user_id) if user_id else f"anon:{connection_name()}"
+    known = known_uid(session=session, user_id=user_id)
+    return known or str(_number_give(session, user_id))
+
+
+def known_uid(*, session: StreamSession, user_id: UUID | None) -> str | None:
+    """What the provider knows a person by already; None for who never got anything for it."""
+    if user_id is None:
+        return None
+    if not _numbered(session):
+        return str(user_id)
+    number = _current(session, user_id).values_list("number", flat=True).first()
+    return str(number) if number is not None else None
+
+
+def held_uids(*, session: StreamSession, user_id: UUID, now: datetime, ever: bool = False) -> list[str]:
+    """All that a person may be there as, the newest first: what the provider knows them by, and what it did before.
+    Who changes the number, or gave one up by leaving the stage, may go on under the old one: with a token as long as it
+    is good, and to watch (`ever`) as long as the show lasts, where connections do not end with their tokens."""
+    if not _numbered(session):
+        return [str(user_id)]
+    rows = MediaUid.objects.filter(session_id=session.pk, user_id=user_id)
+    if not ever or Capability.ENDS_WITH_TOKEN in provider_named(session.provider).capabilities:
+        rows = rows.filter(Q(retired_at__isnull=True) | Q(retired_at__gt=now - OPENS_FOR))
+    return [str(number) for number in rows.order_by("-given_at", "-number").values_list("number", flat=True)]
+
+
+def uid_claim(*, session: StreamSession, user_id: UUID, number: int) -> str:
+    """Have a number that the person asked for. Raises Conflict when it is, or was, somebody's, and TooMany for who
+    asks for others again and again; the one that they have costs nothing."""
+    now = timezone.now()
+    if _current(session, user_id).filter(number=number).exists():
+        return str(number)
+    try:
+        with transaction.atomic():
+            _current(session, user_id).update(retired_at=now)  # first: of two at once, one waits here
+            _require_few(session, user_id, now)
+            MediaUid.objects.create(session_id=session.pk, user_id=user_id, number=number, given_at=now)
+    except IntegrityError:
+        raise Conflict(
+            "token.uid_taken", "That uid is somebody else's in this show. Leave it out to get one."
+        ) from None
+    return str(number)
+
+
+def _require_few(session: StreamSession, user_id: UUID, now: datetime) -> None:
+    lately = MediaUid.objects.filter(session_id=session.pk, user_id=user_id, given_at__gt=now - CLAIMS_WITHIN)
+    times = list(lately.order_by("-given_at").values_list("given_at", flat=True)[:CLAIMS])
+    if len(times) == CLAIMS:
+        raise TooMany(
+            message="You have asked for many uids in this show. Leave it out to go on with the one that you have.",
+            retry_after=max(1.0, round((times[-1] + CLAIMS_WITHIN - now).total_seconds(), 1)),
+        )
+
+
+def uid_retire(*, session_id: UUID, user_id: UUID, now: datetime) -> None:
+    """The person's number is nobody's any more; the next one will be another."""
+    MediaUid.objects.filter(session_id=session_id, user_id=user_id, retired_at__isnull=True).update(retired_at=now)
+
+
+def person_by_uid(*, session: StreamSession, uid: str) -> UUID | None:
+    """Who a provider means; None for who has no account, or is not known."""
+    if not _numbered(session):
+        try:
+            return UUID(uid)
+        except ValueError:
+            return None
+    if not (uid.isascii() and uid.isdigit() and len(uid) <= 10):
+        return None
+    row = MediaUid.objects.filter(session_id=session.pk, number=int(uid)).first()
+    return row.user_id if row is not None else None
+
+
+def _numbered(session: StreamSession) -> bool:
+    return Capability.NUMERIC_UIDS in provider_named(session.provider).capabilities
+
+
+def _current(session: StreamSession, user_id: UUID) -> QuerySet[MediaUid]:
+    return MediaUid.objects.filter(session_id=session.pk, user_id=user_id, retired_at__isnull=True)
+
+
+def _number_give(session: StreamSession, user_id: UUID | None) -> int:
+    """A number that nobody has or had in this session. Two who ask at once for one person get the same."""
+    for attempt in range(TRIES):
+        number = _first_choice(session, user_id) if user_id and not attempt else secrets.randbelow(NUMBERS) + 1
+        try:
+            with transaction.atomic():
+                MediaUid.objects.create(session_id=session.pk, user_id=user_id, number=number, given_at=timezone.now())
+        except IntegrityError:  # the number is taken, or a twin of this request was faster
+            known = known_uid(session=session, user_id=user_id)
+            if known is not None:
+                return int(known)
+            continue
+        return number
+    raise Unavailable(retry_after=1)
+
+
+def _first_choice(session: StreamSession, user_id: UUID) -> int:
+    """Follows from person and session, so that it is the same again should the row ever be lost."""
+    digest = hmac.digest(settings.MEDIA_SECRET.encode(), session.pk.bytes + user_id.bytes, hashlib.sha256)
+    return int.from_bytes(digest[:8], "big") % NUMBERS + 1

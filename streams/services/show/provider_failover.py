@@ -1,0 +1,126 @@
+"""A session goes on with another provider: because the host wants to, or because the one it has does not answer."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from livestream.actors import Actor
+from livestream.errors import Conflict
+from livestream.events import publish
+from livestream.identifiers import channel_name
+from providers.base import Capability
+from providers.registry import provider_named
+from streams.events import SettingsChanged
+from streams.models import AuditEntry, SessionType, StreamSession, Visibility
+from streams.payloads import session_payload
+from streams.permissions import require_host
+from streams.selectors import session_get
+from streams.services.provider.room_cleanup import room_close, room_leave
+from streams.services.provider.rooms import room_ref
+from streams.services.show.sequence import event_record
+from streams.state import OVER
+
+Switch = Callable[[UUID, datetime], object]
+
+_switches: list[Switch] = []
+logger = logging.getLogger(__name__)
+
+
+def when_switched(switch: Switch) -> None:
+    """Have a function called with session and moment, inside the transaction; an app registers its own once."""
+    if switch not in _switches:
+        _switches.append(switch)
+
+
+def require_fit(*, provider: str, visibility: str, session_type: str = "") -> None:
+    """The provider can do what such a session needs. Raises Invalid for an unknown one, else Conflict.
+
+    Without `session_type` it does not matter who can send.
+    """
+    capabilities = provider_named(provider).capabilities
+    if visibility == Visibility.PRIVATE and Capability.PRIVATE_SHOWS not in capabilities:
+        raise Conflict(
+            "provider.not_private", f"{provider} cannot limit who watches. Choose another provider for a private show."
+        )
+    if session_type not in ("", SessionType.ENCODER) and Capability.BROWSER_PUBLISHES not in capabilities:
+        raise Conflict(
+            "provider.no_browser",
+            f"{provider} takes pictures from an encoder alone. Choose another provider for a show from the browser.",
+        )
+    if session_type == SessionType.ENCODER and Capability.ENCODER_PUBLISHES not in capabilities:
+        raise Conflict("provider.no_encoder", f"{provider} takes no encoder. Choose another provider for this show.")
+
+
+def channel_renew(*, session: StreamSession, now: datetime) -> None:
+    """Nothing that was handed out so far opens the session's room any more; part of a transaction.
+
+    A provider that looks at when something was issued keeps the channel, others get a new one.
+    """
+    if Capability.ISSUE_TIMES not in provider_named(session.provider).capabilities:
+        room_leave(session=StreamSession.objects.get(pk=session.pk), now=now)  # it may have moved since it was read
+        StreamSession.objects.filter(pk=session.pk).update(channel_id=channel_name())
+    for switch in _switches:
+        switch(session.pk, now)
+
+
+def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) -> StreamSession:
+    """Go on with another provider; the host, or the product itself. Switching to what it has changes nothing.
+
+    Everybody's tokens end, and the room gets another channel, so nothing that was ever handed out opens it. Clients
+    hear `settings.changed` with `provider` and ask for a new token.
+    """
+    session = session_get(session_id)
+    require_host(actor=actor, session=session)
+    if session.state in OVER:
+        raise Conflict("session.ended", "This show is over.")
+    if session.provider == provider:
+        return session
+    require_fit(provider=provider, visibility=session.visibility, session_type=session.session_type)
+    if session.guest_count and Capability.STAGE not in provider_named(provider).capabilities:
+        raise Conflict(
+            "provider.no_stage", f"{provider} takes video from the host alone. Take your guests off the stage first."
+        )
+    left = room_ref(session)
+    now = timezone.now()
+    with transaction.atomic():
+        if not _swap(session, provider=provider, now=now):
+            raise Conflict("session.busy", "Somebody else is changing this show. Try again.", retry_after=1)
+        room_leave(session=session, now=now)
+        moved = session_get(session_id)
+        for switch in _switches:
+            switch(session_id, now)
+        AuditEntry.objects.create(
+            session_id=session_id,
+            actor_id=actor.user_id,
+            action="session.provider",
+            details={"from": session.provider, "to": provider},
+            created_at=now,
+        )
+        data = {"session": session_payload(moved, now=now), "changed": ["provider"]}
+        seq = event_record(session_id=session_id, wire_name=SettingsChanged.wire_name, data=data, now=now)
+        publish(SettingsChanged(session_id=session_id, at=now, seq=seq, data=data))
+    room_close(provider=session.provider, room=left)  # it is left because it does not answer, often enough
+    logger.info("provider switched session=%s from=%s to=%s", session_id, session.provider, provider)
+    return moved
+
+
+def _swap(session: StreamSession, *, provider: str, now: datetime) -> bool:
+    tells = Capability.HOST_PRESENCE in provider_named(provider).capabilities
+    was_there = session.host_lease_at is not None
+    unchanged = StreamSession.objects.filter(
+        pk=session.pk, provider=session.provider, channel_id=session.channel_id, state=session.state
+    )
+    return (
+        unchanged.update(
+            provider=provider,
+            channel_id=channel_name(),
+            host_lease_at=session.host_lease_at if tells else None,
+            host_lost_at=now if tells and was_there else None,
+            stage_slots={},
+        )
+        == 1
+    )

@@ -1,0 +1,184 @@
+"""Asking to come on stage, and the host's answers."""
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+
+from livestream.actors import Actor, require_signed_in
+from livestream.errors import Conflict, Denied, Missing, TooMany
+from livestream.ratelimit import require_allowed
+from livestream.text import cleaned
+from streams.models import GuestRequest, GuestRequestStatus, Participant, ParticipantStatus, Role, StreamSession
+from streams.permissions import require_view
+from streams.selectors import cooldown_of, guest_requests, session_get
+from streams.services.people.credentials import Lost
+from streams.services.people.viewers import viewer_enter
+from streams.services.provider.participant_sync import person_media_tell
+from streams.services.provider.room_rotation import moves_everybody
+from streams.services.stage.guest_queue import (
+    request_lock,
+    request_pending,
+    request_resolve,
+    request_tell,
+    require_pending,
+)
+from streams.services.stage.seats import (
+    person_lock,
+    require_live,
+    require_open_stage,
+    seat_take,
+)
+from streams.services.stage.stage_transaction import Acting, at_the_desk, in_the_room
+
+ASKED_PER_MINUTE = 10
+UNASKED_PER_TEN_MINUTES = 3
+
+logger = logging.getLogger(__name__)
+
+
+def guest_request_make(*, session_id: UUID, actor: Actor, message: str = "") -> tuple[GuestRequest, bool]:
+    """Ask to come on stage; the request, and whether it is a new one. Who waits already keeps the place.
+
+    Where the host wants no asking, the person is on stage at once and the request is an approved one.
+    """
+    user_id = require_signed_in(actor)
+    key = f"{session_id}:{user_id}"
+    require_allowed(scope="guest-request", key=key, limit=ASKED_PER_MINUTE, seconds=60)
+    message = cleaned(message)
+    with in_the_room(session_id=session_id, actor=actor) as place:
+        require_open_stage(place.session)
+        person = person_here(place)
+        if person.role != Role.VIEWER:
+            raise Conflict("stage.on_stage_already", "You are on stage already.")
+        pending = request_pending(session_id=session_id, user_id=user_id)
+        if pending is not None and pending.expires_at > place.now:
+            return pending, False
+        if pending is not None:
+            request_resolve(pending, status=GuestRequestStatus.EXPIRED, responder_id=None, now=place.now)
+        _require_cool(session_id=session_id, user_id=user_id, now=place.now)
+        request = request_store(session_id=session_id, user_id=user_id, message=message, now=place.now)
+        if place.session.settings.require_approval:
+            request_tell(request, now=place.now)
+        else:
+            request_grant(request, person, place)
+            _require_seldom(place.session, key)  # who finds no seat has moved nobody
+    person_media_tell(session_id=session_id, user_id=user_id)
+    return request, True
+
+
+def person_here(place: Acting) -> Participant:
+    """The actor's own locked row; who is not in the show yet takes a place first."""
+    user_id = require_signed_in(place.actor)
+    if place.standing.status != ParticipantStatus.ACTIVE:
+        viewer_enter(session_id=place.session.pk, user_id=user_id, standing=place.standing)
+    return person_lock(place.session.pk, user_id)
+
+
+def _require_cool(*, session_id: UUID, user_id: UUID, now: datetime) -> None:
+    last = guest_requests().filter(session_id=session_id, user_id=user_id).order_by("-created_at").first()
+    wait = cooldown_of(last, now=now) if last is not None else None
+    if wait is not None:
+        raise TooMany("request.cooldown", "The host has said no for now. Ask again later.", retry_after=wait)
+
+
+def _require_seldom(session: StreamSession, key: str) -> None:
+    """Where leaving the stage stops everybody's picture for a moment, nobody comes and goes as often as they like."""
+    if moves_everybody(session, Lost.PUBLISHING):
+        require_allowed(
+            scope="straight-on-stage",
+            key=key,
+            limit=UNASKED_PER_TEN_MINUTES,
+            seconds=600,
+            message="You were on stage just now. Wait some minutes before you come back.",
+        )
+
+
+def request_store(
+    *, session_id: UUID, user_id: UUID, now: datetime, message: str = "", invited_by: UUID | None = None
+) -> GuestRequest:
+    """A new request in the database, with what its payload needs."""
+    made = GuestRequest.objects.create(
+        session_id=session_id,
+        user_id=user_id,
+        message=message,
+        invited_by_id=invited_by,
+        created_at=now,
+        expires_at=now + timedelta(seconds=settings.GUEST_REQUEST_SECONDS),
+    )
+    return guest_requests().get(pk=made.pk)
+
+
+def request_grant(request: GuestRequest, person: Participant, acting: Acting) -> None:
+    """Bring the person on stage and close the request."""
+    by = acting.actor.user_id
+    seat_take(session=acting.session, person=person, now=acting.now)
+    request_resolve(request, status=GuestRequestStatus.APPROVED, responder_id=by, now=acting.now)
+    acting.tell(person.user_id, "joined")
+    logger.info("came on stage session=%s user=%s by=%s", acting.session.pk, person.user_id, by)
+
+
+def guest_request_cancel(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
+    """Take back one's wish, or, at the desk, an invitation. Taking back twice changes nothing."""
+    user_id = require_signed_in(actor)
+    with in_the_room(session_id=session_id, actor=actor) as place:
+        request = request_lock(session_id=session_id, request_id=request_id)
+        own = request.user_id == user_id and request.invited_by_id is None
+        if not own and not (request.invited_by_id is not None and place.standing.can_moderate):
+            raise Denied("stage.not_allowed", "That is not yours to take back.")
+        if request.status == GuestRequestStatus.CANCELLED:
+            return request
+        require_pending(request, now=place.now)
+        by = None if own else user_id
+        request_resolve(request, status=GuestRequestStatus.CANCELLED, responder_id=by, now=place.now)
+    return request
+
+
+def own_request_cancel(*, session_id: UUID, actor: Actor) -> GuestRequest:
+    """Take back one's latest wish, whatever its id."""
+    user_id = require_signed_in(actor)
+    require_view(actor=actor, session=session_get(session_id))
+    own = GuestRequest.objects.filter(session_id=session_id, user_id=user_id, invited_by=None)
+    last = own.order_by("-created_at").values_list("pk", flat=True).first()
+    if last is None:
+        raise Missing("request.missing", "You have not asked to come on stage.")
+    return guest_request_cancel(session_id=session_id, request_id=last, actor=actor)
+
+
+def guest_request_approve(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
+    """Bring who asked on stage, if a seat is free. Approving twice changes nothing."""
+    with at_the_desk(session_id=session_id, actor=actor) as desk:
+        require_live(desk.session)
+        request = _answerable(request_id, desk)
+        if request.status == GuestRequestStatus.APPROVED:
+            return request
+        require_pending(request, now=desk.now)
+        require_open_stage(desk.session)
+        request_grant(request, person_lock(session_id, request.user_id), desk)
+        desk.audit("approve", request.user_id)
+    person_media_tell(session_id=session_id, user_id=request.user_id)
+    return request
+
+
+def guest_request_reject(*, session_id: UUID, request_id: UUID, actor: Actor, reason: str = "") -> GuestRequest:
+    """Say no; the person may ask again after a while. Rejecting twice changes nothing."""
+    reason = cleaned(reason)
+    with at_the_desk(session_id=session_id, actor=actor) as desk:
+        request = _answerable(request_id, desk)
+        if request.status == GuestRequestStatus.REJECTED:
+            return request
+        require_pending(request, now=desk.now)
+        answer = GuestRequestStatus.REJECTED
+        request_resolve(request, status=answer, responder_id=actor.user_id, reason=reason, now=desk.now)
+        desk.audit("reject", request.user_id, reason=reason)
+    return request
+
+
+def _answerable(request_id: UUID, desk: Acting) -> GuestRequest:
+    """A wish that the desk may answer: not an invitation, and not one's own."""
+    request = request_lock(session_id=desk.session.pk, request_id=request_id)
+    if request.invited_by_id is not None:
+        raise Denied("stage.not_allowed", "That is an invitation; the person invited answers it.")
+    desk.require_act_on(request.user_id)
+    return request

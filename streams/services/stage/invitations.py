@@ -1,0 +1,102 @@
+"""Asking somebody to come on stage, and their answer."""
+
+from datetime import datetime
+from uuid import UUID
+
+from livestream.actors import Actor, require_signed_in
+from livestream.errors import Conflict, Denied
+from streams.models import GuestRequest, GuestRequestStatus, Participant, ParticipantStatus, Role
+from streams.services.provider.participant_sync import person_media_tell
+from streams.services.provider.uids import uid_retire
+from streams.services.stage.guest_queue import (
+    request_lock,
+    request_pending,
+    request_resolve,
+    request_tell,
+    require_pending,
+)
+from streams.services.stage.guest_requests import person_here, request_grant, request_store
+from streams.services.stage.seats import require_open_stage
+from streams.services.stage.stage_transaction import Acting, at_the_desk, in_the_room
+
+
+def guest_invite(*, session_id: UUID, actor: Actor, user_id: UUID) -> tuple[GuestRequest, bool]:
+    """Ask somebody who is in the show to come on stage; the invitation, and whether it is a new one.
+
+    The host also lets back in, in this way, somebody who was removed.
+    """
+    actor_id = require_signed_in(actor)
+    with at_the_desk(session_id=session_id, actor=actor) as desk:
+        require_open_stage(desk.session)
+        person = desk.target(user_id)
+        _require_invitable(person, desk)
+        pending = request_pending(session_id=session_id, user_id=user_id)
+        if pending is not None and pending.expires_at > desk.now:
+            return _standing_invitation(pending), False
+        if pending is not None:
+            request_resolve(pending, status=GuestRequestStatus.EXPIRED, responder_id=None, now=desk.now)
+        if person.status == ParticipantStatus.KICKED:
+            readmit(person, now=desk.now)
+        request = request_store(session_id=session_id, user_id=user_id, invited_by=actor_id, now=desk.now)
+        request_tell(request, now=desk.now)
+        desk.audit("invite", user_id)
+    return request, True
+
+
+def _require_invitable(person: Participant, desk: Acting) -> None:
+    if person.status == ParticipantStatus.BANNED:
+        raise Denied("stage.not_allowed", "That person is banned from this show.")
+    if person.status == ParticipantStatus.KICKED and not (desk.standing.is_host or desk.actor.is_staff):
+        raise Denied("stage.not_allowed", "Only the host can let somebody back in.")
+    if person.status == ParticipantStatus.LEFT:
+        raise Conflict("stage.not_here", "That person is not in the room at the moment.")
+    if person.role != Role.VIEWER:
+        raise Conflict("stage.on_stage_already", "That person is on stage already.")
+
+
+def _standing_invitation(pending: GuestRequest) -> GuestRequest:
+    if pending.invited_by_id is None:
+        raise Conflict("request.pending", "That person has asked already. Approve the request.")
+    return pending
+
+
+def readmit(person: Participant, *, now: datetime) -> None:
+    """Somebody who was removed may come in again, under another number: the one that they had may be kept out. A step
+    without a transaction of its own."""
+    person.status, person.left_at = ParticipantStatus.LEFT, now
+    person.media_due_at = None
+    person.save(update_fields=("status", "left_at", "media_due_at"))
+    uid_retire(session_id=person.session_id, user_id=person.user_id, now=now)
+
+
+def guest_accept(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
+    """Come on stage as one was asked to, if a seat is free. Accepting twice changes nothing."""
+    user_id = require_signed_in(actor)
+    with in_the_room(session_id=session_id, actor=actor) as place:
+        request = _own_invitation(session_id=session_id, request_id=request_id, user_id=user_id)
+        if request.status == GuestRequestStatus.APPROVED:
+            return request
+        require_pending(request, now=place.now)
+        require_open_stage(place.session)
+        request_grant(request, person_here(place), place)
+    person_media_tell(session_id=session_id, user_id=user_id)
+    return request
+
+
+def guest_decline(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
+    """Say no to an invitation. Declining twice changes nothing."""
+    user_id = require_signed_in(actor)
+    with in_the_room(session_id=session_id, actor=actor) as place:
+        request = _own_invitation(session_id=session_id, request_id=request_id, user_id=user_id)
+        if request.status == GuestRequestStatus.REJECTED:
+            return request
+        require_pending(request, now=place.now)
+        request_resolve(request, status=GuestRequestStatus.REJECTED, responder_id=user_id, now=place.now)
+    return request
+
+
+def _own_invitation(*, session_id: UUID, request_id: UUID, user_id: UUID) -> GuestRequest:
+    request = request_lock(session_id=session_id, request_id=request_id)
+    if request.user_id != user_id or request.invited_by_id is None:
+        raise Denied("stage.not_allowed", "Only who was invited answers an invitation.")
+    return request

@@ -1,0 +1,48 @@
+"""Microphone, camera and screen of one person on stage. Steps without a transaction of their own."""
+
+from datetime import datetime
+
+from streams.models import MutedBy, Participant
+from streams.services.stage.seats import MEDIA_FIELDS
+
+
+def flags_set_by_oneself(person: Participant, *, wanted: dict[str, bool], now: datetime) -> list[str]:
+    """Turn on or off what is given; the kinds that changed. The provider is told where a host's mute is lifted."""
+    changed = []
+    for kind, on in wanted.items():
+        if kind == "screen":
+            if person.screen_sharing == on:
+                continue
+            if on and person.screen_stopped:
+                person.screen_stopped, person.media_due_at = False, now
+            person.screen_sharing = on
+        else:
+            if getattr(person, f"{kind}_muted") != on:
+                continue
+            if getattr(person, f"{kind}_muted_by") == MutedBy.HOST:
+                person.media_due_at = now
+            setattr(person, f"{kind}_muted", not on)
+            setattr(person, f"{kind}_muted_by", "" if on else MutedBy.SELF)
+        changed.append(str(kind))
+    if changed:
+        person.save(update_fields=MEDIA_FIELDS)
+    return changed
+
+
+def flags_set_by_host(person: Participant, *, kind: str, now: datetime) -> bool:
+    """Turn somebody's microphone, camera or screen off at the server; whether that was news.
+
+    What the person had turned off already is now also held off by the server.
+    """
+    if kind == "screen":
+        if person.screen_stopped and not person.screen_sharing:
+            return False
+        person.screen_sharing, person.screen_stopped = False, True
+    else:
+        if getattr(person, f"{kind}_muted_by") == MutedBy.HOST:
+            return False
+        setattr(person, f"{kind}_muted", True)
+        setattr(person, f"{kind}_muted_by", MutedBy.HOST)
+    person.media_due_at = now
+    person.save(update_fields=MEDIA_FIELDS)
+    return True

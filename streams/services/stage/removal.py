@@ -1,0 +1,88 @@
+"""Putting somebody out of a show: off the stage, out of the room, and with nothing left to come back with."""
+
+import logging
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+
+from livestream.actors import Actor
+from livestream.errors import Denied
+from livestream.events import close_person
+from livestream.realtime.protocol import CloseCode
+from livestream.text import cleaned
+from streams.models import GuestRequestStatus, Participant, ParticipantStatus
+from streams.permissions import OUT, standing_of
+from streams.services.people.credentials import Lost
+from streams.services.people.moderators import moderator_forget
+from streams.services.provider.participant_sync import person_media_tell
+from streams.services.provider.room_rotation import right_take
+from streams.services.provider.uids import uid_retire
+from streams.services.stage.guest_queue import request_pending, request_resolve
+from streams.services.stage.seats import is_seated, person_lock, seat_leave
+from streams.services.stage.stage_transaction import Acting, at_the_desk
+from streams.stage_permissions import require_put_out
+
+logger = logging.getLogger(__name__)
+
+
+def participant_kick(*, session_id: UUID, actor: Actor, user_id: UUID, reason: str = "") -> Participant:
+    """Remove somebody for this show, until the host lets them in again. Who is out already stays as they are."""
+    return _put_out(ParticipantStatus.KICKED, session_id=session_id, actor=actor, user_id=user_id, reason=reason)
+
+
+def participant_ban(*, session_id: UUID, actor: Actor, user_id: UUID, reason: str = "") -> Participant:
+    """Remove somebody from this show for good. Banning twice changes nothing."""
+    return _put_out(ParticipantStatus.BANNED, session_id=session_id, actor=actor, user_id=user_id, reason=reason)
+
+
+def participant_readmit(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
+    """The staff takes a removal or a ban back; what the person had stays taken. Who is not out stays as they are."""
+    if not actor.is_staff:
+        raise Denied()
+    with at_the_desk(session_id=session_id, actor=actor) as desk:
+        person = person_lock(session_id, user_id)
+        if person.status in OUT:
+            person.status, person.media_due_at = ParticipantStatus.LEFT, None
+            person.save(update_fields=("status", "media_due_at"))
+            uid_retire(session_id=session_id, user_id=user_id, now=desk.now)
+            desk.audit("readmit", user_id)
+    return person
+
+
+def _put_out(status: ParticipantStatus, *, session_id: UUID, actor: Actor, user_id: UUID, reason: str) -> Participant:
+    reason = cleaned(reason)
+    with at_the_desk(session_id=session_id, actor=actor) as desk:
+        person = person_lock(session_id, user_id)
+        _require_put_out(person, desk)
+        if person.status in (status, ParticipantStatus.BANNED):
+            return person
+        was_seated = is_seated(person)
+        if was_seated:
+            seat_leave(person=person, now=desk.now)
+        person.status, person.left_at, person.media_due_at = status, desk.now, desk.now
+        person.save(update_fields=("status", "left_at", "media_due_at"))
+        moderator_forget(person)
+        pending = request_pending(session_id=session_id, user_id=user_id)
+        if pending is not None:
+            answer = GuestRequestStatus.REJECTED
+            request_resolve(pending, status=answer, responder_id=actor.user_id, reason=reason, now=desk.now)
+        right_take(session_id=session_id, user_id=user_id, lost=Lost.EVERYTHING, now=desk.now)
+        desk.audit("ban" if status == ParticipantStatus.BANNED else "kick", user_id, reason=reason)
+        if was_seated:
+            desk.tell(user_id, "kicked")
+        close_person(
+            session_id=session_id, user_id=user_id, code=CloseCode.NOT_ALLOWED, reason=f"session.{status.value}"
+        )
+    person_media_tell(session_id=session_id, user_id=user_id)
+    logger.info("put out of a show session=%s user=%s as=%s by=%s", session_id, user_id, status, actor.user_id)
+    return person
+
+
+def _require_put_out(person: Participant, desk: Acting) -> None:
+    require_put_out(
+        actor=desk.actor,
+        standing=desk.standing,
+        target_id=person.user_id,
+        target=standing_of(actor=Actor(user_id=person.user_id), session_id=desk.session.pk),
+        target_is_staff=get_user_model().objects.filter(pk=person.user_id, is_staff=True).exists(),
+    )

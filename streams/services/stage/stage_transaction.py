@@ -1,0 +1,84 @@
+"""Who changes a stage, and whether they may: asked anew once the session is locked.
+
+Roles, moderators and removals change only while the session's row is locked, so what the lock finds holds until the
+transaction ends. Who is demoted or put out while they wait for the lock does nothing more.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from livestream.actors import Actor
+from streams.models import AuditEntry, Participant, StreamSession
+from streams.permissions import Standing, require_moderate, require_view, standing_of
+from streams.selectors import session_get
+from streams.services.stage.seats import person_lock, stage_lock, stage_tell
+from streams.stage_permissions import require_act_on
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """Somebody at work on a session that is locked, with the standing that they have under the lock."""
+
+    session: StreamSession
+    actor: Actor
+    standing: Standing
+    now: datetime
+
+    def target(self, user_id: UUID) -> Participant:
+        """The locked row of somebody on whom the actor may act."""
+        person = person_lock(self.session.pk, user_id)
+        self.require_act_on(user_id)
+        return person
+
+    def require_act_on(self, user_id: UUID) -> None:
+        """The actor may act on this person."""
+        whom = standing_of(actor=Actor(user_id=user_id), session_id=self.session.pk)
+        require_act_on(actor=self.actor, standing=self.standing, target_id=user_id, target=whom)
+
+    def tell(self, user_id: UUID | None, what: str, *, kind: str | None = None) -> None:
+        """Tell the room what the actor did, and who is on stage now."""
+        stage_tell(
+            session_id=self.session.pk, user_id=user_id, what=what, by=self.actor.user_id, now=self.now, kind=kind
+        )
+
+    def audit(self, action: str, target_id: UUID | None, **details: Any) -> None:
+        """Write down what the actor did to somebody."""
+        AuditEntry.objects.create(
+            session_id=self.session.pk,
+            actor_id=self.actor.user_id,
+            action=f"stage.{action}",
+            target_user_id=target_id,
+            details=details,
+            created_at=self.now,
+        )
+
+
+@contextmanager
+def at_the_desk(*, session_id: UUID, actor: Actor) -> Iterator[Acting]:
+    """A transaction for somebody who moderates the session; who does not (any more) is refused."""
+    with _acting(session_id=session_id, actor=actor, require=require_moderate) as desk:
+        yield desk
+
+
+@contextmanager
+def in_the_room(*, session_id: UUID, actor: Actor) -> Iterator[Acting]:
+    """A transaction for somebody who may be in the room, for what they do themselves."""
+    with _acting(session_id=session_id, actor=actor, require=require_view) as place:
+        yield place
+
+
+@contextmanager
+def _acting(*, session_id: UUID, actor: Actor, require: Callable[..., Standing]) -> Iterator[Acting]:
+    # Who may not is refused before the lock, too: nobody without rights makes those who have them wait.
+    require(actor=actor, session=session_get(session_id))
+    with transaction.atomic():
+        session = stage_lock(session_id)
+        standing = require(actor=actor, session=session)
+        yield Acting(session=session, actor=actor, standing=standing, now=timezone.now())
