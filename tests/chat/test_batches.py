@@ -1,13 +1,13 @@
 """Batches that cannot be stored at once: what happened meanwhile to one room or message costs the others nothing."""
 
 import pytest
-from streams.services.sequence import seqs_take_while_open
 
 from chat.models import ChatMessage
 from chat.posting import Post, _post, message_post
 from livestream.actors import actor_of
 from livestream.errors import Conflict, TooMany
 from streams.models import StreamSession
+from streams.services.show.sequence import seqs_take_while_open
 from tests.cast import make_show
 
 pytestmark = pytest.mark.django_db

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from livestream.realtime.member import Member
 
 from chat.posting import Post, messages_post
 from livestream.actors import actor_of
 from livestream.realtime import runtime
 from livestream.realtime.groups import room_group
+from livestream.realtime.socket_writer import Member
 from streams.selectors import RESUME_LIMIT
 from streams.shared_rooms import SharedRooms
 from tests.cast import make_show, make_user
