@@ -21,8 +21,8 @@ from livestream.checks import require_whole_providers  # noqa: E402
 from livestream.http.async_handler import AwaitedHandler  # noqa: E402
 from livestream.http.body_limit import limited  # noqa: E402
 from livestream.http.drain import drain_on_signals  # noqa: E402
-from livestream.http.slowloris import close_half_requests, uvicorn_server  # noqa: E402
 from livestream.http.threaded_handler import ThreadedHandler  # noqa: E402
+from livestream.http.uvicorn_limits import limit_connections  # noqa: E402
 from livestream.log_filters import quiet_server_logs  # noqa: E402
 from livestream.realtime import runtime  # noqa: E402
 from livestream.routing import websocket_application  # noqa: E402
@@ -73,8 +73,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
         if event["type"] == "lifespan.startup":
             runtime.current()
             await _lock_demo_people_out()
-            if server := uvicorn_server():
-                sweeper = asyncio.create_task(close_half_requests(server))
+            sweeper = limit_connections()
             drain_on_signals()
             quiet_server_logs()
             gc.freeze()  # what is loaded now stays; collections need not walk it

@@ -5,6 +5,7 @@ DomainError            code, status, retry_after, fields
 ├── NotAuthenticated   401
 ├── Denied             403
 ├── Missing            404  also what strangers get for private things
+├── BodyTooSlow        408
 ├── Conflict           409  not allowed in this state; a lost race
 ├── BodyTooBig         413
 ├── TooMany            429  carries retry_after
@@ -82,6 +83,12 @@ class Missing(DomainError):
     """Not there, or not for this caller to know of."""
 
     status, code, message = 404, "missing", "There is nothing here."
+
+
+class BodyTooSlow(DomainError):
+    """The rest of a body does not come."""
+
+    status, code, message = 408, "too_slow", "The request took too long to arrive. Try again."
 
 
 class Conflict(DomainError):

@@ -46,7 +46,7 @@ def recognised(send: Callable[..., Any]) -> Any:
     if WebSocketsSansIOProtocol is None or not settings.REALTIME_FAST_PATH:
         return None
     protocol = getattr(send, "__self__", None)
-    if type(protocol) is not WebSocketsSansIOProtocol:
+    if not isinstance(protocol, WebSocketsSansIOProtocol):
         return None
     return protocol if all(hasattr(protocol, name) for name in NEEDED) else None
 
