@@ -749,8 +749,8 @@ async def test_a_flood_is_limited_and_then_closed_with_4429(live):
 
         assert await socket.close_code() == 4429
         assert 5 <= lasted < 8
-        assert socket.replies[10]["error"]["code"] == "too_many"
-        assert socket.replies[10]["error"]["retry_after"] > 0
+        refused = next(reply["error"] for reply in socket.replies if not reply["ok"])
+        assert (refused["code"], refused["retry_after"]) == ("too_many", 1)
         carried_out = sum(reply["ok"] for reply in socket.replies)
         assert 10 <= carried_out <= 10 + 10 * (lasted + 1)
         assert (await other.command("ping")).ok
