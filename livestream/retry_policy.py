@@ -1,6 +1,6 @@
 """What to do about what goes wrong, as data: the same table for this side and for the pages.
 
-The table is `retry_policy.json`. Pages have it as a module, static/js/recovery-table.js, which `manage.py
+The table is `retry_policy.json`. Pages have it as a module, static/js/lib/retry-table.js, which `manage.py
 recoverytable` writes and a test compares. An error's category follows from its code: the longest entry that is the
 code, or the code's beginning up to a dot.
 """

@@ -2,10 +2,10 @@
  * Home: keeps "live now" true while the page is open.
  * @module home
  */
-import { session as sessions } from "./api.js";
-import { showCard } from "./cards.js";
-import { need, pageData } from "./dom.js";
-import { paintTimes, plural } from "./format.js";
+import { session as sessions } from "./lib/api.js";
+import { showCard } from "./lib/show-card.js";
+import { need, pageData } from "./lib/dom.js";
+import { paintTimes, plural } from "./lib/format.js";
 
 const EVERY_MS = 15000;
 const list = need("#live-list");

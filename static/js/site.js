@@ -2,9 +2,9 @@
  * What every page has: theme switch, menu, offline notice, copy and share buttons, local times, password reveal.
  * @module site
  */
-import { el, icon, memory, setIcon, toast } from "./dom.js";
-import { paintAvatars } from "./avatars.js";
-import { paintTimes } from "./format.js";
+import { el, icon, memory, setIcon, toast } from "./lib/dom.js";
+import { paintAvatars } from "./lib/avatars.js";
+import { paintTimes } from "./lib/format.js";
 
 const THEMES = ["auto", "light", "dark"];
 const THEME_ICON = { auto: "contrast", light: "sun", dark: "moon" };

@@ -11,7 +11,7 @@ from livestream.errors import DomainError
 from media_node.errors import MediaRefused
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("livestream", "accounts", "streams", "chat", "tokens")
+PACKAGES = ("livestream", "accounts", "media_node", "providers", "streams", "chat", "tokens")
 # Functions that make an error of the code they are given.
 MAKERS = {"not_valid": 401}
 

@@ -210,7 +210,7 @@ SLOWLY = """() => {
     return answered.call(this, answer);
   };
 }"""
-WHEP = "import('/static/js/room-early.js').then(({ early }) => [early.state, early.joined])"
+WHEP = "import('/static/js/room/early.js').then(({ early }) => [early.state, early.joined])"
 
 
 class Late:
@@ -239,7 +239,7 @@ class Late:
 def test_a_picture_that_is_about_to_come_is_not_begun_anew(people: People) -> None:
     seller, buyer = people.signed_in("seller"), people.window()
     show = show_made(seller, "About to come")
-    seller.evaluate("async (id) => (await import('/static/js/api.js')).session.move(id, 'start')", show)
+    seller.evaluate("async (id) => (await import('/static/js/lib/api.js')).session.move(id, 'start')", show)
     seller.reload()
     statuses: list[int] = []
     offered = f"/whep/{show}"

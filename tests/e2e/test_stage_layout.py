@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 SIZES = [(352, 300), (352, 420), (320, 180), (740, 300), (900, 520), (1240, 640), (1900, 1000), (280, 900), (40, 40)]
 PLANS = """async (sizes) => {
-    const { grid, focus } = await import(document.querySelector('link[href*="/stage-layout."]').href);
+    const { grid, focus } = await import(document.querySelector('link[href*="/stage/layout."]').href);
     const plans = [];
     for (const [width, height] of sizes) {
         for (let count = 1; count <= 21; count += 1) {

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 # The desk's column, with a room of its own in place of the show's.
 ROOM = """async (show) => {
     const [{ RoomStore }, { StagePanel }] = await Promise.all(
-        ["room-store", "stage-panel"].map((name) => import(`/static/js/${name}.js`)));
+        ["room/store", "stage/panel"].map((name) => import(`/static/js/${name}.js`)));
     const side = document.querySelector(".side").cloneNode(true);
     document.querySelector(".side").replaceWith(side);
     const socket = new EventTarget();

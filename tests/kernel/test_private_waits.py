@@ -11,25 +11,25 @@ from tests.docs.reading import ROOT
 MODULES = ROOT / "static" / "js"
 # What only draws, measures or paces has timings of its own. Everything else takes them from the table.
 OWN = {
-    "chat-composer.js": {"250"},
-    "chat.js": {"QUIET_MS", "READ_EVERY_MS", "SLOW_AFTER_MS", "500", "1600"},
-    "desk-poster.js": {"EVERY_MS", "FIRST_MS"},
-    "desk-vitals.js": {"1000"},
-    "desk.js": {"EARLY_MS"},
+    "chat/chat.js": {"QUIET_MS", "READ_EVERY_MS", "SLOW_AFTER_MS", "500", "1600"},
+    "chat/composer.js": {"250"},
+    "chat/connection-status.js": {"LONG_WAIT_MS", "500"},
     "home.js": {"EVERY_MS"},
-    "link-state.js": {"LONG_WAIT_MS", "500"},
-    "meter.js": {"SILENT_AFTER_MS", "60"},
-    "placeholder.js": {"EVERY_MS"},
-    "player-controls.js": {"IDLE_MS"},
-    "player.js": {"SWITCH_MS", "LOOK_MS"},
+    "player/controls.js": {"IDLE_MS"},
+    "player/player.js": {"SWITCH_MS", "LOOK_MS"},
+    "player/quality-menu.js": {"EVERY_MS"},
     "providers/hls.js": {"POOR_MS", "JOIN_MS"},
-    "quality-menu.js": {"EVERY_MS"},
-    "room-numbers.js": {"1000"},
-    "stage-ask.js": {"1000"},
-    "stage-panel.js": {"AUDIENCE_OLD_MS", "LOOK_MS", "SETTLE_MS"},
-    "stage-receiver.js": {"LEVEL_OLD_MS", "TELL_MS"},
-    "stage-tile.js": {"HOLD_MS"},
-    "stage-view.js": {"LEVELS_MS", "50"},
+    "room/numbers.js": {"1000"},
+    "stage/guest-request.js": {"1000"},
+    "stage/meter.js": {"SILENT_AFTER_MS", "60"},
+    "stage/panel.js": {"AUDIENCE_OLD_MS", "LOOK_MS", "SETTLE_MS"},
+    "stage/placeholder.js": {"EVERY_MS"},
+    "stage/receiver.js": {"LEVEL_OLD_MS", "TELL_MS"},
+    "stage/tile.js": {"HOLD_MS"},
+    "stage/view.js": {"LEVELS_MS", "50"},
+    "studio/desk.js": {"EARLY_MS"},
+    "studio/poster.js": {"EVERY_MS", "FIRST_MS"},
+    "studio/vitals.js": {"1000"},
 }
 CONSTANT = re.compile(r"^\s*(?:export )?(?:const|let) ([A-Z][A-Z0-9_]*_(?:MS|SECONDS)|TRIES|ATTEMPTS)\b", re.MULTILINE)
 TIMER = re.compile(r"\b(?:setTimeout|setInterval|AbortSignal\.timeout|gathered|connected)\(")
@@ -41,7 +41,7 @@ CODES = re.compile(r"new Set\(\[([^\]]*)\]\)")
 
 @cache
 def modules():
-    names = sorted(path for path in MODULES.rglob("*.js") if path.name != "recovery-table.js")
+    names = sorted(path for path in MODULES.rglob("*.js") if path.name != "retry-table.js")
     return {path.relative_to(MODULES).as_posix(): path.read_text() for path in names}
 
 

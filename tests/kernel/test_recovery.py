@@ -8,8 +8,8 @@ from tests.docs.reading import codes_in_the_code, document
 
 
 def test_the_pages_copy_is_current():
-    assert document("static/js/recovery-table.js") == module_text(), (
-        "run: python manage.py recoverytable --output static/js/recovery-table.js"
+    assert document("static/js/lib/retry-table.js") == module_text(), (
+        "run: python manage.py recoverytable --output static/js/lib/retry-table.js"
     )
 
 

@@ -10,7 +10,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test import override_settings
 
+from streams.pages import ROOM_MODULES
+
 IMPORT = re.compile(r"""^(?!\s*(?://|\*|/\*)).*?\b(?:from|import\()\s*["'](\.[^"']+)["']""", re.MULTILINE)
+STATIC_IMPORT = re.compile(r"""^import .*from "(\.[^"]+)";$""", re.MULTILINE)
 STORAGE = {"BACKEND": "livestream.http.static_storage.ModuleManifestStorage"}
 
 
@@ -45,6 +48,26 @@ def test_every_module_imports_files_that_are_there_under_their_hashed_names(
 
     assert len(imports) > 50
     assert imports <= {collected / name for name in names.values()}
+
+
+def imported_at_once(module: Path) -> set[Path]:
+    """The module and everything that it imports before it runs, all the way down."""
+    found, waiting = set(), [module.resolve()]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += [(module.parent / name).resolve() for name in STATIC_IMPORT.findall(module.read_text())]
+    return found
+
+
+def test_the_room_preloads_every_module_that_it_imports() -> None:
+    static = settings.BASE_DIR / "static"
+    room, site = static / "js/room/room.js", static / "js/site.js"
+
+    preloaded = {static / name for name in ROOM_MODULES}
+
+    assert imported_at_once(room) - {room} <= preloaded <= imported_at_once(room) | imported_at_once(site)
 
 
 def test_an_sdk_is_collected_under_the_name_that_pages_are_told(names: dict[str, str]) -> None:

@@ -106,7 +106,7 @@ def test_everybody_but_who_was_put_out_follows_a_show_that_moves(people: People)
     seller.on("request", lambda request: tokens.append(request.url) if request.url.endswith("/token/") else None)
 
     path = f"sessions/{show}/participants/{buyer.evaluate('document.body.dataset.user')}/kick/"
-    seller.evaluate("""async (path) => (await import("/static/js/api.js")).post(path, {})""", path)
+    seller.evaluate("""async (path) => (await import("/static/js/lib/api.js")).post(path, {})""", path)
 
     for page in (seller, stranger):
         wait_until(page, "window.used.filter(([name]) => name === 'client.join').length === 2")
@@ -159,7 +159,7 @@ def test_pages_that_follow_a_show_say_so_and_a_loss_is_still_a_loss(people: Peop
         page.evaluate(HELD_UP, show)
 
     path = f"sessions/{show}/participants/{buyer.evaluate('document.body.dataset.user')}/kick/"
-    seller.evaluate("""async (path) => (await import("/static/js/api.js")).post(path, {})""", path)
+    seller.evaluate("""async (path) => (await import("/static/js/lib/api.js")).post(path, {})""", path)
     wait_until(stranger, "window.seen.length > 1")
     sockets[-1].send('{"type": "host.lost", "data": {"until": null}}')
     for page in (seller, stranger):
@@ -185,7 +185,7 @@ def test_a_show_that_does_not_arrive_is_lost_after_a_while(people: People) -> No
     page.goto("/")
     page.evaluate(
         """async () => {
-          const { RoomStore } = await import("/static/js/room-store.js");
+          const { RoomStore } = await import("/static/js/room/store.js");
           const socket = new EventTarget();
           window.store = new RoomStore({ id: "show", state: "active", version: 1 }).follow(socket);
           window.moves = [];
@@ -212,7 +212,7 @@ def test_a_page_that_was_away_for_long_looks_whether_the_show_has_moved(people: 
 
     renewed = page.evaluate(
         """async () => {
-          const { renewWhenTold } = await import("/static/js/renewal.js");
+          const { renewWhenTold } = await import("/static/js/providers/token-renewal.js");
           Math.random = () => 0.0001;
           const socket = new EventTarget(), counts = [];
           let renewed = 0;

@@ -26,7 +26,7 @@ def failures(visitor: Visitor, code: str, *, draw: float = 1, retry_after: float
     """What follows on this error, again and again."""
     told: list[dict[str, Any]] = visitor.run(
         """async ([code, draw, retryAfter, times]) => {
-            const { Backoff } = await import("/static/js/backoff.js");
+            const { Backoff } = await import("/static/js/lib/backoff.js");
             const backoff = new Backoff({ random: () => draw });
             return Array.from({ length: times }, () => backoff.after({ code, retryAfter: retryAfter ?? undefined }));
         }""",
@@ -103,9 +103,9 @@ NEXT_STEPS = {
 def test_every_end_has_words_and_a_next_step(ben: Visitor, code: str) -> None:
     shown = ben.run(
         """async (code) => {
-            const { ApiError } = await import("/static/js/errors.js");
-            const { isFinal } = await import("/static/js/backoff.js");
-            const { overlayFor } = await import("/static/js/player-overlay.js");
+            const { ApiError } = await import("/static/js/lib/errors.js");
+            const { isFinal } = await import("/static/js/lib/backoff.js");
+            const { overlayFor } = await import("/static/js/player/overlay.js");
             const session = { state: "active", host: { username: "ada", display_name: "Ada" } };
             const error = new ApiError({ code });
             return overlayFor({ session, media: "failed", fatal: isFinal(code), error, flowing: false });
@@ -171,7 +171,7 @@ def test_a_pass_is_kept_when_the_network_failed_and_fetched_anew_when_the_stream
 def test_a_room_socket_that_finds_nobody_tries_again_and_lets_the_page_ask_over_http(ben: Visitor) -> None:
     ben.run(
         """async () => {
-            const { RoomSocket } = await import("/static/js/room-socket.js");
+            const { RoomSocket } = await import("/static/js/room/socket.js");
             window.links = [];
             window.room = new RoomSocket("/ws/live/nowhere/");
             const note = ({ detail }) => window.links.push([detail.state, window.room.fallback]);

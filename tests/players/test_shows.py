@@ -198,7 +198,7 @@ def moves_again(watcher: Page, seller: Page, show: str) -> None:
 
 def token_of(viewer: Page, show: str) -> dict[str, Any]:
     """Another token of theirs, and where it is good."""
-    asks = """async (id) => (await import("/static/js/api.js")).session.token(id, "subscriber")"""
+    asks = """async (id) => (await import("/static/js/lib/api.js")).session.token(id, "subscriber")"""
     held: dict[str, Any] = viewer.evaluate(asks, show)
     return held
 
@@ -206,7 +206,7 @@ def token_of(viewer: Page, show: str) -> dict[str, Any]:
 def kicks(seller: Page, viewer: Page, show: str) -> None:
     """The host removes a viewer, over the API."""
     path = f"sessions/{show}/participants/{viewer.evaluate('document.body.dataset.user')}/kick/"
-    seller.evaluate("""async (path) => (await import("/static/js/api.js")).post(path, {})""", path)
+    seller.evaluate("""async (path) => (await import("/static/js/lib/api.js")).post(path, {})""", path)
 
 
 def buyer_removed(people: People) -> tuple[str, Page, Page, Page, dict[str, Any]]:

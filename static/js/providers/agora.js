@@ -4,7 +4,7 @@
  * a screen takes the camera's place.
  * @module providers/agora
  */
-import { ApiError } from "../errors.js";
+import { ApiError } from "../lib/errors.js";
 import { person, source } from "./interface.js";
 import { Outgoing } from "./outgoing.js";
 

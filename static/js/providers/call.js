@@ -6,10 +6,10 @@
  * `people`, `quality`, `privileges`; see providers/interface.js.
  * @module providers/call
  */
-import { session as sessions } from "../api.js";
-import { Backoff, isFinal } from "../backoff.js";
-import { ApiError } from "../errors.js";
-import { patience } from "../recovery.js";
+import { session as sessions } from "../lib/api.js";
+import { Backoff, isFinal } from "../lib/backoff.js";
+import { ApiError } from "../lib/errors.js";
+import { patience } from "../lib/retry-policy.js";
 import { UNKNOWN, asApiError, mainPerson, tracksOf } from "./interface.js";
 import { loadSdk } from "./sdk.js";
 

@@ -3,7 +3,7 @@
  * joins. A page has one call object at a time, so joining waits until the one before is gone.
  * @module providers/daily
  */
-import { ApiError } from "../errors.js";
+import { ApiError } from "../lib/errors.js";
 import { person, source } from "./interface.js";
 import { Outgoing } from "./outgoing.js";
 

@@ -6,7 +6,7 @@
  * at each refresh. The browser's own player cannot: it is known by its cookie. So no pass ever stands in an address.
  * @module providers/hls
  */
-import { ApiError } from "../errors.js";
+import { ApiError } from "../lib/errors.js";
 
 const TYPE = "application/vnd.apple.mpegurl";
 const POOR_MS = 10000; // one stall darkens the outlook for this long

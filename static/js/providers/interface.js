@@ -29,7 +29,7 @@
  * What follows on a refusal is in livestream/retry_policy.json alone, and backoff.js applies it.
  * @module providers/interface
  */
-import { ApiError } from "../errors.js";
+import { ApiError } from "../lib/errors.js";
 
 /**
  * @typedef {Object} Descriptor the answer of POST /api/v1/sessions/{id}/token/

@@ -3,9 +3,9 @@
  * and with it its adaptive streams and its own autoplay handling, stay unused; adapt() asks for sizes instead.
  * @module providers/livekit
  */
-import { ApiError } from "../errors.js";
-import { patience } from "../recovery.js";
-import { readStats } from "../rtc.js";
+import { ApiError } from "../lib/errors.js";
+import { patience } from "../lib/retry-policy.js";
+import { readStats } from "./rtc.js";
 import { person, source } from "./interface.js";
 import { Outgoing } from "./outgoing.js";
 

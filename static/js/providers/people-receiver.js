@@ -5,7 +5,7 @@
  * Dispatches `change` when somebody's picture or voice came, went or changed.
  * @module providers/people-receiver
  */
-import { Arrivals } from "../stage-arrivals.js";
+import { Arrivals } from "../stage/arrivals.js";
 
 const PICTURES = ["camera", "screen"];
 const VOICES = ["audio", "screenAudio"];
@@ -15,7 +15,7 @@ const sending = ({ sources }) => Object.values(sources).some(Boolean);
 
 export class PeopleReceiver extends EventTarget {
   /**
-   * @param {{watching: import("./watching.js").Watching, store: import("../room-store.js").RoomStore, sound: import("../sound.js").Sound}} given
+   * @param {{watching: import("./watching.js").Watching, store: import("../room/store.js").RoomStore, sound: import("../player/sound.js").Sound}} given
    */
   constructor({ watching, store, sound }) {
     super();

@@ -3,7 +3,7 @@
  * page says in <script type="application/json" id="sdk-data">: {"livekit": "/static/sdk/livekit-client.umd.js"}.
  * @module providers/sdk
  */
-import { ApiError } from "../errors.js";
+import { ApiError } from "../lib/errors.js";
 
 /** The name that each file gives itself in `window`. */
 export const GLOBALS = { agora: "AgoraRTC", livekit: "LivekitClient", daily: "Daily", hls: "Hls" };

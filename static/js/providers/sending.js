@@ -2,8 +2,8 @@
  * The sender's side of an SDK's connection, with the events and fields of Publisher.
  * @module providers/sending
  */
-import { ApiError } from "../errors.js";
-import { QUALITIES } from "../whip.js";
+import { ApiError } from "../lib/errors.js";
+import { QUALITIES } from "./whip.js";
 import { callOf } from "./call.js";
 
 const ON_AIR = ["connecting", "sending", "reconnecting"];
@@ -58,7 +58,7 @@ export class Sending extends EventTarget {
 
   /**
    * What to send from now on, on the air or not.
-   * @param {import("../whip.js").Tracks} tracks
+   * @param {import("./whip.js").Tracks} tracks
    * @param {"camera"|"screen"} content what the camera's track shows
    */
   async use(tracks, content) {

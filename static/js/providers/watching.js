@@ -2,7 +2,7 @@
  * The player's side of an SDK's connection, with the events and fields of WhepConnection.
  * @module providers/watching
  */
-import { ApiError } from "../errors.js";
+import { ApiError } from "../lib/errors.js";
 import { callOf } from "./call.js";
 import { PeopleReceiver } from "./people-receiver.js";
 

@@ -3,9 +3,9 @@
  *
  * Below it stands a room that knows the protocol: a numbered log, snapshots, resumption, `sync`, beats, acknowledgements.
  */
-import { linkWords } from "/static/js/link-state.js";
-import { patience } from "/static/js/recovery.js";
-import { RoomSocket } from "/static/js/room-socket.js";
+import { linkWords } from "/static/js/chat/connection-status.js";
+import { patience } from "/static/js/lib/retry-policy.js";
+import { RoomSocket } from "/static/js/room/socket.js";
 
 const BEAT_MS = 10000;
 const FIRST_ATTEMPT_MS = 5000; // contract: the first attempt comes within five seconds

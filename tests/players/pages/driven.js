@@ -1,8 +1,8 @@
 /** The player's state machine under any sequence of events, and what must hold after each of them. */
-import { overlayFor } from "/static/js/player-overlay.js";
+import { overlayFor } from "/static/js/player/overlay.js";
 import { Call } from "/static/js/providers/call.js";
 import { tracksOf } from "/static/js/providers/interface.js";
-import { focus, grid } from "/static/js/stage-layout.js";
+import { focus, grid } from "/static/js/stage/layout.js";
 
 const STATES = ["idle", "connecting", "waiting", "receiving", "reconnecting", "failed"];
 const HOST = 41;

@@ -42,7 +42,7 @@ function desk(passes) {
     asked.push(role);
     const given = passes[role].length > 1 ? passes[role].shift() : passes[role][0];
     if (given.refused) {
-      const { ApiError } = await import("/static/js/errors.js");
+      const { ApiError } = await import("/static/js/lib/errors.js");
       throw new ApiError({ code: given.refused, retry_after: given.retry_after });
     }
     return given;
@@ -70,7 +70,7 @@ export function refuse(role, code) {
   const before = window.call.ask;
   window.call.ask = async (asked) => {
     if (asked !== role) return before(asked);
-    const { ApiError } = await import("/static/js/errors.js");
+    const { ApiError } = await import("/static/js/lib/errors.js");
     throw new ApiError({ code });
   };
 }

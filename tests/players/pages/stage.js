@@ -1,9 +1,9 @@
 /** The stage of the product's pages over a scripted SDK: the test plays the room and the provider. */
 import { PeopleReceiver } from "/static/js/providers/people-receiver.js";
 import { Watching } from "/static/js/providers/watching.js";
-import { RoomStore } from "/static/js/room-store.js";
-import { Sound } from "/static/js/sound.js";
-import { StageView } from "/static/js/stage-view.js";
+import { RoomStore } from "/static/js/room/store.js";
+import { Sound } from "/static/js/player/sound.js";
+import { StageView } from "/static/js/stage/view.js";
 
 /** A participant as the room tells of one. */
 const participant = ([name, role, number]) => ({

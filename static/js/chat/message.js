@@ -1,0 +1,85 @@
+/**
+ * One chat message as an element. Text nodes only; names and words are isolated with bdi.
+ * @module chat/message
+ */
+import { words } from "../lib/errors.js";
+import { avatar, bdi, el, icon } from "../lib/dom.js";
+import { dateTime, timeOfDay } from "../lib/format.js";
+import { linked } from "../lib/links.js";
+
+const ROLES = { host: "Host", cohost: "Co-host", guest: "Guest", moderator: "Mod", staff: "Staff" };
+
+/**
+ * @param {import("./log.js").Entry} entry
+ * @param {{me: string|null, canDelete: boolean, canReply: boolean, canPutOut: boolean, canAppoint: boolean, quoted: Object|null}} context
+ * @returns {HTMLLIElement}
+ */
+export function messageElement(entry, context) {
+  const { message } = entry;
+  const special = { system_message: "system", auction_update: "auction" }[message.message_type];
+  if (special) return speciallyDrawn(entry, special);
+  const mine = context.me !== null && message.user?.id === context.me;
+  const item = el("li", { class: ["msg", entry.fate, mine && "mine", message.removed && "removed"].filter(Boolean).join(" "), data: { key: entry.key, id: message.id || "", seq: entry.seq ?? "" } },
+    avatar(message.user || { username: "gone", display_name: "?" }, "small"),
+    el("div", {}, name(message), role(message), message.created_at && time(message.created_at)),
+    context.quoted && quote(context.quoted),
+    written(message),
+    fate(entry));
+  if (entry.fate === "stored" && !message.removed && (context.canDelete || context.canReply)) item.append(tools(message, context));
+  return item;
+}
+
+function speciallyDrawn({ key, seq, message }, kind) {
+  return el("li", { class: `msg ${kind}`, data: { key, id: message.id || "", seq: seq ?? "" } }, written(message));
+}
+
+/** dir=auto sets the words to the side their own script begins at. */
+function written(message) {
+  return message.removed ? el("span", { class: "text" }, "Message removed") : el("span", { class: "text", dir: "auto" }, ...linked(message.content));
+}
+
+function name(message) {
+  return bdi(message.user?.display_name || message.user?.username || "Somebody who left", "who");
+}
+
+function role(message) {
+  const label = ROLES[message.user?.role];
+  return label && el("span", { class: "role", data: { role: message.user.role } }, label);
+}
+
+function time(iso) {
+  return el("time", { datetime: iso, title: dateTime(iso) }, timeOfDay(iso));
+}
+
+function quote(message) {
+  const who = message.user?.display_name || message.user?.username || "";
+  const text = message.removed ? "Message removed" : message.content;
+  return el("button", { class: "quote", type: "button", data: { act: "jump", target: message.id }, "aria-label": `In reply to ${who}. Go to that message` }, bdi(who), ": ", bdi(text));
+}
+
+function fate(entry) {
+  if (entry.fate === "pending") return entry.slow ? el("span", { class: "fate" }, "Sending…") : null;
+  if (entry.fate !== "failed") return null;
+  return el("span", { class: "fate", role: "alert" }, words(entry.error),
+    el("button", { type: "button", data: { act: "retry" } }, "Try again"),
+    el("button", { type: "button", data: { act: "discard" } }, "Discard"));
+}
+
+function tools(message, context) {
+  const who = message.user?.display_name || "";
+  const button = (act, label, symbol) => el("button", { class: "icon-btn", type: "button", data: { act }, "aria-label": label, title: label }, icon(symbol));
+  return el("span", { class: "tools" },
+    context.canReply && button("reply", `Reply to ${who}`, "reply"),
+    context.canDelete && button("delete", `Remove message of ${who}`, "trash"),
+    mayPutOut(message, context) && button("kick", `Remove ${who} from the show`, "user-x"),
+    mayPutOut(message, context) && button("ban", `Ban ${who}`, "ban"));
+}
+
+/**
+ * Nobody puts the host out, nor oneself; only who chooses moderators (host and staff) a cohost or a moderator. What the
+ * message says of its author is what they were when they wrote it: the server knows better, and may refuse.
+ */
+function mayPutOut({ user }, { canPutOut, canAppoint, me }) {
+  if (!canPutOut || !user?.id || user.id === me || user.role === "host") return false;
+  return canAppoint || !["cohost", "moderator"].includes(user.role);
+}

@@ -1,0 +1,28 @@
+/**
+ * Removing somebody from the show, or banning them: never without asking, from the people's list and from the chat.
+ * @module lib/remove-dialog
+ */
+import { need, toast } from "./dom.js";
+
+/**
+ * Ask before somebody is removed or banned, with a reason that they may read.
+ * @param {{user: Object, op: "stage.kick"|"stage.ban", call: (op: string, data: Object) => Promise<boolean>}} given
+ */
+export function putOut({ user, op, call }) {
+  const dialog = /** @type {HTMLDialogElement} */ (need("#out-dialog"));
+  const ban = op === "stage.ban";
+  const name = user.display_name || user.username;
+  const reason = /** @type {HTMLInputElement} */ (need("#out-reason", dialog));
+  need("h2", dialog).textContent = ban ? `Ban ${name}?` : `Remove ${name} from the show?`;
+  need("[data-lead]", dialog).textContent = ban ? "Picture, sound and chat end for this person at once, and they cannot come back to this show. Only the staff of this place can lift a ban." : "Picture, sound and chat end for this person at once. The host can let them back in by their name, beside the link to the room.";
+  need("[value=yes]", dialog).textContent = ban ? "Ban" : "Remove";
+  reason.value = "";
+  dialog.returnValue = "";
+  dialog.showModal();
+  dialog.addEventListener("close", async () => {
+    if (dialog.returnValue !== "yes") return;
+    if (!(await call(op, { user: user.id, ...(reason.value.trim() ? { reason: reason.value.trim() } : {}) }))) return;
+    toast(`${name} is out.`);
+    document.dispatchEvent(new CustomEvent("put-out", { detail: user.id })); // who only watched is in no news of the room
+  }, { once: true });
+}

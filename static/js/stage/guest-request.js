@@ -1,0 +1,142 @@
+/**
+ * Asking to come on stage: one button, and a line below the picture that says where one stands.
+ * What to say is decided in askState(), without DOM; own controls while on stage are own-participation.js.
+ * @module stage/guest-request
+ */
+import { busy, el, icon, need, toast } from "../lib/dom.js";
+import { words } from "../lib/errors.js";
+
+const SOON_S = 60;
+
+/**
+ * @param {{me: Object|null, session: Object, request: Object|null, onStage: boolean, now: number}} scene
+ * @returns {{key: string, icon?: string, kind?: string, title?: string, text?: string, actions?: string[], button?: string, wait?: number}}
+ *   key "none": nothing to offer; `button`: words of the button beside the title
+ */
+export function askState({ me, session, request, onStage, now }) {
+  if (!me?.id || onStage || !me.can?.ask_stage || !isLive(session)) return { key: "none" };
+  const ask = askWords(session);
+  if (request?.status === "pending") return request.invited_by ? invited(request) : waiting(request, now);
+  const wait = request?.retry_after ? Math.ceil(request.retry_after - (now - request.heard_at) / 1000) : 0;
+  if (request?.status === "rejected" && wait > 0) {
+    return { key: "rejected", icon: "hand", kind: "warn", title: "Not this time", text: `${request.reason ? `“${request.reason}” ` : ""}You can ask again in ${wait} s.`, wait };
+  }
+  if (full(session)) return { key: "full", button: "Stage is full", text: "The stage is full. Ask when somebody has left." };
+  if (request?.status === "expired" && !request.invited_by && now - Date.parse(request.answered_at || request.expires_at) < SOON_S * 1000) {
+    return { key: "expired", icon: "clock", kind: "warn", title: "Nobody has answered", text: "The host was busy, it seems. You can ask again.", actions: ["ask"], button: ask };
+  }
+  return { key: "open", button: ask };
+}
+
+const isLive = (session) => ["active", "paused"].includes(session.state);
+
+const askWords = (session) => (session.settings?.require_approval === false ? "Come on stage" : "Ask to join");
+
+/** Whoever is not logged in is told, too, that one can come on stage. */
+const takesStrangers = (session) => session.takes_guests && isLive(session) && !full(session);
+
+const full = (session) => session.settings?.require_approval === false && (session.guest_count || 0) >= (session.settings.max_guests ?? 20);
+
+function waiting(request, now) {
+  const place = request.position ? (request.position === 1 ? "You are next." : `You are number ${request.position} in the queue.`) : "The host has been told.";
+  const left = Math.ceil((Date.parse(request.expires_at) - now) / 1000);
+  const soon = left > 0 && left <= SOON_S ? ` Your request runs out in ${left} s.` : "";
+  return { key: "waiting", icon: "hand", title: "You have asked to join", text: `${place} Stay here; you see your camera first before anybody else does.${soon}`, actions: ["cancel"] };
+}
+
+function invited(request) {
+  const who = request.invited_by.display_name || request.invited_by.username;
+  return { key: "invited", icon: "spark", kind: "good", title: `${who} invites you on stage`, text: "You check camera and sound first. Nobody sees you before you say so.", actions: ["accept", "decline"] };
+}
+
+const ACTIONS = { ask: ["Ask again", "btn small"], cancel: ["Take it back", "btn quiet small"], accept: ["Come on stage", "btn primary small"], decline: ["No, thanks", "btn quiet small"] };
+
+/**
+ * @param {{store: import("../room/store.js").RoomStore, socket: import("../room/socket.js").RoomSocket}} room
+ */
+export function askToJoin({ store, socket }) {
+  const bar = need("[data-ask-bar]");
+  const button = /** @type {HTMLButtonElement} */ (need("[data-ask-open]"));
+  const login = document.querySelector("[data-ask-login]"); // only for whoever is not
+  const dialog = /** @type {HTMLDialogElement} */ (need("#ask-dialog"));
+  const message = /** @type {HTMLTextAreaElement} */ (need("#ask-message", dialog));
+  let said = "";
+
+  const call = async (op, data = {}) => {
+    try {
+      const answer = await socket.call(op, data);
+      store.takeRequest(answer.request);
+      return true;
+    } catch (error) {
+      toast(words(error), { bad: true, ms: 7000 });
+      if (error.code === "request.cooldown" && store.request) store.takeRequest({ ...store.request, status: "rejected", retry_after: error.retryAfter });
+      return false;
+    }
+  };
+  const open = () => {
+    if (store.session.settings?.require_approval === false) { busy(button, () => call("guest.request")); return; }
+    dialog.returnValue = "";
+    dialog.showModal();
+    message.focus();
+  };
+  const run = {
+    ask: open,
+    cancel: () => call("guest.cancel"),
+    accept: () => call("guest.accept", { request: store.request.id }),
+    decline: () => call("guest.decline", { request: store.request.id }),
+  };
+  button.addEventListener("click", open);
+  dialog.addEventListener("close", async () => {
+    if (dialog.returnValue !== "ask") return;
+    const text = message.value.trim();
+    if (await busy(button, () => call("guest.request", text ? { message: text } : {}))) message.value = "";
+  });
+
+  const paint = () => {
+    const state = askState({ me: store.me, session: store.session, request: store.request, onStage: Boolean(store.mine), now: Date.now() });
+    button.hidden = !state.button;
+    button.disabled = state.key === "full";
+    button.title = state.key === "full" ? state.text : state.button || "";
+    button.setAttribute("aria-label", state.button || "");
+    need(".label", button).textContent = state.button || "";
+    if (login) {
+      login.hidden = !takesStrangers(store.session);
+      need(".label", login).textContent = askWords(store.session);
+      login.setAttribute("aria-label", `Log in. ${askWords(store.session)}`);
+    }
+    drawBar(state);
+    // Taken back, run out, answered on another page, or the show is over: there is nothing left to say yes to.
+    if (state.key !== "invited") /** @type {HTMLDialogElement} */ (need("#invited-dialog")).close("");
+    return state;
+  };
+  const drawBar = (state) => {
+    // The seconds count without being read out each time; everything else is said once.
+    const spoken = JSON.stringify({ ...state, text: state.wait || state.key === "waiting" ? "" : state.text });
+    const text = bar.querySelector("[data-ask-text]");
+    if (spoken === said && text) { if (text.textContent !== state.text) text.textContent = state.text; return; }
+    said = spoken;
+    if (!state.title) { bar.replaceChildren(); bar.hidden = true; return; }
+    const buttons = (state.actions || []).map((name) => el("button", { class: ACTIONS[name][1], type: "button", data: { ask: name }, on: { click: (event) => busy(event.currentTarget, run[name]) } }, ACTIONS[name][0]));
+    bar.className = `stage-bar ${state.kind || ""}`.trim();
+    bar.dataset.state = state.key;
+    bar.replaceChildren(icon(state.icon), el("div", { class: "words" }, el("strong", {}, state.title), el("span", { data: { askText: "" } }, state.text)), ...buttons);
+    bar.hidden = false;
+  };
+
+  store.addEventListener("change", ({ detail }) => { if (detail.what !== "viewers") paint(); });
+  store.addEventListener("stage-news", ({ detail }) => {
+    if (detail.type === "invited" && paint().key === "invited") invitation(store.request, run);
+  });
+  setInterval(paint, 1000);
+  paint();
+}
+
+/** An invitation asks at once; whoever closes the window still finds it below the picture. */
+function invitation(request, run) {
+  const dialog = /** @type {HTMLDialogElement} */ (need("#invited-dialog"));
+  if (!request || dialog.open) return;
+  need("[data-inviter]", dialog).textContent = request.invited_by?.display_name || "The host";
+  dialog.returnValue = "";
+  dialog.showModal();
+  dialog.addEventListener("close", () => { if (run[dialog.returnValue]) run[dialog.returnValue](); }, { once: true });
+}

@@ -1,0 +1,96 @@
+/**
+ * Where the tiles of a stage stand: pure geometry, no DOM. Every tile lies inside the box, none overlaps another.
+ * @module stage/layout
+ */
+
+/** @typedef {{x: number, y: number, width: number, height: number}} Box */
+
+/** The shape of most cameras' pictures, width per height; no tile is wider. */
+export const CAMERA = 16 / 9;
+const WHOLE_FROM = 200; // a tile whose sides are as long as this shows all of a picture: a seller's hands, and what is in them
+const WIDE_BOX = 1.25; // from here on the filmstrip stands beside the main picture, below it otherwise
+
+/** The largest rectangle of a pleasant shape in a cell. */
+function fit(width, height, narrowest) {
+  const ratio = width / height;
+  if (ratio > CAMERA) return { width: height * CAMERA, height };
+  if (ratio < narrowest) return { width, height: width / narrowest };
+  return { width, height };
+}
+
+/** Does a tile show all of a picture, or as much as fills it? What would lose much is shown whole in a small one, too. */
+export function showsWhole({ width, height }, ratio) {
+  return Math.min(width, height) >= WHOLE_FROM || Math.min(width / height / ratio, ratio / (width / height)) < 0.6;
+}
+
+/** How much is seen: large tiles are good, tiles that crop much off a 16:9 camera less so. */
+function worth(tile) {
+  return tile.width * tile.height * (1 - 0.22 * Math.abs(Math.log2(tile.width / tile.height / CAMERA)));
+}
+
+/**
+ * Rows and columns for some tiles of the same size: of a camera's shape where they are large, of what fills the box else.
+ * @param {{count: number, width: number, height: number, gap?: number}} wish
+ * @returns {{columns: number, rows: number, tile: {width: number, height: number}, boxes: Box[]}}
+ */
+export function grid({ count, width, height, gap = 6 }) {
+  const none = { columns: 0, rows: 0, tile: { width: 0, height: 0 }, boxes: [] };
+  if (count < 1 || width < 1 || height < 1) return none;
+  if (count === 1) return { columns: 1, rows: 1, tile: { width, height }, boxes: [{ x: 0, y: 0, width, height }] };
+  const full = rows({ count, width, height, gap, narrowest: width / height >= WIDE_BOX ? 4 / 3 : 0.8 });
+  return showsWhole(full.tile, CAMERA) ? rows({ count, width, height, gap, narrowest: CAMERA }) : full;
+}
+
+/** @param {{count: number, width: number, height: number, gap: number, narrowest: number}} wish narrowest: least width per height */
+function rows({ count, width, height, gap, narrowest }) {
+  let best = null;
+  for (let columns = 1; columns <= count; columns += 1) {
+    const lines = Math.ceil(count / columns);
+    if (Math.ceil(count / lines) < columns) continue; // the same lines need fewer columns
+    const cell = { width: (width - gap * (columns - 1)) / columns, height: (height - gap * (lines - 1)) / lines };
+    if (cell.width < 1 || cell.height < 1) continue;
+    const tile = fit(cell.width, cell.height, narrowest);
+    if (!best || worth(tile) > worth(best.tile)) best = { columns, rows: lines, tile };
+  }
+  if (!best) return rows({ count, width, height, gap: 0, narrowest });
+  return { ...best, boxes: boxes({ ...best, count, width, height, gap }) };
+}
+
+/** Rows one below the other in the middle; a last row that is not full stands in the middle too. */
+function boxes({ columns, rows, tile, count, width, height, gap }) {
+  const top = (height - rows * tile.height - (rows - 1) * gap) / 2;
+  return Array.from({ length: count }, (_, index) => {
+    const row = Math.floor(index / columns);
+    const inRow = Math.min(columns, count - row * columns);
+    const left = (width - inRow * tile.width - (inRow - 1) * gap) / 2;
+    return { x: left + (index % columns) * (tile.width + gap), y: top + row * (tile.height + gap), width: tile.width, height: tile.height };
+  });
+}
+
+/** How much of the box the filmstrip takes. */
+function share(others, wide) {
+  if (wide) return others > 12 ? 0.3 : others > 5 ? 0.25 : 0.2;
+  return others > 8 ? 0.44 : others > 3 ? 0.36 : 0.27;
+}
+
+/**
+ * One main picture, the others in a strip beside or below it.
+ * @param {{others: number, width: number, height: number, gap?: number}} wish
+ * @returns {{main: Box, boxes: Box[]}}
+ */
+export function focus({ others, width, height, gap = 6 }) {
+  if (others < 1) return { main: { x: 0, y: 0, width, height }, boxes: [] };
+  const wide = width / height >= WIDE_BOX;
+  const strip = (wide ? width : height) * share(others, wide);
+  const main = wide ? { x: 0, y: 0, width: width - strip - gap, height } : { x: 0, y: 0, width, height: height - strip - gap };
+  const at = wide ? { x: main.width + gap, y: 0 } : { x: 0, y: main.height + gap };
+  const film = others === 1
+    ? { boxes: [alone(wide ? { width: strip, height } : { width, height: strip })] }
+    : grid({ count: others, gap, ...(wide ? { width: strip, height } : { width, height: strip }) });
+  return { main, boxes: film.boxes.map((box) => ({ ...box, x: box.x + at.x, y: box.y + at.y })) };
+}
+
+function alone({ width, height }) {
+  const tile = fit(width, height, 0.8);
+  return { x: (width - tile.width) / 2, y: (height - tile.height) / 2, ...tile };
+}

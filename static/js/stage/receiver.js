@@ -1,0 +1,214 @@
+/**
+ * Who is in which received section: the room's tables laid over this page's WHEP connection, and the voices played.
+ *
+ * Dispatches `change` when somebody's picture or voice moved to another section, or came or went.
+ * @module stage/receiver
+ */
+import { Backoff } from "../lib/backoff.js";
+import { Arrivals } from "./arrivals.js";
+
+const VIDEO_LIMIT = 24;
+const LAST_N = 9; // what the server sends to viewers: the host, a shared screen and the latest speakers
+const TABLES = ["stage", "speakers", "audio"];
+const LEVEL_OLD_MS = 700;
+const TELL_MS = 300;
+
+/** How many sections the present role needs. */
+export function sectionsFor({ onStage, settings }) {
+  const people = Math.min(20, settings?.max_guests ?? 20) + 1;
+  // On stage one sees everybody but oneself, and two shared screens.
+  return onStage ? { audio: people, video: Math.min(VIDEO_LIMIT, people + 1) } : { audio: people, video: Math.min(LAST_N, people + 1) };
+}
+
+export class StageReceiver extends EventTarget {
+  /**
+   * @param {{whep: import("../providers/whep.js").WhepConnection, store: import("../room/store.js").RoomStore, sound: import("../player/sound.js").Sound}} given
+   */
+  constructor({ whep, store, sound }) {
+    super();
+    Object.assign(this, { whep, store, sound });
+    /** @type {{video: Object[], audio: Object[]}} occupants by index: {mid, track, receiver, user, source} */
+    this.seats = { video: [], audio: [] };
+    this.voices = new Map();
+    this.known = {};
+    this.quality = "auto";
+    this.tiles = {};
+    this.backoff = new Backoff();
+    this.arrivals = new Arrivals(this);
+    whep.addEventListener("sections", () => this.#adopt());
+    whep.addEventListener("state", ({ detail }) => {
+      if (detail.state !== "receiving") { this.#clear(); return; }
+      if (this.quality !== "auto") this.#tell();
+      this.#changed();
+    });
+    store.addEventListener("change", ({ detail }) => {
+      if (detail.what === "slots") this.#tables();
+      if (detail.what === "me") this.refresh();
+    });
+  }
+
+  /** The track of somebody's camera or screen, or null. */
+  picture(user, source) {
+    return this.seats.video.find((seat) => seat.user === user && seat.source === source) || null;
+  }
+
+  /** Who shares a screen that arrives here. */
+  get screens() {
+    return this.seats.video.filter((seat) => seat.source === "screen" && seat.user).map((seat) => seat.user);
+  }
+
+  /** Is it known who sends? The tables are empty, too, while the node begins anew. */
+  get told() {
+    return this.whep.state === "receiving" && TABLES.some((table) => this.store.slots[table]?.length > 0);
+  }
+
+  /** Does anything come from somebody? */
+  sends(user) {
+    return TABLES.some((table) => this.store.slots[table]?.some((entry) => entry.user === user));
+  }
+
+  /** Everybody whose voice arrives, with how loud it is now, 0 to 1. */
+  async levels() {
+    const now = performance.timeOrigin + performance.now();
+    const out = new Map();
+    let unknown = false;
+    for (const seat of this.seats.audio) {
+      if (!seat.user) continue;
+      const [newest] = seat.receiver.getSynchronizationSources?.() || [];
+      const fresh = newest && now - newest.timestamp < LEVEL_OLD_MS;
+      out.set(seat.user, fresh ? newest.audioLevel ?? 0 : 0);
+      unknown ||= Boolean(fresh) && newest.audioLevel === undefined;
+    }
+    // Without the level in the packets the browser still measures what it has decoded.
+    if (unknown && this.whep.pc) await this.#measured(out);
+    return out;
+  }
+
+  /** All sound of somebody that was decoded so far, or null. */
+  async heard(user) {
+    const seat = this.seats.audio.find((one) => one.user === user);
+    if (!seat || !this.whep.pc) return null;
+    const found = [...(await this.whep.pc.getStats()).values()].find((item) => item.type === "inbound-rtp" && item.mid === seat.mid);
+    return found?.totalAudioEnergy ?? null;
+  }
+
+  async #measured(out) {
+    const users = new Map(this.seats.audio.filter((seat) => out.get(seat.user) === 0).map((seat) => [seat.mid, seat.user]));
+    for (const item of (await this.whep.pc.getStats()).values()) {
+      if (item.type === "inbound-rtp" && item.kind === "audio" && users.has(item.mid)) out.set(users.get(item.mid), item.audioLevel ?? 0);
+    }
+  }
+
+  /** What the server says this very connection receives: true beyond doubt, asked for when the tables cannot be trusted. */
+  async refresh() {
+    if (!this.whep.staged) return null;
+    const { pc } = this.whep;
+    const told = await this.whep.ask().catch(() => null);
+    if (!told || pc !== this.whep.pc) return null;
+    this.table = told.table;
+    if (told.v >= (this.known.v ?? 0) || this.known.epoch !== this.store.slots.epoch) {
+      for (const kind of ["video", "audio"]) {
+        for (const seat of this.seats[kind]) {
+          const entry = told[kind].find((one) => one.mid === seat.mid);
+          seat.user = entry?.user ?? null;
+          seat.source = entry?.source ?? (kind === "audio" ? "audio" : null);
+        }
+      }
+      this.known = { v: told.v, epoch: this.store.slots.epoch };
+      this.#changed();
+    }
+    return told;
+  }
+
+  /** What is shown, and how large: small tiles need no large picture, hidden ones none. */
+  show(tiles) {
+    this.tiles = tiles;
+    this.#tell();
+  }
+
+  setQuality(quality) {
+    this.quality = quality;
+    this.#tell();
+  }
+
+  #tell() {
+    if (this.telling) return;
+    this.telling = setTimeout(async () => {
+      this.telling = null;
+      if (!this.whep.resource) return;
+      const body = { quality: this.quality, ...(this.whep.staged ? { tiles: this.tiles } : {}) };
+      const said = JSON.stringify(body);
+      if (said === this.said) return;
+      this.said = said;
+      await this.whep.ask("/layers", { method: "POST", body }).then(() => this.backoff.reset(), (error) => {
+        this.said = "";
+        const { retry, wait } = this.backoff.after(error);
+        if (retry) setTimeout(() => this.#tell(), wait);
+      });
+    }, TELL_MS);
+  }
+
+  #clear() {
+    this.seats = { video: [], audio: [] };
+    this.known = {};
+    this.said = "";
+    this.#voices();
+    this.#changed();
+  }
+
+  #adopt() {
+    const seats = (kind) => this.whep.receivers(kind).map((one) => ({ ...one, user: null, source: null }));
+    this.seats = { video: seats("video"), audio: seats("audio") };
+    this.known = {};
+    this.said = "";
+    this.holding = Boolean(this.whep.former);
+    this.#tables();
+    this.refresh();
+    this.#tell();
+  }
+
+  /** The tables hold for everybody of a kind; one's own things are not sent to oneself. */
+  #tables() {
+    const { slots, me } = this.store;
+    if (!this.seats.video.length || !slots.audio) return;
+    const table = this.store.mine ? slots.stage : slots.speakers;
+    const place = (seats, entries, source) => seats.forEach((seat, index) => {
+      const entry = entries.find((one) => one.index === index && one.user !== me?.id);
+      seat.user = entry?.user ?? null;
+      seat.source = entry ? entry.source ?? source : null;
+    });
+    place(this.seats.video, table || [], "camera");
+    place(this.seats.audio, slots.audio, "audio");
+    this.known = { v: slots.v, epoch: slots.epoch };
+    this.#changed();
+  }
+
+  #changed() {
+    this.#voices();
+    this.dispatchEvent(new CustomEvent("change"));
+  }
+
+  /** One audio element for each section that somebody speaks in. */
+  #voices() {
+    const wanted = new Map(this.seats.audio.filter((seat) => seat.user).map((seat) => [seat.track, seat]));
+    for (const [track, voice] of this.voices) {
+      if (wanted.has(track)) continue;
+      this.sound.remove(voice);
+      this.voices.delete(track);
+    }
+    for (const track of wanted.keys()) {
+      if (this.voices.has(track)) continue;
+      const voice = new Audio();
+      voice.srcObject = new MediaStream([track]);
+      this.sound.add(voice, { held: this.holding });
+      this.voices.set(track, voice);
+      this.sound.play(voice);
+    }
+  }
+
+  /** The former connection has gone quiet: the new voices may be heard. */
+  settled() {
+    this.holding = false;
+    for (const voice of this.voices.values()) this.sound.release(voice);
+  }
+}

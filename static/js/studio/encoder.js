@@ -1,0 +1,29 @@
+/**
+ * Address and pass for OBS and other encoders, which speak WHIP, or RTMPS where the provider does. The pass is fetched only when asked for, and hidden until revealed.
+ * @module studio/encoder
+ */
+import { session as sessions } from "../lib/api.js";
+import { busy, need, toast } from "../lib/dom.js";
+import { words } from "../lib/errors.js";
+import { timeOfDay } from "../lib/format.js";
+
+/** @param {HTMLElement} root @param {string} sessionId */
+export function encoder(root, sessionId) {
+  const address = /** @type {HTMLInputElement} */ (need("#encoder-url", root));
+  const pass = /** @type {HTMLInputElement} */ (need("#encoder-token", root));
+  const button = need("[data-get-pass]", root);
+  const key = root.dataset.speaks === "rtmps";
+  address.value = key ? "" : new URL(`/whip/${sessionId}`, location.href).href;
+  button.addEventListener("click", () => busy(button, async () => {
+    try {
+      const given = await sessions.token(sessionId, "publisher");
+      address.value = new URL(given.url, location.href).href;
+      pass.value = given.token;
+      need("[data-pass]", root).hidden = false;
+      need("[data-valid]", root).textContent = key ? `Good until ${timeOfDay(given.expires_at)}. Whoever has it can send in your name.` : `Start the encoder before ${timeOfDay(given.expires_at)}. Once it sends, it may go on as long as you like.`;
+      need("[data-label]", button).textContent = key ? "Get it again" : "Get a new token";
+    } catch (error) {
+      toast(words(error), { bad: true });
+    }
+  }));
+}

@@ -1,0 +1,280 @@
+/**
+ * What the host sends: choice of camera, microphone and screen, the preview, the meter and the switches.
+ * Dispatches `tracks` {audio, camera, screen, content} whenever what should be sent has changed, and `ready` {ready}.
+ * @module studio/source
+ */
+import { fitCamera, listDevices, openDevices, openScreen, permission, remembered, requireCapture } from "../stage/capture.js";
+import { busy, el, icon, need, setIcon, settled, toast } from "../lib/dom.js";
+import { deviceWords } from "../lib/errors.js";
+import { Meter } from "../stage/meter.js";
+import { placeholderTrack } from "../stage/placeholder.js";
+
+export class Source extends EventTarget {
+  /** @param {HTMLElement} root @param {Object} session */
+  constructor(root, session) {
+    super();
+    this.root = root;
+    this.session = session;
+    this.wish = remembered.read();
+    this.camera = null;
+    this.microphone = null;
+    this.screen = null;
+    this.on = { camera: true, microphone: true };
+    this.resting = false;
+    this.video = /** @type {HTMLVideoElement} */ (need("[data-preview] video", root));
+    this.slot = need("[data-preview] [data-overlay]", root);
+    this.meter = new Meter(need("[data-meter-fill]", root), need("[role=meter]", root));
+    this.meter.addEventListener("silence", ({ detail }) => { need("[data-silent]", root).hidden = !detail.silent; });
+    navigator.mediaDevices?.addEventListener?.("devicechange", () => this.#list());
+  }
+
+  get ready() {
+    return Boolean(this.camera || this.screen);
+  }
+
+  get quality() {
+    return this.wish.quality;
+  }
+
+  get codec() {
+    return this.wish.codec;
+  }
+
+  /** While the show is paused viewers get a card and no sound; the preview stays. */
+  rest(resting) {
+    if (resting === this.resting) return;
+    this.resting = resting;
+    this.#tell();
+  }
+
+  /** The show is over: let go of camera, microphone and screen, so that their lights go out. */
+  close() {
+    this.#stop("camera", "microphone", "screen");
+    this.video.srcObject = null;
+    this.meter.watch(null);
+    this.card?.stop();
+    this.#explain({ title: "The show has ended", text: "Camera and microphone are off." }, "film");
+    for (const button of this.root.querySelectorAll("[data-switch]")) button.disabled = true;
+    this.closed = true;
+  }
+
+  /** Open the devices, or offer to. Only when everybody listens: what is told before that is told once, to nobody. */
+  async begin() {
+    this.#switches();
+    this.#choices();
+    if (this.session.state === "ended" || this.session.state === "error") { this.close(); return; }
+    try {
+      requireCapture();
+    } catch (error) {
+      this.#explain(deviceWords(error), "warning");
+      return;
+    }
+    await this.#list();
+    if (this.session.session_type === "encoder") { this.encoderOnAir(this.onAir ?? false); return; }
+    const allowed = await permission();
+    if (this.ready) return; // a screen was chosen meanwhile
+    if (allowed === "denied") this.#trouble(Object.assign(new Error(), { name: "NotAllowedError" }));
+    else if (allowed === "granted" && this.session.session_type === "camera") this.openCamera();
+    else this.#ask();
+  }
+
+  /** The words over the preview of a show that an encoder sends. */
+  encoderOnAir(onAir) {
+    if (this.ready || this.closed || this.onAir === onAir) return;
+    this.onAir = onAir;
+    if (onAir) this.#offer("broadcast", "On the air from your encoder", "The picture does not pass through this page. Open the show as a viewer to see it.", [["camera", "Use this camera instead"]]);
+    else this.#offer("broadcast", "Sent by an encoder", "Set up OBS or another encoder with the details below and start it, then press Go live.", [["camera", "Use this camera instead"]]);
+  }
+
+  #ask() {
+    if (this.session.session_type === "screen") this.#offer("screen", "What do you want to show?", "Your browser asks which screen, window or tab, and then for the microphone. Nobody sees anything before you go live.", [["screen", "Choose a screen"], ["camera", "Use the camera"]]);
+    else this.#offer("camera", "Let us see you", "Your browser asks whether this page may use camera and microphone. Say yes; nobody sees anything before you go live.", [["camera", "Turn on camera and microphone"], ["screen", "Share the screen"]]);
+  }
+
+  #offer(symbol, title, text, actions) {
+    const run = { camera: () => this.openCamera(), screen: () => this.toggleScreen() };
+    const buttons = actions.map(([name, label], index) => el("button", { class: index ? "btn" : "btn primary", type: "button", data: { act: `open-${name}` }, on: { click: (event) => busy(event.currentTarget, run[name]) } }, label));
+    this.slot.replaceChildren(el("div", { class: "overlay" }, el("div", { class: "inner" }, el("div", { class: "disc" }, icon(symbol)), el("p", { class: "title" }, title), el("p", {}, text), el("div", { class: "row" }, ...buttons))));
+  }
+
+  #explain({ title, text }, symbol) {
+    this.slot.replaceChildren(el("div", { class: "overlay", role: "alert" }, el("div", { class: "inner" }, el("div", { class: "disc" }, icon(symbol)), el("p", { class: "title" }, title), el("p", {}, text))));
+  }
+
+  #trouble(error) {
+    const { title, text } = deviceWords(error);
+    this.#offer("warning", title, text, [["camera", "Try again"], ["screen", "Share the screen instead"]]);
+    need(".overlay", this.slot).setAttribute("role", "alert");
+  }
+
+  /** Open camera and microphone as chosen. Says why not on the preview. */
+  async openCamera() {
+    settled("source");
+    this.#stop("camera", "microphone");
+    try {
+      const { audio, video, lacks } = await openDevices(this.wish);
+      this.camera = video;
+      this.microphone = audio;
+      for (const kind of ["camera", "microphone"]) this[kind]?.addEventListener("ended", () => this.#gone(kind));
+      if (lacks.length && this.ready) toast(`No ${lacks.join(" and no ")} found. You can go live without.`, { bad: true, stay: true, about: "source" });
+      await this.#list();
+      this.#show();
+      if (!this.ready) this.#trouble(Object.assign(new Error(), { name: "NotFoundError" }));
+    } catch (error) {
+      this.#show();
+      if (!this.screen) this.#trouble(error);
+      else toast(deviceWords(error).title, { bad: true, stay: true, about: "source" });
+    }
+  }
+
+  #gone(kind) {
+    this[kind] = null;
+    this.#show();
+    if (kind === "camera" && !this.screen) this.#trouble(Object.assign(new Error(), { name: "AbortError" }));
+    else toast(`The ${kind} was disconnected.`, { bad: true, stay: true, about: "source" });
+  }
+
+  async toggleScreen() {
+    settled("source");
+    if (this.screen) {
+      this.#stop("screen");
+      this.#show();
+      if (!this.ready) this.#ask();
+      return;
+    }
+    try {
+      this.screen = await openScreen(this.wish.quality);
+    } catch (error) {
+      if (error.name !== "NotAllowedError") toast(deviceWords(error).text, { bad: true, stay: true, about: "source" });
+      return; // the picker was closed: nothing changes
+    }
+    this.screen.addEventListener("ended", () => { this.screen = null; this.#show(); if (!this.ready) this.#ask(); });
+    this.#show();
+    if (!this.microphone && this.wish.microphone !== "none") await this.#openMicrophoneAlone();
+  }
+
+  async #openMicrophoneAlone() {
+    try {
+      this.microphone = (await openDevices({ ...this.wish, camera: "none" })).audio;
+      await this.#list();
+      this.#show();
+    } catch { toast("No microphone: your screen goes out without sound.", { bad: true, stay: true, about: "source" }); }
+  }
+
+  #stop(...kinds) {
+    for (const kind of kinds) {
+      this[kind]?.stop();
+      this[kind] = null;
+    }
+  }
+
+  /** Bring preview, meter and switches in line with what is open, and tell who sends. */
+  #show() {
+    const picture = this.screen || this.camera;
+    if (this.camera) this.camera.enabled = this.on.camera;
+    if (this.microphone) this.microphone.enabled = this.on.microphone;
+    const shown = /** @type {MediaStream|null} */ (this.video.srcObject)?.getVideoTracks()[0] ?? null;
+    if (shown !== picture) this.video.srcObject = picture ? new MediaStream([picture]) : null;
+    if (picture) { this.slot.replaceChildren(); this.video.play().catch(() => undefined); }
+    this.video.classList.toggle("mirror", this.wish.mirror && !this.screen);
+    if (this.metered !== this.microphone) { this.metered = this.microphone; this.meter.watch(this.microphone); }
+    if (picture && !this.screen && !this.on.camera) this.#explain({ title: "Your camera is off", text: "Viewers see a card with your name." }, "camera-off");
+    this.#paintSwitches();
+    this.#tell();
+  }
+
+  #tell() {
+    const audio = this.resting || !this.on.microphone ? this.#silentCopy() : this.microphone;
+    let camera = this.on.camera ? this.camera : null;
+    // A screen beside the camera is a source of its own; a screen alone is the picture, for every player there is.
+    let screen = camera ? this.screen : null;
+    let content = "camera";
+    if (!camera && this.screen) { camera = this.screen; content = "screen"; }
+    this.card?.stop();
+    this.card = null;
+    if (this.resting || (!camera && this.ready)) {
+      const name = this.session.host.display_name || this.session.host.username;
+      this.card = placeholderTrack({ name, text: this.resting ? "Back in a moment" : "Camera is off" });
+      camera = this.card.track;
+      screen = null;
+      content = "screen";
+    }
+    this.dispatchEvent(new CustomEvent("tracks", { detail: { audio, camera, screen, content } }));
+    this.dispatchEvent(new CustomEvent("ready", { detail: { ready: this.ready } }));
+  }
+
+  /** The microphone, sending silence, while the meter still hears it. */
+  #silentCopy() {
+    if (!this.microphone) return null;
+    this.mute?.stop();
+    this.mute = this.microphone.clone();
+    this.mute.enabled = false;
+    return this.mute;
+  }
+
+  #paintSwitches() {
+    const paint = (name, on, symbol, label, usable) => {
+      const button = need(`[data-switch="${name}"]`, this.root);
+      button.setAttribute("aria-pressed", String(on));
+      button.setAttribute("aria-label", label);
+      button.title = label;
+      button.disabled = !usable;
+      setIcon(button, symbol);
+    };
+    paint("microphone", this.on.microphone, this.on.microphone ? "mic" : "mic-off", "Microphone", Boolean(this.microphone));
+    paint("camera", this.on.camera, this.on.camera ? "camera" : "camera-off", "Camera", Boolean(this.camera));
+    const screen = need('[data-switch="screen"]', this.root);
+    screen.classList.toggle("on", Boolean(this.screen));
+    screen.setAttribute("aria-label", this.screen ? "Stop sharing the screen" : "Share the screen");
+    screen.title = screen.getAttribute("aria-label");
+    screen.hidden = !navigator.mediaDevices?.getDisplayMedia;
+    need('[data-switch="mirror"]', this.root).classList.toggle("on", this.wish.mirror);
+  }
+
+  #switches() {
+    const act = {
+      microphone: () => { this.on.microphone = !this.on.microphone; this.#show(); },
+      camera: () => { this.on.camera = !this.on.camera; this.#show(); },
+      screen: () => this.toggleScreen(),
+      mirror: () => { this.wish.mirror = !this.wish.mirror; remembered.write("mirror", this.wish.mirror ? "yes" : "no"); this.#show(); },
+    };
+    for (const [name, run] of Object.entries(act)) need(`[data-switch="${name}"]`, this.root).addEventListener("click", run);
+    this.#paintSwitches();
+  }
+
+  #choices() {
+    const pick = (name) => /** @type {HTMLSelectElement} */ (need(`[data-choice="${name}"]`, this.root));
+    for (const name of ["camera", "microphone"]) {
+      pick(name).addEventListener("change", (event) => {
+        this.wish[name] = event.target.value;
+        remembered.write(name, event.target.value);
+        this.openCamera();
+      });
+    }
+    for (const radio of this.root.querySelectorAll('input[name="quality"]')) {
+      radio.checked = radio.value === this.wish.quality;
+      radio.addEventListener("change", () => {
+        this.wish.quality = radio.value;
+        remembered.write("quality", radio.value);
+        fitCamera(this.camera, radio.value);
+        this.dispatchEvent(new CustomEvent("quality", { detail: { quality: radio.value } }));
+      });
+    }
+    pick("codec").value = this.wish.codec;
+    pick("codec").addEventListener("change", (event) => { this.wish.codec = event.target.value; remembered.write("codec", event.target.value); });
+  }
+
+  /** Fill the two lists. Names are known only once permission was given. */
+  async #list() {
+    const { cameras, microphones } = await listDevices().catch(() => ({ cameras: [], microphones: [] }));
+    const fill = (name, devices, none) => {
+      const select = /** @type {HTMLSelectElement} */ (need(`[data-choice="${name}"]`, this.root));
+      const current = this[name]?.getSettings().deviceId || this.wish[name];
+      select.replaceChildren(...(devices.length ? [] : [el("option", { value: "" }, "System default")]),
+        ...devices.map(({ id, label }) => el("option", { value: id }, label)), el("option", { value: "none" }, none));
+      select.value = this.wish[name] === "none" ? "none" : devices.some(({ id }) => id === current) ? current : select.options[0].value;
+    };
+    fill("camera", cameras, "No camera");
+    fill("microphone", microphones, "No microphone");
+  }
+}

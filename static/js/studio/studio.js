@@ -1,0 +1,36 @@
+/**
+ * The studio's front page: make a show. A show for now opens its desk, one for later joins the list.
+ * @module studio/studio
+ */
+import { session as sessions } from "../lib/api.js";
+import { busy, need } from "../lib/dom.js";
+import { clearProblems, readForm, requireFilled, showProblems, toLocal } from "./session-form.js";
+
+const form = /** @type {HTMLFormElement} */ (need("#new-show"));
+const when = /** @type {HTMLInputElement} */ (need('[name="scheduled_for"]', form));
+const later = /** @type {HTMLInputElement} */ (need("#for-later"));
+const button = need('button[type="submit"]', form);
+
+function paint() {
+  when.disabled = !later.checked;
+  when.required = later.checked;
+  need("#when").hidden = !later.checked;
+  when.min = toLocal(new Date().toISOString());
+  need("[data-label]", button).textContent = later.checked ? "Schedule the show" : "Continue to the studio";
+}
+
+later.addEventListener("change", paint);
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  busy(button, async () => {
+    clearProblems(form);
+    try {
+      requireFilled(form);
+      const made = await sessions.create(readForm(form));
+      location.assign(later.checked ? "/studio/" : `/studio/${made.id}/`);
+    } catch (error) {
+      showProblems(form, error);
+    }
+  });
+});
+paint();
