@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from django.conf import settings
 
 from livestream.errors import ProviderUnsupported
-from providers.base import Capability, RoomRef, SettingProblem, There
+from providers.base import Capability, Revocation, RoomRef, SettingProblem, There
 
 
 class Adapter:
@@ -13,6 +13,7 @@ class Adapter:
 
     name = ""
     capabilities: frozenset[Capability] = frozenset()
+    revocation = Revocation.EXPIRES
     # All of them must be set; one that is missing is named at the start.
     required_settings: tuple[str, ...] = ()
 

@@ -1,8 +1,7 @@
 """Agora as a provider: tokens made here, and its channel management to keep people out.
 
-Agora's tokens cannot be taken back, so whoever is removed gets a kicking rule that outlives what they hold. A uid is
-used by one person until something is taken from them; then they get another one (`uids`), so that a
-rule never meets anybody who may be there.
+Agora's tokens cannot be revoked, so a removed participant gets a kicking rule that outlives their token. If they are
+let in again they get another uid (`streams.services.provider.uids`), which that rule does not concern.
 """
 
 import base64
@@ -16,9 +15,19 @@ from django.conf import settings
 from livestream.errors import ProviderError, ProviderRejected, ProviderUnsupported
 from providers.adapter import Adapter
 from providers.agora_tokens import CHANNEL, HEX_32, UID_MAX, VERSIONS, TokenOrder, token_in
-from providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef, SettingProblem
+from providers.base import (
+    Capability,
+    JoinDescriptor,
+    MediaRole,
+    PersonRef,
+    Revocation,
+    RoomRef,
+    SettingProblem,
+)
 from providers.http import ProviderHttp
 
+# Life of a token where nobody can be removed; pages renew it a minute before it expires.
+SHORT_TOKEN_SECONDS = 120
 # Rules count in whole minutes, and clocks differ.
 RULE_MARGIN_SECONDS = 90
 RULE_MINUTES_MAX = 1440
@@ -45,16 +54,19 @@ class AgoraProvider(Adapter):
         found = {
             Capability.STAGE,
             Capability.BROWSER_PUBLISHES,
-            Capability.PRIVATE_SHOWS,
             Capability.NUMERIC_UIDS,
-            Capability.ENDS_WITH_TOKEN,
         }
         if settings.AGORA_CUSTOMER_ID:
-            found |= {Capability.KICK_HOLDS, Capability.DEMOTE_HOLDS, Capability.MUTE_AT_SERVER}
-            found |= {Capability.UNMUTE_AT_SERVER, Capability.HOST_PRESENCE}
+            found |= {Capability.MUTE_AT_SERVER, Capability.UNMUTE_AT_SERVER}
+            found |= {Capability.HOST_PRESENCE, Capability.PRIVATE_SHOWS}
         if settings.AGORA_WEBHOOK_SECRET:
             found |= {Capability.WEBHOOKS}
         return frozenset(found)
+
+    @property
+    def revocation(self) -> Revocation:  # type: ignore[override]
+        """People are removed over REST; without its keys tokens are short."""
+        return Revocation.REMOVES if settings.AGORA_CUSTOMER_ID else Revocation.EXPIRES
 
     @classmethod
     def settings_problems(cls) -> list[SettingProblem]:
@@ -70,8 +82,8 @@ class AgoraProvider(Adapter):
             problems.append(SettingProblem(missing, "is not set", "The REST keys go together."))
         if not settings.AGORA_CUSTOMER_ID:
             hint = (
-                "Without AGORA_CUSTOMER_ID and AGORA_CUSTOMER_SECRET nobody can be muted there, and everybody has to "
-                "join again when somebody is put out."
+                "Without AGORA_CUSTOMER_ID and AGORA_CUSTOMER_SECRET nobody can be muted or removed there: a removed "
+                f"participant can watch for up to {SHORT_TOKEN_SECONDS} seconds, and private shows are refused."
             )
             problems.append(SettingProblem("AGORA_CUSTOMER_ID", "is not set", hint, fatal=False))
         if not settings.AGORA_COHOST_AUTHENTICATION:
@@ -93,6 +105,8 @@ class AgoraProvider(Adapter):
     ) -> JoinDescriptor:
         """The same; `with_rtm` signs the uid in to signalling, too (007 only: raises OrderRefused)."""
         lifetime = int(settings.MEDIA_TOKEN_SECONDS)
+        if self.revocation is Revocation.EXPIRES:
+            lifetime = min(lifetime, SHORT_TOKEN_SECONDS)
         order = TokenOrder(
             app_id=settings.AGORA_APP_ID,
             certificate=settings.AGORA_APP_CERTIFICATE,
@@ -126,15 +140,12 @@ class AgoraProvider(Adapter):
         if muted:
             self._rule(room, uid, privileges=privileges, minutes=RULE_MINUTES_MAX)
             return
-        number = number_of(uid)
-        for rule in self._call("GET", f"{RULES}?appid={settings.AGORA_APP_ID}").get("rules", []):
-            same = (rule.get("cname"), rule.get("uid"), rule.get("privileges")) == (
-                channel_of(room),
-                number,
-                privileges,
-            )
-            if same:
-                self._call("DELETE", RULES, {"appid": settings.AGORA_APP_ID, "id": rule["id"]})
+        self._lift(room, uid, privileges=privileges)
+
+    def set_stage(self, *, room: RoomRef, uid: str, stage: str) -> None:
+        """Let somebody send who comes back on stage: the rule made when they left it may still hold."""
+        if stage and settings.AGORA_CUSTOMER_ID:
+            self._lift(room, uid, privileges=PUBLISHING)
 
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
         """They watch on, and send nothing."""
@@ -163,6 +174,12 @@ class AgoraProvider(Adapter):
         # A rule without a uid empties the channel, one without a channel acts in all of them.
         rule = {"cname": channel_of(room), "uid": number_of(uid), "privileges": privileges}
         self._post_rule(rule, minutes=minutes)
+
+    def _lift(self, room: RoomRef, uid: str, *, privileges: list[str]) -> None:
+        wanted = (channel_of(room), number_of(uid), privileges)
+        for rule in self._call("GET", f"{RULES}?appid={settings.AGORA_APP_ID}").get("rules", []):
+            if (rule.get("cname"), rule.get("uid"), rule.get("privileges")) == wanted:
+                self._call("DELETE", RULES, {"appid": settings.AGORA_APP_ID, "id": rule["id"]})
 
     def _post_rule(self, rule: dict[str, Any], *, minutes: int | None = None) -> None:
         outlives = -(-(settings.MEDIA_TOKEN_SECONDS + RULE_MARGIN_SECONDS) // 60)

@@ -14,14 +14,6 @@ class Capability(StrEnum):
     # Stop one person's audio or video whatever their client does; and let it flow again.
     MUTE_AT_SERVER = "mute_at_server"
     UNMUTE_AT_SERVER = "unmute_at_server"
-    # Who is removed cannot come back with what they hold, by the provider's own doing.
-    KICK_HOLDS = "kick_holds"
-    # Who is removed may come back with what they hold; its webhooks tell of them then, and they are removed again.
-    REMOVED_AGAIN = "removed_again"
-    # Who leaves the stage is cut off there, and cannot publish again with what they hold.
-    DEMOTE_HOLDS = "demote_holds"
-    # Refuses by itself whatever was issued before somebody was removed.
-    ISSUE_TIMES = "issue_times"
     # A new role counts without another token.
     LIVE_ROLES = "live_roles"
     # Several people can send, and a viewer receives them all.
@@ -39,14 +31,21 @@ class Capability(StrEnum):
     NEEDS_ROOM = "needs_room"
     # People are numbers there (1 to 2**32 - 1), not names.
     NUMERIC_UIDS = "numeric_uids"
-    # A connection ends when the token does that it was made with, unless it was given a newer one.
-    ENDS_WITH_TOKEN = "ends_with_token"  # noqa: S105 - a name
     # People enter through our own address and never talk to the provider's: it is a `Gateway`.
     GATEWAY = "gateway"
     # Viewers get their playlists through our own address: it is a `PlaylistSource`.
     PLAYLISTS = "playlists"
-    # What viewers were told can be made worth nothing, without another room: it is a `Renewing`.
-    RENEWS = "renews"
+
+
+class Revocation(StrEnum):
+    """What the old credential of a removed participant still opens at a provider. docs/providers.md has the table."""
+
+    # Nothing: the provider, or our own gateway in front of it, refuses it at once.
+    EXACT = "exact"
+    # The provider removes people, but may let them join again with it; they are removed whenever they are seen.
+    REMOVES = "removes"
+    # Nobody can be removed: tokens are short, and private shows are refused.
+    EXPIRES = "expires"
 
 
 # What makes a token more than a signature: the provider is asked, or our database for somebody's number. With none of
@@ -141,6 +140,7 @@ class Provider(Protocol):
 
     name: str
     capabilities: frozenset[Capability]
+    revocation: Revocation
 
     @classmethod
     def settings_problems(cls) -> list[SettingProblem]:
@@ -206,13 +206,6 @@ class Gateway(Provider, Protocol):
 
     def end(self, *, room: RoomRef, resource: Resource) -> None:
         """Cut one connection. One that is gone already is no error."""
-
-
-class Renewing(Provider, Protocol):
-    """A provider whose rooms can be given another name for viewers, while whoever sends goes on."""
-
-    def renew(self, *, room: RoomRef) -> dict[str, str]:
-        """Have the room known by another name, and by none that it had; what to keep of it instead of `external`."""
 
 
 @dataclass(frozen=True, slots=True)

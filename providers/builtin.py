@@ -17,7 +17,7 @@ from livestream.errors import ProviderRejected, ProviderUnreachable
 from livestream.identifiers import secret_token
 from media_node.grants import Grant, Stage, control_sign, grant_sign
 from providers.adapter import Adapter
-from providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
+from providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, Revocation, RoomRef
 
 TIMEOUT = urllib3.Timeout(connect=1.0, read=2.0)
 
@@ -30,9 +30,6 @@ class BuiltinProvider(Adapter):
         {
             Capability.MUTE_AT_SERVER,
             Capability.UNMUTE_AT_SERVER,
-            Capability.KICK_HOLDS,
-            Capability.DEMOTE_HOLDS,
-            Capability.ISSUE_TIMES,
             Capability.LIVE_ROLES,
             Capability.STAGE,
             Capability.BROWSER_PUBLISHES,
@@ -42,6 +39,7 @@ class BuiltinProvider(Adapter):
             Capability.WEBHOOKS,
         }
     )
+    revocation = Revocation.EXACT
 
     def __init__(self) -> None:
         self._http = urllib3.PoolManager(maxsize=4, retries=False, timeout=TIMEOUT)

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from livestream.errors import ProviderRejected
 from providers.adapter import Adapter
-from providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef, There
+from providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, Revocation, RoomRef, There
 from providers.http import LIST_LIMIT_BYTES, ProviderHttp, text_at
 
 MAX_PEOPLE = 200
@@ -30,8 +30,6 @@ class DailyProvider(Adapter):
         {
             Capability.MUTE_AT_SERVER,
             Capability.UNMUTE_AT_SERVER,
-            Capability.KICK_HOLDS,
-            Capability.DEMOTE_HOLDS,
             Capability.STAGE,
             Capability.BROWSER_PUBLISHES,
             Capability.PRIVATE_SHOWS,
@@ -43,6 +41,7 @@ class DailyProvider(Adapter):
             Capability.NUMERIC_UIDS,
         }
     )
+    revocation = Revocation.REMOVES
     required_settings = ("DAILY_API_KEY",)
 
     def __init__(self) -> None:

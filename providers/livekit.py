@@ -1,7 +1,7 @@
 """LiveKit as a provider: tokens with the least grants, and its RoomService as Twirp with JSON.
 
-Removing somebody does not make their token void on a server of one's own, so who comes back with one is removed
-again when the server tells of it (`tokens.arrivals`), and no new token is given.
+Removing somebody does not make their token void on a self-hosted server: a removed participant who joins again with it
+is removed again whenever they are seen, and gets no new token.
 """
 
 import time
@@ -16,7 +16,16 @@ from django.conf import settings
 from livestream.errors import ProviderRejected
 from livestream.identifiers import secret_token
 from providers.adapter import Adapter
-from providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef, SettingProblem, There
+from providers.base import (
+    Capability,
+    JoinDescriptor,
+    MediaRole,
+    PersonRef,
+    Revocation,
+    RoomRef,
+    SettingProblem,
+    There,
+)
 from providers.http import LIST_LIMIT_BYTES, ProviderHttp
 
 SECRET_MIN_CHARACTERS = 32
@@ -37,9 +46,6 @@ class LiveKitProvider(Adapter):
     capabilities = frozenset(
         {
             Capability.MUTE_AT_SERVER,
-            Capability.DEMOTE_HOLDS,
-            Capability.KICK_HOLDS,
-            Capability.REMOVED_AGAIN,
             Capability.LIVE_ROLES,
             Capability.STAGE,
             Capability.BROWSER_PUBLISHES,
@@ -48,6 +54,7 @@ class LiveKitProvider(Adapter):
             Capability.WEBHOOKS,
         }
     )
+    revocation = Revocation.REMOVES
     required_settings = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 
     def __init__(self) -> None:

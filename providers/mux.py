@@ -26,6 +26,7 @@ from providers.base import (
     MediaRole,
     PersonRef,
     Playlist,
+    Revocation,
     RoomRef,
     SettingProblem,
 )
@@ -53,14 +54,17 @@ class MuxProvider(Adapter):
     @property
     def capabilities(self) -> frozenset[Capability]:  # type: ignore[override]
         """Who may watch can be limited, and put out, only with a signing key."""
-        found = {Capability.NEEDS_ROOM, Capability.DEMOTE_HOLDS, Capability.HOST_PRESENCE, Capability.ENCODER_PUBLISHES}
+        found = {Capability.NEEDS_ROOM, Capability.HOST_PRESENCE, Capability.ENCODER_PUBLISHES}
         if settings.MUX_SIGNING_KEY_ID:
-            found |= {Capability.PRIVATE_SHOWS, Capability.KICK_HOLDS, Capability.PLAYLISTS}
-        else:
-            found |= {Capability.RENEWS}
+            found |= {Capability.PRIVATE_SHOWS, Capability.PLAYLISTS}
         if settings.MUX_WEBHOOK_SIGNING_SECRET:
             found |= {Capability.WEBHOOKS}
         return frozenset(found)
+
+    @property
+    def revocation(self) -> Revocation:  # type: ignore[override]
+        """With a signing key playlists come from our own address, which checks each request."""
+        return Revocation.EXACT if settings.MUX_SIGNING_KEY_ID else Revocation.EXPIRES
 
     @classmethod
     def settings_problems(cls) -> list[SettingProblem]:
@@ -70,7 +74,10 @@ class MuxProvider(Adapter):
             missing = "MUX_SIGNING_PRIVATE_KEY" if settings.MUX_SIGNING_KEY_ID else "MUX_SIGNING_KEY_ID"
             problems.append(SettingProblem(missing, "is not set", "The parts of the signing key go together."))
         elif not settings.MUX_SIGNING_KEY_ID:
-            hint = "Without a signing key, whoever knows the address of a stream can watch it."
+            hint = (
+                "Without a signing key anybody who knows the address of a stream can watch until it ends, also after "
+                "being removed, and private shows are refused."
+            )
             problems.append(SettingProblem("MUX_SIGNING_KEY_ID", "is not set", hint, fatal=False))
         else:
             try:
@@ -171,16 +178,6 @@ class MuxProvider(Adapter):
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
         """Nothing to call: what viewers hold opens our own address alone, and nothing there once it is taken back."""
-
-    def renew(self, *, room: RoomRef) -> dict[str, str]:
-        """Another playback id, and none of those that there were: also one that a call made whose answer was lost."""
-        kept = text_at(self._call("POST", f"{self._path(room)}/playback-ids", {"policy": "public"}), "id", self.name)
-        playback = self._call("GET", self._path(room)).get("playback_ids")
-        for one in playback if isinstance(playback, list) else []:
-            if isinstance(one, dict) and isinstance(one.get("id"), str) and one["id"] != kept:
-                path = f"{self._path(room)}/playback-ids/{quote(one['id'], safe='')}"
-                self._call("DELETE", path, absent=True)
-        return {**room.external, "playback_id": kept, "policy": "public"}
 
     def close(self, *, room: RoomRef) -> None:
         """End the broadcast, and take no other with this key."""

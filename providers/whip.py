@@ -27,6 +27,7 @@ from providers.base import (
     Opened,
     PersonRef,
     Resource,
+    Revocation,
     RoomRef,
     SettingProblem,
 )
@@ -56,11 +57,10 @@ class WhipProvider(Adapter):
             Capability.BROWSER_PUBLISHES,
             Capability.ENCODER_PUBLISHES,
             Capability.PRIVATE_SHOWS,
-            Capability.KICK_HOLDS,
-            Capability.DEMOTE_HOLDS,
             Capability.GATEWAY,
         }
     )
+    revocation = Revocation.EXACT
     required_settings = ("WHIP_PUBLISH_URL", "WHIP_WATCH_URL")
 
     def __init__(self) -> None:

@@ -14,7 +14,6 @@ from streams.services.provider.host_presence import media_reconcile
 from streams.services.provider.participant_sync import media_retry
 from streams.services.provider.reconcile import providers_reconcile
 from streams.services.provider.room_cleanup import left_rooms_close
-from streams.services.provider.room_rotation import rooms_renew
 from streams.services.provider.webhook_deliveries import deliveries_forget
 from streams.services.show.sweeps import lease_release, lease_take, sessions_expire
 from streams.services.stage.sweeps import guests_expire, requests_expire
@@ -54,7 +53,6 @@ def janitor_tick(holder: str, sweeps: tuple[Sweep, ...] = ()) -> bool:
         media_reconcile,
         media_retry,
         resources_sweep,
-        rooms_renew,
         left_rooms_close,
         providers_reconcile,
         requests_expire,

@@ -9,7 +9,7 @@ from livestream.http.threaded_handler import in_request_thread
 from livestream.metrics import TOKENS
 from livestream.ratelimit import Limit, too_many, waits
 from livestream.realtime.gathering import Gathered
-from providers.base import JOIN_WAITS, Capability, JoinDescriptor
+from providers.base import JOIN_WAITS, JoinDescriptor
 from providers.registry import provider_named
 from streams.services.provider.rooms import room_ref
 from streams.services.provider.uids import provider_uid
@@ -56,7 +56,7 @@ async def _handed_out(wish: Wish) -> JoinDescriptor:
 
 async def _require_still(wish: Wish, row: IssuedToken) -> None:
     """As in `tokens.services`: who lost the right meanwhile does not get it."""
-    if Capability.ISSUE_TIMES in provider_named(row.provider).capabilities:
+    if row.provider == "builtin":
         return
     try:
         require_same_channel(await _wish(wish.asked), row)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from livestream.actors import SYSTEM, Actor
@@ -34,7 +34,7 @@ from providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, Roo
 from providers.registry import provider_named
 from streams.models import SessionType, StreamSession, Visibility
 from streams.payloads import instant
-from streams.services.people.credentials import Lost, Taken
+from streams.services.people.credentials import Lost
 from streams.services.people.passes import Pass
 from streams.services.provider.rooms import room_prepare, room_ref
 from streams.services.show.provider_failover import session_provider_switch
@@ -197,10 +197,10 @@ _stored = GatheredInThreads(rows_store)
 def _require_still(wish: Wish, row: IssuedToken) -> None:
     """Who lost the right while the token was made does not get it.
 
-    Whoever takes the right from now on finds the row. A provider that looks at when something was issued needs no
+    Whoever takes the right from now on finds the row. The built-in node looks at when something was issued and needs no
     second look.
     """
-    if Capability.ISSUE_TIMES in provider_named(row.provider).capabilities:
+    if row.provider == "builtin":
         return
     try:
         require_same_channel(wish_of(wish.asked), row)
@@ -294,13 +294,12 @@ def session_tokens_revoke(session_id: UUID, now: datetime) -> int:
     return revoked
 
 
-def person_tokens_revoke(session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> Taken:
+def person_tokens_revoke(session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> int:
     """Mark one person's tokens of a session as revoked: all, or those to publish with."""
     theirs = IssuedToken.objects.filter(session_id=session_id, user_id=user_id)
     if lost == Lost.PUBLISHING:
         theirs = theirs.filter(role=MediaRole.PUBLISHER.value)
-    found = tokens_revoke(theirs, now)
-    return Taken(known=theirs.filter(channel_id=F("session__channel_id")).exists(), found=found > 0)
+    return tokens_revoke(theirs, now)
 
 
 def pass_read(token: str) -> Pass | None:

@@ -12,11 +12,10 @@ from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from livestream.errors import ProviderError, ProviderUnsupported
-from providers.base import Capability, MediaRole
-from providers.registry import provider_can, provider_named
-from streams.models import StreamSession, Visibility
+from providers.base import Revocation
+from providers.registry import provider_named
+from streams.models import StreamSession
 from streams.services.provider.gateway_resources import held_room
-from streams.services.provider.room_rotation import room_move, shows_lock
 from streams.services.provider.rooms import room_ref
 from streams.services.provider.uids import held_uids, known_uid, uid_retire
 from streams.state import OPEN
@@ -49,33 +48,16 @@ def _withdraw(user_id: UUID, now: datetime) -> int:
     """A connection may outlive its token, so those that ran out count, too."""
     given = IssuedToken.objects.filter(user_id=user_id, session__state__in=OPEN)
     sessions = dict(given.order_by().values_list("session_id", "session__provider").distinct())
-    cut = [one for one, provider in sessions.items() if provider_can(provider, Capability.KICK_HOLDS)]
-    moving = shows_lock(one for one, provider in sessions.items() if _may_move(provider))
+    cut = [one for one, provider in sessions.items() if _removes(provider)]
     revoked = tokens_revoke(IssuedToken.objects.filter(user_id=user_id), now)
     given.filter(session_id__in=cut).update(cut_due_at=now)
     for session_id in cut:
         transaction.on_commit(partial(_cut_now, session_id, user_id), robust=True)
-    for session_id in moving:
-        _move(session_id, user_id, now)
     return revoked
 
 
-def _may_move(provider: str) -> bool:
-    """The owner comes back as the same person, who is not removed again for what somebody else holds."""
-    if provider not in settings.PROVIDERS:
-        return False
-    return not provider_can(provider, Capability.KICK_HOLDS) or provider_can(provider, Capability.REMOVED_AGAIN)
-
-
-def _move(session_id: UUID, user_id: UUID, now: datetime) -> None:
-    """Leave the room behind that they know, unless what they hold only shows what everybody may see: else any viewer
-    could stop everybody's picture with a new password."""
-    session = StreamSession.objects.get(pk=session_id)
-    known = IssuedToken.objects.filter(session_id=session_id, user_id=user_id, channel_id=session.channel_id)
-    if session.visibility != Visibility.PRIVATE:
-        known = known.filter(role=MediaRole.PUBLISHER.value)
-    if known.exists():
-        room_move(session=session, now=now)
+def _removes(provider: str) -> bool:
+    return provider in settings.PROVIDERS and provider_named(provider).revocation is not Revocation.EXPIRES
 
 
 def withdrawn_cut(*, now: datetime) -> None:
@@ -111,11 +93,11 @@ def _cut(session_id: UUID, user_id: UUID, *, now: datetime) -> bool:
     if session is None:
         return True
     due = IssuedToken.objects.filter(session_id=session_id, user_id=user_id, cut_due_at__lte=now)
-    if provider_can(session.provider, Capability.REMOVED_AGAIN):
+    if provider_named(session.provider).revocation is Revocation.REMOVES:
         _spare(session, user_id, due, now=now)
     # Not in a room that the show has left: that is closed.
     known = set(due.filter(channel_id=session.channel_id).values_list("uid", flat=True))
-    uids = [uid for uid in held_uids(session=session, user_id=user_id, now=now, ever=True) if uid in known]
+    uids = [uid for uid in held_uids(session=session, user_id=user_id, now=now) if uid in known]
     if known_uid(session=session, user_id=user_id) in uids:  # first: who is back before the cut is spared
         uid_retire(session_id=session_id, user_id=user_id, now=now)
     again = None

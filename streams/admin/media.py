@@ -40,7 +40,7 @@ class ProviderRoomAdmin(ReadOnlyAdmin):
 class LeftRoomAdmin(ReadOnlyAdmin):
     """Rooms at providers that sessions have left, and that have still to be closed there, or to be kept closed."""
 
-    list_display = ("channel_id", "provider", "session", "left_at", "next_at", "reopens_until")
+    list_display = ("channel_id", "provider", "session", "left_at", "next_at")
     list_filter = ("provider",)
     list_select_related = ("session",)
     search_fields = ("channel_id", "session__title")

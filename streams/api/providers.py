@@ -15,7 +15,7 @@ from livestream.actors import actor_of
 from livestream.ratelimit import require_allowed
 from livestream.rest import validated
 from livestream.schema import ErrorOut
-from providers.base import Capability
+from providers.base import Capability, Revocation
 from providers.registry import provider_named
 from streams.api.serializers import Session
 from streams.api.views import answer
@@ -38,6 +38,7 @@ class ProviderOut(serializers.Serializer[Any]):
     capabilities = serializers.ListField(
         child=serializers.ChoiceField(choices=[capability.value for capability in Capability])
     )
+    revocation = serializers.ChoiceField(choices=[revocation.value for revocation in Revocation])
 
 
 class ProvidersView(APIView):
@@ -54,6 +55,7 @@ class ProvidersView(APIView):
                     "name": name,
                     "default": name == settings.MEDIA_PROVIDER,
                     "capabilities": sorted(provider_named(name).capabilities),
+                    "revocation": provider_named(name).revocation,
                 }
                 for name in sorted(settings.PROVIDERS)
             ]

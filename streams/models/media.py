@@ -63,9 +63,6 @@ class ProviderRoom(models.Model):
     details = models.JSONField(default=dict)
     claimed_at = models.DateTimeField()
     ready_at = models.DateTimeField(null=True, blank=True)
-    renew_due_at = models.DateTimeField(
-        null=True, blank=True, help_text="Somebody who was put out knows its name, which has still to be changed."
-    )
 
     class Meta:
         ordering = ["-claimed_at"]
@@ -76,19 +73,13 @@ class ProviderRoom(models.Model):
 
 
 class LeftRoom(models.Model):
-    """A room at a provider that a session has left, until it is closed there for good.
-
-    `reopens_until` stands where whoever joins makes it anew: it is closed again until then.
-    """
+    """A room at a provider that a session has left, until it is closed there."""
 
     session = models.ForeignKey(StreamSession, models.CASCADE, related_name="left_rooms")
     provider = models.CharField(max_length=20)
     channel_id = models.CharField(max_length=64)
     left_at = models.DateTimeField()
     next_at = models.DateTimeField(db_index=True, help_text="When the provider is to be told again.")
-    reopens_until = models.DateTimeField(
-        null=True, blank=True, help_text="What was handed out for it may make it anew so long."
-    )
 
     class Meta:
         ordering = ["-left_at"]

@@ -3,7 +3,7 @@
 import pytest
 
 from providers.agora import AgoraProvider
-from providers.base import Capability
+from providers.base import Capability, Revocation
 from providers.mux import MuxProvider
 from tests.providers.contract import ADA, BEN, ProviderContract
 from tests.providers.setups import APP_ID, CERTIFICATE
@@ -36,8 +36,9 @@ class TestAgoraWithoutRestKeys(ProviderContract):
     def test_closing_ends_everybodys_media_and_twice_is_once(self, provider, room):
         provider.close(room=room)  # nobody there gets another token, and that is all there is
 
-    def test_nobody_is_promised_to_be_kept_out(self, provider):
-        assert not {Capability.KICK_HOLDS, Capability.DEMOTE_HOLDS, Capability.RENEWS} & provider.capabilities
+    def test_nobody_is_promised_to_be_removed(self, provider):
+        assert provider.revocation is Revocation.EXPIRES
+        assert Capability.PRIVATE_SHOWS not in provider.capabilities
 
 
 class TestMuxWithoutASigningKey(ProviderContract):

@@ -1,17 +1,12 @@
 """Daily bans what it knows somebody by while a meeting lasts; whoever may come back comes under another number."""
 
-from datetime import timedelta
-
 import pytest
-from django.utils import timezone
 
 from accounts.services import password_set
 from livestream.actors import actor_of
 from livestream.circuit_breaker import circuits_forget
-from streams.models import MediaUid
 from streams.services.people.viewers import viewer_invite
 from streams.services.stage.invitations import guest_invite
-from streams.services.stage.participation import stage_demote, stage_mute, stage_promote
 from streams.services.stage.removal import participant_readmit
 from tests.cast import let_in, make_show, make_user
 from tests.providers.stand_ins.server import Refused
@@ -55,58 +50,6 @@ def test_who_was_removed_and_is_let_in_again_gets_in(daily, show, ada, ben):
 
     assert not may_enter(daily, before)
     assert may_enter(daily, after)
-
-
-def test_who_goes_off_the_stage_and_is_removed_then_is_banned_by_both_numbers(daily, show, ada, ben):
-    with daily.committing(execute=True):
-        stage_promote(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk)
-    sent = issue(show, ben, PUBLISH)
-    with daily.committing(execute=True):
-        stage_demote(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk)
-    watched = issue(show, ben)
-    assert may_enter(daily, sent)
-
-    with daily.committing(execute=True):
-        kick(show, ada, ben)
-
-    assert sent.uid != watched.uid
-    assert not may_enter(daily, sent)
-    assert not may_enter(daily, watched)
-
-
-def test_a_number_given_up_long_ago_is_put_out_too(daily, show, ada, ben):
-    with daily.committing(execute=True):
-        stage_promote(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk)
-    sent = issue(show, ben, PUBLISH)
-    daily.enter(sent.channel_id, sent.uid, ("audio", "video"))
-    with daily.committing(execute=True):
-        stage_demote(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk)
-    assert sent.uid in daily.present(sent.channel_id), "who is off the stage goes on watching"
-    MediaUid.objects.filter(number=int(sent.uid)).update(retired_at=timezone.now() - timedelta(hours=3))
-    issue(show, ben)
-
-    with daily.committing(execute=True):
-        kick(show, ada, ben)
-
-    assert daily.present(sent.channel_id) == set()
-
-
-def test_a_mute_costs_no_more_for_who_was_on_stage_often(daily, show, ada, ben):
-    costs = []
-    for _ in range(4):
-        with daily.committing(execute=True):
-            stage_promote(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk)
-        sent = issue(show, ben, PUBLISH)
-        daily.enter(sent.channel_id, sent.uid, ("audio", "video"))
-        daily.requests.clear()
-        with daily.committing(execute=True):
-            stage_mute(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
-        costs.append(len(daily.requests))
-        with daily.committing(execute=True):
-            stage_demote(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk)
-        MediaUid.objects.filter(retired_at__isnull=False).update(retired_at=timezone.now() - timedelta(minutes=20))
-
-    assert costs == costs[:1] * 4
 
 
 def let_in_by_the_staff(show, ada, ben, staff):

@@ -13,7 +13,7 @@ from streams.models import MediaUid
 from tests.cast import let_in, make_show
 from tests.providers.setups import webhook_came
 from tests.providers.stand_ins.server import Refused
-from tests.tokens.rooms import PUBLISH, channel, issue
+from tests.tokens.rooms import channel, issue
 from tokens import withdrawals
 from tokens.models import IssuedToken
 from tokens.withdrawals import withdrawn_cut
@@ -46,19 +46,6 @@ def new_password(django_capture_on_commit_callbacks):
 def cut_all():
     for later in (2, 70, 140):
         withdrawn_cut(now=timezone.now() + later * SECOND)
-
-
-@pytest.mark.parametrize("broken", FAILURES)
-def test_a_host_stays_in_the_room_that_the_show_has_moved_to(livekit, show, ada, new_password, broken):
-    held = issue(show, ada, PUBLISH)
-    new_password(ada, livekit, broken)
-    back = issue(show, ada, PUBLISH)
-    assert back.channel_id != held.channel_id
-    livekit.enter(back.channel_id, back.uid, ("audio", "video"))
-
-    cut_all()
-
-    assert livekit.present(back.channel_id) == {back.uid}
 
 
 @pytest.mark.parametrize("broken", FAILURES)

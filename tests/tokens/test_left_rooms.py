@@ -14,11 +14,10 @@ from streams.janitor import janitor_tick
 from streams.models import LeftRoom, StreamSession
 from streams.selectors import session_get
 from streams.services.provider.room_cleanup import left_rooms_close
-from streams.services.provider.room_rotation import room_move
 from streams.services.show.provider_failover import _swap, channel_renew, session_provider_switch
 from streams.services.show.sessions import session_end, session_fail, session_update
-from tests.cast import let_in, make_show, make_user
-from tests.tokens.rooms import PUBLISH, channel, issue, kick
+from tests.cast import make_show, make_user
+from tests.tokens.rooms import PUBLISH, channel, issue
 
 pytestmark = pytest.mark.django_db
 
@@ -107,7 +106,6 @@ def test_what_has_a_sweep_of_its_own_is_not_written_down(whip, ada, vendor):
 
 def test_a_show_ends_though_it_names_a_provider_that_is_gone(livekit, settings, ada):
     session = make_show(ada, provider="livekit")
-    room_move(session=session, now=timezone.now())
     settings.PROVIDERS = {name: path for name, path in settings.PROVIDERS.items() if name != "livekit"}
 
     with pytest.raises(Invalid):  # said once it is over: nobody knows its room
@@ -129,52 +127,6 @@ def test_the_janitor_closes_them(livekit, ada):
 # ---- Shows that go on elsewhere --------------------------------------------------------------------------------------
 
 
-def moved(livekit, ada, ben, capture):
-    """Ben was put out, and Ada sends in another room; the one that Ben knows, and the other."""
-    session = make_show(ada, provider="livekit")
-    let_in(session, ben)
-    held = issue(session, ben)
-    livekit.enter(held.channel_id, held.uid)
-    with capture(execute=True):
-        kick(session, ada, ben)
-    made = issue(session, ada, PUBLISH)
-    assert made.channel_id != held.channel_id
-    livekit.enter(made.channel_id, made.uid, ("video",))
-    return held.channel_id, made.channel_id
-
-
-def test_a_room_that_was_moved_away_from_while_livekit_is_away_is_closed_later(
-    livekit, ada, ben, django_capture_on_commit_callbacks
-):
-    answers(livekit, again=False)
-    old, new = moved(livekit, ada, ben, django_capture_on_commit_callbacks)
-    assert livekit.present(old)
-    answers(livekit)
-
-    assert later(seconds=3) == 1
-    assert not livekit.present(old)
-    assert livekit.present(new)
-
-
-def test_who_makes_the_room_anew_is_put_out_until_nobodys_token_opens_it(
-    livekit, ada, ben, django_capture_on_commit_callbacks
-):
-    old, new = moved(livekit, ada, ben, django_capture_on_commit_callbacks)
-    assert deleted(livekit) == [old]
-    left_at = LeftRoom.objects.get().left_at
-    LeftRoom.objects.update(next_at=left_at + timedelta(seconds=5))  # as where closing it takes no time
-
-    closed_at = []
-    for second in range(0, 13 * 60, 5):
-        livekit.enter(old, str(ben.pk))
-        left_rooms_close(now=left_at + timedelta(seconds=second))
-        closed_at += [second] * len(deleted(livekit))
-
-    assert closed_at == [*range(5, 31, 5), *range(90, 12 * 60, 60), 12 * 60]
-    assert livekit.present(new) == {str(ada.pk)}
-    assert not LeftRoom.objects.exists()
-
-
 def test_a_show_that_went_to_another_provider_leaves_a_room_that_stays_closed(livekit, agora, ada):
     session = make_show(ada, provider="livekit")
     answers(livekit, again=False)
@@ -182,8 +134,8 @@ def test_a_show_that_went_to_another_provider_leaves_a_room_that_stays_closed(li
     answers(livekit)
     livekit.requests.clear()
 
-    assert [later(seconds) for seconds in (3, 4, 9)] == [1, 0, 1]
-    assert deleted(livekit) == [session.channel_id] * 2
+    assert [later(seconds) for seconds in (3, 4, 9)] == [1, 0, 0]
+    assert deleted(livekit) == [session.channel_id]
 
 
 def test_a_show_that_turned_private_is_closed_where_everybody_could_enter(livekit, ada):
@@ -197,8 +149,8 @@ def test_a_show_that_turned_private_is_closed_where_everybody_could_enter(liveki
     assert deleted(livekit) == [session.channel_id]
 
 
-@pytest.mark.parametrize("vendor", ["agora", "daily"])
-def test_a_room_that_nobody_makes_anew_is_closed_once(request, ada, vendor):
+@pytest.mark.parametrize("vendor", ["agora", "daily", "livekit"])
+def test_a_room_that_was_left_is_closed_once(request, ada, vendor):
     request.getfixturevalue(vendor)
     session = make_show(ada, provider=vendor)
 
@@ -274,17 +226,13 @@ def test_after_a_day_a_refusal_is_the_last_word_and_silence_is_not(livekit, ada)
     assert not LeftRoom.objects.exists()
 
 
-@pytest.mark.parametrize("moves", [False, True])
-def test_many_rooms_need_no_more_queries_than_one(livekit, moves):
+def test_many_rooms_need_no_more_queries_than_one(livekit):
     counts = []
     for rooms in (1, 3):
         for _ in range(rooms):
             session = make_show(make_user(), provider="livekit")
             answers(livekit, again=False)
-            if moves:
-                room_move(session=session, now=timezone.now())
-            else:
-                session_end(session_id=session.pk, actor=actor_of(session.host))
+            session_end(session_id=session.pk, actor=actor_of(session.host))
             answers(livekit)
         with CaptureQueriesContext(connection) as queries:
             assert later(seconds=3) == rooms

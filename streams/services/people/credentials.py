@@ -1,13 +1,15 @@
-"""What other apps do when somebody may not send, or not even be here, any more; inside the transaction that says so."""
+"""Revoking what a participant holds when they may no longer send, or no longer be in the show."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-# What was taken back may open something at a provider for so long: a token lives ten minutes at most, LiveKit gives
-# those who are there others of ten minutes by itself, and clocks differ.
+from django.db import transaction
+from django.utils import timezone
+
+# A revoked credential may open something at a provider for so long: tokens live ten minutes at most, LiveKit itself
+# gives connected clients new ones of ten minutes, and clocks differ.
 OPENS_FOR = timedelta(minutes=12)
 
 
@@ -18,28 +20,26 @@ class Lost(StrEnum):
     EVERYTHING = "everything"
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """`known`: the person was ever given something for what they lost, and for the room as it is.
+Revoke = Callable[[UUID, UUID, Lost, datetime], object]
 
-    `found`: something was still good."""
-
-    known: bool
-    found: bool
+_revocations: list[Revoke] = []
 
 
-Revocation = Callable[[UUID, UUID, Lost, datetime], Taken]
-
-_revocations: list[Revocation] = []
-
-
-def when_lost(revocation: Revocation) -> None:
+def when_lost(revoke: Revoke) -> None:
     """Have a function called with session, person, loss and moment; an app registers its own when it is loaded."""
-    if revocation not in _revocations:
-        _revocations.append(revocation)
+    if revoke not in _revocations:
+        _revocations.append(revoke)
 
 
-def credentials_revoke(*, session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> Taken:
-    """Call what was registered; what came of it altogether."""
-    taken = [revocation(session_id, user_id, lost, now) for revocation in _revocations]
-    return Taken(known=any(one.known for one in taken), found=any(one.found for one in taken))
+def credentials_revoke(*, session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> None:
+    """Revoke what somebody holds for what they lost; part of the transaction that takes the right away.
+
+    Credentials issued meanwhile are not seen before it commits, so they are revoked after the commit.
+    """
+    _revoke(session_id, user_id, lost, now)
+    transaction.on_commit(lambda: _revoke(session_id, user_id, lost, timezone.now()), robust=True)
+
+
+def _revoke(session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> None:
+    for revoke in _revocations:
+        revoke(session_id, user_id, lost, now)

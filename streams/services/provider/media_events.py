@@ -31,7 +31,7 @@ def media_event_apply(*, provider: str, event: MediaEvent) -> None:
 
 def _arrived(session: StreamSession, event: MediaEvent, user_id: UUID | None) -> None:
     if event.uid != HOST_UID:
-        verdict = arrival_judge(session=session, uid=event.uid, publishes=event.publishes is not False, at=event.at)
+        verdict = arrival_judge(session=session, uid=event.uid, publishes=event.publishes is not False)
         if verdict != Verdict.PUBLISH:
             return
     sends = event.kind == EventKind.PUBLISHING or event.publishes is not False

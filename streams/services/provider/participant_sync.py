@@ -90,7 +90,7 @@ def _seated(row: Participant) -> bool:
 def _tell(provider: Provider, row: Participant) -> None:
     now = timezone.now()
     # None for who never got anything for this provider, and has nothing to lose there.
-    uids = held_uids(session=row.session, user_id=row.user_id, now=now, ever=row.status in OUT)
+    uids = held_uids(session=row.session, user_id=row.user_id, now=now)
     room = room_ref(row.session)
     seated = _seated(row)
     in_use = known_uid(session=row.session, user_id=row.user_id)
@@ -103,7 +103,7 @@ def _tell(provider: Provider, row: Participant) -> None:
         elif row.role != Role.HOST:
             with held_room(room, provider=row.session.provider, uid=uid, role=MediaRole.PUBLISHER) as held:
                 provider.unpublish(room=held, uid=uid)
-    if row.status in OUT or not (seated or row.role == Role.HOST):
+    if row.status in OUT:
         uid_retire(session_id=row.session_id, user_id=row.user_id, now=now)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from livestream.errors import DomainError, ProviderError
-from providers.base import Capability, There
+from providers.base import Capability, Revocation, There
 from providers.events import HOST_UID
 from providers.registry import provider_named, providers_with
 from streams.models import AuditEntry, Participant, StreamSession
@@ -22,7 +22,7 @@ from streams.services.provider.uids import held_uids, person_by_uid
 from streams.state import LIVE, OPEN
 
 EVERY = timedelta(seconds=60)
-# While somebody may come back with what was taken from them, or is missed.
+# While somebody may join again with what was revoked, or is missed.
 CLOSELY = timedelta(seconds=5)
 TAKEN = ("stage.kick", "stage.ban", "stage.demote", "stage.remove")
 SWEEP_SECONDS = 5.0
@@ -74,7 +74,7 @@ def providers_reconcile(*, now: datetime) -> int:
 
 
 def _is_due(session: StreamSession, *, is_close: bool, now: datetime) -> bool:
-    """Shows that have not begun are looked at where somebody was put out, and may come back before they do."""
+    """Shows that have not begun are compared only while somebody who was removed may join again."""
     look = _looks.get(session.pk)
     if session.state not in LIVE and not is_close:
         return False
@@ -85,30 +85,28 @@ def _is_due(session: StreamSession, *, is_close: bool, now: datetime) -> bool:
 
 
 def _watched_closely(sessions: list[StreamSession], now: datetime) -> set[UUID]:
-    """The shows that somebody was put out of, or off the stage of, so lately that they may come back."""
-    back = set(providers_with(Capability.REMOVED_AGAIN))
-    concerned = [session.pk for session in sessions if session.provider in back]
+    """The shows from which, or from whose stage, somebody was removed while their old token may still open it."""
+    concerned = [one.pk for one in sessions if provider_named(one.provider).revocation is Revocation.REMOVES]
     taken = AuditEntry.objects.filter(session_id__in=concerned, action__in=TAKEN, created_at__gt=now - OPENS_FOR)
     return {pk for pk in taken.values_list("session_id", flat=True) if pk is not None}
 
 
 def session_reconcile(*, session: StreamSession, now: datetime) -> None:
-    """Note who is there and who is not, and send away who sends, or is there, without the right to.
+    """Note who is there and who is not, and remove who sends, or is there, without the right to.
 
     Asks once for the whole show, and tells the provider nothing of people who are as they should be. Raises
-    ProviderError. Who is missed for the first time is away at the next look only: people are for a moment in neither
-    room while a show moves.
+    ProviderError. Somebody missed for the first time counts as away at the next look only: while a show changes its
+    room people are in neither for a moment.
     """
     seen = Participant.objects.filter(session_id=session.pk, media_seen_at__lt=now, media_lost_at__isnull=True)
     awaited = set(seen.values_list("user_id", flat=True))
     if session.host_lease_at is not None and session.host_lost_at is None:
         awaited.add(session.host_id)
-    being_told = _being_told(session, now)  # before it is asked, and after: it may be told meanwhile
     people = provider_named(session.provider).people(rooms=[room_ref(session)]).get(str(session.pk), {})
-    if _has_moved(session):
-        return  # meanwhile; nobody of that room counts any more
-    here = _judged(session, people, being_told | _being_told(session, now), now)
-    if here is None or session.state not in LIVE:
+    if not StreamSession.objects.filter(pk=session.pk, channel_id=session.channel_id).exists():
+        return  # it went to another room meanwhile; nobody of this one counts any more
+    here = _judged(session, people, now)
+    if session.state not in LIVE:
         _looks[session.pk] = _Look(now)
         return
     if session.host_id in here:
@@ -120,43 +118,28 @@ def session_reconcile(*, session: StreamSession, now: datetime) -> None:
     _looks[session.pk] = _Look(now, missed, is_sure=missed <= before)
 
 
-def _judged(
-    session: StreamSession, people: Mapping[str, There], being_told: set[UUID], now: datetime
-) -> set[UUID] | None:
-    """Who sends rightly; None when the show has moved away from somebody who came back."""
+def _judged(session: StreamSession, people: Mapping[str, There], now: datetime) -> set[UUID]:
+    """Who sends rightly; everybody else who sends or may send is stopped, and removed participants are removed."""
     here = set[UUID]()
     for uid, person in people.items():
         user_id = session.host_id if uid == HOST_UID else person_by_uid(session=session, uid=uid)
-        if user_id is not None and (user_id == session.host_id or user_id in being_told):
-            here |= {user_id} if person.sends else set()
+        if user_id == session.host_id:
+            here |= {session.host_id} if person.sends else set()
             continue
         if not (person.sends or person.may_send):
             continue
-        verdict = arrival_judge(session=session, uid=uid, publishes=True, at=now)
+        verdict = arrival_judge(session=session, uid=uid, publishes=True)
         if user_id is not None and verdict == Verdict.PUBLISH and person.sends:
             here.add(user_id)
             guest_compare(session_id=session.pk, user_id=user_id, sends=person.kinds, now=now)
-        elif verdict != Verdict.PUBLISH and _has_moved(session):
-            return None
     watching = {uid for uid, person in people.items() if not (person.sends or person.may_send)}
-    for uid in watching & _put_out(session, being_told, now) if watching else ():
-        arrival_judge(session=session, uid=uid, publishes=False, at=now)  # came back, and nobody told
-    return None if _has_moved(session) else here
+    for uid in watching & _removed(session, now) if watching else ():
+        arrival_judge(session=session, uid=uid, publishes=False)
+    return here
 
 
-def _has_moved(session: StreamSession) -> bool:
-    return not StreamSession.objects.filter(pk=session.pk, channel_id=session.channel_id).exists()
-
-
-def _being_told(session: StreamSession, now: datetime) -> set[UUID]:
-    """Of whom the provider is told just now: that they are there still is no coming back."""
-    due = Participant.objects.filter(session_id=session.pk, media_due_at__lte=now)
-    return set(due.values_list("user_id", flat=True))
-
-
-def _put_out(session: StreamSession, being_told: set[UUID], now: datetime) -> set[str]:
-    """As whom the provider knows people who were put out. The staff gets in all the same."""
-    out = Participant.objects.filter(session_id=session.pk, status__in=OUT).exclude(user_id__in=being_told)
-    out = out.exclude(user__is_staff=True)
+def _removed(session: StreamSession, now: datetime) -> set[str]:
+    """As whom the provider knows removed participants. Staff gets in all the same."""
+    out = Participant.objects.filter(session_id=session.pk, status__in=OUT).exclude(user__is_staff=True)
     people = out.values_list("user_id", flat=True)
-    return {uid for user_id in people for uid in held_uids(session=session, user_id=user_id, now=now, ever=True)}
+    return {uid for user_id in people for uid in held_uids(session=session, user_id=user_id, now=now)}

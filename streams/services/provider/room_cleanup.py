@@ -1,9 +1,7 @@
 """Rooms that shows have left, by going on elsewhere or by being over: closed until their provider has taken it.
 
 Each is written down in the transaction that leaves it, so that nobody stays there because a provider did not answer
-or a process died. Where whoever joins makes a room anew, one that a show has moved away from is closed again and again
-while something that was handed out may still open it: somebody who was put out would wait there with whoever has not
-heard of the move.
+or a process died.
 """
 
 import logging
@@ -16,17 +14,10 @@ from django.utils import timezone
 
 from livestream.errors import ProviderError
 from providers.base import Capability, RoomRef
-from providers.registry import provider_named
+from providers.registry import provider_can, provider_named
 from streams.models import LeftRoom, ProviderRoom, StreamSession
-from streams.services.people.credentials import OPENS_FOR
 from streams.services.provider.gateway_resources import held_room
-from streams.state import OPEN
 
-# These have sweeps of their own: `media_reconcile` closes rooms of the built-in node, `resources_sweep` what is open
-# through our own address.
-CLOSED_ELSEWHERE = frozenset({Capability.ISSUE_TIMES, Capability.GATEWAY})
-# Most of those who have not heard of a move come back at once.
-AGAIN_AFTER, AT_FIRST, LATER_AGAIN_AFTER = timedelta(seconds=5), timedelta(seconds=30), timedelta(seconds=60)
 RETRY_AFTER, REFUSED_AGAIN_AFTER, GIVEN_UP_AFTER = timedelta(seconds=2), timedelta(seconds=60), timedelta(days=1)
 AT_ONCE, SWEEP_SECONDS = 100, 2.0
 
@@ -35,12 +26,12 @@ logger = logging.getLogger(__name__)
 
 def room_leave(*, session: StreamSession, now: datetime) -> None:
     """Have the room closed that a session has; part of the transaction that leaves it behind, or ends the session."""
-    if session.provider not in settings.PROVIDERS:
+    # These have sweeps: `media_reconcile` closes rooms of the built-in node, `resources_sweep` what is open
+    # through our own address.
+    if session.provider not in settings.PROVIDERS or session.provider == "builtin":
         return
-    capabilities = provider_named(session.provider).capabilities
-    if capabilities & CLOSED_ELSEWHERE:
+    if provider_can(session.provider, Capability.GATEWAY):
         return
-    reopens = session.state in OPEN and Capability.REMOVED_AGAIN in capabilities
     LeftRoom.objects.get_or_create(
         provider=session.provider,
         channel_id=session.channel_id,
@@ -48,7 +39,6 @@ def room_leave(*, session: StreamSession, now: datetime) -> None:
             "session_id": session.pk,
             "left_at": now,
             "next_at": now + RETRY_AFTER,  # whoever left it closes it first
-            "reopens_until": now + OPENS_FOR if reopens else None,
         },
     )
 
@@ -64,11 +54,11 @@ def room_close(*, provider: str, room: RoomRef) -> None:
         if error.permanent:
             _refused(rows, timezone.now())
     else:
-        _taken(rows, timezone.now())
+        rows.delete()
 
 
 def left_rooms_close(*, now: datetime) -> int:
-    """Close what could not be closed when it was left, and what may have been made anew since; how many.
+    """Close what could not be closed when it was left; how many.
 
     A provider that does not answer is asked once.
     """
@@ -92,7 +82,7 @@ def left_rooms_close(*, now: datetime) -> int:
                 silent[row.provider] = row.pk
         else:
             taken.append(row)
-    _taken(taken, now)
+    LeftRoom.objects.filter(pk__in=[row.pk for row in taken]).delete()
     _refused(refused, now)
     if silent:
         # All that wait for it, or they would keep those of other providers from their turn. Next time it is asked
@@ -114,22 +104,6 @@ def _rooms(rows: list[LeftRoom]) -> dict[int, RoomRef]:
         )
         for row in rows
     }
-
-
-def _taken(rows: Iterable[LeftRoom], now: datetime) -> None:
-    """They are closed, and done with, unless somebody may still make them anew."""
-    done, again = list[int](), list[LeftRoom]()
-    for row in rows:
-        if row.reopens_until is None or row.reopens_until <= now:
-            done.append(row.pk)
-            continue
-        wait = AGAIN_AFTER if now < row.left_at + AT_FIRST else LATER_AGAIN_AFTER
-        row.next_at = min(now + wait, row.reopens_until)
-        again.append(row)
-    if done:
-        LeftRoom.objects.filter(pk__in=done).delete()
-    if again:
-        LeftRoom.objects.bulk_update(again, ["next_at"])
 
 
 def _refused(rows: Iterable[LeftRoom], now: datetime) -> None:

@@ -42,15 +42,13 @@ def known_uid(*, session: StreamSession, user_id: UUID | None) -> str | None:
     return str(number) if number is not None else None
 
 
-def held_uids(*, session: StreamSession, user_id: UUID, now: datetime, ever: bool = False) -> list[str]:
-    """All that a person may be there as, the newest first: what the provider knows them by, and what it did before.
-    Who changes the number, or gave one up by leaving the stage, may go on under the old one: with a token as long as it
-    is good, and to watch (`ever`) as long as the show lasts, where connections do not end with their tokens."""
+def held_uids(*, session: StreamSession, user_id: UUID, now: datetime) -> list[str]:
+    """All that a person may be connected as, the newest first: a number that they gave up for another stays in use
+    until its token expires."""
     if not _numbered(session):
         return [str(user_id)]
     rows = MediaUid.objects.filter(session_id=session.pk, user_id=user_id)
-    if not ever or Capability.ENDS_WITH_TOKEN in provider_named(session.provider).capabilities:
-        rows = rows.filter(Q(retired_at__isnull=True) | Q(retired_at__gt=now - OPENS_FOR))
+    rows = rows.filter(Q(retired_at__isnull=True) | Q(retired_at__gt=now - OPENS_FOR))
     return [str(number) for number in rows.order_by("-given_at", "-number").values_list("number", flat=True)]
 
 
@@ -83,7 +81,7 @@ def _require_few(session: StreamSession, user_id: UUID, now: datetime) -> None:
 
 
 def uid_retire(*, session_id: UUID, user_id: UUID, now: datetime) -> None:
-    """The person's number is nobody's any more; the next one will be another."""
+    """The person gets another number next time: the provider may keep this one out for a while."""
     MediaUid.objects.filter(session_id=session_id, user_id=user_id, retired_at__isnull=True).update(retired_at=now)
 
 

@@ -32,11 +32,6 @@ def delivery_accept(
     return made
 
 
-def deliveries_came(*, provider: str, since: datetime) -> bool:
-    """Whether a provider has told us anything since then: its webhooks are set up, and reach us."""
-    return ProviderDelivery.objects.filter(provider=provider, received_at__gte=since).exists()
-
-
 def deliveries_forget(*, received_before: datetime) -> int:
     """Drop what nobody will deliver again, so much at once that it is soon done; how many."""
     old = ProviderDelivery.objects.order_by().filter(received_at__lt=received_before)

@@ -10,13 +10,11 @@ from livestream.actors import Actor, require_signed_in
 from livestream.errors import Conflict, Denied, Missing, TooMany
 from livestream.ratelimit import require_allowed
 from livestream.text import cleaned
-from streams.models import GuestRequest, GuestRequestStatus, Participant, ParticipantStatus, Role, StreamSession
+from streams.models import GuestRequest, GuestRequestStatus, Participant, ParticipantStatus, Role
 from streams.permissions import require_view
 from streams.selectors import cooldown_of, guest_requests, session_get
-from streams.services.people.credentials import Lost
 from streams.services.people.viewers import viewer_enter
 from streams.services.provider.participant_sync import person_media_tell
-from streams.services.provider.room_rotation import moves_everybody
 from streams.services.stage.guest_queue import (
     request_lock,
     request_pending,
@@ -33,7 +31,6 @@ from streams.services.stage.seats import (
 from streams.services.stage.stage_transaction import Acting, at_the_desk, in_the_room
 
 ASKED_PER_MINUTE = 10
-UNASKED_PER_TEN_MINUTES = 3
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +41,7 @@ def guest_request_make(*, session_id: UUID, actor: Actor, message: str = "") -> 
     Where the host wants no asking, the person is on stage at once and the request is an approved one.
     """
     user_id = require_signed_in(actor)
-    key = f"{session_id}:{user_id}"
-    require_allowed(scope="guest-request", key=key, limit=ASKED_PER_MINUTE, seconds=60)
+    require_allowed(scope="guest-request", key=f"{session_id}:{user_id}", limit=ASKED_PER_MINUTE, seconds=60)
     message = cleaned(message)
     with in_the_room(session_id=session_id, actor=actor) as place:
         require_open_stage(place.session)
@@ -63,7 +59,6 @@ def guest_request_make(*, session_id: UUID, actor: Actor, message: str = "") -> 
             request_tell(request, now=place.now)
         else:
             request_grant(request, person, place)
-            _require_seldom(place.session, key)  # who finds no seat has moved nobody
     person_media_tell(session_id=session_id, user_id=user_id)
     return request, True
 
@@ -81,18 +76,6 @@ def _require_cool(*, session_id: UUID, user_id: UUID, now: datetime) -> None:
     wait = cooldown_of(last, now=now) if last is not None else None
     if wait is not None:
         raise TooMany("request.cooldown", "The host has said no for now. Ask again later.", retry_after=wait)
-
-
-def _require_seldom(session: StreamSession, key: str) -> None:
-    """Where leaving the stage stops everybody's picture for a moment, nobody comes and goes as often as they like."""
-    if moves_everybody(session, Lost.PUBLISHING):
-        require_allowed(
-            scope="straight-on-stage",
-            key=key,
-            limit=UNASKED_PER_TEN_MINUTES,
-            seconds=600,
-            message="You were on stage just now. Wait some minutes before you come back.",
-        )
 
 
 def request_store(

@@ -12,10 +12,9 @@ from livestream.realtime.protocol import CloseCode
 from livestream.text import cleaned
 from streams.models import GuestRequestStatus, Participant, ParticipantStatus
 from streams.permissions import OUT, standing_of
-from streams.services.people.credentials import Lost
+from streams.services.people.credentials import Lost, credentials_revoke
 from streams.services.people.moderators import moderator_forget
 from streams.services.provider.participant_sync import person_media_tell
-from streams.services.provider.room_rotation import right_take
 from streams.services.provider.uids import uid_retire
 from streams.services.stage.guest_queue import request_pending, request_resolve
 from streams.services.stage.seats import is_seated, person_lock, seat_leave
@@ -66,7 +65,7 @@ def _put_out(status: ParticipantStatus, *, session_id: UUID, actor: Actor, user_
         if pending is not None:
             answer = GuestRequestStatus.REJECTED
             request_resolve(pending, status=answer, responder_id=actor.user_id, reason=reason, now=desk.now)
-        right_take(session_id=session_id, user_id=user_id, lost=Lost.EVERYTHING, now=desk.now)
+        credentials_revoke(session_id=session_id, user_id=user_id, lost=Lost.EVERYTHING, now=desk.now)
         desk.audit("ban" if status == ParticipantStatus.BANNED else "kick", user_id, reason=reason)
         if was_seated:
             desk.tell(user_id, "kicked")

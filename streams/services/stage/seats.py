@@ -14,8 +14,7 @@ from streams.events import StageChanged
 from streams.models import MutedBy, Participant, ParticipantStatus, Role, StreamSession
 from streams.permissions import GUESTS, standing_in, takes_guests
 from streams.selectors import participants, sessions, stage_of
-from streams.services.people.credentials import Lost
-from streams.services.provider.room_rotation import right_take
+from streams.services.people.credentials import Lost, credentials_revoke
 from streams.services.provider.uids import provider_uid
 from streams.services.show.sequence import event_record
 from streams.state import LIVE, OPEN, OVER
@@ -119,7 +118,7 @@ def seat_leave(*, person: Participant, now: datetime) -> None:
     person.audio_muted_by = person.video_muted_by = ""
     person.media_due_at = now
     person.save(update_fields=SEAT_FIELDS)
-    right_take(session_id=person.session_id, user_id=person.user_id, lost=Lost.PUBLISHING, now=now)
+    credentials_revoke(session_id=person.session_id, user_id=person.user_id, lost=Lost.PUBLISHING, now=now)
     if was_cohost:
         desk_place(person)
 
