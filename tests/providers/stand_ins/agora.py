@@ -27,9 +27,10 @@ class AgoraStandIn(StandIn):
         if (method, path) == ("DELETE", "/dev/v1/kicking-rule"):
             only(body, "appid", "id")
             ended, self.rules[body["id"] - 1] = self.rules[body["id"] - 1], {}
-            for kind in ("audio", "video"):
+            person = self.rooms.get(ended["cname"], {}).get(str(ended["uid"]))
+            for kind in ("audio", "video") if person else ():
                 if f"publish_{kind}" in ended["privileges"]:
-                    self.rooms[ended["cname"]][str(ended["uid"])].sends.add(kind)
+                    person.sends.add(kind)
             return 200, {"status": "success", "id": body["id"]}
         if method == "GET" and parts[:4] == ["dev", "v1", "channel", "user"] and parts[6:] == ["hosts_only"]:
             assert parts[4] == self.app_id
