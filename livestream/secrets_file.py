@@ -2,7 +2,10 @@
 
 import os
 import secrets
+import time
 from pathlib import Path
+
+WRITTEN_WITHIN_SECONDS = 1.0
 
 
 def persistent_secret(path: Path) -> str:
@@ -14,7 +17,9 @@ def persistent_secret(path: Path) -> str:
     else:
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(50))
-    value = path.read_text().strip()
-    if not value:
-        raise RuntimeError(f"{path} is empty; delete it and start again, or set SECRET_KEY")
+    give_up_at = time.monotonic() + WRITTEN_WITHIN_SECONDS
+    while not (value := path.read_text().strip()):  # another process has made the file and is about to write
+        if time.monotonic() > give_up_at:
+            raise RuntimeError(f"{path} is empty; delete it and start again, or set SECRET_KEY")
+        time.sleep(0.02)
     return value
