@@ -5,8 +5,19 @@ import subprocess
 import sys
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
-from livestream.checks import fallbacks_exist, providers_are_safe, providers_are_whole
+from livestream.checks import (
+    fallbacks_exist,
+    origins_are_whole,
+    postgres_wants_redis,
+    provider_exists,
+    providers_are_safe,
+    providers_are_whole,
+    require_whole_providers,
+    sdks_are_there,
+    turn_is_whole,
+)
 from tests.docs.reading import ROOT
 
 
@@ -41,6 +52,61 @@ def test_a_fallback_that_is_not_there_is_named(settings):
     (error,) = fallbacks_exist()
 
     assert "'agora'" in error.msg
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["shop.example", "https://", "ftp://shop.example", "https://shop.example/", "https://*.shop.example", "*", ""],
+)
+def test_an_origin_that_is_none_is_named(settings, origin):
+    settings.TRUSTED_ORIGINS = ["https://good.example", origin, "http://localhost:8000"]
+
+    (error,) = origins_are_whole()
+
+    assert (error.id, repr(origin) in error.msg) == ("livestream.E001", True)
+
+
+def test_a_provider_that_is_not_there_is_named_with_those_that_are(settings):
+    settings.MEDIA_PROVIDER = "builtn"
+
+    (error,) = provider_exists()
+
+    assert (error.id, "'builtn'" in error.msg, "builtin" in error.hint) == ("livestream.E002", True, True)
+    with pytest.raises(ImproperlyConfigured, match="'builtn'"):
+        require_whole_providers()
+
+
+def test_turn_needs_addresses_and_a_secret(settings):
+    for urls, secret in ((["turn:turn.example"], ""), ([], "secret")):
+        settings.TURN_URLS, settings.TURN_SECRET = urls, secret
+        assert [error.id for error in turn_is_whole()] == ["livestream.E003"]
+    for urls, secret in ((["turn:turn.example"], "secret"), ([], "")):
+        settings.TURN_URLS, settings.TURN_SECRET = urls, secret
+        assert turn_is_whole() == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "redis_url", "warned"),
+    [
+        ("django.db.backends.postgresql", "", ["livestream.W001"]),
+        ("django.db.backends.postgresql", "redis://localhost", []),
+        ("django.db.backends.sqlite3", "", []),
+    ],
+)
+def test_several_processes_on_postgresql_are_warned_without_redis(settings, monkeypatch, engine, redis_url, warned):
+    settings.REDIS_URL = redis_url
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", engine)
+
+    assert [warning.id for warning in postgres_wants_redis()] == warned
+
+
+def test_a_provider_without_its_sdk_is_warned_of(settings, tmp_path):
+    settings.SDK_DIR = tmp_path
+    settings.PROVIDERS = {"livekit": "providers.livekit.LiveKitProvider"}
+
+    (warning,) = sdks_are_there()
+
+    assert (warning.id, "livekit" in warning.msg, "install_sdks" in warning.hint) == ("livestream.W003", True, True)
 
 
 @pytest.mark.parametrize(

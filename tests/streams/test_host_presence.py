@@ -70,6 +70,18 @@ def test_a_loss_older_than_the_return_changes_nothing(show):
     assert present(show)
 
 
+def test_a_return_older_than_the_loss_changes_nothing(show, published):
+    at = timezone.now()
+    host_seen(session_id=show.pk, at=at)
+    host_lost(session_id=show.pk, at=at + 2 * SECOND)
+
+    with published(show) as documents:
+        host_seen(session_id=show.pk, at=at + SECOND)
+
+    assert documents == []
+    assert not present(show)
+
+
 def test_a_session_that_is_over_has_no_present_host(show):
     host_seen(session_id=show.pk, at=timezone.now())
     session_end(session_id=show.pk, actor=SYSTEM)

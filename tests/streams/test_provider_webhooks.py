@@ -13,6 +13,7 @@ import pytest
 from django.utils import timezone
 
 from livestream.actors import actor_of
+from livestream.errors import Invalid
 from providers.base import MediaRole
 from providers.webhooks.base import WebhookForged
 from providers.webhooks.registry import WEBHOOK_PARSERS
@@ -21,6 +22,7 @@ from streams.payloads import host_present
 from streams.selectors import session_get
 from streams.services.people.credentials import Lost, credentials_revoke
 from streams.services.provider.reconcile import session_reconcile
+from streams.services.provider.webhook_deliveries import delivery_accept
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 from tests.providers.setups import SECRET, stand_in_of
@@ -269,6 +271,33 @@ def test_two_secrets_are_good_while_one_is_being_changed(client, settings, ada):
             assert answer.status_code == 200
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "t={now},t={now},v1={good}",
+        "t={now},t={old},v1={good}",
+        "t={old},t={now},v1={good}",
+        "v1={good}",
+        "t=,v1={good}",
+        "t={now}",
+        "t={now},v1=",
+    ],
+)
+def test_a_signature_of_mux_has_one_time_and_one_or_more_digests(client, settings, ada, header):
+    with stand_in_of("mux", settings):
+        session = make_show(ada, provider="mux")
+        body, now = json.dumps(event("mux", session, "there", "host")).encode(), int(time.time())
+        good = sign_mux(body, now)["Mux-Signature"].partition("v1=")[2]
+
+        def answer(header):
+            signature = header.format(now=now, old=now - 60, good=good)
+            return deliver(client, "mux", body, headers={"Mux-Signature": signature})
+
+        assert_error(answer(header), 403, "webhook.bad_signature")
+        assert ProviderDelivery.objects.count() == 0
+        assert answer("t={now},v1=" + "0" * 64 + ",v1={good}").json() == {"applied": True}
+
+
 @pytest.mark.parametrize("provider", [*PROVIDERS, "whip", "nothing"])
 def test_who_is_not_set_up_here_is_not_listened_to(client, db, provider):
     body = b"{}"
@@ -358,6 +387,36 @@ def test_channels_that_are_no_shows_change_nothing(client, vendor, staged, chann
 
     assert deliver(client, vendor.vendor, event(vendor.vendor, other, "there", uid)).status_code == 200
     assert not present(session)
+
+
+def test_a_delivery_is_applied_once_however_often_it_comes(db):
+    applied = []
+
+    def accept(id):
+        return delivery_accept(
+            provider="mux",
+            delivery_id=id,
+            type="x",
+            payload={},
+            apply=lambda: applied.append(id),
+            now=timezone.now(),
+        )
+
+    assert [accept(id) for id in ("1", "1", "2", "1", "2")] == [True, False, True, False, False]
+    assert applied == ["1", "2"]
+
+
+def test_a_delivery_that_could_not_be_applied_is_applied_when_it_comes_again(db):
+    def fail():
+        raise Invalid("webhook.bad_shape", "The report names no session.")
+
+    delivery = {"provider": "mux", "delivery_id": "1", "type": "x", "payload": {}, "now": timezone.now()}
+    with pytest.raises(Invalid):
+        delivery_accept(apply=fail, **delivery)
+
+    applied = []
+    assert delivery_accept(apply=lambda: applied.append(1), **delivery)
+    assert applied == [1]
 
 
 @pytest.mark.django_db(transaction=True)

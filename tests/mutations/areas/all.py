@@ -1,9 +1,13 @@
 """Every area, by name."""
 
-from tests.mutations.areas import chat, stage, state
+from tests.mutations.areas import chat, limits, rooms, stage, state, webhooks
 
 AREAS = {
     "state": state.MUTATIONS,
     "stage": stage.MUTATIONS,
     "chat": chat.MUTATIONS,
+    "rooms": rooms.MUTATIONS,
+    "webhooks": webhooks.MUTATIONS,
+    "limits": limits.LIMITS,
+    "admin": limits.ADMIN,
 }
