@@ -8,12 +8,12 @@ DEMO ?= $(if $(shell grep -s "^DEMO=" .env),,1)
 GIVEN = $(foreach name,PORT HOST HTTPS DEMO,$(if $($(name)),$(name)=$($(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults check bench format clean
+.PHONY: help run test nightly check bench format clean
 
 help:
 	@echo "make run     start everything on http://localhost:8000  (PORT=, HOST=0.0.0.0 HTTPS=1 for phones)"
-	@echo "make test    run all tests"
-	@echo "make faults  the fault tests in full: hours; for a machine of its own, at night"
+	@echo "make test    run all tests  (LANES=\"light waits\" for some; ARGS= for one pytest)"
+	@echo "make nightly everything on everything: hours; for a machine of its own, at night"
 	@echo "make check   lint, types, deploy checks"
 	@echo "make bench   benchmarks"
 
@@ -35,18 +35,15 @@ run: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@sh deploy/test-packages.sh
-	@sh deploy/livekit-server.sh $(BIN)/livekit-server
-	@sh deploy/mediamtx.sh $(BIN)/mediamtx
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest -m "not alone" --numprocesses=2 --dist=worksteal
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m tests.run $(LANES)
 endif
 
-faults: $(VENV)/.dev
+nightly: $(VENV)/.dev
 	@sh deploy/test-packages.sh
-	STORM=full $(BIN)/python -m pytest tests/faults $(ARGS)
+	$(BIN)/python -m tests.run --nightly $(LANES)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -21,16 +21,19 @@ from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
 
 from livestream.realtime.groups import carrier_of
-from tests import servers
+from tests import NIGHTLY, servers
+
+pytest_plugins = ["tests.lanes", "tests.minutes"]
 
 VARIANTS = ("sqlite-memory", "postgres-redis")
-LIVE = {"live", "live_small", "live_large", "live_daphne"}
-# The suites of which two tests may share the machine, where no server of the product's own runs.
-TOGETHER = ("accounts", "admin", "chat", "docs", "kernel", "properties", "providers", "streams", "tokens")
 
+# In CI the same examples every time, so that what fails there fails here; at night others, and more of them. A failure
+# prints what repeats it.
 settings.register_profile(
     "livestream",
-    max_examples=int(os.environ.get("TEST_EXAMPLES", "100")),
+    max_examples=int(os.environ.get("TEST_EXAMPLES", "1000" if NIGHTLY else "100")),
+    derandomize=not NIGHTLY,
+    print_blob=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -290,18 +293,3 @@ def heard(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callable[..
                 told[message["group"]].append({"type": message["type"], "code": message.get("code")})
 
     return listen
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what needs the machine to itself."""
-    suite = item.path.relative_to(servers.ROOT / "tests").parts[0]
-    is_live = item.get_closest_marker("live") or LIVE & set(getattr(item, "fixturenames", ()))
-    if suite not in TOGETHER or is_live or item.get_closest_marker("e2e"):
-        item.add_marker("alone")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browsers come last: Playwright keeps an event loop on the main thread, beside which no test can have another."""
-    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)

@@ -70,6 +70,7 @@ WHITENOISE_AUTOREFRESH = True
 STATIC_ROOT = Path(_data) / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
 REALTIME_BEAT_SECONDS = float(os.environ.get("TEST_BEAT_SECONDS", "5"))
+SOCKET_TICKET_SECONDS = int(os.environ.get("TEST_TICKET_SECONDS", "30"))
 PRESENCE_LEASE_SECONDS = int(os.environ.get("TEST_PRESENCE_LEASE_SECONDS", "30"))
 
 # A race of the tests has more threads than a process ever has; here they wait for each other until it is over.

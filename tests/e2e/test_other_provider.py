@@ -13,7 +13,7 @@ from tests.e2e.product import ROOT, Product
 from tests.e2e.test_show import Screenshot, live, moving_picture, open_room, show_made
 from tests.players.livekit_server import LiveKitServer, livekit_running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 FRAMES = "document.querySelector('[data-player] video')?.getVideoPlaybackQuality().totalVideoFrames"
 MOVED = "window.livestream?.session.provider === 'livekit'"

@@ -11,7 +11,7 @@ from tests.e2e.stage_steps import SMALL, asks, come, settings_changed, user_id
 from tests.e2e.test_pages import fits
 from tests.e2e.test_show import live, open_room, show_made, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 Screenshot = Callable[[Page, str], None]
 

@@ -11,7 +11,7 @@ from tests.e2e.conftest import People
 from tests.e2e.stage_steps import SMALL, acts, is_heard, pictures_move, tab_to, tile_of, tiles, user_id
 from tests.e2e.test_show import live, open_room, show_made, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 Screenshot = Callable[[Page, str], None]
 

@@ -12,7 +12,7 @@ from tests.e2e.test_show import live, open_room, show_made, wait_until
 
 Screenshot = Callable[[Page, str], None]
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 SIZES = [(352, 300), (352, 420), (320, 180), (740, 300), (900, 520), (1240, 640), (1900, 1000), (280, 900), (40, 40)]
 PLANS = """async (sizes) => {

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.e2e.conftest import People
 from tests.e2e.test_show import show_made, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 # The desk's column, with a room of its own in place of the show's.
 ROOM = """async (show) => {

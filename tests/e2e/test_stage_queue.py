@@ -10,7 +10,7 @@ from tests.e2e.stage_steps import SMALL, asks
 from tests.e2e.test_pages import fits
 from tests.e2e.test_show import live, open_room, show_made
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
+pytestmark = pytest.mark.timeout(200)
 
 Screenshot = Callable[[Page, str], None]
 

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from tests.e2e.conftest import People
 from tests.e2e.test_show import live, say, show_made
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 HREFS = """async (texts) => {
     const { linkParts } = await import(document.querySelector('link[href*="/links."]').href);

@@ -185,6 +185,7 @@ def cluster_start(*, folder: Path, lease_seconds: int) -> Cluster:
         redis_url=f"redis://127.0.0.1:{redis_link.port}/0",
         TEST_BEAT_SECONDS=str(BEAT_SECONDS),
         TEST_PRESENCE_LEASE_SECONDS=str(lease_seconds),
+        TEST_TICKET_SECONDS=str(lease_seconds),
         CLOSE_AFTER_END_SECONDS="60",
     )
     staff = servers.prepare_database(environment)

@@ -1,5 +1,6 @@
 """The cluster that the fault tests share, and the table of what they measured."""
 
+import fcntl
 import json
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,18 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TABLE = ROOT / ("bench/results" if FULL else "test-artifacts") / "faults.json"
 LEASE_SECONDS = 30 if FULL else 9
 
-_rows: list[dict[str, Any]] = []
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "faults: processes are killed and networks cut; STORM=full runs the full size")
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fault rows bear the mark, and have the time that their size needs."""
+    """Give rows of the cluster the time that their size needs."""
     for item in items:
         if "cluster" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.faults)
             item.add_marker(pytest.mark.timeout(1200 if FULL else 120))
 
 
@@ -66,8 +60,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def row(request: pytest.FixtureRequest) -> Callable[..., None]:
     """`row("what happened", key=value, ...)` notes what a row measured, and how late the workers' event loops were.
 
-    Late loops fail a row. `frozen` is for rows that stop a worker themselves; there nothing late would be the failure.
+    Late loops fail a row that has the machine to itself: one marked `alone`, and every row of the full run. `frozen` is
+    for rows that stop a worker themselves; there nothing late would be the failure.
     """
+    has_machine = FULL or request.node.get_closest_marker("alone") is not None
     cluster = request.getfixturevalue("cluster") if "cluster" in request.fixturenames else None
     lag = LoopLag.since_now(cluster.workers if cluster is not None else [])
 
@@ -77,24 +73,22 @@ def row(request: pytest.FixtureRequest) -> Callable[..., None]:
             measured["loop_lag_ms"] = "p99<={:g} max<={:g}".format(*(1000 * bound for bound in bounds(counted)))
         text = " ".join(f"{key}={value}" for key, value in measured.items())
         print(f"fault row: {name}: {text}")  # noqa: T201 - the row's result
-        _rows.append({"row": name, "test": request.node.name, "on": date.today().isoformat(), **measured})
+        _keep({"row": name, "test": request.node.name, "on": date.today().isoformat(), **measured})
         late = why_late(counted)
-        assert late is None or frozen, late
+        assert late is None or frozen or not has_machine, late
         assert late is not None or not frozen, "a worker was frozen, and its loop's lag does not tell"
 
     return note
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of the measured rows."""
-    if not _rows:
-        return
-    terminalreporter.section("fault rows")
-    for one in _rows:
-        measured = " ".join(f"{key}={value}" for key, value in one.items() if key not in ("row", "test", "on"))
-        terminalreporter.write_line(f"fault row: {one['row']}: {measured}")
+def _keep(measured: dict[str, Any]) -> None:
+    """Put a row into the table, which the workers of a run share."""
     TABLE.parent.mkdir(exist_ok=True)
-    known = json.loads(TABLE.read_text(encoding="utf-8")) if TABLE.exists() else []
-    measured_now = {one["test"] for one in _rows}
-    rows = sorted([one for one in known if one["test"] not in measured_now] + _rows, key=lambda one: one["test"])
-    TABLE.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    with TABLE.open("a+", encoding="utf-8") as table:
+        fcntl.flock(table, fcntl.LOCK_EX)
+        table.seek(0)
+        known = json.loads(table.read() or "[]")
+        others = [one for one in known if one["test"] != measured["test"]]
+        rows = sorted([*others, measured], key=lambda one: one["test"])
+        table.truncate(0)
+        table.write(json.dumps(rows, indent=1) + "\n")

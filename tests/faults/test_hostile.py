@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from uuid import UUID
 
+import pytest
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from livestream.realtime.groups import room_group
@@ -52,6 +53,7 @@ async def read_padding(port: int, session_id: str, into: dict[int, float]) -> No
         raw.close()
 
 
+@pytest.mark.alone
 async def test_readers_who_never_read_are_closed_and_nobody_else_notices(cluster, row):
     room = await Room.open(cluster)
     worker = cluster.workers[0]
@@ -186,6 +188,7 @@ async def test_one_address_and_one_person_hold_so_many_sockets_and_others_do_not
     assert reply is not None and reply["ok"]
 
 
+@pytest.mark.alone
 async def test_half_handshakes_keep_nobody_out(cluster, row):
     room = await Room.open(cluster)
     halves = [await raw_connect(cluster.workers[0].port) for _ in range(HALF_HANDSHAKES)]
@@ -271,6 +274,7 @@ async def test_a_socket_whose_sign_in_is_no_good_is_closed_at_once(cluster, row)
     assert seconds <= 5
 
 
+@pytest.mark.alone
 async def test_a_flood_on_one_socket_is_limited_and_then_closed(cluster, row):
     room = await Room.open(cluster)
     worker = cluster.workers[0]

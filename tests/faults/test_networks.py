@@ -25,7 +25,15 @@ async def finished(room: Room) -> Outcome:
     return Outcome(check(logs), logs, room.clients)
 
 
-@pytest.mark.parametrize("how", ["hole", "reset", "half_close", "cut_after"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "reset",
+        pytest.param("hole", marks=pytest.mark.nightly),
+        pytest.param("half_close", marks=pytest.mark.nightly),
+        pytest.param("cut_after", marks=pytest.mark.nightly),
+    ],
+)
 async def test_a_client_whose_network_breaks_gets_all_it_missed(cluster, row, how):
     own = Proxy(cluster.thread, cluster.workers[0].port)
     cut: list[RoomClient] = []
@@ -58,6 +66,7 @@ async def test_a_client_whose_network_breaks_gets_all_it_missed(cluster, row, ho
     assert outcome.recovery() is not None and outcome.recovery() <= 6
 
 
+@pytest.mark.nightly
 async def test_everybody_cut_off_is_caught_up_from_memory(cluster, row):
     cluster.fronted = True
     reads = 0
@@ -107,6 +116,7 @@ async def memory_is_back(processes: list[int], before: list[int], seconds: float
         await asyncio.sleep(0.5)
 
 
+@pytest.mark.nightly
 async def test_a_thousand_who_come_back_at_once_are_all_caught_up(cluster, row):
     """Without jitter, all in the same moment; nothing is restarted, whoever is shed comes again."""
     cluster.fronted = True
@@ -178,6 +188,7 @@ async def test_one_message_sent_fifty_times_at_once_is_one_message(cluster, row)
     assert answers == {(stored[0].id, stored[0].seq): 50}
 
 
+@pytest.mark.nightly
 async def test_a_burst_of_a_thousand_messages_reaches_everybody(cluster, row):
     """A socket may say ten things at once, so a hundred of them say a thousand."""
     room = await Room.open(cluster)

@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+import pytest
+
 from tests.faults.conftest import LEASE_SECONDS
 from tests.faults.proxy import Proxy
 from tests.faults.storm import SIZE, Room, sized, storm
@@ -45,6 +47,7 @@ async def test_closed_tabs_are_gone_everywhere_within_two_seconds(cluster, row):
     assert after <= 2
 
 
+@pytest.mark.nightly
 async def test_a_viewer_whose_cable_was_pulled_is_not_counted_for_long(cluster, row):
     """Nothing tells the server but the ping that nobody answers. In CI the server asks oftener (2 s, patience 2 s)."""
     room = await Room.open(cluster)
@@ -86,6 +89,7 @@ async def test_viewers_of_a_killed_worker_who_come_back_are_not_counted_twice(cl
     assert all(0 <= count <= 12 for count in counts)
 
 
+@pytest.mark.nightly
 async def test_viewers_of_a_killed_worker_who_stay_away_are_gone_when_their_leases_are(cluster, row):
     room, staying, going = await open_with(cluster, stay=4, go=8)
     try:
@@ -103,6 +107,7 @@ async def test_viewers_of_a_killed_worker_who_stay_away_are_gone_when_their_leas
     assert lowest >= 0
 
 
+@pytest.mark.nightly
 async def test_after_redis_was_restarted_empty_the_count_is_right_again(cluster, row):
     room, staying, going = await open_with(cluster, stay=4, go=8)
     try:
@@ -121,6 +126,7 @@ async def test_after_redis_was_restarted_empty_the_count_is_right_again(cluster,
     assert still <= 3
 
 
+@pytest.mark.nightly
 async def test_after_a_storm_everybody_tells_the_same_state(cluster, row):
     answers: list[tuple[str, object, object]] = []
 

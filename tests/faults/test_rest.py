@@ -14,6 +14,7 @@ from schemathesis import GenerationMode
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks
 
+from tests import NIGHTLY
 from tests.faults.storm import sized
 
 EXAMPLES = sized(10, 300)
@@ -51,7 +52,8 @@ def findings(operation, *, url: str, known: dict[str, str], access: str | None) 
 
     @settings(
         max_examples=EXAMPLES,
-        derandomize=True,
+        derandomize=not NIGHTLY,
+        print_blob=True,
         database=None,
         deadline=None,
         phases=[Phase.generate],
@@ -73,7 +75,14 @@ def findings(operation, *, url: str, known: dict[str, str], access: str | None) 
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("who", ["nobody", "the host", "a viewer"])
+@pytest.mark.parametrize(
+    "who",
+    [
+        pytest.param("nobody", marks=pytest.mark.nightly),
+        "the host",
+        pytest.param("a viewer", marks=pytest.mark.nightly),
+    ],
+)
 def test_made_up_requests_get_answers_that_the_schema_describes(live_small, document, row, who):
     ben = live_small.person("ben")
     statuses: list[int] = []

@@ -3,11 +3,14 @@
 import asyncio
 import signal
 
+import pytest
+
 from tests.faults.storm import SIZE, Room, Size, sized, storm
 
 KILLS = sized(2, 5)
 
 
+@pytest.mark.nightly
 async def test_a_storm_without_faults_shows_everybody_everything_once(cluster, row):
     outcome = await storm(cluster)
 
@@ -34,6 +37,7 @@ async def test_workers_that_are_killed_lose_nothing_that_was_acknowledged(cluste
     assert outcome.recovery() is not None and outcome.recovery() <= 10
 
 
+@pytest.mark.nightly
 async def test_a_rolling_restart_tells_every_client_to_come_back(cluster, row):
     left: list[float] = []
 
@@ -62,6 +66,7 @@ async def test_a_rolling_restart_tells_every_client_to_come_back(cluster, row):
     assert max(left) <= 30
 
 
+@pytest.mark.nightly
 async def test_a_frozen_worker_goes_on_where_it_was(cluster, row):
     async def script(room: Room) -> None:
         async with room.fault("freeze"):

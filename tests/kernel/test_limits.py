@@ -51,7 +51,7 @@ def test_a_limit_of_nothing_allows_nothing(clock):
     assert allow(scope="s", key="ben", limit=0, seconds=10) == 10.0
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest.fixture(params=["memory", "redis"])
 def counted_in(request, settings):
     """Both kinds of cache."""
     if request.param == "redis":
@@ -83,7 +83,6 @@ def test_what_was_counted_is_forgotten_after_its_window(counted_in):
     assert cache.get(_name(long, now)) in (1, None)  # None when an hour has just begun
 
 
-@pytest.mark.redis
 def test_a_crowd_waits_once_for_a_cache_that_hangs(settings, redis_starter, caplog):
     redis = redis_starter()
     settings.CACHES = {
@@ -128,7 +127,6 @@ def test_many_at_the_same_moment_get_no_more_than_the_limit(db):
     assert results.count(None) == 7
 
 
-@pytest.mark.redis
 def test_redis_counts_for_all_processes_together(settings, redis_server):
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": redis_server.url}

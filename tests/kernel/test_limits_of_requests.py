@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-pytestmark = pytest.mark.live
+pytestmark = pytest.mark.waits
 
 
 def connection(live):

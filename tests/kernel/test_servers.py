@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.live
+pytestmark = pytest.mark.waits
 
 
 def test_the_product_answers_on_both_databases_and_layers(live):

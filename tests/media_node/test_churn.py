@@ -9,6 +9,8 @@ from media_node.rooms.viewer import Viewer
 from tests.media_node.show import ROOM, eventually, running
 from tests.media_node.test_hostile import video
 
+pytestmark = pytest.mark.waits
+
 
 def books_are_right(engine):
     """Every list of the engine tells of the same peers."""

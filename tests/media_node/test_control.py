@@ -7,6 +7,8 @@ from media_node.grants import control_sign
 from tests.media_node.show import ROOM, SECRET, eventually, running
 from tests.media_node.test_whip import send_key_frame
 
+pytestmark = pytest.mark.waits
+
 
 async def test_rooms_are_listed_with_who_is_in_them():
     async with running() as show:

@@ -7,6 +7,8 @@ import pytest
 
 from tests.media_node.show import ROOM, eventually, running
 
+pytestmark = pytest.mark.waits
+
 imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg", reason="imageio-ffmpeg brings the ffmpeg for this test")
 
 

@@ -15,6 +15,8 @@ from tests.e2e.product import Product
 from tests.media_node.foreign_server import serving
 from tests.media_node.show import SDP, Picture, Watcher, eventually
 
+pytestmark = pytest.mark.waits
+
 SECRET = "a secret that the foreign server and we share"
 CUT_SECONDS = 2.0
 

@@ -9,6 +9,8 @@ from aiortc.mediastreams import AudioStreamTrack
 from tests.media_node.lossy import EveryNth, lossy
 from tests.media_node.show import ROOM, eventually, running
 
+pytestmark = pytest.mark.waits
+
 
 async def test_a_viewer_decodes_moving_pictures_and_sound():
     async with running() as show:

@@ -9,12 +9,16 @@ import socket
 import struct
 import time
 
+import pytest
+
 from bench.media.client import MediaClient
 from media_node.config import Limits
 from media_node.wire.rtcp import ReportBlock, bitrate_estimate, nack, picture_loss, receiver_report
 from media_node.wire.rtp import rtp_build, rtp_parse
 from media_node.wire.stun import BINDING_REQUEST, USERNAME, stun_build
 from tests.media_node.show import ROOM, eventually, running
+
+pytestmark = pytest.mark.waits
 
 KEY, DELTA = b"\x10\x10key", b"\x10\x11delta"
 

@@ -14,6 +14,8 @@ from bench.media.client import MediaClient
 from tests.media_node.show import ROOM, SECRET, eventually, running
 from tests.media_node.test_hostile import KEY, joined, on_air, received, video
 
+pytestmark = pytest.mark.waits
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -12,6 +12,8 @@ from media_node.rooms.reports import QUEUE_LIMIT, Reporter, ReportInvalid, repor
 from tests.media_node.show import ROOM, SECRET, eventually, running
 from tests.media_node.test_whip import send_key_frame
 
+pytestmark = pytest.mark.waits
+
 BODY = b'{"type": "publisher.connected"}'
 NOW = 1_800_000_000
 

@@ -12,6 +12,8 @@ from tests.media_node.lossy import Bottleneck, lossy
 from tests.media_node.show import ROOM, eventually
 from tests.media_node.test_stage import company
 
+pytestmark = pytest.mark.alone
+
 THREE = ("l", "m", "h")
 
 

@@ -10,6 +10,8 @@ import pytest
 from tests.media_node.show import ROOM, eventually, running
 from tests.media_node.stagehands import LOUD, Company
 
+pytestmark = pytest.mark.waits
+
 
 @contextlib.asynccontextmanager
 async def company(**options):

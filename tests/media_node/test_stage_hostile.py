@@ -13,6 +13,8 @@ from tests.media_node.show import ROOM, eventually
 from tests.media_node.test_simulcast import until_layer
 from tests.media_node.test_stage import company
 
+pytestmark = pytest.mark.waits
+
 
 async def test_what_somebody_receives_is_told_to_nobody_else():
     async with company() as people:

@@ -10,6 +10,8 @@ from bench.media.client import MediaClient
 from media_node.config import Limits
 from tests.media_node.show import ROOM, SDP, eventually, running
 
+pytestmark = pytest.mark.waits
+
 FRAGMENT = "application/trickle-ice-sdpfrag"
 TRICKLE = "a=mid:0\r\na=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n"
 

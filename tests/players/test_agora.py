@@ -8,7 +8,7 @@ import pytest
 
 from tests.players.conftest import Visitor, descriptor
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.timeout(90)
 
 APP_ID = "970ca35de60c44645bbae8a215061b33"
 

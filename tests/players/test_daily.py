@@ -8,7 +8,7 @@ import pytest
 
 from tests.players.conftest import Visitor, descriptor
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.timeout(90)
 
 ROOM = "https://shop.daily.co/show-7"
 

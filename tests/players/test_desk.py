@@ -15,7 +15,7 @@ from tests.e2e.conftest import People
 from tests.e2e.product import Product
 from tests.e2e.test_show import live, show_made, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 STAND_INS = Path(__file__).parent / "standins"
 

@@ -12,7 +12,7 @@ import pytest
 from tests.players.conftest import Visitor, descriptor
 from tests.players.site import Site
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 MOVING = "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames > 10"
 NATIVE = "Boolean(document.createElement('video').canPlayType('application/vnd.apple.mpegurl'))"

@@ -22,7 +22,7 @@ from tests.players.mediamtx import MediaMtx, mediamtx_running
 from tests.providers.setups import PRIVATE_KEY, PUBLIC_KEY
 from tests.providers.stand_ins import MuxStandIn, Raw, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 Screenshot = Callable[[Page, str], None]
 ENCODER = (

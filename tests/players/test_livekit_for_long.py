@@ -1,9 +1,8 @@
 """What LiveKit itself renews: somebody watches until their own token has long ended, is removed, and comes back with
-the one that the server gave them meanwhile. A quarter of an hour; runs where LIVEKIT_LONG=1 is set."""
+the one that the server gave them meanwhile. A quarter of an hour; for the nightly run."""
 
 import base64
 import json
-import os
 import time
 from typing import Any
 
@@ -17,13 +16,7 @@ from tests.e2e.test_show import live, show_made, wait_until
 from tests.players.livekit_server import LiveKitServer
 from tests.players.test_shows import FRAMES, RETURN, kicks, livekit, meets_nobody, product, token_of  # noqa: F401
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.timeout(1500),
-    pytest.mark.skipif(
-        os.environ.get("LIVEKIT_LONG") != "1", reason="LIVEKIT_LONG=1 runs what takes a quarter of an hour"
-    ),
-]
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1500)]
 
 STAYS = RETURN.replace("window.thief = {", "window.thief = { token: () => room.engine.token,")
 

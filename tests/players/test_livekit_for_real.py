@@ -14,7 +14,7 @@ from tests.players.conftest import Visitor, descriptor
 from tests.players.livekit_server import LiveKitServer, livekit_running
 from tests.players.site import Site
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 MOVING = "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames > 10"
 

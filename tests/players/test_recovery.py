@@ -8,7 +8,7 @@ from livestream.retry_policy import STRATEGIES, TABLE, Category
 from tests.players.conftest import Visitor, descriptor
 from tests.players.test_agora import APP_ID, calls
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.timeout(90)
 
 # A code of each category.
 CODES = {

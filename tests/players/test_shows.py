@@ -13,7 +13,7 @@ from tests.e2e.product import Product
 from tests.e2e.test_show import live, show_made, wait_until
 from tests.players.livekit_server import LiveKitServer, livekit_running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 # What LiveKit's SDK says when a room is closed while somebody is in it, as it is when a show ends or moves.
 CLOSED_UNDER_IT = ("error reading from signal stream", "DataChannel error on", "closed unexpectedly")

@@ -8,7 +8,7 @@ from livestream.sdks import player_sources
 from tests.players.conftest import Visitor
 from tests.players.site import Site
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 AGORA = {
     "sdk": "window.AgoraRTC",

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.players.conftest import Visitor
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 EVENTS = (
     "start", "stop", "retry", "renew", "low", "auto", "small", "large", "comes", "goes", "guest", "cameraOff",

@@ -18,7 +18,7 @@ from providers.livekit import LiveKitProvider
 from tests.docs.reading import document, section
 from tests.players.livekit_server import livekit_path, livekit_running, livekit_said
 
-pytestmark = pytest.mark.skipif(livekit_path() is None, reason="livekit-server is not installed")
+pytestmark = [pytest.mark.waits, pytest.mark.skipif(livekit_path() is None, reason="livekit-server is not installed")]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from providers.base import MediaRole, RoomRef
 from providers.whip import WhipProvider
 from tests.players.mediamtx import ASKING, ITS_OWN, mediamtx_running
 
+pytestmark = pytest.mark.waits
+
 ROOM = RoomRef(session_id=uuid.uuid4(), channel_id="live-lamps")
 
 

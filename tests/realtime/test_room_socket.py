@@ -13,7 +13,7 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 from tests.conftest import VARIANTS
 from tests.live import Closed
 
-pytestmark = [pytest.mark.live, pytest.mark.asyncio]
+pytestmark = [pytest.mark.waits, pytest.mark.asyncio]
 
 
 def may(*rights):
@@ -131,6 +131,7 @@ async def test_a_message_is_acknowledged_to_its_sender_and_told_to_everybody(liv
         assert len(stored) == 1
 
 
+@pytest.mark.both_databases
 async def test_a_message_sent_again_is_acknowledged_again_and_told_once(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
@@ -144,6 +145,7 @@ async def test_a_message_sent_again_is_acknowledged_again_and_told_once(live):
         assert host.seqs() == [2, 3]
 
 
+@pytest.mark.both_databases
 async def test_the_same_message_from_fifty_at_once_is_stored_once(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
@@ -158,6 +160,7 @@ async def test_the_same_message_from_fifty_at_once_is_stored_once(live):
     assert len(ben.get(f"sessions/{show}/messages/").data["results"]) == 1
 
 
+@pytest.mark.both_databases
 async def test_fifty_who_write_at_once_are_heard_by_all_in_one_order_without_a_hole(live):
     ada = live.person("ada")
     show = live.show(ada)
@@ -287,6 +290,7 @@ async def test_a_history_page_is_asked_for_by_number(live):
     assert refused == ["invalid"] * 3
 
 
+@pytest.mark.both_databases
 async def test_a_read_position_never_goes_back_nor_past_the_end(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
@@ -294,6 +298,7 @@ async def test_a_read_position_never_goes_back_nor_past_the_end(live):
         assert [(await socket.command("chat.read", seq=seq)).data["seq"] for seq in (1, 0, 999)] == [1, 1, 1]
 
 
+@pytest.mark.both_databases
 async def test_who_comes_back_is_told_how_much_is_unread(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
@@ -323,6 +328,7 @@ async def test_what_was_removed_is_in_no_frame_of_whoever_comes_back(live):
             assert "a-secret" not in "".join(back.frames)
 
 
+@pytest.mark.both_databases
 async def test_a_show_that_turns_private_puts_strangers_out(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
@@ -334,6 +340,7 @@ async def test_a_show_that_turns_private_puts_strangers_out(live):
         assert await again.close_code() == 4404
 
 
+@pytest.mark.both_databases
 async def test_a_socket_that_comes_back_gets_all_that_it_missed_in_order(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
@@ -398,6 +405,7 @@ async def test_a_position_that_cannot_be_is_answered_with_a_fresh_snapshot(live,
         assert (snapshot["epoch"], snapshot["seq"]) == (epoch, 1)
 
 
+@pytest.mark.both_databases
 async def test_a_gap_of_three_hundred_is_filled_and_a_longer_one_is_not(live):
     ada = live.person("ada")
     show = live.show(ada)
@@ -421,6 +429,7 @@ async def test_a_gap_of_three_hundred_is_filled_and_a_longer_one_is_not(live):
     assert refused["snapshot"]["seq"] == 305
 
 
+@pytest.mark.both_databases
 async def test_sync_fills_a_gap_or_gives_a_snapshot(live):
     ada = live.person("ada")
     show = live.show(ada)
@@ -452,6 +461,7 @@ async def test_a_beat_tells_where_the_room_is(live):
     assert first["data"] == {"epoch": epoch, "seq": 1}
 
 
+@pytest.mark.both_databases
 async def test_a_socket_that_enters_in_a_storm_misses_nothing_and_shows_nothing_twice(live):
     ada = live.person("ada")
     show = live.show(ada)
@@ -710,6 +720,7 @@ async def test_a_page_of_ours_gets_in(live):
         assert socket.snapshot["seq"] == 1
 
 
+@pytest.mark.both_databases
 async def test_the_end_is_told_and_then_the_socket_is_closed_with_4410(live):
     ada = live.person("ada")
     show = live.show(ada)
@@ -771,6 +782,7 @@ async def test_a_short_burst_is_limited_and_forgiven(live):
 # ---- Viewers -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 async def test_viewers_are_counted_as_people_and_the_host_is_none(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
@@ -806,6 +818,7 @@ async def counted(socket, number, *, seconds=2.5):
     )
 
 
+@pytest.mark.both_databases
 async def test_a_tab_that_is_gone_without_a_word_is_not_counted_within_two_seconds(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
@@ -815,6 +828,7 @@ async def test_a_tab_that_is_gone_without_a_word_is_not_counted_within_two_secon
         await counted(host, 0)
 
 
+@pytest.mark.both_databases
 async def test_somebody_who_joins_over_http_is_counted_until_they_leave(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
@@ -828,6 +842,7 @@ async def test_somebody_who_joins_over_http_is_counted_until_they_leave(live):
         await counted(host, 0)
 
 
+@pytest.mark.both_databases
 async def test_people_who_come_and_go_all_the_time_leave_no_trace(live):
     ada = live.person("ada")
     show = live.show(ada)
@@ -869,6 +884,7 @@ async def test_a_group_event_of_an_unknown_kind_is_ignored(live):
     await layer.flush()
 
 
+@pytest.mark.both_databases
 async def test_a_private_room_hears_nothing_of_another(live):
     ada, ben = live.person("ada"), live.person("ben")
     one, two = live.show(ada), live.show(ada)

@@ -10,9 +10,10 @@ import pytest
 from tests import servers
 from tests.live import Closed, Live
 
-pytestmark = [pytest.mark.live, pytest.mark.asyncio]
+pytestmark = [pytest.mark.waits, pytest.mark.asyncio]
 
 
+@pytest.mark.both_databases
 async def test_a_process_that_is_told_to_stop_tells_every_socket_to_come_back(live):
     """On a process of its own, beside the one that the other tests use."""
     log = live.web.log.with_name("stopping.log")
@@ -32,14 +33,13 @@ async def test_a_process_that_is_told_to_stop_tells_every_socket_to_come_back(li
     assert "Traceback" not in log.read_text()
 
 
-async def test_two_processes_are_one_room(live):
-    if live.variant != "postgres-redis":
-        pytest.skip("SQLite with the in-memory layer is one process")
-    with servers.running_web(environment=live.web.environment, log=live.web.log.with_name("second.log")) as web:
-        second = Live(web=web, staff=live.staff, variant=live.variant)
-        ada, ben, cleo = (live.person(name) for name in ("ada", "ben", "cleo"))
-        show = live.show(ada)
-        async with live.watching(show, ben) as here, second.watching(show, cleo) as there:
+async def test_two_processes_are_one_room(live_large):
+    log = live_large.web.log.with_name("second.log")
+    with servers.running_web(environment=live_large.web.environment, log=log) as web:
+        second = Live(web=web, staff=live_large.staff, variant=live_large.variant)
+        ada, ben, cleo = (live_large.person(name) for name in ("ada", "ben", "cleo"))
+        show = live_large.show(ada)
+        async with live_large.watching(show, ben) as here, second.watching(show, cleo) as there:
             assert there.snapshot["viewers"] == 2
             replies = await asyncio.gather(
                 *(
@@ -63,17 +63,15 @@ def viewers(received):
     return counts[-1] if counts else None
 
 
-async def test_a_process_that_is_killed_leaves_no_viewer_counted_for_long(live):
-    if live.variant != "postgres-redis":
-        pytest.skip("SQLite with the in-memory layer is one process")
-    environment = {**live.web.environment, "TEST_PRESENCE_LEASE_SECONDS": "2"}
-    logs = [live.web.log.with_name(f"killed-{number}.log") for number in range(2)]
+async def test_a_process_that_is_killed_leaves_no_viewer_counted_for_long(live_large):
+    environment = {**live_large.web.environment, "TEST_PRESENCE_LEASE_SECONDS": "2"}
+    logs = [live_large.web.log.with_name(f"killed-{number}.log") for number in range(2)]
     with (
         servers.running_web(environment=environment, log=logs[0]) as stays,
         servers.running_web(environment=environment, log=logs[1]) as dies,
     ):
-        here = Live(web=stays, staff=live.staff, variant=live.variant)
-        there = Live(web=dies, staff=live.staff, variant=live.variant)
+        here = Live(web=stays, staff=live_large.staff, variant=live_large.variant)
+        there = Live(web=dies, staff=live_large.staff, variant=live_large.variant)
         ada, ben = here.person("ada"), here.person("ben")
         show = here.show(ada)
         async with here.watching(show, ada) as host, there.watching(show, ben) as viewer:

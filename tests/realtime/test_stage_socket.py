@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.live
+pytestmark = pytest.mark.waits
 
 
 async def on_stage(ada_socket, ben_socket):
