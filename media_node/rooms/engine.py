@@ -96,7 +96,7 @@ class Engine:
         self._publishers.add(publisher)
         self.stats.publishers_accepted += 1
         logger.info("publisher accepted session=%s user=%s", grant.session, grant.sub)
-        return publisher, answer_write(sections=answers, transport=publisher.local_transport())
+        return publisher, answer_write(sections=answers, transport=publisher.local_transport(), bundle=offer.bundle)
 
     def watch(self, *, grant: Grant, token: str, sdp: str, caller: str | None) -> tuple[Viewer, str]:
         """A new viewer and the answer to its offer. Raises MediaRefused; NotLive while nobody publishes what
@@ -128,7 +128,7 @@ class Engine:
         self._enter(viewer)
         room.viewers.add(viewer)
         self.stats.viewers_accepted += 1
-        return viewer, answer_write(sections=plan.answers, transport=viewer.local_transport())
+        return viewer, answer_write(sections=plan.answers, transport=viewer.local_transport(), bundle=offer.bundle)
 
     def require_not_revoked(self, grant: Grant) -> None:
         """Raises TokenInvalid for a grant taken back, or made for another node."""

@@ -16,6 +16,7 @@ _UNCARRIED = {
     "audio": "The offer's audio must include Opus.",
     "video": "The offer's video must include VP8, or H.264 with packetization-mode=1.",
 }
+_MONO_OPUS = "The offer's Opus must be written opus/48000/2, also for mono (RFC 7587 section 7)."
 # A person's sources by the order of the sections.
 _SOURCES_OF: dict[str, tuple[Source, ...]] = {"audio": ("audio",), "video": ("camera", "screen")}
 
@@ -51,7 +52,7 @@ def plan_publication(
         source = left[section.kind].pop(0)
         choice = choose_audio(section) if section.kind == "audio" else choose_published_video(section)
         if choice is None:
-            raise OfferInvalid(_UNCARRIED[section.kind])
+            raise OfferInvalid(_MONO_OPUS if section.is_opus_mono else _UNCARRIED[section.kind])
         is_anything_sent = True
         if source not in sources:
             answers.append(SectionAnswer(section=section, choice=choice))

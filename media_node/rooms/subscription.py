@@ -20,7 +20,7 @@ from media_node.wire.negotiation import (
     choose_watched_video,
     is_media,
 )
-from media_node.wire.sdp import Codec, MediaSection, SessionDescription
+from media_node.wire.sdp import MediaSection, SessionDescription
 
 SECTIONS_OF_A_KIND = 24
 _RECEIVING = ("recvonly", "sendrecv")
@@ -158,7 +158,6 @@ def _stream(kind: str, index: int) -> str:
 def _video_choices(section: MediaSection, *, parameters: str | None) -> list[Choice]:
     """One payload type for each codec that people on stage may send."""
     choices = [
-        choose_watched_video(section, codec=Codec(name, 90000), parameters=parameters or _COMMON_H264)
-        for name in VIDEO_CODECS
+        choose_watched_video(section, codec=codec, parameters=parameters or _COMMON_H264) for codec in VIDEO_CODECS
     ]
     return [choice for choice in choices if choice is not None]

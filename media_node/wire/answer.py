@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from media_node.wire.negotiation import Choice
 from media_node.wire.sdp import MediaSection
 
 CNAME = "livestream"
-_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +40,11 @@ class SectionAnswer:
     rids: tuple[str, ...] = ()
 
 
-def answer_write(*, sections: list[SectionAnswer], transport: LocalTransport) -> str:
-    """The answer's text; sections in the offer's order."""
+def answer_write(*, sections: list[SectionAnswer], transport: LocalTransport, bundle: Sequence[str] = ()) -> str:
+    """The answer's text; sections in the offer's order, the bundle in that of the offer's bundle."""
     mids = [answer.section.mid for answer in sections if answer.choice is not None and answer.section.mid]
+    order = {mid: place for place, mid in enumerate(bundle)}
+    mids.sort(key=lambda mid: order.get(mid, 0))
     lines = [
         "v=0",
         f"o=- {secrets.randbits(62)} 1 IN IP4 127.0.0.1",
@@ -52,14 +54,15 @@ def answer_write(*, sections: list[SectionAnswer], transport: LocalTransport) ->
         *([f"a=group:BUNDLE {' '.join(mids)}"] if mids else []),
         "a=msid-semantic: WMS *",
     ]
-    # In a bundle the candidates of the first section serve all.
+    # The candidates of the bundle's first section serve all (RFC 9143 section 7.1.3).
     candidates = [f"a={line}" for line in transport.candidates] + ["a=end-of-candidates"]
     for answer in sections:
         if answer.choice is None:
             lines += _rejected(answer.section)
             continue
-        lines += _accepted(answer, choice=answer.choice, transport=transport) + candidates
-        candidates = []
+        lines += _accepted(answer, choice=answer.choice, transport=transport)
+        if not mids or answer.section.mid == mids[0]:
+            lines += candidates
     return "\r\n".join(lines) + "\r\n"
 
 
@@ -101,7 +104,7 @@ def _numbers(choice: Choice) -> list[int]:
 def _codec(choice: Choice, *, extra_parameters: str) -> list[str]:
     number, repair = choice.payload_type, choice.retransmission_type
     lines = [f"a=rtpmap:{number} {choice.codec}"]
-    lines += [f"a=rtcp-fb:{number} {kind}" for kind in _FEEDBACK if kind in choice.feedback]
+    lines += [f"a=rtcp-fb:{number} {kind}" for kind in choice.feedback]
     parameters = ";".join(part for part in (choice.parameters, extra_parameters) if part)
     if parameters:
         lines.append(f"a=fmtp:{number} {parameters}")

@@ -6,13 +6,15 @@ VP8 (RFC 7741), H.264 with packetization-mode 1 (RFC 6184 section 8.1) and Opus 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from media_node.errors import OfferInvalid
 from media_node.wire.dtls import FINGERPRINT_ALGORITHMS
-from media_node.wire.sdp import Codec, MediaSection, SessionDescription, parameter_of
+from media_node.wire.sdp import H264, OPUS, VP8, Codec, MediaSection, SessionDescription, parameter_of
 
-VIDEO_CODECS = ("VP8", "H264")
-OPUS = Codec("OPUS", 48000, 2)
+VIDEO_CODECS = (VP8, H264)
+# Browsers offer H.264 in six ways; more than this is not looked at.
+_CONSIDERED = 12
 _PROTOCOLS = frozenset(
     {"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF", "TCP/DTLS/RTP/SAVPF", "TCP/TLS/RTP/SAVPF"}
 )
@@ -43,13 +45,21 @@ class RemoteTransport:
 
 def remote_transport(offer: SessionDescription) -> RemoteTransport:
     """The peer's transport. Raises OfferInvalid when ICE or DTLS is missing, or sections are not bundled."""
+    if offer.is_lite:
+        raise OfferInvalid("The offer is ICE-lite, and so is this server: one side must send connectivity checks.")
     media = [section for section in offer.media if is_media(section)]
     if not media:
         raise OfferInvalid("The offer has neither audio nor video that could be carried here.")
-    if len(media) > 1 and not all(section.mid and section.mid in offer.bundle for section in media):
+    order = {mid: place for place, mid in enumerate(offer.bundle)}
+    if len(media) > 1 and not all(section.mid in order for section in media):
         raise OfferInvalid("The offer must bundle its media sections into one transport.")
-    first = media[0]
-    if not first.ice_ufrag or not first.ice_pwd:
+    # The transport is that of the bundle's first section that we accept, or, where bundle-only sections have
+    # none of their own, of the bundle's first section, whatever it is for (RFC 9143 section 7.2 and 7.3).
+    media.sort(key=lambda section: order.get(section.mid, 0))
+    others = [section for section in offer.media if section.mid in order and media[0].mid in order]
+    others.sort(key=lambda section: order[section.mid])
+    first = next((section for section in [*media, *others] if section.ice_ufrag and section.ice_pwd), None)
+    if first is None:
         raise OfferInvalid("The offer has no ICE credentials.")
     if first.fingerprint is None:
         raise OfferInvalid("The offer has no DTLS fingerprint.")
@@ -83,13 +93,13 @@ def choose_audio(section: MediaSection) -> Choice | None:
 def choose_published_video(section: MediaSection) -> Choice | None:
     """The first of VP8 and H.264 in the publisher's order of preference; of several H.264 profiles the one
     that most viewers can decode, since they will be offered no other."""
-    usable = [number for number in section.formats if _is_carried(section, number)]
+    usable = _carried(section, VIDEO_CODECS)
     if not usable:
         return None
     first = usable[0]
     alike = [number for number in usable if section.codecs[number] == section.codecs[first]]
     for profile in (_CONSTRAINED_BASELINE, _BASELINE):
-        for number in alike if section.codecs[first].name == "H264" else []:
+        for number in alike if section.codecs[first] == H264 else []:
             if h264_profile(section.parameters.get(number, "")) == profile:
                 return _choice(section, number)
     return _choice(section, first)
@@ -98,14 +108,12 @@ def choose_published_video(section: MediaSection) -> Choice | None:
 def choose_watched_video(section: MediaSection, *, codec: Codec, parameters: str) -> Choice | None:
     """The viewer's payload type for exactly this stream. For H.264 the same profile, else one that includes
     it, else any: browsers decode more than they announce, and a likely picture is better than none."""
-    usable = [
-        number for number in section.formats if section.codecs.get(number) == codec and _is_carried(section, number)
-    ]
-    if not usable:
-        return None
+    usable = _carried(section, (codec,))
+    if not usable or codec != H264:
+        return _choice(section, usable[0]) if usable else None
     sent = h264_profile(parameters)
     profiles = {number: h264_profile(section.parameters.get(number, "")) for number in usable}
-    same = [number for number in usable if codec.name != "H264" or profiles[number] == sent]
+    same = [number for number in usable if profiles[number] == sent]
     wider = [number for number in usable if _decodes(offered=profiles[number], sent=sent)]
     return _choice(section, [*same, *wider, *usable][0])
 
@@ -113,16 +121,23 @@ def choose_watched_video(section: MediaSection, *, codec: Codec, parameters: str
 def h264_profile(parameters: str) -> str:
     """Profile and constraints of an H.264 fmtp as four hexadecimal digits, the level left out. All ways
     to write constrained baseline (RFC 6184 table 5) give "42e0"."""
+    return _h264(parameters)[0]
+
+
+@lru_cache(maxsize=256)
+def _h264(parameters: str) -> tuple[str, bool]:
+    """The profile, and whether fragments may be sent (packetization-mode 1)."""
+    is_fragmented = parameter_of(parameters, "packetization-mode") == "1"
     value = parameter_of(parameters, "profile-level-id") or _DEFAULT_PROFILE
     try:
         profile, constraints = int(value[0:2], 16), int(value[2:4], 16)
     except ValueError:
-        return _BASELINE
+        return _BASELINE, is_fragmented
     if (profile == 0x42 and constraints & 0x40) or (profile == 0x4D and constraints & 0x80):
-        return _CONSTRAINED_BASELINE
+        return _CONSTRAINED_BASELINE, is_fragmented
     if profile == 0x42:
-        return _BASELINE
-    return f"{profile:02x}{constraints & 0xFC:02x}"
+        return _BASELINE, is_fragmented
+    return f"{profile:02x}{constraints & 0xFC:02x}", is_fragmented
 
 
 def _decodes(*, offered: str, sent: str) -> bool:
@@ -136,11 +151,10 @@ def _decodes(*, offered: str, sent: str) -> bool:
     return offered[:2] in decoders
 
 
-def _is_carried(section: MediaSection, payload_type: int) -> bool:
-    codec = section.codecs.get(payload_type)
-    if codec is None or codec.name not in VIDEO_CODECS or codec.clock_rate != 90000:
-        return False
-    return codec.name != "H264" or (parameter_of(section.parameters.get(payload_type, ""), "packetization-mode") == "1")
+def _carried(section: MediaSection, codecs: tuple[Codec, ...]) -> list[int]:
+    """The payload types of these codecs that can be carried, the first dozen."""
+    known = [number for number in section.formats if section.codecs.get(number) in codecs][:_CONSIDERED]
+    return [n for n in known if section.codecs[n] != H264 or _h264(section.parameters.get(n, ""))[1]]
 
 
 def _choice(section: MediaSection, payload_type: int) -> Choice:
@@ -149,5 +163,5 @@ def _choice(section: MediaSection, payload_type: int) -> Choice:
         codec=section.codecs[payload_type],
         parameters=section.parameters.get(payload_type, ""),
         retransmission_type=section.retransmission_of(payload_type),
-        feedback=tuple(section.feedback.get(payload_type, ())),
+        feedback=section.feedback_for(payload_type),
     )

@@ -3,24 +3,49 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
 
 from media_node.errors import OfferInvalid
 
-# A browser that receives 24 pictures and 24 sounds sends 4700 lines.
-LINE_LIMIT = 8000
+# A browser that receives 24 pictures and 24 sounds sends 4700 lines in 48 sections.
+LINE_LIMIT = 6000
+LINE_CHARACTERS = 4200
 SECTION_LIMIT = 64
 FORMAT_LIMIT = 128
-_DIRECTIONS = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
+FORMATS_IN_ALL = 2048
+SSRC_LIMIT = 16
+# How often a section may repeat an attribute; what is not named here is not read. A browser's picture has
+# some 20 codecs, 60 lines of feedback and 14 extensions.
+REPEAT_LIMITS = {
+    **dict.fromkeys(("sendrecv", "sendonly", "recvonly", "inactive", "group", "ice-lite", "mid", "setup"), 8),
+    **dict.fromkeys(("ice-ufrag", "ice-pwd", "fingerprint", "simulcast"), 8),
+    **dict.fromkeys(("ssrc-group", "rid"), 16),
+    **dict.fromkeys(("extmap", "ssrc"), 64),
+    **dict.fromkeys(("rtpmap", "fmtp"), FORMAT_LIMIT),
+    "rtcp-fb": 512,
+}
+# The feedback that is understood.
+FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 _SETUPS = frozenset({"actpass", "active", "passive"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`{|}~A-Za-z0-9-]{1,64}")
+_MEDIA = re.compile(
+    rf"({_TOKEN.pattern}) ([0-9]{{1,5}}) ({_TOKEN.pattern}(?:/{_TOKEN.pattern})*)((?: {_TOKEN.pattern})+)"
+)
 _ICE_TEXT = re.compile(r"[A-Za-z0-9+/=_-]{1,256}")
 _RID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){15,63}")
+_PAYLOAD_TYPES = {str(number): number for number in range(128)}
+# Looked for in lower case; behind each name white space is allowed.
+_PARAMETERS = {
+    name: re.compile(rf"{name}\s*=([^;]*)")
+    for name in ("apt", "packetization-mode", "profile-level-id", "sprop-parameter-sets")
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
+class Codec(NamedTuple):
     """An rtpmap: `name` in upper case."""
 
     name: str
@@ -32,10 +57,18 @@ class Codec:
         return f"{name}/{self.clock_rate}" + (f"/{self.channels}" if self.channels > 1 else "")
 
 
+VP8, H264, OPUS = Codec("VP8", 90000), Codec("H264", 90000), Codec("OPUS", 48000, 2)
+# The codecs that are kept, by their rtpmap in upper case.
+_REPAIRS = (Codec("RTX", 90000), Codec("RTX", 48000))
+_CODECS = {str(codec).upper(): codec for codec in (VP8, H264, OPUS, *_REPAIRS)}
+_MONO = frozenset({"OPUS/48000", "OPUS/48000/1"})
+
+
 @dataclass(slots=True)
 class MediaSection:
-    """One m-section. `formats` holds payload types in the offer's order of preference; `extensions` header
-    extensions by their URI; `simulcast` the layers that are sent, in the offer's order (RFC 8853)."""
+    """One m-section. `formats` holds payload types in the offer's order of preference; `codecs` those of them
+    that are carried here, with RTX; `feedback` lines as "96 nack" or "* nack"; `extensions` header extensions
+    by their URI; `simulcast` the layers that are sent, in the offer's order (RFC 8853)."""
 
     kind: str
     port: int
@@ -44,9 +77,11 @@ class MediaSection:
     formats: list[int] = field(default_factory=list)
     mid: str = ""
     direction: str = ""
+    is_lite: bool = False
+    is_opus_mono: bool = False
     codecs: dict[int, Codec] = field(default_factory=dict)
     parameters: dict[int, str] = field(default_factory=dict)
-    feedback: dict[int, list[str]] = field(default_factory=dict)
+    feedback: set[str] = field(default_factory=set)
     ssrcs: list[int] = field(default_factory=list)
     retransmission_ssrcs: dict[int, int] = field(default_factory=dict)
     extensions: dict[str, int] = field(default_factory=dict)
@@ -56,13 +91,24 @@ class MediaSection:
     ice_pwd: str = ""
     fingerprint: tuple[str, str] | None = None
     setup: str = ""
+    bundle: list[str] = field(default_factory=list)
+    _repairs: dict[str | None, int] | None = field(default=None, compare=False)
 
     def retransmission_of(self, payload_type: int) -> int | None:
         """The RTX payload type that repairs this one (RFC 4588 section 8)."""
-        for candidate, codec in self.codecs.items():
-            if codec.name == "RTX" and parameter_of(self.parameters.get(candidate, ""), "apt") == str(payload_type):
-                return candidate
-        return None
+        if self._repairs is None:
+            repairs = [number for number in self.formats if self.codecs.get(number) in _REPAIRS]
+            self._repairs = {self._repaired_by(number): number for number in reversed(repairs)}
+        return self._repairs.get(str(payload_type))
+
+    def _repaired_by(self, number: int) -> str | None:
+        text = self.parameters.get(number, "")
+        return text[4:] if text[:4] == "apt=" and text[4:].isdigit() else parameter_of(text, "apt")
+
+    def feedback_for(self, payload_type: int) -> tuple[str, ...]:
+        """The feedback that the offerer understands for a payload type, of those that we do."""
+        lines = self.feedback
+        return tuple(kind for kind in FEEDBACK if f"{payload_type} {kind}" in lines or f"* {kind}" in lines)
 
 
 @dataclass(slots=True)
@@ -71,6 +117,7 @@ class SessionDescription:
 
     media: list[MediaSection]
     bundle: list[str]
+    is_lite: bool = False
 
 
 def sdp_parse(text: str) -> SessionDescription:
@@ -78,154 +125,186 @@ def sdp_parse(text: str) -> SessionDescription:
     lines = text.replace("\r\n", "\n").split("\n")
     if len(lines) > LINE_LIMIT:
         raise OfferInvalid("The offer has too many lines.")
+    if max(map(len, lines)) > LINE_CHARACTERS:
+        raise OfferInvalid("The offer has a line that is too long.")
     if not lines[0].startswith("v=0"):
         raise OfferInvalid("The offer does not start with v=0.")
-    session = MediaSection("session", 0, "", [])
-    bundle: list[str] = []
+    session = current = MediaSection("session", 0, "", [])
+    left = dict(_REPEATS)
     media: list[MediaSection] = []
-    current = session
+    formats = 0
     for line in lines:
-        if line.startswith("m="):
+        name, _, value = line.partition(":")
+        read = _READERS.get(name)
+        if read is not None:
+            left[name] -= 1
+            if left[name] < 0:
+                raise OfferInvalid(f"The offer repeats {name} too often in one section.")
+            read(current, name, value.strip())
+        elif line[:2] == "m=":
             current = _section(line[2:])
             media.append(current)
-            if len(media) > SECTION_LIMIT:
-                raise OfferInvalid("The offer has too many media sections.")
-        elif line.startswith("a="):
-            name, _, value = line[2:].partition(":")
-            if current is session and name == "group" and value.startswith("BUNDLE"):
-                bundle = value.split()[1:]
-            else:
-                _attribute(current, name=name, value=value.strip())
+            left = dict(_REPEATS)
+            formats += len(current.raw_formats)
+            if len(media) > SECTION_LIMIT or formats > FORMATS_IN_ALL:
+                raise OfferInvalid("The offer has too many media sections or formats.")
     if not media:
         raise OfferInvalid("The offer has no media section.")
     _inherit(session, media)
     _require_distinct_mids(media)
-    return SessionDescription(media=media, bundle=bundle)
+    return SessionDescription(media=media, bundle=session.bundle, is_lite=session.is_lite)
 
 
 def parameter_of(parameters: str, name: str) -> str | None:
     """One value out of an fmtp line, lower case; None when it is not there."""
-    for part in parameters.split(";"):
-        key, _, value = part.strip().partition("=")
-        if key.strip().lower() == name:
-            return value.strip().lower()
+    lowered = parameters.lower()
+    for found in islice(_PARAMETERS[name].finditer(lowered), 4):
+        before = lowered[: found.start()].rstrip()
+        if not before or before[-1] == ";":
+            return found[1].strip()
     return None
 
 
 def _section(text: str) -> MediaSection:
-    fields = text.split()
-    if len(fields) < 4 or not fields[1].isascii() or not fields[1].isdigit() or len(fields[1]) > 5:
+    found = _MEDIA.fullmatch(" ".join(text.split()))
+    raw_formats = found[4].split() if found is not None else []
+    if found is None or len(raw_formats) > FORMAT_LIMIT:
         raise OfferInvalid("The offer has a media line that cannot be read.")
-    if not _TOKEN.fullmatch(fields[0]) or len(fields) > FORMAT_LIMIT + 3:
-        raise OfferInvalid("The offer has a media line that cannot be read.")
-    section = MediaSection(fields[0], int(fields[1]), fields[2], fields[3:])
-    if not all(_TOKEN.fullmatch(part) for part in [*fields[3:], *fields[2].split("/")]):
-        raise OfferInvalid("The offer has a media line that cannot be read.")
-    section.formats = [number for number in map(_payload_type, fields[3:]) if number is not None]
+    section = MediaSection(found[1], int(found[2]), found[3], raw_formats)
+    numbers = (_PAYLOAD_TYPES.get(name) for name in dict.fromkeys(raw_formats))
+    section.formats = [number for number in numbers if number is not None]
     return section
 
 
-def _attribute(section: MediaSection, *, name: str, value: str) -> None:
-    if name in _DIRECTIONS:
-        section.direction = name
-    elif name in _TRANSPORT:
-        _transport_attribute(section, name=name, value=value)
-    elif name in ("rtpmap", "fmtp", "rtcp-fb"):
-        _codec_attribute(section, name=name, value=value)
-    elif name == "mid":
-        if not _TOKEN.fullmatch(value):
-            raise OfferInvalid("The offer has a media id that cannot be read.")
-        section.mid = value
-    elif name in ("extmap", "rid", "simulcast"):
-        _layer_attribute(section, name=name, value=value)
-    elif name == "ssrc":
-        ssrc = _number(value.split(" ", 1)[0])
-        if ssrc is not None and ssrc not in section.ssrcs and len(section.ssrcs) < 16:
-            section.ssrcs.append(ssrc)
-    elif name == "ssrc-group" and value.startswith("FID "):
-        pair = [_number(part) for part in value.split()[1:3]]
-        if len(pair) == 2 and pair[0] is not None and pair[1] is not None:
-            section.retransmission_ssrcs[pair[0]] = pair[1]
+# -- attributes: what each does to its section
+
+Reader = Callable[[MediaSection, str, str], None]
 
 
-def _layer_attribute(section: MediaSection, *, name: str, value: str) -> None:
-    fields = value.split()
-    if len(fields) < 2:
-        return
-    if name == "extmap":
-        number = _number(fields[0].partition("/")[0])
-        if number is not None and 0 < number < 256 and number != 15:
-            section.extensions.setdefault(fields[1], number)
-    elif name == "rid":
-        if fields[1] == "send" and _RID.fullmatch(fields[0]) and len(section.rids) < 16:
-            section.rids.append(fields[0])
-    elif "send" in fields[:-1]:
-        # Of alternatives the first; "~" marks a layer that is paused for now.
-        layers = fields[fields.index("send") + 1].split(";")
-        section.simulcast = [layer.split(",")[0].removeprefix("~") for layer in layers][:16]
+def _direction(section: MediaSection, name: str, value: str) -> None:
+    section.direction = name[2:]
 
 
-_TRANSPORT = frozenset({"ice-ufrag", "ice-pwd", "fingerprint", "setup"})
+def _lite(section: MediaSection, name: str, value: str) -> None:
+    section.is_lite = True
 
 
-def _transport_attribute(section: MediaSection, *, name: str, value: str) -> None:
-    if name == "setup":
-        if value not in _SETUPS:
-            raise OfferInvalid("The offer has a DTLS role that cannot be answered.")
-        section.setup = value
-    elif name == "fingerprint":
-        algorithm, _, digest = value.partition(" ")
-        if not _FINGERPRINT.fullmatch(digest.strip()):
-            raise OfferInvalid("The offer has a DTLS fingerprint that cannot be read.")
-        # Several may be given; SHA-256 is the one that everybody has.
-        if section.fingerprint is None or algorithm.lower() == "sha-256":
-            section.fingerprint = (algorithm.lower(), digest.strip().upper())
-    elif not _ICE_TEXT.fullmatch(value):
+def _group(section: MediaSection, name: str, value: str) -> None:
+    if value.startswith("BUNDLE"):
+        section.bundle = value.split()[1 : SECTION_LIMIT + 1]
+
+
+def _mid(section: MediaSection, name: str, value: str) -> None:
+    if not _TOKEN.fullmatch(value):
+        raise OfferInvalid("The offer has a media id that cannot be read.")
+    section.mid = value
+
+
+def _setup(section: MediaSection, name: str, value: str) -> None:
+    if value not in _SETUPS:
+        raise OfferInvalid("The offer has a DTLS role that cannot be answered.")
+    section.setup = value
+
+
+def _fingerprint(section: MediaSection, name: str, value: str) -> None:
+    algorithm, _, digest = value.partition(" ")
+    if not _FINGERPRINT.fullmatch(digest.strip()):
+        raise OfferInvalid("The offer has a DTLS fingerprint that cannot be read.")
+    # Several may be given; SHA-256 is the one that everybody has.
+    if section.fingerprint is None or algorithm.lower() == "sha-256":
+        section.fingerprint = (algorithm.lower(), digest.strip().upper())
+
+
+def _ice(section: MediaSection, name: str, value: str) -> None:
+    if not _ICE_TEXT.fullmatch(value):
         raise OfferInvalid("The offer has ICE credentials that cannot be read.")
-    elif name == "ice-ufrag":
+    if name == "a=ice-ufrag":
         section.ice_ufrag = value
     else:
         section.ice_pwd = value
 
 
-def _codec_attribute(section: MediaSection, *, name: str, value: str) -> None:
-    head, _, rest = value.partition(" ")
-    rest = rest.strip()
-    if name == "rtcp-fb" and head == "*":
-        for number in section.formats:
-            section.feedback.setdefault(number, []).append(rest)
-        return
-    payload_type = _payload_type(head)
-    if payload_type is None or payload_type not in section.formats:
-        return
-    if name == "fmtp":
-        section.parameters[payload_type] = _printable(rest)
-    elif name == "rtcp-fb":
-        section.feedback.setdefault(payload_type, []).append(rest)
-    else:
-        codec = _codec(rest)
-        if codec is not None:
-            section.codecs[payload_type] = codec
+def _rtpmap(section: MediaSection, name: str, value: str) -> None:
+    head, _, text = value.partition(" ")
+    text = text.strip().upper()
+    number, codec = _PAYLOAD_TYPES.get(head), _CODECS.get(text)
+    if number is not None and codec is not None:
+        section.codecs[number] = codec
+    elif text in _MONO:
+        section.is_opus_mono = True
 
 
-def _codec(text: str) -> Codec | None:
-    parts = text.split("/")
-    clock_rate = _number(parts[1]) if len(parts) > 1 else None
-    channels = _number(parts[2]) if len(parts) > 2 else 1
-    if not _TOKEN.fullmatch(parts[0]) or not clock_rate or not channels or channels > 8:
-        return None
-    return Codec(parts[0].upper(), clock_rate, channels)
-
-
-def _printable(text: str) -> str:
+def _fmtp(section: MediaSection, name: str, value: str) -> None:
+    head, _, text = value.partition(" ")
     if len(text) > 1024 or not text.isascii() or not text.isprintable():
         raise OfferInvalid("The offer has codec parameters that cannot be read.")
-    return text
+    number = _PAYLOAD_TYPES.get(head)
+    if number is not None:
+        section.parameters[number] = text.strip()
 
 
-def _payload_type(text: str) -> int | None:
-    number = _number(text)
-    return number if number is not None and number < 128 else None
+def _feedback(section: MediaSection, name: str, value: str) -> None:
+    section.feedback.add(value)
+
+
+def _extmap(section: MediaSection, name: str, value: str) -> None:
+    fields = value.split(None, 2)
+    if len(fields) > 1:
+        number = _number(fields[0].partition("/")[0])
+        if number is not None and 0 < number < 256 and number != 15:
+            section.extensions.setdefault(fields[1], number)
+
+
+def _rid(section: MediaSection, name: str, value: str) -> None:
+    fields = value.split(None, 2)
+    if len(fields) > 1 and fields[1] == "send" and _RID.fullmatch(fields[0]):
+        section.rids.append(fields[0])
+
+
+def _simulcast(section: MediaSection, name: str, value: str) -> None:
+    fields = value.split(None, 4)
+    if "send" in fields[:-1]:
+        # Of alternatives the first; "~" marks a layer that is paused for now.
+        layers = fields[fields.index("send") + 1].split(";", 16)[:16]
+        section.simulcast = [layer.partition(",")[0].removeprefix("~") for layer in layers]
+
+
+def _ssrc(section: MediaSection, name: str, value: str) -> None:
+    ssrc = _number(value.partition(" ")[0])
+    if ssrc is not None and ssrc not in section.ssrcs and len(section.ssrcs) < SSRC_LIMIT:
+        section.ssrcs.append(ssrc)
+
+
+def _ssrc_group(section: MediaSection, name: str, value: str) -> None:
+    fields = value.split(None, 3)
+    if len(fields) > 2 and fields[0] == "FID":
+        media, repair = _number(fields[1]), _number(fields[2])
+        if media is not None and repair is not None:
+            section.retransmission_ssrcs[media] = repair
+
+
+_READERS: dict[str, Reader] = {
+    "a=sendrecv": _direction,
+    "a=sendonly": _direction,
+    "a=recvonly": _direction,
+    "a=inactive": _direction,
+    "a=ice-lite": _lite,
+    "a=group": _group,
+    "a=mid": _mid,
+    "a=setup": _setup,
+    "a=fingerprint": _fingerprint,
+    "a=ice-ufrag": _ice,
+    "a=ice-pwd": _ice,
+    "a=rtpmap": _rtpmap,
+    "a=fmtp": _fmtp,
+    "a=rtcp-fb": _feedback,
+    "a=extmap": _extmap,
+    "a=rid": _rid,
+    "a=simulcast": _simulcast,
+    "a=ssrc": _ssrc,
+    "a=ssrc-group": _ssrc_group,
+}
+_REPEATS = {f"a={name}": limit for name, limit in REPEAT_LIMITS.items()}
 
 
 def _number(text: str) -> int | None:

@@ -44,6 +44,16 @@ def offer_with(**changes):
     return "\r\n".join(line for line in {**lines, **changes}.values() if line) + "\r\n"
 
 
+LOCAL = LocalTransport(
+    ice_ufrag="u",
+    ice_pwd="p",
+    fingerprint="AA",
+    setup="passive",
+    candidates=["candidate:1 1 udp 1 192.0.2.1 9 typ host"],
+)
+CREDENTIALS = ("a=ice-ufrag", "a=ice-pwd", "a=fingerprint", "a=setup")
+
+
 def test_a_chromium_offer_is_read():
     offer = sdp_parse(recorded("chromium_whip.sdp"))
 
@@ -53,7 +63,7 @@ def test_a_chromium_offer_is_read():
     assert (video.formats[:2], video.codecs[96], video.codecs[97].name) == ([96, 97], VP8, "RTX")
     assert video.retransmission_of(96) == 97
     assert video.retransmission_ssrcs == {video.ssrcs[0]: video.ssrcs[1]}
-    assert "nack pli" in video.feedback[96]
+    assert "nack pli" in video.feedback_for(96)
 
 
 def test_an_ffmpeg_offer_makes_us_the_dtls_client():
@@ -400,3 +410,49 @@ def test_a_stage_is_answered_section_by_section_in_every_codec_that_may_come():
 
 def test_one_picture_and_one_sound_are_the_host():
     assert not is_for_stage(sdp_parse(recorded("chromium_whep.sdp")))
+
+
+def test_mono_opus_is_refused_for_what_it_is():
+    offer = sdp_parse(
+        offer_with(media="m=audio 9 UDP/TLS/RTP/SAVPF 111", map="a=rtpmap:111 opus/48000/1\r\na=rtpmap:0 PCMU/8000")
+    )
+
+    with pytest.raises(OfferInvalid, match="opus/48000/2"):
+        plan_publication(offer, start_bits_per_second=1, stats=Stats())
+
+
+def test_a_peer_that_is_ice_lite_too_is_refused_in_words():
+    with pytest.raises(OfferInvalid, match="ICE-lite"):
+        remote_transport(sdp_parse(offer_with(version="v=0\r\na=ice-lite")))
+
+
+def bundled(*mids, data_first):
+    """A data channel and a picture and a sound, of which the data channel alone has ICE and DTLS lines when it
+    is the bundle's first."""
+    own = offer_with().split("\r\n")
+    transport = [line for line in own if line.startswith(CREDENTIALS)]
+    sections = {
+        "d": ["m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "a=mid:d", *transport],
+        "v": ["m=video 0 UDP/TLS/RTP/SAVPF 96", "a=mid:v", "a=bundle-only", "a=sendonly", "a=rtpmap:96 VP8/90000"],
+        "s": ["m=audio 0 UDP/TLS/RTP/SAVPF 111", "a=mid:s", "a=bundle-only", "a=sendonly", "a=rtpmap:111 opus/48000/2"],
+    }
+    if not data_first:
+        sections["v"] += ["a=ice-ufrag:video", "a=ice-pwd:" + "v" * 22, transport[2], transport[3]]
+        sections["s"] += ["a=ice-ufrag:sound", "a=ice-pwd:" + "s" * 22, transport[2], transport[3]]
+    lines = ["v=0", f"a=group:BUNDLE {' '.join(mids)}", *sections["d"], *sections["s"], *sections["v"]]
+    return sdp_parse("\r\n".join(lines))
+
+
+def test_a_data_channel_that_leads_the_bundle_lends_its_transport_to_sections_without_one():
+    assert remote_transport(bundled("d", "v", "s", data_first=True)).ice_ufrag == "abcd"
+
+
+def test_of_the_sections_that_are_accepted_the_bundles_first_gives_the_transport():
+    offer = bundled("d", "v", "s", data_first=False)
+
+    assert remote_transport(offer).ice_ufrag == "video"
+    _, answers = plan_publication(offer, start_bits_per_second=1, stats=Stats())
+    text = answer_write(sections=answers, transport=LOCAL, bundle=offer.bundle)
+    assert "a=group:BUNDLE v s\r\n" in text
+    _, *sections = text.split("m=")
+    assert ["a=candidate" in section for section in sections] == [False, False, True]
