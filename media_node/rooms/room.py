@@ -13,7 +13,8 @@ from media_node.rooms.publisher import Publisher, PublisherState
 from media_node.rooms.stage import RoomStage
 from media_node.rooms.subscription import Subscription, plan_host, plan_stage
 from media_node.rooms.viewer import Viewer
-from media_node.wire.negotiation import OPUS, h264_profile
+from media_node.wire.negotiation import h264_profile
+from media_node.wire.sdp import OPUS
 
 if TYPE_CHECKING:
     from media_node.forwarding.encoding import Encoding

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from media_node.forwarding.slot import Slot
 from media_node.forwarding.tables import IndexTable, SourceName, SpeakersTable, TableName
-from media_node.wire.negotiation import OPUS
+from media_node.wire.sdp import OPUS
 
 if TYPE_CHECKING:
     from media_node.forwarding.track import PublishedTrack

@@ -10,8 +10,8 @@ from media_node.forwarding.slot import Slot
 from media_node.rooms.subscription import plan_stage
 from media_node.stats import Stats
 from media_node.wire.answer import answer_write
-from media_node.wire.negotiation import OPUS, remote_transport
-from media_node.wire.sdp import FORMATS_IN_ALL, LINE_LIMIT, REPEAT_LIMITS, sdp_parse
+from media_node.wire.negotiation import remote_transport
+from media_node.wire.sdp import FORMATS_IN_ALL, LINE_LIMIT, OPUS, REPEAT_LIMITS, sdp_parse
 from tests.media_node.test_sdp import CREDENTIALS, LOCAL, offer_with, recorded
 
 # One line of each attribute that is read, and what it costs to read it many times.

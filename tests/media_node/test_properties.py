@@ -19,7 +19,7 @@ from media_node.wire.answer import LocalTransport, answer_write
 from media_node.wire.dtls import datagrams
 from media_node.wire.keyframes import h264_keyframe_start, vp8_keyframe_start
 from media_node.wire.nack import PacketCache, due_sequences
-from media_node.wire.negotiation import OPUS, h264_profile, remote_transport
+from media_node.wire.negotiation import h264_profile, remote_transport
 from media_node.wire.rtcp import (
     BitrateEstimate,
     Nack,
@@ -32,7 +32,7 @@ from media_node.wire.rtcp import (
     sender_report,
 )
 from media_node.wire.rtp import RtpInvalid, rtp_build, rtp_parse, rtx_payload, rtx_unwrap
-from media_node.wire.sdp import Codec, sdp_parse
+from media_node.wire.sdp import OPUS, Codec, sdp_parse
 from media_node.wire.sequence import WINDOW, SequenceTracker
 from media_node.wire.stun import (
     StunInvalid,

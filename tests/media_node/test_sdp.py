@@ -11,14 +11,13 @@ from media_node.rooms.subscription import is_for_stage, plan_host, plan_stage
 from media_node.stats import Stats
 from media_node.wire.answer import LocalTransport, SectionAnswer, answer_write
 from media_node.wire.negotiation import (
-    OPUS,
     choose_audio,
     choose_published_video,
     choose_watched_video,
     h264_profile,
     remote_transport,
 )
-from media_node.wire.sdp import Codec, sdp_parse
+from media_node.wire.sdp import OPUS, Codec, sdp_parse
 
 DATA = Path(__file__).parent / "data"
 VP8, H264 = Codec("VP8", 90000), Codec("H264", 90000)
