@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from datetime import UTC
 from typing import Any
 
@@ -155,6 +156,13 @@ def error_response(error: DomainError) -> JsonResponse:
 def client_address(request: HttpRequest | Request) -> str:
     """The caller's address as the server saw it; the server itself decides which proxies it believes."""
     return str(request.META.get("REMOTE_ADDR") or "unknown")
+
+
+def public_prefix(request: HttpRequest) -> str:
+    """The path under which a proxy shows this site, empty at the root. It may come from anybody, and goes into the
+    answer to the same request alone."""
+    prefix = request.headers.get("X-Forwarded-Prefix", request.META.get("SCRIPT_NAME", "")).rstrip("/")
+    return prefix if re.fullmatch(r"(/[A-Za-z0-9._~-]{1,64}){1,8}", prefix) else ""
 
 
 def validated(serializer_class: type[Serializer[Any]], request: Request, *, partial: bool = False) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tokens.agora_api import AgoraTokenView
 
 # Nothing but these reaches the media node's HTTP side, where its control and metrics are.
 MEDIA_ADDRESS = (
-    r"^(?P<protocol>whip|whep)/(?P<session>[0-9A-Za-z-]{1,64})(?:/(?P<resource>[0-9A-Za-z_-]{1,64}(?:/layers)?))?$"
+    r"^(?P<protocol>whip|whep)/(?P<session>[0-9A-Za-z-]{1,64})(?:/(?P<resource>[0-9A-Za-z_-]{1,64}(?:/layers)?)|/)?$"
 )
 
 api: list[URLPattern | URLResolver] = [

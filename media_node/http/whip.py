@@ -36,6 +36,10 @@ FRAGMENT_TYPE = "application/trickle-ice-sdpfrag"
 BODY_SECONDS = 10.0
 FRAGMENT_LIMIT_BYTES, WISHES_LIMIT_BYTES = 64 * 1024, 16 * 1024
 _ROLES: dict[str, Role] = {"whip": "publisher", "whep": "subscriber"}
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]{1,64}){1,8}")
+_ENTITY_TAG = r'(?:W/)?"[^"\s]{0,64}"'
+_ENTITY_TAGS = re.compile(rf"{_ENTITY_TAG}(?:\s*,\s*{_ENTITY_TAG}){{0,15}}")
 _FRAGMENT_LINE = re.compile(r"[a-z]=[^\r\n]*")
 
 
@@ -47,7 +51,8 @@ class WhipEndpoints:
 
     def routes(self) -> list[web.RouteDef]:
         """Endpoint and resource addresses for both protocols."""
-        endpoint, resource = r"/{protocol:whip|whep}/{session}", r"/{protocol:whip|whep}/{session}/{resource}"
+        # Forms often bring a slash at the end of the address.
+        endpoint, resource = r"/{protocol:whip|whep}/{session}{_:/?}", r"/{protocol:whip|whep}/{session}/{resource}"
         watched = r"/{protocol:whep}/{session}/{resource}"
         return [
             web.route("POST", endpoint, self.create),
@@ -62,7 +67,7 @@ class WhipEndpoints:
 
     async def create(self, request: web.Request) -> web.Response:
         """POST an offer, get the answer."""
-        protocol, session = request.match_info["protocol"], request.match_info["session"]
+        protocol, session = request.match_info["protocol"], session_of(request)
         token, grant = self._grant(request)
         if grant.session != session:
             raise WrongSession()
@@ -74,7 +79,7 @@ class WhipEndpoints:
         join = self._engine.publish if protocol == "whip" else self._engine.watch
         peer, answer = join(grant=grant, token=token, sdp=sdp, caller=caller_of(request, self._engine.config))
         response = web.Response(status=201, body=answer.encode(), content_type=OFFER_TYPE)
-        response.headers["Location"] = f"/{protocol}/{session}/{peer.resource}"
+        response.headers["Location"] = f"{prefix_of(request)}/{protocol}/{session}/{peer.resource}"
         response.headers["ETag"] = peer.etag
         response.headers["Accept-Patch"] = FRAGMENT_TYPE
         self._add_links(response, grant)
@@ -102,8 +107,9 @@ class WhipEndpoints:
             return _refusal(422, "The fragment cannot be read.")
         ufrag = re.search(r"^a=ice-ufrag:([^\r\n]*)", fragment, re.MULTILINE)
         if condition.strip() == "*" or (ufrag and ufrag.group(1).strip() != peer.remote_ufrag):
-            return _refusal(501, "This server does not restart ICE; connect anew.")
-        if condition.strip() != peer.etag:
+            # RFC 9725 section 4.3: so answers who takes candidates and does not restart.
+            return _refusal(422, "This server does not restart ICE; connect anew.")
+        if peer.etag not in strong_tags(condition):
             return _refusal(412, "The ICE session has changed.")
         return web.Response(status=204)
 
@@ -162,7 +168,7 @@ class WhipEndpoints:
         token = bearer_of(request)
         is_addressed = (
             peer is not None
-            and peer.session == request.match_info["session"]
+            and peer.session == session_of(request)
             and peer.role == _ROLES[request.match_info["protocol"]]
         )
         if peer is not None and is_addressed and peer.made_with(token):
@@ -229,6 +235,26 @@ def caller_of(request: web.Request, config: NodeConfig) -> str | None:
         return remote or None
     forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
     return forwarded[:64] or None
+
+
+def session_of(request: web.Request) -> str:
+    """The session addressed; the letters of a UUID count in either case (RFC 9562 section 4)."""
+    session = request.match_info["session"]
+    return session.lower() if _UUID.fullmatch(session) else session
+
+
+def prefix_of(request: web.Request) -> str:
+    """The path under which a proxy shows this server, as it says itself. It goes into the answer to the same
+    request alone. A relative Location would need no prefix, but OBS takes any for a path from the root."""
+    prefix = request.headers.get("X-Forwarded-Prefix", "").rstrip("/")
+    return prefix if _PREFIX.fullmatch(prefix) else ""
+
+
+def strong_tags(condition: str) -> list[str]:
+    """The entity tags of an If-Match that a strong comparison may match (RFC 9110 section 13.1.1)."""
+    if not _ENTITY_TAGS.fullmatch(condition.strip()):
+        return []
+    return [tag for tag in re.findall(r'(?:W/)?"[^"]*"', condition) if not tag.startswith("W/")]
 
 
 def cors_headers(path: str) -> dict[str, str]:

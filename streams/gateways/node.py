@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from livestream.connections import in_own_thread
 from livestream.errors import BodyTooBig, Unavailable
 from livestream.identifiers import as_uuid
-from livestream.rest import client_address, error_response
+from livestream.rest import client_address, error_response, public_prefix
 from providers.base import Capability
 from providers.registry import providers_with
 from streams.gateways.whip import media_gateway
@@ -83,6 +83,7 @@ async def media_proxy(request: HttpRequest, protocol: str, session: str, resourc
         return error_response(BodyTooBig("media.too_large", "An offer is at most 256 KiB."))
     headers = {name: request.headers[name] for name in FORWARDED if name in request.headers}
     headers["X-Forwarded-For"] = client_address(request)
+    headers["X-Forwarded-Prefix"] = public_prefix(request)
     try:
         async with _client().request(
             request.method or "GET",

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 
 from livestream.errors import BodyTooBig, DomainError, Invalid, Unavailable
-from livestream.rest import client_address, error_response
+from livestream.rest import client_address, error_response, public_prefix
 from media_node.http.cors import CORS, PREFLIGHT
 from providers.base import MediaRole
 from streams.services.provider.gateway_resources import resource_amend, resource_close, resource_open
@@ -65,7 +65,7 @@ def _post(request: HttpRequest, session: UUID, role: MediaRole, resource: str) -
         session_id=session, role=role, token=_bearer(request), offer=offer, address=client_address(request)
     )
     response = HttpResponse(opened.answer, status=201, content_type=OFFER_TYPE)
-    response["Location"] = f"{request.path}/{row.name}"
+    response["Location"] = f"{public_prefix(request)}{request.path_info.rstrip('/')}/{row.name}"
     response["Accept-Patch"] = FRAGMENT_TYPE
     if opened.etag:
         response["ETag"] = opened.etag

@@ -206,8 +206,15 @@ async def test_to_others_the_resource_does_not_exist(show, offer):
         ({"Content_Type": FRAGMENT, "If_Match": "ETAG"}, TRICKLE, 204),
         ({"Content_Type": FRAGMENT}, TRICKLE, 428),
         ({"Content_Type": FRAGMENT, "If_Match": '"other"'}, TRICKLE, 412),
-        ({"Content_Type": FRAGMENT, "If_Match": "*"}, "a=ice-ufrag:new\r\na=ice-pwd:pw\r\n", 501),
-        ({"Content_Type": FRAGMENT, "If_Match": "ETAG"}, "a=ice-ufrag:new\r\n", 501),
+        ({"Content_Type": FRAGMENT, "If_Match": "*"}, "a=ice-ufrag:new\r\na=ice-pwd:pw\r\n", 422),
+        ({"Content_Type": FRAGMENT, "If_Match": "ETAG"}, "a=ice-ufrag:new\r\n", 422),
+        ({"Content_Type": FRAGMENT, "If_Match": '"other", ETAG'}, TRICKLE, 204),
+        ({"Content_Type": FRAGMENT, "If_Match": 'ETAG ,W/"other"'}, TRICKLE, 204),
+        ({"Content_Type": FRAGMENT, "If_Match": "W/ETAG"}, TRICKLE, 412),
+        ({"Content_Type": FRAGMENT, "If_Match": '"a", W/ETAG'}, TRICKLE, 412),
+        ({"Content_Type": FRAGMENT, "If_Match": "UNQUOTED"}, TRICKLE, 412),
+        ({"Content_Type": FRAGMENT, "If_Match": "ETAG, nonsense"}, TRICKLE, 412),
+        ({"Content_Type": FRAGMENT, "If_Match": ",".join(['"x"'] * 17)}, TRICKLE, 412),
         ({"Content_Type": FRAGMENT, "If_Match": "ETAG"}, "nonsense", 422),
         ({"Content_Type": FRAGMENT, "If_Match": "ETAG"}, "", 422),
         ({"Content_Type": SDP, "If_Match": "ETAG"}, TRICKLE, 415),
@@ -215,7 +222,8 @@ async def test_to_others_the_resource_does_not_exist(show, offer):
 )
 async def test_patch_takes_trickled_candidates_and_no_restart(show, offer, headers, body, status):
     token, created = await published(show, offer)
-    sent = {key: created["ETag"] if value == "ETAG" else value for key, value in headers.items()}
+    tag = created["ETag"]
+    sent = {key: value.replace("ETAG", tag).replace("UNQUOTED", tag.strip('"')) for key, value in headers.items()}
 
     answered, _, _ = await show.call("PATCH", created["Location"], token=token, body=body, **sent)
 
@@ -256,6 +264,35 @@ async def test_viewers_who_never_connect_are_held_back_and_freed():
         viewer.close()
 
 
+@pytest.mark.parametrize(
+    ("prefix", "path"),
+    [
+        ("/live/v2", "/live/v2/whip/"),
+        ("/live/", "/live/whip/"),
+        ("", "/whip/"),
+        ("//elsewhere.example", "/whip/"),
+        ("https://elsewhere.example", "/whip/"),
+        ("/a b", "/whip/"),
+        ("/x" * 9, "/whip/"),
+    ],
+)
+async def test_the_resource_is_named_under_the_path_at_which_a_proxy_shows_us(show, offer, prefix, path):
+    _, headers, _ = await show.offer("whip", offer, token=show.token(), X_Forwarded_Prefix=prefix)
+
+    assert headers["Location"].startswith(f"{path}{ROOM}/")
+    assert (await show.call("DELETE", f"/whip/{headers['Location'].partition('/whip/')[2]}", token=show.token()))[
+        0
+    ] == 200
+
+
+@pytest.mark.parametrize("session", [ROOM + "/", ROOM.upper(), ROOM.upper() + "/"])
+async def test_a_session_is_found_with_a_slash_behind_it_and_in_capitals(show, offer, session):
+    status, headers, _ = await show.offer("whip", offer, token=show.token(), session=session)
+
+    assert (status, headers["Location"].rpartition("/")[0]) == (201, f"/whip/{ROOM}")
+    assert (await show.call("DELETE", headers["Location"].replace(ROOM, ROOM.upper()), token=show.token()))[0] == 200
+
+
 async def test_attempts_are_counted_by_the_address_that_the_proxy_names(offer):
     limits = Limits(posts_per_address=0.001, posts_per_address_burst=3)
     async with running(limits=limits) as show:
@@ -263,10 +300,11 @@ async def test_attempts_are_counted_by_the_address_that_the_proxy_names(offer):
         async def attempt(user, address):
             return (await show.offer("whip", offer, token=show.token(user), X_Forwarded_For=address))[0]
 
-        statuses = [await attempt(f"eve-{n}", "198.51.100.9, 203.0.113.5") for n in range(5)]
+        # The proxy appends its own word to whatever the client claims; the claims must not matter.
+        statuses = [await attempt(f"eve-{n}", f"198.51.100.{n}, 203.0.113.5") for n in range(5)]
 
         assert statuses == [201, 201, 201, 429, 429]
-        assert await attempt("ada", "203.0.113.6") == 201
+        assert await attempt("ada", "198.51.100.0, 203.0.113.6") == 201
 
 
 async def test_the_node_is_full_at_its_limit(offer):
