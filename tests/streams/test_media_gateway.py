@@ -39,6 +39,16 @@ def show(whip, ada):
     return session
 
 
+def test_the_resource_is_named_under_the_path_at_which_a_proxy_shows_us(show, ben):
+    path, token = f"/whep/{show.pk}/", token_for(show, ben)
+
+    answer = call(
+        "POST", path, token, body=WhipStandIn.OFFER, kind="application/sdp", **{"X-Forwarded-Prefix": "/live"}
+    )
+
+    assert answer["Location"] == f"/live{path}{MediaResource.objects.get(user=ben).name}"
+
+
 def test_an_offer_is_answered_by_the_server_and_its_place_stays_with_us(whip, show, ben):
     token = token_for(show, ben)
 
