@@ -87,6 +87,16 @@ def test_a_new_cohosts_open_sockets_hear_the_desk_and_later_not(api, show, ada, 
     assert [one["type"] for one in told[sockets]] == ["hub.audience", "hub.audience"]
 
 
+def test_a_cohost_who_leaves_the_stage_hears_the_desk_no_more(api, show, ben, heard):
+    on_stage(show, ben, role="cohost")
+    sockets = person_group(show.pk, ben.pk)
+
+    with heard(sockets) as told:
+        api(ben).post(stage_url(show, "leave"))
+
+    assert [one["type"] for one in told[sockets]] == ["hub.audience"]
+
+
 def test_people_stand_in_order_host_cohosts_guests(api, show, ada, ben, cleo):
     on_stage(show, ben, cleo)
     api(ada).post(deed(show, cleo, "promote"))
@@ -267,6 +277,16 @@ def test_put_out_is_off_the_stage_and_out_of_the_room(api, stage, ada, ben, hear
     for path in ("join/", "guest-requests/", "token/"):
         assert_error(api(ben).post(f"/api/v1/sessions/{stage.pk}/{path}"), 403, f"session.{status}")
     assert_error(api(ben).get(f"/api/v1/sessions/{stage.pk}/"), 403, f"session.{status}")
+
+
+def test_who_was_removed_from_the_stage_comes_back_as_a_viewer(api, stage, ada, ben):
+    api(ada).post(deed(stage, ben, "kick"))
+    api(ada).post(f"/api/v1/sessions/{stage.pk}/participants/", {"username": "ben"}, format="json")
+
+    answer = api(ben).post(f"/api/v1/sessions/{stage.pk}/join/").json()
+
+    assert (answer["role"], answer["status"]) == ("viewer", "active")
+    assert StreamSession.objects.get().guest_count == 0
 
 
 def test_a_viewer_who_is_put_out_waits_no_longer_and_the_room_hears_nothing(api, show, ada, ben, heard):

@@ -1,6 +1,6 @@
 """Every area, by name."""
 
-from tests.mutations.areas import chat, limits, rooms, stage, state, webhooks
+from tests.mutations.areas import chat, limits, media, rooms, stage, state, webhooks
 
 AREAS = {
     "state": state.MUTATIONS,
@@ -10,4 +10,6 @@ AREAS = {
     "webhooks": webhooks.MUTATIONS,
     "limits": limits.LIMITS,
     "admin": limits.ADMIN,
+    "media packets": media.WIRE,
+    "media rooms": media.ROOMS,
 }

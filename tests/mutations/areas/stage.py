@@ -34,7 +34,7 @@ MUTATIONS = [
     mutation(
         "off the stage the right to publish is kept",
         "seats",
-        "right_take(session_id=person.session_id, user_id=person.user_id, lost=Lost.PUBLISHING, now=now)",
+        "credentials_revoke(session_id=person.session_id, user_id=person.user_id, lost=Lost.PUBLISHING, now=now)",
         "pass",
         "stage media::test_off_the_stage_one_sends_nothing_and_may_watch",
     ),
@@ -43,7 +43,7 @@ MUTATIONS = [
         "seats",
         "    if was_cohost:\n        desk_place(person)",
         "    if was_cohost:\n        pass",
-        "stage::test_a_new_cohosts_open_sockets_hear_the_desk_and_later_not",
+        "stage::test_a_cohost_who_leaves_the_stage_hears_the_desk_no_more",
     ),
     mutation(
         "the stage changes after the show is over",
@@ -58,12 +58,12 @@ MUTATIONS = [
         "removal",
         "if was_seated:\n            seat_leave(person=person, now=desk.now)",
         "if was_seated:\n            pass",
-        "stage::test_put_out_is_off_the_stage_and_out_of_the_room",
+        "stage::test_who_was_removed_from_the_stage_comes_back_as_a_viewer",
     ),
     mutation(
         "who is removed keeps the tokens",
         "removal",
-        "right_take(session_id=session_id, user_id=user_id, lost=Lost.EVERYTHING, now=desk.now)",
+        "credentials_revoke(session_id=session_id, user_id=user_id, lost=Lost.EVERYTHING, now=desk.now)",
         "pass",
         "stage media::test_put_out_one_is_cut_off_and_every_token_is_revoked",
     ),
