@@ -1,4 +1,4 @@
-"""The room socket's operations on the chat."""
+"""The room socket's commands on the chat."""
 
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from chat.services import message_remove
 from chat.writer import post_soon
 from livestream.actors import require_signed_in
 from livestream.realtime import runtime
-from livestream.realtime.consumer import Operation
+from livestream.realtime.consumer import CommandHandler
 from livestream.realtime.groups import room_group
 from streams.permissions import require_view
 from streams.room import Place
@@ -47,9 +47,9 @@ def do_history(place: Place, **page: Any) -> dict[str, Any]:
     return {"messages": chat_page(session_id=place.session_id, **page)}
 
 
-OPERATIONS: dict[str, Operation[Place]] = {
-    "chat.send": Operation(run_async=do_send, takes=MessagePost, usual=usual_post),
-    "chat.delete": Operation(do_delete, MessageRef),
-    "chat.read": Operation(run_async=do_read, takes=ReadPosition),
-    "chat.history": Operation(do_history, PageOfMessages),
+COMMANDS: dict[str, CommandHandler[Place]] = {
+    "chat.send": CommandHandler(run_async=do_send, takes=MessagePost, usual=usual_post),
+    "chat.delete": CommandHandler(do_delete, MessageRef),
+    "chat.read": CommandHandler(run_async=do_read, takes=ReadPosition),
+    "chat.history": CommandHandler(do_history, PageOfMessages),
 }

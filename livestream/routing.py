@@ -1,22 +1,22 @@
-"""Where the apps meet on the socket side: which operations, sections and background jobs a room has."""
+"""Where the apps meet on the socket side: which commands, sections and background jobs a room has."""
 
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
 from accounts.socket_auth import SocketAuthentication
-from chat import commands as chat_operations
+from chat import commands as chat_commands
 from chat.reading import read_writer, readings_of
 from chat.selectors import chat_page, message_documents
 from chat.writer import chat_writer
 from livestream.errors import Missing
 from livestream.realtime import runtime
 from livestream.realtime.addresses import room_of
-from livestream.realtime.consumer import Operation
+from livestream.realtime.consumer import CommandHandler
 from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.protocol import CloseCode
-from streams.commands import session as session_operations
-from streams.commands import stage as stage_operations
+from streams.commands import session as session_commands
+from streams.commands import stage as stage_commands
 from streams.consumers import RoomConsumer, do_sync
 from streams.janitor import janitor
 from streams.room import RoomParts
@@ -38,11 +38,11 @@ class LiveConsumer(RoomConsumer):
     """The room socket with everything the product offers in a room."""
 
     rooms = SharedRooms(PARTS)
-    operations = {
-        **session_operations.OPERATIONS,
-        **stage_operations.OPERATIONS,
-        **chat_operations.OPERATIONS,
-        "sync": Operation(run_async=partial(do_sync, rooms), takes=session_operations.Position),
+    commands = {
+        **session_commands.COMMANDS,
+        **stage_commands.COMMANDS,
+        **chat_commands.COMMANDS,
+        "sync": CommandHandler(run_async=partial(do_sync, rooms), takes=session_commands.Position),
     }
 
 

@@ -25,7 +25,7 @@ from livestream.actors import Actor  # noqa: E402
 from livestream.identifiers import connection_name  # noqa: E402
 from livestream.realtime import consumer, layer_sender, runtime  # noqa: E402
 from livestream.realtime.addresses import room_of  # noqa: E402
-from livestream.realtime.consumer import CommandConsumer, Operation  # noqa: E402
+from livestream.realtime.consumer import CommandConsumer, CommandHandler  # noqa: E402
 from livestream.realtime.groups import room_group  # noqa: E402
 from livestream.realtime.hub import Group, Hub  # noqa: E402
 from livestream.realtime.protocol import encode  # noqa: E402
@@ -65,7 +65,7 @@ class Unchecked:
 class FanOutConsumer(CommandConsumer):
     """A room socket whose only operation is `publish {text}`."""
 
-    operations = {"publish": Operation(run_async=publish, takes=Unchecked)}  # type: ignore[arg-type]
+    commands = {"publish": CommandHandler(run_async=publish, takes=Unchecked)}  # type: ignore[arg-type]
 
     async def opened(self) -> bool:
         self.context = room_of(self.scope)

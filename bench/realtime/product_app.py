@@ -23,7 +23,7 @@ from chat.models import ChatMessage
 from chat.serializers import MessagePost
 from livestream.actors import Actor
 from livestream.realtime import consumer
-from livestream.realtime.consumer import Operation
+from livestream.realtime.consumer import CommandHandler
 from livestream.routing import LiveConsumer
 from streams.models import StreamSession
 from streams.room import Place
@@ -57,7 +57,7 @@ if CHAT:
     assert consumer.BURST and consumer.PER_SECOND
     consumer.BURST, consumer.PER_SECOND = 1_000_000, 1e6
 if CHAT == "orm":
-    LiveConsumer.operations = {**LiveConsumer.operations, "chat.send": Operation(run_async=_create, takes=MessagePost)}
+    LiveConsumer.commands = {**LiveConsumer.commands, "chat.send": CommandHandler(run_async=_create, takes=MessagePost)}
 
 
 def _person(number: int) -> Actor:

@@ -40,8 +40,8 @@ Context = TypeVar("Context")
 
 
 @dataclass(frozen=True)
-class Operation(Generic[Context]):
-    """One operation of the socket: what it takes, and the function that does it: `run` in a database thread, or
+class CommandHandler(Generic[Context]):
+    """A command of the socket: what it takes, and the function that does it: `run` in a database thread, or
     `run_async` on the event loop.
 
     `usual` may say at once what `takes` would make of usual data; it returns None for all that needs a closer look.
@@ -53,7 +53,7 @@ class Operation(Generic[Context]):
     usual: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None
 
     def validated(self, data: dict[str, Any]) -> dict[str, Any]:
-        """What the operation is given. Raises Invalid."""
+        """The data of a command, validated. Raises Invalid."""
         if self.usual is not None and (plain := self.usual(data)) is not None:
             return plain
         try:
@@ -65,7 +65,7 @@ class Operation(Generic[Context]):
     @cached_property
     def _serializer(self) -> Serializer[Any]:
         """One for all commands: making the fields anew costs more than the rest of a command."""
-        assert self.takes is not None, "only operations that take something are asked"
+        assert self.takes is not None, "only commands that take something are asked"
         return self.takes()
 
 
@@ -77,7 +77,7 @@ class CommandConsumer:
     thousands of them.
     """
 
-    operations: ClassVar[dict[str, Operation[Any]]] = {}
+    commands: ClassVar[dict[str, CommandHandler[Any]]] = {}
     member: Member
     context: Any
     scope: Any
@@ -172,21 +172,21 @@ class CommandConsumer:
         else:
             outcome = "ok"
             self.member.write(reply_ok(command.ref, data))
-        known = command.op if command.op in self.operations else "unknown"
+        known = command.op if command.op in self.commands else "unknown"
         _counter(known, outcome).inc()
         _clock(known).observe(time.perf_counter() - started)
 
     async def _run(self, command: ParsedCommand) -> dict[str, Any]:
-        operation = self.operations.get(command.op)
-        if operation is None:
-            raise Invalid("op.unknown", "There is no such operation.")
+        handler = self.commands.get(command.op)
+        if handler is None:
+            raise Invalid("op.unknown", "There is no such command.")
         data: dict[str, Any] = {}
-        if operation.takes is not None:
-            data = operation.validated(command.data)
-        if operation.run_async is not None:
-            return await operation.run_async(self.context, **data)
-        assert operation.run is not None, "an operation has a function"
-        return await in_database(operation.run, self.context, **data)
+        if handler.takes is not None:
+            data = handler.validated(command.data)
+        if handler.run_async is not None:
+            return await handler.run_async(self.context, **data)
+        assert handler.run is not None, "a handler has a function"
+        return await in_database(handler.run, self.context, **data)
 
     def close_later(self, *, code: CloseCode, reason: str, seconds: float) -> None:
         """Close this socket after a while, if it is still there."""

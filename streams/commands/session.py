@@ -1,11 +1,11 @@
-"""The room socket's operations on the session itself."""
+"""The room socket's commands on the session itself."""
 
 from typing import Any
 
 from django.utils import timezone
 from rest_framework import serializers
 
-from livestream.realtime.consumer import Operation
+from livestream.realtime.consumer import CommandHandler
 from streams.models import StreamSession
 from streams.payloads import session_payload
 from streams.room import Place
@@ -43,9 +43,9 @@ def do_ping(place: Place) -> dict[str, Any]:
     return {"now": timezone.now().isoformat().replace("+00:00", "Z")}
 
 
-OPERATIONS: dict[str, Operation[Place]] = {
-    "session.pause": Operation(do_pause),
-    "session.resume": Operation(do_resume),
-    "session.end": Operation(do_end),
-    "ping": Operation(do_ping),
+COMMANDS: dict[str, CommandHandler[Place]] = {
+    "session.pause": CommandHandler(do_pause),
+    "session.resume": CommandHandler(do_resume),
+    "session.end": CommandHandler(do_end),
+    "ping": CommandHandler(do_ping),
 }

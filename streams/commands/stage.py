@@ -1,4 +1,4 @@
-"""The room socket's operations on the stage."""
+"""The room socket's commands on the stage."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from livestream.realtime.consumer import Operation
+from livestream.realtime.consumer import CommandHandler
 from streams.api.stage_serializers import (
     Ask,
     Flags,
@@ -105,7 +105,7 @@ def do_media(place: Place, **flags: bool) -> dict[str, Any]:
 
 
 def _on(change: Callable[..., Participant]) -> Callable[..., dict[str, Any]]:
-    """An operation on one person."""
+    """A handler that acts on one person."""
 
     def do(place: Place, *, user: UUID, **data: Any) -> dict[str, Any]:
         return _participant(change(session_id=place.session_id, actor=place.actor, user_id=user, **data))
@@ -113,25 +113,25 @@ def _on(change: Callable[..., Participant]) -> Callable[..., dict[str, Any]]:
     return do
 
 
-OPERATIONS: dict[str, Operation[Place]] = {
-    "guest.request": Operation(do_request, Ask),
-    "guest.cancel": Operation(do_cancel),
-    "guest.approve": Operation(do_approve, RequestRef),
-    "guest.reject": Operation(do_reject, RequestRefusal),
-    "guest.invite": Operation(do_invite, Target),
-    "guest.accept": Operation(do_accept, RequestRef),
-    "guest.decline": Operation(do_decline, RequestRef),
-    "stage.mute": Operation(do_mute, TargetMuting),
-    "stage.unmute": Operation(do_unmute, TargetUnmuting),
-    "stage.mute_all": Operation(do_mute_all, Muting),
-    "stage.stop_screen": Operation(_on(participation.stage_stop_screen), Target),
-    "stage.remove": Operation(_on(participation.stage_remove), Target),
-    "stage.promote": Operation(_on(participation.stage_promote), Target),
-    "stage.demote": Operation(_on(participation.stage_demote), Target),
-    "stage.appoint": Operation(_on(moderators.moderator_appoint), Target),
-    "stage.dismiss": Operation(_on(moderators.moderator_dismiss), Target),
-    "stage.kick": Operation(_on(removal.participant_kick), TargetRefusal),
-    "stage.ban": Operation(_on(removal.participant_ban), TargetRefusal),
-    "stage.leave": Operation(do_leave),
-    "stage.media": Operation(do_media, Flags),
+COMMANDS: dict[str, CommandHandler[Place]] = {
+    "guest.request": CommandHandler(do_request, Ask),
+    "guest.cancel": CommandHandler(do_cancel),
+    "guest.approve": CommandHandler(do_approve, RequestRef),
+    "guest.reject": CommandHandler(do_reject, RequestRefusal),
+    "guest.invite": CommandHandler(do_invite, Target),
+    "guest.accept": CommandHandler(do_accept, RequestRef),
+    "guest.decline": CommandHandler(do_decline, RequestRef),
+    "stage.mute": CommandHandler(do_mute, TargetMuting),
+    "stage.unmute": CommandHandler(do_unmute, TargetUnmuting),
+    "stage.mute_all": CommandHandler(do_mute_all, Muting),
+    "stage.stop_screen": CommandHandler(_on(participation.stage_stop_screen), Target),
+    "stage.remove": CommandHandler(_on(participation.stage_remove), Target),
+    "stage.promote": CommandHandler(_on(participation.stage_promote), Target),
+    "stage.demote": CommandHandler(_on(participation.stage_demote), Target),
+    "stage.appoint": CommandHandler(_on(moderators.moderator_appoint), Target),
+    "stage.dismiss": CommandHandler(_on(moderators.moderator_dismiss), Target),
+    "stage.kick": CommandHandler(_on(removal.participant_kick), TargetRefusal),
+    "stage.ban": CommandHandler(_on(removal.participant_ban), TargetRefusal),
+    "stage.leave": CommandHandler(do_leave),
+    "stage.media": CommandHandler(do_media, Flags),
 }

@@ -28,7 +28,7 @@ def test_every_error_code_is_listed_with_its_statuses():
 def test_every_socket_operation_is_listed():
     listed = [quoted(row[0])[0].split(" ")[0] for row in table_rows(section(PROTOCOL, "Operations"))]
 
-    assert sorted(listed) == sorted(LiveConsumer.operations)
+    assert sorted(listed) == sorted(LiveConsumer.commands)
 
 
 def test_every_event_is_listed():

@@ -22,7 +22,7 @@ def test_the_command_prints_the_schema(capsys):
 def test_the_schema_has_every_operation():
     commands = socket_schema()["$defs"]["command"]["oneOf"]
 
-    assert [one["$ref"].removeprefix("#/$defs/command.") for one in commands] == sorted(LiveConsumer.operations)
+    assert [one["$ref"].removeprefix("#/$defs/command.") for one in commands] == sorted(LiveConsumer.commands)
 
 
 def test_chat_send_is_described_as_its_serializer_checks_it():

@@ -141,7 +141,7 @@ def over_http(api, cast, deed, actor, target):
 
 
 def on_the_socket(cast, op, actor, **data):
-    operation = LiveConsumer.operations[op]
+    operation = LiveConsumer.commands[op]
     text = {name: str(value) for name, value in data.items()}
     try:
         given = operation.validated(text) if operation.takes else {}

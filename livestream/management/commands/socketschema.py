@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 from rest_framework import serializers
 
 from livestream.events import Event
-from livestream.realtime.consumer import Operation
+from livestream.realtime.consumer import CommandHandler
 from livestream.realtime.protocol import MAX_REF_LENGTH, CloseCode
 from livestream.retry_policy import Category
 from livestream.routing import LiveConsumer
@@ -43,8 +43,7 @@ def schema_text() -> str:
 
 def socket_schema() -> dict[str, Any]:
     """What a client may send, under `$defs/command`, and what it may receive, under `$defs/reply` and `$defs/event`."""
-    operations = dict(sorted(LiveConsumer.operations.items()))
-    commands = {f"command.{name}": _command(name, operation) for name, operation in operations.items()}
+    commands = {f"command.{name}": _command(name, handler) for name, handler in sorted(LiveConsumer.commands.items())}
     return {
         "$schema": DIALECT,
         "title": "The room socket of Livestream",
@@ -66,8 +65,8 @@ def event_types() -> list[str]:
     return sorted([*KERNEL_TYPES, *(event.wire_name for event in Event.__subclasses__())])
 
 
-def _command(name: str, operation: Operation[Any]) -> dict[str, Any]:
-    data = serializer_schema(operation.takes()) if operation.takes else {"type": "object"}
+def _command(name: str, handler: CommandHandler[Any]) -> dict[str, Any]:
+    data = serializer_schema(handler.takes()) if handler.takes else {"type": "object"}
     required = ["op", "data"] if data.get("required") else ["op"]
     return {
         "type": "object",
