@@ -19,9 +19,9 @@ from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from accounts.models import User
 from livestream.actors import Actor, actor_of
+from livestream.batching import Batcher, GatheredInThreads
 from livestream.errors import NotAuthenticated
 from livestream.prepared import PreparedBulk
-from livestream.realtime.gathering import Gathered, GatheredInThreads
 
 MAX_LENGTH = 4096
 
@@ -35,7 +35,7 @@ def _people(user_ids: Sequence[UUID]) -> list[User | Exception]:
 
 
 _person = GatheredInThreads(_people)
-_person_awaited = Gathered(_people)
+_person_awaited = Batcher(_people)
 
 
 class BearerAuthentication(JWTAuthentication):

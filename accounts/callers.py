@@ -16,8 +16,8 @@ from rest_framework.request import Request
 from accounts.bearer import BearerAuthentication, bearer_actor, people_by_id
 from accounts.models import User
 from livestream.actors import ANONYMOUS, Actor, actor_of
+from livestream.batching import Batcher
 from livestream.identifiers import as_uuid
-from livestream.realtime.gathering import Gathered
 
 SESSION_KEY_FORM = re.compile(r"\A[a-z0-9]{8,64}\Z")
 
@@ -69,4 +69,4 @@ def _actor_of_session(session: Mapping[str, Any], user: User) -> Actor:
     return actor_of(user)
 
 
-_session_actor = Gathered(_actors_of_sessions)
+_session_actor = Batcher(_actors_of_sessions)

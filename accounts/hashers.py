@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
+from livestream.database import REQUESTS
 from livestream.errors import Unavailable
-from livestream.http.threaded_handler import REQUEST_THREADS
 
 AT_ONCE = 2
 WAIT_SECONDS = 10.0
 # However many sign in at the same time, a quarter of the threads is left for everybody else.
-ADMITTED = REQUEST_THREADS * 3 // 4
+ADMITTED = REQUESTS.size * 3 // 4
 
 _admitted = threading.BoundedSemaphore(ADMITTED)
 _slots = threading.BoundedSemaphore(AT_ONCE)

@@ -23,8 +23,8 @@ from accounts.origins import header_values, origin_allowed
 from accounts.tickets import tickets_take
 from accounts.visitors import VISITOR_COOKIE, visitor_name, visitor_of
 from livestream.actors import ANONYMOUS, Actor
+from livestream.batching import Batcher
 from livestream.errors import DomainError, NotAuthenticated, Unavailable
-from livestream.realtime.gathering import Gathered
 from livestream.realtime.protocol import CloseCode
 
 RETRY_SECONDS = 5
@@ -109,7 +109,7 @@ def _cookies(scope: Any) -> dict[str, str]:
     return cookies
 
 
-_take_ticket = Gathered(tickets_take)
+_take_ticket = Batcher(tickets_take)
 
 
 async def _refuse(receive: Any, send: Any) -> None:

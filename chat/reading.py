@@ -11,7 +11,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from chat.models import ChatMessage, ReadMarker
-from livestream.realtime import runtime
+from livestream.database import in_database
 from streams.models import StreamSession
 
 FLUSH_SECONDS = 2.0
@@ -51,7 +51,7 @@ async def _flush() -> None:
     marks = dict(_noted)
     _noted.clear()
     try:
-        await runtime.in_database(reads_write, marks)
+        await in_database(reads_write, marks)
     except DatabaseError as error:
         logger.warning("read positions not written count=%d error=%s", len(marks), type(error).__name__)
         for (session_id, user_id), seq in marks.items():

@@ -14,16 +14,15 @@ from django.db import Error as DatabaseError
 
 from chat.models import ChatMessage
 from chat.posting import Outcome, Post, message_post, messages_post, messages_post_promptly
-from livestream.connections import lay_down_connections
+from livestream.database import CHAT, release_connections
 from livestream.errors import DomainError, Unavailable
 from livestream.metrics import CHAT_BATCH, CHAT_HELD, CHAT_WAITING
-from livestream.realtime.runtime import in_database_by
 
 LINGER_SECONDS = 0.003
 BATCH_LIMIT = 500
 QUEUE_LIMIT = 5_000
-# How many rooms wait at a time, each with a thread and a connection; further ones wait for a lane first.
-HELD_LANES = 3
+# How many rooms wait at a time, each with a thread and a connection; further ones wait for a thread first.
+HELD_LANES = CHAT.size - 1
 FINISH_SECONDS = 5.0
 THREAD_WAIT_SECONDS = 10.0
 
@@ -45,7 +44,6 @@ class ChatWriter:
         self._unanswered: set[asyncio.Future[Outcome]] = set()
         self._closed = False
         self._lanes = asyncio.Semaphore(HELD_LANES)
-        self._threads = concurrent.futures.ThreadPoolExecutor(1 + HELD_LANES, thread_name_prefix="chat")
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def post(self, post: Post) -> ChatMessage:
@@ -88,7 +86,6 @@ class ChatWriter:
             for future in list(self._unanswered):
                 if not future.done():
                     future.set_result(_unavailable())
-            self._threads.shutdown(wait=False)
 
     async def _write_common(self) -> None:
         crowded = False
@@ -120,7 +117,7 @@ class ChatWriter:
         """Answer every post of a batch, or set it aside. Whether the database answered, too."""
         outcomes: Sequence[Outcome | None] | None = None
         try:
-            outcomes = await in_database_by(self._threads, write, posts=[post for post, _ in batch])
+            outcomes = await CHAT.run(write, posts=[post for post, _ in batch])
         except DatabaseError as error:
             logger.warning("chat not written messages=%d error=%s", len(batch), type(error).__name__)
         except Exception:
@@ -188,7 +185,7 @@ def post_from_thread(post: Post) -> ChatMessage:
             reply_to=post.reply_to,
             message_type=post.message_type,
         )
-    lay_down_connections()  # the writer needs one
+    release_connections()  # the writer needs one
     waiting = asyncio.run_coroutine_threadsafe(writer.post(post), writer.loop)
     try:
         return waiting.result(THREAD_WAIT_SECONDS)

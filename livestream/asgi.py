@@ -18,6 +18,7 @@ django.setup(set_prefix=False)
 # The apps are loaded by the line above; all that follows needs them.
 from accounts.people import demo_people_close  # noqa: E402
 from livestream.checks import require_whole_providers  # noqa: E402
+from livestream.database import in_database  # noqa: E402
 from livestream.http.async_handler import AwaitedHandler  # noqa: E402
 from livestream.http.body_limit import limited  # noqa: E402
 from livestream.http.drain import drain_on_signals  # noqa: E402
@@ -60,7 +61,7 @@ async def _lock_demo_people_out() -> None:
     if settings.DEMO:
         return
     with suppress(DatabaseError):  # not migrated yet, or away; the sign-in refuses them as well
-        closed = await runtime.in_database(demo_people_close)
+        closed = await in_database(demo_people_close)
         if closed:
             logger.warning("demo people locked out count=%d", closed)
 

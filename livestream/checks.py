@@ -9,6 +9,7 @@ from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from livestream.database import connections_needed
 from livestream.sdks import missing_sdks
 
 
@@ -122,5 +123,22 @@ def postgres_wants_redis(**_: Any) -> list[CheckMessage]:
             "REDIS_URL is not set: run exactly one web process.",
             hint="Set REDIS_URL to run several.",
             id="livestream.W001",
+        )
+    ]
+
+
+@register()
+def connections_are_enough(**_: Any) -> list[CheckMessage]:
+    """The connection pool has a connection for every thread that keeps one."""
+    options = settings.DATABASES["default"].get("OPTIONS", {})
+    size = options.get("pool", {}).get("max_size")
+    needed = connections_needed()
+    if size is None or size >= needed:
+        return []
+    return [
+        CheckWarning(
+            f"DATABASE_POOL_SIZE is {size}: the threads of a web process use up to {needed} connections at once.",
+            hint=f"Set DATABASE_POOL_SIZE to {needed} or more, or requests may fail under load with a pool timeout.",
+            id="livestream.W004",
         )
     ]

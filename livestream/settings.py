@@ -126,7 +126,7 @@ else:
     DATABASES["default"]["OPTIONS"] = {
         "pool": {
             "min_size": 1,
-            "max_size": env.int("DATABASE_POOL_SIZE", default=12),
+            "max_size": env.int("DATABASE_POOL_SIZE", default=20),
             "timeout": 3,
             "max_lifetime": 1800,
         },

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import urllib3
 from django.conf import settings
 
-from livestream.connections import lay_down_connections
+from livestream.database import release_connections
 from livestream.errors import ProviderRejected, ProviderUnreachable
 from livestream.identifiers import secret_token
 from media_node.grants import Grant, Stage, control_sign, grant_sign
@@ -103,7 +103,7 @@ class BuiltinProvider(Adapter):
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         token = control_sign(secret=settings.MEDIA_SECRET, node=settings.MEDIA_NODE)
-        lay_down_connections()
+        release_connections()
         try:
             response = self._http.request(
                 method,

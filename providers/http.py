@@ -14,7 +14,7 @@ from typing import Any
 import urllib3
 
 from livestream.circuit_breaker import Circuit, CircuitOpen, circuit_named
-from livestream.connections import lay_down_connections
+from livestream.database import release_connections
 from livestream.errors import ProviderRejected, ProviderUnreachable
 from livestream.metrics import PROVIDER_CALLS, PROVIDER_SECONDS
 from livestream.retry_policy import TABLE, delays
@@ -105,7 +105,7 @@ class ProviderHttp:
         `may_hang`: the provider answers when there is something to say, so that a late answer, or none, is no sign that
         it is away.
         """
-        lay_down_connections()
+        release_connections()
         try:
             self.circuit.enter()
         except CircuitOpen as error:

@@ -14,12 +14,12 @@ from django.db import Error as DatabaseError
 
 from accounts.sign_in import network_of
 from livestream.actors import ANONYMOUS, Actor
+from livestream.batching import Batcher
 from livestream.errors import Conflict, DomainError, TooMany, Unavailable
 from livestream.identifiers import connection_name
 from livestream.metrics import SOCKETS_REFUSED
 from livestream.realtime import runtime
 from livestream.realtime.consumer import CommandConsumer
-from livestream.realtime.gathering import Gathered
 from livestream.realtime.groups import desk_group, person_group, room_group, user_group
 from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.protocol import CloseCode, encode
@@ -202,7 +202,7 @@ def holder_of(actor: Actor, scope: Any) -> Holder:
     return Holder("address", network_of(address), settings.SOCKETS_PER_ADDRESS if address else 0)
 
 
-_admit = Gathered(rooms_admit)
+_admit = Batcher(rooms_admit)
 
 
 async def admitted(rooms: SharedRooms, place: Place, room: SharedRoom) -> Admission:

@@ -8,6 +8,7 @@ from typing import Protocol
 from django.conf import settings
 from django.utils import timezone
 
+from livestream.database import in_database
 from livestream.realtime import runtime
 from streams.services.provider.gateway_resources import resources_sweep
 from streams.services.provider.host_presence import media_reconcile
@@ -38,9 +39,9 @@ async def janitor(sweeps: tuple[Sweep, ...] = ()) -> None:
     try:
         while True:
             await asyncio.sleep(settings.JANITOR_SECONDS)
-            await runtime.in_database(janitor_tick, holder, sweeps)
+            await in_database(janitor_tick, holder, sweeps)
     except asyncio.CancelledError:
-        await asyncio.shield(runtime.in_database(lease_release, name=NAME, holder=holder))
+        await asyncio.shield(in_database(lease_release, name=NAME, holder=holder))
         raise
 
 

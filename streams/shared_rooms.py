@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
+from livestream.database import in_database
 from livestream.errors import Unavailable
 from livestream.realtime import runtime
 from livestream.realtime.groups import room_group
@@ -69,7 +70,7 @@ class SharedRooms:
     async def _load(self, session_id: UUID) -> SharedRoom:
         log = self.log(session_id)
         announced = log.announced
-        room = await runtime.in_database(room_load, session_id, self.parts)
+        room = await in_database(room_load, session_id, self.parts)
         log.start(room.seq)
         if len(self._rooms) > FORGET_ABOVE:
             self._rooms.clear()
@@ -93,7 +94,7 @@ class SharedRooms:
         return texts if texts is not None and len(texts) <= RESUME_LIMIT else None
 
     async def _prime(self, session_id: UUID) -> None:
-        head, documents = await runtime.in_database(recent_events, session_id, self.parts)
+        head, documents = await in_database(recent_events, session_id, self.parts)
         encoded = [(document["seq"], encode(document)) for document in documents]
         self.log(session_id).prime(encoded, head)
 

@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from livestream.database import REQUESTS
 from livestream.errors import Unavailable
-from livestream.http.threaded_handler import REQUEST_THREADS
 
 # Half of the threads are left for everybody who needs nothing of that provider, and for putting people out there.
-ADMITTED = REQUEST_THREADS // 2
+ADMITTED = REQUESTS.size // 2
 # A provider that is well gives a place back within this, so that the next of a crowd get it.
 WAIT_SECONDS = 0.25
 RETRY_SECONDS = 1.0

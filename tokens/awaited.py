@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from django.db import IntegrityError
 
+from livestream.batching import Batcher
+from livestream.database import REQUESTS
 from livestream.errors import DomainError, ProviderError, TooMany
-from livestream.http.threaded_handler import in_request_thread
 from livestream.metrics import TOKENS
 from livestream.ratelimit import Limit, too_many, waits
-from livestream.realtime.gathering import Gathered
 from providers.base import JOIN_WAITS, JoinDescriptor
 from providers.registry import provider_named
 from streams.services.provider.rooms import room_ref
@@ -35,7 +35,7 @@ async def media_token_awaited(asked: Asked, *, limit: Limit) -> JoinDescriptor:
             return await _handed_out(wish)
         except (ProviderError, IntegrityError):
             pass  # the long way tries again, and says what is wrong
-    return await in_request_thread(media_token_for, wish)
+    return await REQUESTS.run(media_token_for, wish)
 
 
 async def _handed_out(wish: Wish) -> JoinDescriptor:
@@ -78,8 +78,8 @@ def _too_often(limits: Sequence[Limit]) -> list[TooMany | None]:
 
 
 # Count somebody who asks for nothing that could be had. Raises TooMany.
-once_more = Gathered(_too_often)
-_let_through = Gathered(_counted)
-_wish = Gathered(wishes_of)
-_stored = Gathered(rows_store)
-_withdrawn = Gathered(rows_withdraw)
+once_more = Batcher(_too_often)
+_let_through = Batcher(_counted)
+_wish = Batcher(wishes_of)
+_stored = Batcher(rows_store)
+_withdrawn = Batcher(rows_withdraw)

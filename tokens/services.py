@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from livestream.actors import SYSTEM, Actor
+from livestream.batching import GatheredInThreads
 from livestream.errors import (
     Conflict,
     DomainError,
@@ -26,7 +27,6 @@ from livestream.errors import (
 from livestream.events import publish
 from livestream.metrics import TOKENS
 from livestream.prepared import PreparedInsert
-from livestream.realtime.gathering import GatheredInThreads
 from livestream.realtime.groups import user_group
 from providers.agora import AgoraProvider
 from providers.agora_tokens import VERSIONS

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from accounts.services import access_versions
 from livestream.actors import Actor
+from livestream.batching import GatheredInThreads
 from livestream.errors import Conflict, Denied, DomainError, Missing, NotAuthenticated
 from livestream.prepared import PreparedBulk
-from livestream.realtime.gathering import GatheredInThreads
 from providers.base import MediaRole
 from streams.models import StreamSession
 from streams.permissions import NOBODY, Standing, require_view_as, standings_of

@@ -3,13 +3,12 @@
 Django's own ASGI handler goes back and forth between the event loop and a thread for each middleware (a dozen times for
 a request of the API), makes a new thread for each request, and with it a new connection to the database. Here the
 whole chain runs as it does under WSGI. Views that are coroutines stay on the event loop: they wait, and a thread that
-waits for them would be a thread less for everybody (`livestream.http.async_handler`).
+waits for them would be a thread less for everybody (`livestream.awaited`).
 """
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from django.core import signals
 from django.core.exceptions import RequestAborted
@@ -18,15 +17,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-from livestream.realtime.runtime import in_database_by
+from livestream.database import REQUESTS
 
-# Most of them wait, for the database or for a provider; one that waits costs little more than its stack.
-REQUEST_THREADS = 32
-
-P = ParamSpec("P")
 R = TypeVar("R")
-
-_threads = ThreadPoolExecutor(REQUEST_THREADS, thread_name_prefix="request")
 
 
 class ThreadedHandler(ASGIHandler):
@@ -45,13 +38,13 @@ class ThreadedHandler(ASGIHandler):
         with body:
             request, response = self.create_request(scope, body)
             if request is not None:
-                visit = _threads.submit(self._respond, scope, request)
+                visit = REQUESTS.executor.submit(self._respond, scope, request)
                 response = await unless_left(visit, receive)
             if response is None:
                 return
             await self.send_response(response, send)
             if response.streaming:
-                await asyncio.wrap_future(_threads.submit(response.close))
+                await asyncio.wrap_future(REQUESTS.executor.submit(response.close))
 
     def _respond(self, scope: Any, request: HttpRequest) -> HttpResponseBase:
         set_script_prefix(get_script_prefix(scope))
@@ -60,11 +53,6 @@ class ThreadedHandler(ASGIHandler):
         if not response.streaming:
             response.close()  # its content is whole; this ends the request for the database, in the thread that used it
         return response
-
-
-async def in_request_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """The rest of a coroutine view's work where it has to wait for others, in one of the threads of requests."""
-    return await in_database_by(_threads, function, *args, **kwargs)
 
 
 async def unless_left(visit: "Future[R] | asyncio.Future[R]", receive: Any) -> R | None:

@@ -13,6 +13,7 @@ from django.conf import settings
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
+from livestream.database import in_database
 from livestream.errors import DomainError, Invalid, TooMany, Unavailable
 from livestream.metrics import COMMAND_SECONDS, COMMANDS
 from livestream.ratelimit import TokenBucket
@@ -25,7 +26,6 @@ from livestream.realtime.protocol import (
     reply_ok,
 )
 from livestream.realtime.protocol import Command as ParsedCommand
-from livestream.realtime.runtime import in_database
 from livestream.realtime.socket_writer import Member
 from livestream.realtime.uvicorn_fastpath import forget_handshake
 from livestream.rest import serializer_errors

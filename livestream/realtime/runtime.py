@@ -7,18 +7,17 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connections
 
 from livestream.cancellation import end_all
+from livestream.database import in_database
 from livestream.metrics import VIEWER_CONNECTIONS, VIEWERS
 from livestream.realtime import layer_sender
 from livestream.realtime.groups import room_group, session_of
@@ -29,7 +28,6 @@ from livestream.realtime.protocol import CloseCode, encode
 from livestream.realtime.redis_leases import LeasesAway, SharedLeases
 from livestream.realtime.socket_limits import SocketLimits
 
-DATABASE_THREADS = 8
 PRESENCE_TICK_SECONDS = 1.0
 REFRESHES_PER_LEASE = 3
 VISIT_SECONDS = 90.0
@@ -39,35 +37,6 @@ RESTART_SECONDS = 1.0
 DRAINED_PER_SECOND = 200
 
 logger = logging.getLogger(__name__)
-P = ParamSpec("P")
-R = TypeVar("R")
-
-_executor = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
-
-
-async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run a synchronous function that uses the database. The one place that chooses the threads for it.
-
-    Straight to the thread, without the caller's context: what the function opens (a connection to Redis, say) stays
-    with the thread for the next visit, and not with every socket that ever asked.
-    """
-    return await in_database_by(_executor, function, *args, **kwargs)
-
-
-async def in_database_by(executor: Executor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """The same in threads of one's own, for work that may wait long and must not keep the others from theirs."""
-    return await asyncio.get_running_loop().run_in_executor(executor, partial(_visit, function, *args, **kwargs))
-
-
-def _visit(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Like Channels' `database_sync_to_async`, but a thread keeps its SQLite connection: opening the file anew costs
-    more than most visits. Connections of a pool go back to it, and one that failed is closed."""
-    try:
-        return function(*args, **kwargs)
-    finally:
-        for connection in connections.all(initialized_only=True):
-            if connection.vendor != "sqlite" or connection.errors_occurred:
-                connection.close_if_unusable_or_obsolete()
 
 
 @dataclass(frozen=True)

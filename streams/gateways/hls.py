@@ -1,7 +1,7 @@
 """HLS playlists at our own address: fetched once however many ask, and given to who may watch at that moment.
 
-Segments do not pass here. A playlist is the same for everybody; who is put out gets no further one, and what the last
-one names is over within seconds.
+Segments do not pass here. A playlist is the same for everybody. A removed participant gets the last one at most
+RIGHT_SECONDS later, and what it names is over within seconds.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from django.views.decorators.http import require_safe
 from accounts.callers import session_actor
 from accounts.services import access_versions
 from livestream.actors import Actor
-from livestream.connections import in_own_thread
+from livestream.database import CROWDS
 from livestream.errors import (
     DomainError,
     Invalid,
@@ -43,7 +43,10 @@ from streams.services.provider.playlist_access import playlist_room
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 FRESH_SECONDS = 1.0
-# Who was put out while a blocking reload waited for longer than this gets no answer to it.
+# Players ask several times a second: so long the right to a show's playlists is not looked up again.
+RIGHT_SECONDS = 1.0
+RIGHTS_KEPT = 10_000
+# A participant who was removed while a blocking reload waited for longer than this gets no answer to it.
 LONG_SECONDS = 0.5
 # So long the addresses of a show's playlists are used again; sooner when they are refused.
 ADDRESSES_SECONDS = 300.0
@@ -62,6 +65,20 @@ NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")
 Key = tuple[str, ...]
 _fetchers = ThreadPoolExecutor(max_workers=64, thread_name_prefix="playlist")
 _loops: dict[asyncio.AbstractEventLoop, "Playlists"] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """Somebody may have a show's playlists, until a moment of the monotonic clock."""
+
+    actor: Actor
+    room: RoomRef
+    provider: str
+    until: float
+
+
+# By show, media token and session cookie.
+_rights: dict[tuple[UUID, str, str], Right] = {}
 
 
 @dataclass(slots=True)
@@ -201,12 +218,12 @@ def _file(addresses: dict[str, str], url: str) -> str | None:
 async def hls_gateway(request: HttpRequest, session: UUID, name: str) -> HttpResponse:
     """A playlist of a show, for who may watch it now."""
     try:
-        actor = await session_actor(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
-        room, provider = await in_own_thread(_room, request, session, actor)
+        right = await _right(request, session)
         began = time.monotonic()
-        text = await _playlist(room, cast(PlaylistSource, provider), name, request)
+        provider = cast(PlaylistSource, provider_named(right.provider))
+        text = await _playlist(right.room, provider, name, request)
         if time.monotonic() - began > LONG_SECONDS:
-            await in_own_thread(_look_again, request, session, actor)
+            await CROWDS.run(_look_again, session, _bearer(request), right.actor)
     except DomainError as error:
         response: HttpResponse = error_response(error)
         if error.status == 401:
@@ -234,18 +251,31 @@ async def _playlist(room: RoomRef, provider: PlaylistSource, name: str, request:
         raise _as_domain(error) from None
 
 
-def _room(request: HttpRequest, session: UUID, actor: Actor) -> tuple[RoomRef, Any]:
+async def _right(request: HttpRequest, session: UUID) -> Right:
+    """The right that a request's credentials give, looked up at most every RIGHT_SECONDS. Refusals are not kept."""
+    token, cookie = _bearer(request), request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    known = _rights.get((session, token, cookie))
+    if known is not None and known.until > time.monotonic():
+        return known
+    now = time.monotonic()  # before the database is asked: the right is never older than that
+    actor = await session_actor(cookie)
+    room, provider = await CROWDS.run(playlist_room, session_id=session, token=token, actor=actor)
+    if len(_rights) >= RIGHTS_KEPT:
+        _rights.clear()
+    right = _rights[session, token, cookie] = Right(actor, room, provider, now + RIGHT_SECONDS)
+    return right
+
+
+def _bearer(request: HttpRequest) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    bearer = token.strip() if scheme.lower() == "bearer" else ""
-    room, provider = playlist_room(session_id=session, token=bearer, actor=actor)
-    return room, provider_named(provider)
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _look_again(request: HttpRequest, session: UUID, actor: Actor) -> None:
-    """As `_room`, for somebody who may have a new password, or fewer rights, since they asked."""
+def _look_again(session: UUID, token: str, actor: Actor) -> None:
+    """The same for somebody who may have a new password, or fewer rights, since they asked."""
     if actor.user_id and access_versions([actor.user_id]).get(actor.user_id) != actor.access:
         raise NotAuthenticated()
-    _room(request, session, actor)
+    playlist_room(session_id=session, token=token, actor=actor)
 
 
 def _directives(request: HttpRequest) -> dict[str, str]:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from livestream.connections import in_own_thread
+from livestream.database import CROWDS, GATEWAYS
 from livestream.errors import BodyTooBig, Unavailable
 from livestream.identifiers import as_uuid
 from livestream.rest import client_address, error_response, public_prefix
@@ -75,9 +75,9 @@ async def close_clients() -> None:
 async def media_proxy(request: HttpRequest, protocol: str, session: str, resource: str | None = None) -> HttpResponse:
     """Hand a WHIP or WHEP request to the media node and its answer back. The node checks the bearer token."""
     if providers_with(Capability.GATEWAY):
-        elsewhere = await in_own_thread(_elsewhere, request, protocol, session, resource)
-        if elsewhere is not None:
-            return elsewhere
+        session_id = as_uuid(session)
+        if session_id is not None and await CROWDS.run(session_is_gated, session_id=session_id):
+            return await GATEWAYS.run(media_gateway, request, protocol, session_id, resource)
     body = request.read(MAX_BODY_BYTES + 1)
     if len(body) > MAX_BODY_BYTES:
         return error_response(BodyTooBig("media.too_large", "An offer is at most 256 KiB."))
@@ -102,11 +102,3 @@ async def media_proxy(request: HttpRequest, protocol: str, session: str, resourc
         logger.warning("media node does not answer error=%s", type(error).__name__)
         message = "The media server does not answer. It is being looked after; try again in a moment."
         return error_response(Unavailable("media.unavailable", message, retry_after=2))
-
-
-def _elsewhere(request: HttpRequest, protocol: str, session: str, resource: str | None) -> HttpResponse | None:
-    """The answer for a show whose media are not the node's; None for all others."""
-    session_id = as_uuid(session)
-    if session_id is None or not session_is_gated(session_id=session_id):
-        return None
-    return media_gateway(request, protocol, session_id, resource)

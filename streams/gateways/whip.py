@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
+from livestream.database import GATEWAYS
 from livestream.errors import BodyTooBig, DomainError, Invalid, Unavailable
 from livestream.rest import client_address, error_response, public_prefix
 from media_node.http.cors import CORS, PREFLIGHT
@@ -18,8 +19,8 @@ from streams.services.provider.gateway_resources import resource_amend, resource
 
 OFFER_LIMIT_BYTES, FRAGMENT_LIMIT_BYTES = 256 * 1024, 64 * 1024
 OFFER_TYPE, FRAGMENT_TYPE = "application/sdp", "application/trickle-ice-sdpfrag"
-# Each exchange has a thread until the other server has answered.
-AT_ONCE = 32
+# Each exchange has a thread until the other server has answered; the threads left over refuse the next ones at once.
+AT_ONCE = GATEWAYS.size * 4 // 5
 ROLES = {"whip": MediaRole.PUBLISHER, "whep": MediaRole.SUBSCRIBER}
 
 _places = threading.BoundedSemaphore(AT_ONCE)

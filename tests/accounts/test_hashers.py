@@ -7,8 +7,8 @@ from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, ma
 
 from accounts import hashers
 from accounts.hashers import AT_ONCE, BoundedArgon2PasswordHasher
+from livestream.database import REQUESTS
 from livestream.errors import Unavailable
-from livestream.http.threaded_handler import REQUEST_THREADS
 
 
 def test_hashes_are_djangos_own(settings):
@@ -66,4 +66,4 @@ def test_who_comes_when_too_many_wait_is_told_to_come_back_at_once():
 
 
 def test_people_who_sign_in_leave_threads_to_the_others():
-    assert AT_ONCE < hashers.ADMITTED < REQUEST_THREADS
+    assert AT_ONCE < hashers.ADMITTED < REQUESTS.size

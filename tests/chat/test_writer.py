@@ -15,7 +15,7 @@ from chat.models import ChatMessage
 from chat.posting import Post
 from chat.writer import BATCH_LIMIT, HELD_LANES, ChatWriter
 from livestream.actors import actor_of
-from livestream.realtime.runtime import in_database
+from livestream.database import in_database
 from streams.models import StreamSession
 from tests.cast import make_show, make_user
 

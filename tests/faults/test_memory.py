@@ -19,7 +19,7 @@ AT_ONCE = 50
 SOAK_SECONDS = float(os.environ.get("SOAK_MINUTES", sized("1.5", "120"))) * 60
 SOAK_SOCKETS = sized(60, 200)
 SAMPLE_SECONDS = sized(2.0, 10.0)
-POOL = 12
+POOL = 20
 
 
 @dataclass

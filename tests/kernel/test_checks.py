@@ -8,6 +8,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from livestream.checks import (
+    connections_are_enough,
     fallbacks_exist,
     origins_are_whole,
     postgres_wants_redis,
@@ -18,6 +19,7 @@ from livestream.checks import (
     sdks_are_there,
     turn_is_whole,
 )
+from livestream.database import LANES, connections_needed
 from tests.docs.reading import ROOT
 
 
@@ -52,6 +54,22 @@ def test_a_fallback_that_is_not_there_is_named(settings):
     (error,) = fallbacks_exist()
 
     assert "'agora'" in error.msg
+
+
+def test_a_pool_that_is_smaller_than_the_lanes_is_named(settings):
+    needed = connections_needed()
+    database = settings.DATABASES["default"]
+
+    def problems(size):
+        settings.DATABASES = {"default": {**database, "OPTIONS": {"pool": {"max_size": size}}}}
+        return connections_are_enough()
+
+    (warning,) = problems(needed - 1)
+
+    assert warning.id == "livestream.W004"
+    assert (f"DATABASE_POOL_SIZE is {needed - 1}" in warning.msg, str(needed) in warning.hint) == (True, True)
+    assert problems(needed) == []
+    assert needed >= sum(lane.size for lane in LANES if not lane.shares_connections)
 
 
 @pytest.mark.parametrize(

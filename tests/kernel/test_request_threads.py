@@ -11,7 +11,8 @@ from django.contrib.staticfiles import finders
 from django.urls import URLResolver, get_resolver
 
 from livestream.asgi import application, is_awaited
-from livestream.http.threaded_handler import REQUEST_THREADS, ThreadedHandler, _threads
+from livestream.database import REQUESTS
+from livestream.http.threaded_handler import ThreadedHandler
 from streams.gateways.node import close_clients
 
 # The threads are those of the process: they may have connections that other tests opened, and look after them.
@@ -60,7 +61,7 @@ class Caller:
 @contextmanager
 def all_threads_busy() -> Iterator[None]:
     over = threading.Event()
-    held = [_threads.submit(over.wait, 20) for _ in range(REQUEST_THREADS)]
+    held = [REQUESTS.executor.submit(over.wait, 20) for _ in range(REQUESTS.size)]
     try:
         yield
     finally:

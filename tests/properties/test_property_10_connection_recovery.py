@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from chat.models import ChatMessage
 from chat.posting import Post, messages_post
 from livestream.actors import actor_of
+from livestream.database import in_database
 from livestream.realtime import runtime
 from livestream.realtime.groups import room_group
 from livestream.realtime.room_log import KEPT
@@ -94,9 +95,9 @@ class World:
 
     async def step(self, kind: str, number: int) -> None:
         if kind == "said":
-            await runtime.in_database(self.say, number)
+            await in_database(self.say, number)
         elif kind == "lost":
-            await runtime.in_database(self.lose, number)
+            await in_database(self.lose, number)
         elif kind == "forget":  # everybody leaves, and somebody comes to an empty log
             runtime.current().hub.leave(member=self.member, group=self.group)
             self.member = self.somebody()
@@ -105,7 +106,7 @@ class World:
             await self.come_back(kind, number)
 
     async def come_back(self, kind: str, number: int) -> None:
-        head = await runtime.in_database(self.head)
+        head = await in_database(self.head)
         after = head + number if kind == "is ahead" else max(0, head - number)
         room = await self.rooms.get(self.session.pk)
         epoch = "elsewhere" if kind == "another epoch" else room.epoch
@@ -126,7 +127,7 @@ class World:
         if rest is None:  # a filled gap may take back what came before it, so the log forgets that, and it is read anew
             rest = await self.rooms.missed(await self.rooms.get(self.session.pk), epoch=room.epoch, after=known)
         assert rest is not None or head - known > KEPT
-        stored = await runtime.in_database(PARTS.events, self.session.pk, after, head if rest is not None else known)
+        stored = await in_database(PARTS.events, self.session.pk, after, head if rest is not None else known)
         assert [json.loads(text) for text in missed + (rest or [])] == stored
         assert known >= room.seq
 

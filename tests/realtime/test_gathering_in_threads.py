@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 
+from livestream.batching import TOGETHER, GatheredInThreads
 from livestream.errors import Denied
-from livestream.realtime.gathering import TOGETHER, GatheredInThreads
-from tests.realtime.test_gathering import Visits
+from tests.kernel.test_batching import Visits
 
 
 @pytest.fixture

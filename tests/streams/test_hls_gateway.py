@@ -7,6 +7,8 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from django.test import Client
+from django.utils import timezone
 
 from accounts.services import password_set
 from livestream.actors import actor_of
@@ -14,6 +16,7 @@ from livestream.errors import Missing, ProviderUnreachable, TooMany
 from providers.base import MediaRole
 from providers.playlists import playlists_named
 from providers.registry import provider_named
+from streams.gateways import hls
 from streams.gateways.hls import FETCHES_PER_ADDRESS, FETCHES_PER_SHOW, FRESH_SECONDS, LONG_SECONDS, Playlists
 from streams.models import StreamSession
 from streams.services.provider.rooms import room_ref
@@ -23,6 +26,7 @@ from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 from tests.gateway import names, playlist, token_for
 from tests.providers.setups import stand_in_of
+from tokens.models import IssuedToken
 
 CDN = "{url}/playback/"
 MAIN = """#EXTM3U
@@ -44,6 +48,15 @@ MEDIA = """#EXTM3U
 """
 
 
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def rights(monkeypatch):
+    """Every request is judged anew, but for the tests of what is kept."""
+    monkeypatch.setattr(hls, "RIGHT_SECONDS", 0.0)
+
+
 @pytest.fixture
 def mux(settings):
     with stand_in_of("mux", settings) as server:
@@ -57,6 +70,18 @@ def show(mux, ada):
     token_for(session, ada, MediaRole.PUBLISHER)
     mux.enter(session.channel_id, "host", ("audio", "video"))
     return session
+
+
+class Viewer:
+    """One browser, or app, that asks for a show's playlist again and again."""
+
+    def __init__(self, show, *, user=None, token=""):
+        self._client, self._show = Client(headers={"Authorization": f"Bearer {token}"} if token else {}), show
+        if user is not None:
+            self._client.force_login(user)
+
+    def asks(self):
+        return self._client.get(f"/hls/{self._show.pk}/main.m3u8")
 
 
 def fetched(mux):
@@ -102,7 +127,6 @@ def test_what_low_latency_players_ask_for_is_handed_on_and_nothing_else(mux, sho
     ]
 
 
-@pytest.mark.django_db(transaction=True)
 def test_a_browser_of_its_own_player_is_known_by_its_cookie_or_is_nobody(mux, show, ben):
     assert playlist(show, user=ben).status_code == 200
     assert playlist(show).status_code == 200
@@ -148,7 +172,6 @@ def test_a_vendor_that_is_away_is_said_to_be(mux, show, ben):
     assert_error(playlist(show, token_for(show, ben)), 503, "media.unavailable")
 
 
-@pytest.mark.django_db(transaction=True)
 def test_a_show_that_is_over_has_no_playlist(mux, show, ada, ben):
     token = token_for(show, ben)
 
@@ -158,7 +181,6 @@ def test_a_show_that_is_over_has_no_playlist(mux, show, ada, ben):
     assert_error(playlist(show, user=ben), 409, "session.ended")
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("as_browser", [False, True])
 def test_who_is_put_out_while_a_reload_waits_gets_no_answer_to_it(mux, show, ada, ben, cleo, as_browser):
     let_in(show, ben)
@@ -186,7 +208,6 @@ def test_who_is_put_out_while_a_reload_waits_gets_no_answer_to_it(mux, show, ada
     assert mux.mistakes == []
 
 
-@pytest.mark.django_db(transaction=True)
 def test_a_new_password_while_a_reload_waits_leaves_it_without_an_answer(mux, show, ben):
     let_in(show, ben)
     name = names(playlist(show, token_for(show, ben)).content.decode())["video"]
@@ -200,6 +221,54 @@ def test_a_new_password_while_a_reload_waits_leaves_it_without_an_answer(mux, sh
     mux.answer_to = changed_meanwhile
 
     assert playlist(show, name=name, user=ben, query="?_HLS_msn=9&_HLS_part=1").status_code == 401
+
+
+@pytest.mark.parametrize("as_browser", [False, True])
+def test_the_right_is_kept_for_a_moment_and_ends_with_it(mux, show, ada, ben, as_browser, monkeypatch):
+    let_in(show, ben)
+    kept, clock = 1.0, [time.monotonic()]
+    monkeypatch.setattr(hls, "RIGHT_SECONDS", kept)
+    monkeypatch.setattr(hls.time, "monotonic", lambda: clock[0])
+    credentials = {"user": ben} if as_browser else {"token": token_for(show, ben)}
+    browser = Viewer(show, **credentials)
+    assert browser.asks().status_code == 200
+
+    participant_kick(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk)
+    clock[0] += kept - 0.1
+    within = browser.asks()
+    clock[0] += 0.2
+    after = browser.asks()
+
+    assert within.status_code == 200
+    assert_error(after, *((403, "session.kicked") if as_browser else (401, "media.bad_token")))
+
+
+def test_a_kept_right_is_of_one_show_and_one_persons_credentials(mux, show, ada, ben, monkeypatch):
+    monkeypatch.setattr(hls, "RIGHT_SECONDS", 60.0)
+    private = make_show(ada, provider="mux", visibility="private")
+    token_for(private, ada, MediaRole.PUBLISHER)
+    held = token_for(show, ben)
+
+    assert playlist(private, user=ada).status_code != 404
+    assert playlist(show, held).status_code == 200
+    assert_error(playlist(private), 404, "session.missing")
+    assert_error(playlist(private, user=ben), 404, "session.missing")
+    assert_error(playlist(private, held), 403, "media.wrong_session")
+
+
+def test_refusals_are_not_kept_and_the_rights_are_bounded(mux, show, ben, monkeypatch):
+    monkeypatch.setattr(hls, "RIGHT_SECONDS", 60.0)
+    monkeypatch.setattr(hls, "RIGHTS_KEPT", 2)
+    held = token_for(show, ben)
+    token_row = IssuedToken.objects.filter(user=ben)
+    token_row.update(revoked_at=timezone.now())
+    assert_error(playlist(show, held), 401, "media.bad_token")
+    token_row.update(revoked_at=None)
+
+    assert playlist(show, held).status_code == 200
+    for _ in range(3):
+        assert playlist(show, token_for(show, ben)).status_code == 200
+    assert len(hls._rights) <= 2
 
 
 # ---- Once for all --------------------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from tests.providers.setups import SECRET, stand_in_of
 from tests.providers.stand_ins import Refused, WhipStandIn
 from tokens.models import IssuedToken
 
+pytestmark = pytest.mark.django_db(transaction=True)
+
 LATER = timedelta(seconds=5)
 
 

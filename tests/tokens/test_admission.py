@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.bearer import bearer_pair
 from livestream.asgi import application
 from livestream.circuit_breaker import circuits_forget
-from livestream.http.threaded_handler import REQUEST_THREADS
+from livestream.database import REQUESTS
 from providers import registry
 from streams.models import ProviderRoom
 from tests.asgi import answer_of
@@ -75,7 +75,7 @@ async def test_a_crowd_at_a_provider_that_hangs_leaves_threads_to_everybody_else
     assert status == 200
     assert most == ADMITTED
     assert Counter(one for one, _ in answers) == {503: CROWD + LATER}
-    assert refusing < 0.8 * LATER / REQUEST_THREADS * WAIT_SECONDS
+    assert refusing < 0.8 * LATER / REQUESTS.size * WAIT_SECONDS
     assert all(float(headers[b"retry-after"]) >= 1 for _, headers in answers)
 
 

@@ -8,19 +8,13 @@ visit answers who asked before it began, so no answer is older than its question
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 
-from livestream.connections import lay_down_connections
-from livestream.realtime.runtime import in_database_by
+from livestream.database import CROWDS, release_connections
 
 TOGETHER = 200
-# Of their own: what else is done in database threads may wait for a provider, and no crowd waits for that.
-GATHERING_THREADS = 4
-
-_threads = ThreadPoolExecutor(GATHERING_THREADS, thread_name_prefix="gathering")
 
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
@@ -35,7 +29,7 @@ class _Round(Generic[Ask, Answer]):
     visits: "asyncio.Task[None] | None" = None
 
 
-class Gathered(Generic[Ask, Answer]):
+class Batcher(Generic[Ask, Answer]):
     """Asks `answer` in a database thread, for all who wait: it gives an answer, or the error to raise, for each in
     order. While one visit runs the next askers wait for the one after it.
     """
@@ -71,7 +65,7 @@ class Gathered(Generic[Ask, Answer]):
     async def _ask(self, batch: list[tuple[Ask, "asyncio.Future[Answer]"]]) -> None:
         answers: Sequence[Answer | Exception]
         try:
-            answers = await in_database_by(_threads, self._answer, [ask for ask, _ in batch])
+            answers = await CROWDS.run(self._answer, [ask for ask, _ in batch])
         except Exception as error:  # each asker decides what it means
             answers = [error] * len(batch)
         for (_, future), answer in zip(batch, answers, strict=True):
@@ -111,7 +105,7 @@ class GatheredInThreads(Generic[Ask, Answer]):
 
     def __call__(self, ask: Ask) -> Answer:
         """The answer to one question. Raises the error that it was answered with, or that the visit ended with."""
-        lay_down_connections()  # before anything else: whoever fails to must not be waited for
+        release_connections()  # before anything else: whoever fails to must not be waited for
         turn: _Turn[Ask, Answer] = _Turn(ask)
         with self._lock:
             self._waiting.append(turn)

@@ -5,9 +5,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from livestream.batching import Batcher
+from livestream.database import COMMANDS, in_database
 from livestream.errors import Denied
-from livestream.realtime.gathering import Gathered
-from livestream.realtime.runtime import DATABASE_THREADS, in_database
 
 
 class Visits:
@@ -27,7 +27,7 @@ class Visits:
 async def test_who_asks_while_a_visit_runs_shares_the_next_one():
     visits = Visits()
     visits.go.clear()
-    square = Gathered(visits)
+    square = Batcher(visits)
     first = asyncio.create_task(square(1))
     await asyncio.sleep(0.05)
     others = [asyncio.create_task(square(number)) for number in range(2, 6)]
@@ -39,7 +39,7 @@ async def test_who_asks_while_a_visit_runs_shares_the_next_one():
 
 
 async def test_each_gets_its_own_refusal():
-    square = Gathered(Visits())
+    square = Batcher(Visits())
 
     answers = await asyncio.gather(square(3), square(-1), square(4), return_exceptions=True)
 
@@ -48,7 +48,7 @@ async def test_each_gets_its_own_refusal():
 
 async def test_a_visit_that_fails_fails_all_who_wait_for_it_and_nobody_after():
     visits = Visits()
-    square = Gathered(visits)
+    square = Batcher(visits)
     visits.go = None
 
     answers = await asyncio.gather(square(1), square(2), return_exceptions=True)
@@ -62,7 +62,7 @@ async def test_a_visit_that_fails_fails_all_who_wait_for_it_and_nobody_after():
 async def test_who_is_gone_is_not_waited_for():
     visits = Visits()
     visits.go.clear()
-    square = Gathered(visits)
+    square = Batcher(visits)
     gone, stays = asyncio.create_task(square(1)), asyncio.create_task(square(2))
     await asyncio.sleep(0.02)
     gone.cancel()
@@ -74,7 +74,7 @@ async def test_who_is_gone_is_not_waited_for():
 def test_every_loop_has_visits_of_its_own():
     visits = Visits()
     visits.go.clear()
-    square = Gathered(visits)
+    square = Batcher(visits)
 
     with ThreadPoolExecutor(3) as threads:
         asked = [threads.submit(asyncio.run, asyncio.wait_for(square(number), 10)) for number in (1, 2, 3)]
@@ -88,10 +88,10 @@ def test_every_loop_has_visits_of_its_own():
 
 async def test_a_crowd_waits_for_none_of_the_threads_that_others_wait_in():
     over = threading.Event()
-    held = [asyncio.create_task(in_database(over.wait, 20)) for _ in range(DATABASE_THREADS)]
+    held = [asyncio.create_task(in_database(over.wait, 20)) for _ in range(COMMANDS.size)]
 
-    answer = await asyncio.wait_for(Gathered(Visits())(7), 5)
+    answer = await asyncio.wait_for(Batcher(Visits())(7), 5)
     over.set()
 
-    assert await asyncio.gather(*held) == [True] * DATABASE_THREADS
+    assert await asyncio.gather(*held) == [True] * COMMANDS.size
     assert answer == 49
