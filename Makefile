@@ -43,7 +43,8 @@ endif
 
 nightly: $(VENV)/.dev
 	@sh deploy/test-packages.sh
-	$(BIN)/python -m tests.run --nightly $(LANES)
+	$(BIN)/python -m tests.run --nightly $(LANES) && night=0 || night=1; \
+	  $(BIN)/python -m tests.mutations && exit $$night
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -3,9 +3,9 @@
 import asyncio
 
 
-async def answer_of(serve, path, *, method="GET", host="testserver", **more):
+async def answer_of(serve, path, *, method="GET", host="testserver", body=b"", **more):
     """Status, headers and body."""
-    sent, asked = [], iter([{"type": "http.request", "body": b"", "more_body": False}])
+    sent, asked = [], iter([{"type": "http.request", "body": body, "more_body": False}])
     given = {"host": host, "content-type": "application/json", **more}
     headers = [(name.encode(), value.encode()) for name, value in given.items()]
     scope = {

@@ -92,6 +92,7 @@ class Copy:
             "TEST_DATA_DIR": str(self._data),
             "TEST_DATABASE_URL": database_url,
             "TEST_EXAMPLES": EXAMPLES,
+            "NIGHTLY": "1",  # no test is left out
             "DJANGO_SETTINGS_MODULE": "tests.settings",
         }
 

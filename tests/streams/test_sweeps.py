@@ -181,6 +181,26 @@ def test_only_the_holder_sweeps(ada):
     assert fate(session) == ("ended", "host_never_came")
 
 
+def test_a_sweep_that_raises_keeps_no_other_from_its_work_and_is_named(ada, caplog):
+    session = make_show(ada, state="initializing")
+    long_ago = session.created_at - timedelta(seconds=settings.SESSION_START_TIMEOUT_SECONDS + 1)
+    StreamSession.objects.filter(pk=session.pk).update(created_at=long_ago)
+    done = []
+
+    def breaking(*, now):
+        raise ZeroDivisionError("by this sweep")
+
+    def last(*, now):
+        done.append(now)
+
+    assert janitor_tick("me", (breaking, last)) is True
+    assert janitor_tick("me", (breaking, last)) is True, "the next round tries again"
+
+    assert len(done) == 2
+    assert fate(session) == ("ended", "never_started")
+    assert caplog.text.count("sweep=breaking") == 2
+
+
 def test_the_janitor_forgets_old_deliveries(db):
     now = timezone.now()
     for days in (1, 13, 15):
