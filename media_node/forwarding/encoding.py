@@ -8,8 +8,9 @@ from media_node.forwarding.fanout import Fanout
 from media_node.forwarding.reception import Reception
 from media_node.stats import Stats
 from media_node.wire.dimensions import Dimensions, dimensions_reader
+from media_node.wire.parameter_sets import ParameterSets
 from media_node.wire.rtp import RtpPacket
-from media_node.wire.sdp import Codec
+from media_node.wire.sdp import H264, Codec
 
 if TYPE_CHECKING:
     from media_node.forwarding.slot import Slot
@@ -32,6 +33,7 @@ class Encoding:
         "_keyframe_due",
         "_measured_at",
         "_measured_bytes",
+        "_sets",
         "bytes",
         "clock_rate",
         "declared",
@@ -54,6 +56,7 @@ class Encoding:
         codec: Codec,
         is_video: bool,
         stats: Stats,
+        parameters: str = "",
         rid: str = "",
         ssrc: int | None = None,
         repair_ssrc: int | None = None,
@@ -66,7 +69,8 @@ class Encoding:
         self.clock_rate = codec.clock_rate
         self.reception = Reception(clock_rate=codec.clock_rate)
         self.slots: tuple[Slot, ...] = ()
-        self.fanout = Fanout(codec=codec, stats=stats)
+        self._sets = ParameterSets(parameters=parameters) if codec == H264 else None
+        self.fanout = Fanout(codec=codec, stats=stats, sets=self._sets)
         self.dimensions: Dimensions | None = None
         self.heard_at = float("-inf")
         self.packets = 0
@@ -83,6 +87,8 @@ class Encoding:
         self.packets += 1
         self.bytes += len(packet.payload)
         self.heard_at = now
+        if self._sets is not None:
+            self._sets.note(packet.payload)
         for slot in self.slots:
             slot.forward(self, packet, number=number, now=now)
         if self.is_video:
@@ -90,6 +96,10 @@ class Encoding:
             if found is not None:
                 self.dimensions = found
             self.fanout.forward(packet, number=number, generation=self.reception.tracker.generation, now=now)
+
+    def opening(self, payload: bytes) -> bytes:
+        """The parameter sets that a key frame which starts with this packet lacks; empty when it lacks none."""
+        return self._sets.opening(payload) if self._sets is not None else b""
 
     def is_flowing(self, now: float) -> bool:
         """Whether packets come now."""

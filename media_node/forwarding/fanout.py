@@ -20,14 +20,13 @@ from media_node.wire.picture_ids import PictureIds, picture_ids, with_shifted_id
 from media_node.wire.rtcp import SenderReport
 from media_node.wire.rtp import RtpPacket, header_pack
 from media_node.wire.sdp import Codec
-from media_node.wire.srtp import PLAINTEXT_LIMIT_BYTES
 
 if TYPE_CHECKING:
     from media_node.forwarding.feed import Entry, Feed
+    from media_node.wire.parameter_sets import ParameterSets
 
 # A viewer who sees nothing waits this long for a key frame, then goes on with whatever comes.
 KEYFRAME_PATIENCE_SECONDS = 3.0
-_PAYLOAD_LIMIT = PLAINTEXT_LIMIT_BYTES - 20
 
 
 class Fanout:
@@ -40,6 +39,7 @@ class Fanout:
         "_generation",
         "_has_ids",
         "_is_start",
+        "_sets",
         "_stats",
         "_waiting",
         "clock_rate",
@@ -51,7 +51,7 @@ class Fanout:
         "report",
     )
 
-    def __init__(self, *, codec: Codec, stats: Stats) -> None:
+    def __init__(self, *, codec: Codec, stats: Stats, sets: ParameterSets | None = None) -> None:
         self.codec = codec.name
         self.clock_rate = codec.clock_rate
         self.highest = 0
@@ -62,6 +62,7 @@ class Fanout:
         self._has_ids = codec.name == "VP8"
         self._is_start = keyframe_detector(codec.name)
         self._stats = stats
+        self._sets = sets
         self._cache: PacketCache | None = None
         self._generation = 0
         self._feeds: list[Feed] = []
@@ -111,9 +112,6 @@ class Fanout:
         if not self._feeds and not self._waiting:
             return
         payload = packet.payload
-        if len(payload) > _PAYLOAD_LIMIT:
-            self._stats.packets_oversize += 1
-            return
         if self._waiting:
             self._start_waiting(packet, number=number, now=now)
         if not self._feeds:
@@ -172,9 +170,10 @@ class Fanout:
             return
         if not self._feeds:
             self.highest, self.last_ids = number - 1, None
+        opening = self._sets.opening(packet.payload) if self._sets is not None and is_start else b""
         for feed in ready:
             del self._waiting[feed]
-            feed.begin(self, packet, number=number, now=now)
+            feed.begin(self, packet, number=number, opening=opening, now=now)
             self._feeds.append(feed)
         self.regroup()
 

@@ -38,7 +38,8 @@ class Format(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """How one source's numbers became the viewer's, from output number `start` on."""
+    """How one source's numbers became the viewer's, from output number `start` on. `opening` are parameter
+    sets that were sent before it, at `time`."""
 
     fanout: Fanout
     start: int
@@ -48,6 +49,8 @@ class Segment(NamedTuple):
     picture_shift: int
     base_shift: int
     format: Format
+    opening: bytes
+    time: int
 
 
 class Position(NamedTuple):
@@ -164,13 +167,14 @@ class Feed:
             fanout, self._segment = self._segment.fanout, None
             fanout.dismiss(self)
 
-    def begin(self, fanout: Fanout, packet: RtpPacket, *, number: int, now: float) -> None:
-        """The fan-out starts to send to this feed, with this packet as the first."""
+    def begin(self, fanout: Fanout, packet: RtpPacket, *, number: int, opening: bytes, now: float) -> None:
+        """The fan-out starts to send to this feed, with this packet as the first, behind the opening if any."""
         self.pause()
         position = self._position
         elapsed = 0.0 if position.at is None else max(0.0, now - position.at)
         step = max(1, int(elapsed * fanout.clock_rate))
-        start = (position.sequence + 1) & 0xFFFF
+        start = (position.sequence + (2 if opening else 1)) & 0xFFFF
+        time = (position.timestamp + step) & 0xFFFFFFFF
         ids, picture_shift, base_shift = fanout.ids_of(packet.payload), 0, 0
         if ids is not None and position.picture is not None:
             picture_shift = (position.picture + 1 - ids.picture) & PICTURE_MASK
@@ -180,11 +184,15 @@ class Feed:
             start=start,
             floor=number,
             shift=(start - number) & 0xFFFF,
-            time_shift=(position.timestamp + step - packet.timestamp) & 0xFFFFFFFF,
+            time_shift=(time - packet.timestamp) & 0xFFFFFFFF,
             picture_shift=picture_shift,
             base_shift=base_shift,
             format=self.formats[fanout.codec],
+            opening=opening,
+            time=time,
         )
+        if opening:
+            self._send(opening, sequence=(start - 1) & 0xFFFF, timestamp=time, marker=0, is_repair=False, now=now)
         if self.wanted is not None and self.wanted.fanout is fanout:
             if self.encoding is not None:
                 self.encoding.fanout.dismiss(self)
@@ -221,15 +229,7 @@ class Feed:
         segment = self._segment
         if segment is None or self.protect_rtcp is None or self.send is None or self.address is None:
             return
-        data = sender_report(
-            SenderReport(
-                ssrc=self.ssrc,
-                ntp=(report.ntp + clock_shift) & 0xFFFFFFFFFFFFFFFF,
-                rtp_time=(report.rtp_time + segment.time_shift) & 0xFFFFFFFF,
-                packets=report.packets,
-                octets=report.octets,
-            )
-        )
+        data = sender_report(report.shifted(ssrc=self.ssrc, clock=clock_shift, time=segment.time_shift))
         try:
             self.send(self.protect_rtcp(data), self.address)
         except (OSError, SrtpError):
@@ -239,24 +239,34 @@ class Feed:
         """Send one packet again, as RTX where negotiated; its size in bytes, 0 when it is gone. What came
         before the last change is not sent again: the key frame after it has made it useless."""
         segment = self._segment
+        if segment is None:
+            return 0
+        if segment.opening and sequence == (segment.start - 1) & 0xFFFF:
+            marker, timestamp, payload = 0, segment.time, segment.opening
+        elif (sequence - segment.start) & 0xFFFF >= 0x8000:
+            return 0
+        else:
+            cached = segment.fanout.cached((sequence - segment.shift) & 0xFFFF)
+            if cached is None:
+                return 0
+            _, marker, timestamp, payload = cached
+            variant = (b"", segment.picture_shift, segment.base_shift)
+            payload = body_of(payload, segment.fanout.ids_of(payload), variant=variant, clock=b"")
+            timestamp = (timestamp + segment.time_shift) & 0xFFFFFFFF
+        return self._send(payload, sequence=sequence, timestamp=timestamp, marker=marker, is_repair=True, now=now)
+
+    def _send(self, payload: bytes, *, sequence: int, timestamp: int, marker: int, is_repair: bool, now: float) -> int:
+        """Send one packet to this viewer alone; its size in bytes, 0 when that failed."""
+        segment = self._segment
         if segment is None or self.protect is None or self.send is None or self.address is None:
             return 0
-        if (sequence - segment.start) & 0xFFFF >= 0x8000:
-            return 0
-        cached = segment.fanout.cached((sequence - segment.shift) & 0xFFFF)
-        if cached is None:
-            return 0
-        _, marker, timestamp, payload = cached
-        variant = (b"", segment.picture_shift, segment.base_shift)
-        payload = body_of(payload, segment.fanout.ids_of(payload), variant=variant, clock=b"")
         kind, number, ssrc = segment.format.payload_type, sequence, self.ssrc
-        if segment.format.repair_type is not None:
+        if is_repair and segment.format.repair_type is not None:
             self._repair_sequence = (self._repair_sequence + 1) & 0xFFFF
             kind, number, ssrc = segment.format.repair_type, self._repair_sequence, self.repair_ssrc
             payload = rtx_payload(sequence=sequence, payload=payload)
         first, middle = (_LONG_HEADER, self._head + send_time(now)) if self._head else (_PLAIN_HEADER, b"")
-        time = (timestamp + segment.time_shift) & 0xFFFFFFFF
-        data = header_pack(first, marker | kind, number, time, ssrc) + middle + payload
+        data = header_pack(first, marker | kind, number, timestamp, ssrc) + middle + payload
         try:
             self.send(self.protect(data), self.address)
         except (OSError, SrtpError):

@@ -19,7 +19,6 @@ from media_node.wire.nack import PacketCache
 from media_node.wire.rtcp import SenderReport, sender_report
 from media_node.wire.rtp import RtpPacket, header_pack, rtp_build, rtx_payload
 from media_node.wire.sdp import Codec
-from media_node.wire.srtp import PLAINTEXT_LIMIT_BYTES
 from media_node.wire.stun import Address
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 # A switch of source waits this long for a key frame, then goes on with whatever comes.
 KEYFRAME_PATIENCE_SECONDS = 3.0
-_PAYLOAD_LIMIT = PLAINTEXT_LIMIT_BYTES - 12
 
 Protect = Callable[[bytes], bytes]
 # What socket.sendto is, kept untyped because its overloads cannot be named.
@@ -63,6 +61,7 @@ class Slot:
         "_generation",
         "_groups",
         "_highest",
+        "_is_opening_due",
         "_is_start",
         "_last_at",
         "_last_timestamp",
@@ -95,6 +94,8 @@ class Slot:
         self._generation = 0
         self._switch_since: float | None = None
         self._report: bytes | None = None
+        # Whether somebody has come who may not know the parameter sets of the stream.
+        self._is_opening_due = False
         # Starting low keeps the first wrap, at which a receiver that missed the first packets could
         # misjudge the rollover counter (RFC 3711 section 3.3.1), well away from the start.
         self._shift = 0
@@ -116,6 +117,7 @@ class Slot:
         """Send to this viewer from now on."""
         if sink not in self._sinks:
             self._sinks.append(sink)
+            self._is_opening_due = True
         self.regroup()
         if self._report is not None:
             self._send_rtcp(sink, self._report)
@@ -149,16 +151,25 @@ class Slot:
             return
         if number < self._floor:
             return
-        payload = packet.payload
-        if len(payload) > _PAYLOAD_LIMIT:
-            self._stats.packets_oversize += 1
-            return
-        sequence = (number + self._shift) & 0xFFFF
         timestamp = (packet.timestamp + self._time_shift) & 0xFFFFFFFF
+        if self._is_opening_due and self._is_start(packet.payload):
+            self._open(encoding, packet, number=number, timestamp=timestamp)
         if number > self._highest:
             self._highest = number
             self._last_timestamp, self._last_at = timestamp, now
-        marker, ssrc = packet.marker, self.ssrc
+        self._send(packet.payload, sequence=(number + self._shift) & 0xFFFF, timestamp=timestamp, marker=packet.marker)
+
+    def _open(self, encoding: Encoding, packet: RtpPacket, *, number: int, timestamp: int) -> None:
+        """Before a key frame without parameter sets send the last ones, as one packet more of the same picture."""
+        self._is_opening_due = False
+        opening = encoding.opening(packet.payload)
+        if opening:
+            self._shift = (self._shift + 1) & 0xFFFF
+            self._floor = number
+            self._send(opening, sequence=(number - 1 + self._shift) & 0xFFFF, timestamp=timestamp, marker=0)
+
+    def _send(self, payload: bytes, *, sequence: int, timestamp: int, marker: int) -> None:
+        ssrc = self.ssrc
         if self.kind == "video":
             self._cache.put((sequence, marker, timestamp, payload))
         sent = failed = 0
@@ -179,15 +190,7 @@ class Slot:
         """Pass a sender report on in the slot's own numbering, so that lips stay in step with voices."""
         if self._source is not encoding or self._generation != encoding.reception.tracker.generation:
             return
-        data = sender_report(
-            SenderReport(
-                ssrc=self.ssrc,
-                ntp=(report.ntp + clock_shift) & 0xFFFFFFFFFFFFFFFF,
-                rtp_time=(report.rtp_time + self._time_shift) & 0xFFFFFFFF,
-                packets=report.packets,
-                octets=report.octets,
-            )
-        )
+        data = sender_report(report.shifted(ssrc=self.ssrc, clock=clock_shift, time=self._time_shift))
         self._report = data
         for sink in self._sinks:
             self._send_rtcp(sink, data)
@@ -240,6 +243,7 @@ class Slot:
         self._source, self._generation = encoding, encoding.reception.tracker.generation
         self._switch_since = None
         self._report = None
+        self._is_opening_due = True
         return True
 
     def _send_rtcp(self, sink: Sink, data: bytes) -> None:

@@ -44,11 +44,6 @@ class PublishedTrack:
         """When the last packet came."""
         return max(encoding.heard_at for encoding in self.encodings)
 
-    @property
-    def is_forwarded(self) -> bool:
-        """Whether a shared stream takes this track."""
-        return any(encoding.slots for encoding in self.encodings)
-
     def layer_name(self, encoding: Encoding) -> LayerName:
         """What viewers call a layer of this track."""
         return _NAMES[len(self.encodings)][self.encodings.index(encoding)]

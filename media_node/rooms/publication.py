@@ -76,7 +76,16 @@ def _track(section: MediaSection, *, source: Source, choice: Choice, stats: Stat
         repairs = set(section.retransmission_ssrcs.values())
         ssrc = next((ssrc for ssrc in section.ssrcs if ssrc not in repairs), None)
         repair = section.retransmission_ssrcs.get(ssrc) if ssrc is not None else None
-        encodings = [Encoding(codec=choice.codec, is_video=is_video, stats=stats, ssrc=ssrc, repair_ssrc=repair)]
+        encodings = [
+            Encoding(
+                codec=choice.codec,
+                is_video=is_video,
+                stats=stats,
+                parameters=choice.parameters,
+                ssrc=ssrc,
+                repair_ssrc=repair,
+            )
+        ]
     return PublishedTrack(source=source, choice=choice, stats=stats, mid=section.mid, encodings=encodings)
 
 

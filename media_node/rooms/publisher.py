@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from enum import Enum
@@ -23,10 +24,13 @@ from media_node.wire.rtcp import (
     rtcp_parse,
 )
 from media_node.wire.rtp import RtpInvalid, RtpPacket, rtp_parse, rtp_ssrc, rtx_unwrap
+from media_node.wire.srtp import DATAGRAM_LIMIT_BYTES, PAYLOAD_LIMIT_BYTES
 
 if TYPE_CHECKING:
     from media_node.grants import Stage
     from media_node.rooms.room import Room
+
+logger = logging.getLogger(__name__)
 
 _NTP_EPOCH_SECONDS = 2_208_988_800
 # What one publisher may make the node do in a second: several times 1080p at 60 pictures a second.
@@ -63,6 +67,7 @@ class Publisher(Peer):
         self._has_levels = AUDIO_LEVEL in extensions
         self._clock_shift: int | None = None
         self._packets_left = PACKET_BUDGET
+        self.oversize = 0
         self._by_ssrc: dict[int, Stream] = {}
         for track, encoding in self.streams():
             for ssrc in (encoding.ssrc, encoding.repair_ssrc):
@@ -96,6 +101,9 @@ class Publisher(Peer):
     def receive_rtp(self, datagram: bytes, *, now: float) -> None:
         srtp = self.srtp
         if srtp is None or len(datagram) < 12:
+            return
+        if len(datagram) > DATAGRAM_LIMIT_BYTES:
+            self._note_oversize(len(datagram))
             return
         ssrc = rtp_ssrc(datagram)
         self._packets_left -= 1
@@ -146,9 +154,19 @@ class Publisher(Peer):
             track.is_present = True
             encoding.heard_at = now
             self.room.source_appeared(self)
+        if len(packet.payload) > PAYLOAD_LIMIT_BYTES:
+            self._note_oversize(len(packet.payload))
+            return
         encoding.take(packet, number=number, now=now)
         if len(tracker.missing) > gaps_before and track.kind == "video":
             self._repair(track, encoding, now=now)
+
+    def _note_oversize(self, size: int) -> None:
+        """A packet that cannot be sent on: no link of 1500 bytes carries it."""
+        if self.oversize == 0:
+            logger.warning("packets too large session=%s user=%s bytes=%d", self.session, self.user, size)
+        self.oversize += 1
+        self.engine.stats.packets_oversize += 1
 
     def _note_level(self, track: PublishedTrack, extension: bytes, *, now: float) -> None:
         for number, value in extension_values(extension).items():

@@ -207,6 +207,7 @@ class Room:
                     "resource": publisher.resource,
                     "connected": publisher.state is PublisherState.LIVE,
                     "since": _iso(publisher.live_since),
+                    "oversize": publisher.oversize,
                     "tracks": [track.summary() for track in publisher.tracks],
                 }
                 for publisher in publishers

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from media_node.wire.keyframes import vp8_frame_at
+from media_node.wire.keyframes import h264_units, vp8_frame_at
 
 _SPS, _AGGREGATE = 7, 24
 # Profiles whose parameter set tells of chroma formats, which conferencing encoders do not use.
@@ -44,14 +44,11 @@ def vp8_dimensions(payload: bytes) -> Dimensions | None:
 
 def h264_dimensions(payload: bytes) -> Dimensions | None:
     """The size in a packet that holds a sequence parameter set."""
-    if not payload:
-        return None
-    kind = payload[0] & 0x1F
-    if kind == _SPS:
-        return _sps_dimensions(payload[1:])
-    if kind == _AGGREGATE and len(payload) > 3 and payload[3] & 0x1F == _SPS:
-        size = (payload[1] << 8) | payload[2]
-        return _sps_dimensions(payload[4 : 3 + size])
+    # Asked of every packet: most are fragments.
+    if payload and payload[0] & 0x1F in (_SPS, _AGGREGATE):
+        for unit in h264_units(payload):
+            if unit[0] & 0x1F == _SPS:
+                return sps_dimensions(unit[1:])
     return None
 
 
@@ -65,7 +62,7 @@ def _dimensions(width: int, height: int) -> Dimensions | None:
     return Dimensions(width, height)
 
 
-class _Bits:
+class Bits:
     """Reads exponential-Golomb numbers; past the end it raises IndexError."""
 
     def __init__(self, data: bytes) -> None:
@@ -93,10 +90,10 @@ class _Bits:
         return value - 1
 
 
-def _sps_dimensions(data: bytes) -> Dimensions | None:
+def sps_dimensions(data: bytes) -> Dimensions | None:
     if len(data) < 4:
         return None
-    profile, bits = data[0], _Bits(data[3:64])
+    profile, bits = data[0], Bits(data[3:64])
     try:
         bits.unsigned()  # its number
         chroma = _skip_chroma(bits) if profile in _CHROMA_PROFILES else 1
@@ -118,7 +115,7 @@ def _sps_dimensions(data: bytes) -> Dimensions | None:
     return _dimensions(columns * 16 - across * (left + right), rows * 16 * fields - down * (top + bottom))
 
 
-def _skip_chroma(bits: _Bits) -> int | None:
+def _skip_chroma(bits: Bits) -> int | None:
     """The chroma format; None when scaling lists follow, which nobody sends."""
     chroma = bits.unsigned()
     if chroma == 3:
@@ -129,7 +126,7 @@ def _skip_chroma(bits: _Bits) -> int | None:
     return None if bits.bit() else chroma
 
 
-def _skip_order(bits: _Bits) -> None:
+def _skip_order(bits: Bits) -> None:
     order = bits.unsigned()
     if order == 0:
         bits.unsigned()

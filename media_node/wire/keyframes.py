@@ -5,12 +5,32 @@ VP8: RFC 7741 section 4.2 and 4.3; H.264: RFC 6184 section 5.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 _NAL_IDR = 5
-_NAL_PARAMETERS = 7
+_NAL_SEQUENCE = 7
 _NAL_AGGREGATE = 24
 _NAL_FRAGMENT = 28
+# An access unit delimiter, parameter sets, some supplemental information and the picture are half of this.
+_UNITS_LIMIT = 16
+
+
+def h264_units(payload: bytes) -> Iterator[bytes]:
+    """The whole NAL units of a packet: one, or those of an aggregate (STAP-A), the first sixteen. A fragment
+    has none."""
+    kind = payload[0] & 0x1F if payload else 0
+    if kind != _NAL_AGGREGATE:
+        if 0 < kind < _NAL_AGGREGATE:
+            yield payload
+        return
+    at = 1
+    for _ in range(_UNITS_LIMIT):
+        size = int.from_bytes(payload[at : at + 2], "big")
+        unit = payload[at + 2 : at + 2 + size]
+        if size == 0 or len(unit) < size:
+            return
+        yield unit
+        at += 2 + size
 
 
 def vp8_frame_at(payload: bytes) -> int:
@@ -43,14 +63,9 @@ def vp8_keyframe_start(payload: bytes) -> bool:
 
 def h264_keyframe_start(payload: bytes) -> bool:
     """Whether this packet opens a picture that can be decoded by itself: parameter sets, or an IDR."""
-    if not payload:
-        return False
-    kind = payload[0] & 0x1F
-    if kind == _NAL_AGGREGATE:
-        return len(payload) > 3 and payload[3] & 0x1F in (_NAL_IDR, _NAL_PARAMETERS)
-    if kind == _NAL_FRAGMENT:
-        return len(payload) > 1 and payload[1] & 0x9F == 0x80 | _NAL_IDR
-    return kind in (_NAL_IDR, _NAL_PARAMETERS)
+    if len(payload) > 1 and payload[0] & 0x1F == _NAL_FRAGMENT:
+        return payload[1] & 0x9F == 0x80 | _NAL_IDR
+    return any(unit[0] & 0x1F in (_NAL_IDR, _NAL_SEQUENCE) for unit in h264_units(payload))
 
 
 def any_packet(payload: bytes) -> bool:

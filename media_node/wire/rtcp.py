@@ -33,6 +33,16 @@ class SenderReport:
     packets: int
     octets: int
 
+    def shifted(self, *, ssrc: int, clock: int, time: int) -> SenderReport:
+        """The same for a stream that goes on under another source, clock and time."""
+        return SenderReport(
+            ssrc=ssrc,
+            ntp=(self.ntp + clock) & 0xFFFFFFFFFFFFFFFF,
+            rtp_time=(self.rtp_time + time) & 0xFFFFFFFF,
+            packets=self.packets,
+            octets=self.octets,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ReportBlock:

@@ -156,12 +156,12 @@ def sdp_parse(text: str) -> SessionDescription:
 
 
 def parameter_of(parameters: str, name: str) -> str | None:
-    """One value out of an fmtp line, lower case; None when it is not there."""
+    """One value out of an fmtp line; None when it is not there."""
     lowered = parameters.lower()
     for found in islice(_PARAMETERS[name].finditer(lowered), 4):
         before = lowered[: found.start()].rstrip()
         if not before or before[-1] == ";":
-            return found[1].strip()
+            return parameters[found.start(1) : found.end(1)].strip()
     return None
 
 

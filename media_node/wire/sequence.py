@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# A jump forward of more than this, or back by more than the window, is believed only when the next
-# packet continues it: one stray packet must not move the stream.
+# A jump forward of more than this, or back by more than the window or to before the first packet, is believed
+# only when the next packet continues it: one stray packet must not move the stream.
 JUMP_LIMIT = 3000
 WINDOW = 1024
 
@@ -44,8 +44,9 @@ class SequenceTracker:
             self._advance(highest=highest, to=highest + forward, now=now)
             self.received += 1
             return highest + forward
-        if forward >= 0x10000 - WINDOW:
-            return self._fill(highest + forward - 0x10000)
+        number = highest + forward - 0x10000
+        if number >= max(self.base, highest - WINDOW):
+            return self._fill(number)
         if sequence == self._restart_at:
             self.generation += 1
             return self._start(sequence)

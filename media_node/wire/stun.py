@@ -143,16 +143,6 @@ def xor_address(*, address: Address, transaction: bytes) -> bytes:
     return struct.pack("!BBH", 0, 2 if is_six else 1, port ^ (MAGIC_COOKIE >> 16)) + masked
 
 
-def xor_address_parse(*, value: bytes, transaction: bytes) -> tuple[str, int]:
-    """The host and port in XOR-MAPPED-ADDRESS."""
-    if len(value) not in (8, 20):
-        raise StunInvalid("address")
-    port = struct.unpack_from("!H", value, 2)[0] ^ (MAGIC_COOKIE >> 16)
-    mask = _COOKIE_BYTES + transaction
-    packed = bytes(a ^ b for a, b in zip(value[4:], mask, strict=False))
-    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed), port
-
-
 def _check_fingerprint(data: bytes, *, at: int, size: int) -> None:
     if size != 4 or at + 8 != len(data):
         raise StunInvalid("fingerprint")

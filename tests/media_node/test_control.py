@@ -39,6 +39,7 @@ async def test_rooms_are_listed_with_who_is_in_them():
                     "user": "ada",
                     "resource": publisher.resource,
                     "connected": True,
+                    "oversize": 0,
                     "tracks": [
                         {
                             "kind": "audio",
@@ -148,7 +149,7 @@ async def test_a_mute_holds_when_the_publisher_comes_again():
         await send_key_frame(ada)
         await eventually(lambda: show.engine.rooms[ROOM].is_live)
 
-        assert [track.is_forwarded for track in show.publisher().tracks] == [True, False]
+        assert [any(each.slots for each in track.encodings) for track in show.publisher().tracks] == [True, False]
 
 
 async def test_health_and_metrics_are_open():

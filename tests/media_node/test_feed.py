@@ -154,14 +154,19 @@ def test_a_codec_that_the_viewer_negotiated_too_comes_under_its_own_type(wire):
 @pytest.mark.parametrize("repair_type", [None, 97])
 def test_a_lost_packet_comes_again_as_it_was_and_none_from_before_the_change(wire, repair_type):
     low, high, feed = Source(), Source(sequence=60_000, picture=7), new_feed(wire, repair_type=repair_type)
+    other = new_feed(Wire())
+    other.follow(high.encoding, now=0.0)
+    high.send(now=0.0, is_key=True)  # for the other viewer, whose packets the cache keeps
     feed.follow(low.encoding, now=0.0)
     low.send(now=0.0, is_key=True)
     feed.follow(high.encoding, now=0.1)
     high.send(now=0.1, is_key=True)
     sent = list(wire.packets)
+    cached = [high.encoding.fanout.cached(60_001 + number) for number in range(4)]
+    assert None not in cached, "what the numbers of the old layer would be taken for is there"
 
     assert feed.resend(sent[2].sequence, now=0.2) > 0
-    assert feed.resend(sent[0].sequence, now=0.2) == 0
+    assert [feed.resend(packet.sequence, now=0.2) for packet in sent[:2]] == [0, 0]
 
     again = wire.packets[4]
     if repair_type is None:
@@ -169,6 +174,24 @@ def test_a_lost_packet_comes_again_as_it_was_and_none_from_before_the_change(wir
     else:
         assert (again.ssrc, again.payload_type) == (feed.repair_ssrc, 97)
         assert again.payload == sent[2].sequence.to_bytes(2, "big") + sent[2].payload
+
+
+def test_a_packet_that_comes_late_from_before_the_change_is_not_sent_under_a_number_of_the_old_layer(wire):
+    low, high, feed, other = Source(), Source(sequence=60_000, picture=7), new_feed(wire), new_feed(Wire())
+    other.follow(high.encoding, now=0.0)
+    high.send(now=0.0, is_key=True)
+    high.sequence += 1  # lost for now
+    feed.follow(low.encoding, now=0.0)
+    low.send(now=0.0, is_key=True)
+    feed.follow(high.encoding, now=0.1)
+    high.send(now=0.1, is_key=True)
+
+    high.sequence = 60_002
+    high.packet(b"\x80late", now=0.2)
+
+    assert len(other.send.__self__.packets) == 5
+    assert len(wire.packets) == 4
+    assert_unbroken(wire.packets)
 
 
 def test_packets_say_when_they_were_sent_where_that_was_negotiated(wire):

@@ -118,6 +118,18 @@ def test_a_control_token_is_for_one_node_and_half_a_minute():
             control_verify(token=token, secret=secret, node=node, now=now)
 
 
+@pytest.mark.parametrize(("lifetime", "is_taken"), [(30, True), (30.5, False), (86_400, False)])
+def test_a_control_token_that_lives_longer_than_half_a_minute_is_refused(lifetime, is_taken):
+    claims = {"iss": "livestream", "aud": "media-control", "node": "local", "iat": NOW, "exp": NOW + lifetime}
+    token = jwt.encode(claims, SECRET, algorithm="HS256")
+
+    if is_taken:
+        control_verify(token=token, secret=SECRET, node="local", now=NOW + 1)
+    else:
+        with pytest.raises(GrantInvalid):
+            control_verify(token=token, secret=SECRET, node="local", now=NOW + 1)
+
+
 def test_a_grant_does_not_control():
     with pytest.raises(GrantInvalid):
         control_verify(token=grant_sign(grant=GRANT, secret=SECRET), secret=SECRET, node="local", now=NOW)

@@ -39,8 +39,8 @@ from media_node.wire.stun import (
     stun_build,
     stun_parse,
     xor_address,
-    xor_address_parse,
 )
+from tests.media_node.test_stun import xor_address_parse
 
 unhurried = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

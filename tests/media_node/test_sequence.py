@@ -1,5 +1,7 @@
 """Sequence numbers, gaps, and what is asked for again."""
 
+import pytest
+
 from media_node.forwarding.reception import Reception
 from media_node.wire.nack import CACHE_PACKETS, PacketCache, due_sequences
 from media_node.wire.rtcp import SenderReport
@@ -35,6 +37,26 @@ def test_one_stray_packet_does_not_move_the_stream_but_two_restart_it():
     assert tracker.generation == 0
     assert placed(tracker, 40000, 40001) == [None, 40001]
     assert tracker.generation == 1
+
+
+@pytest.mark.parametrize("back", [1, 100, 936, 1024, 5000])
+def test_two_packets_in_a_row_from_before_the_first_are_a_restart(back):
+    tracker = SequenceTracker()
+    placed(tracker, *range(20_000, 20_030))
+
+    assert placed(tracker, 20_000 - back, 20_029, 20_030) == [None, None, 20_030], "one alone is not"
+    again = placed(tracker, 20_000 - back - 1, 20_000 - back, 20_001 - back)
+
+    assert again[:2] == [None, 20_000 - back]
+    assert again[2] in (20_001 - back, None) and tracker.generation == 1
+
+
+def test_what_comes_twice_is_no_restart():
+    tracker = SequenceTracker()
+    placed(tracker, *range(1000, 1300))
+
+    assert placed(tracker, *range(1000, 1299)) == [None] * 299
+    assert (tracker.generation, tracker.highest) == (0, 1299)
 
 
 def test_only_the_last_thousand_gaps_are_remembered():

@@ -46,7 +46,8 @@ def new_track():
 def feed(slot, track, *, sequence, timestamp, payload, now, marker=0):
     number = track.reception.tracker.place(sequence=sequence, now=now)
     packet = RtpPacket(marker, 120, sequence, timestamp, 5, payload)
-    slot.forward(track, packet, number=number, now=now)
+    track.slots = (slot,)
+    track.take(packet, number=number, now=now)
 
 
 @pytest.fixture
@@ -147,6 +148,44 @@ def test_sender_reports_are_told_in_the_slots_own_time_also_to_those_who_come_la
     assert (wire.reports, late.reports) == ([expected], [expected])
 
 
+def test_a_report_of_a_former_source_is_not_passed_on(wire):
+    slot, old, new = new_slot(), new_track(), new_track()
+    slot.attach(wire.sink())
+    feed(slot, old, sequence=1, timestamp=1000, payload=KEY, now=0.0)
+    slot.interrupt()
+    feed(slot, new, sequence=1, timestamp=9000, payload=KEY, now=1.0)
+
+    slot.report(SenderReport(5, 2**40, 4000, 1, 2), encoding=old, clock_shift=0)
+    assert wire.reports == []
+    slot.report(SenderReport(5, 2**40, 9000, 1, 2), encoding=new, clock_shift=0)
+
+    assert [report.rtp_time for report in wire.reports] == [wire.packets[1].timestamp]
+
+
+def test_nor_is_one_from_before_the_source_numbered_anew(wire):
+    slot, track = new_slot(), new_track()
+    slot.attach(wire.sink())
+    feed(slot, track, sequence=1, timestamp=1000, payload=KEY, now=0.0)
+    track.adopt(6)
+
+    slot.report(SenderReport(5, 2**40, 4000, 1, 2), encoding=track, clock_shift=0)
+
+    assert wire.reports == []
+
+
+def test_a_late_packet_does_not_set_the_time_from_which_the_next_source_goes_on(wire):
+    slot, old, new = new_slot(), new_track(), new_track()
+    slot.attach(wire.sink())
+    for sequence, timestamp, now in ((1, 0, 0.0), (3, 90_000, 1.0), (2, 45_000, 4.0)):
+        feed(slot, old, sequence=sequence, timestamp=timestamp, payload=KEY, now=now)
+    slot.interrupt()
+
+    feed(slot, new, sequence=9, timestamp=0, payload=KEY, now=5.0)
+
+    # Four seconds after the last packet in order, not one after the late one.
+    assert (wire.packets[3].timestamp - wire.packets[1].timestamp) & 0xFFFFFFFF == 4 * 90_000
+
+
 @pytest.mark.parametrize("repair_type", [None, 97])
 def test_a_lost_packet_is_sent_again(wire, repair_type):
     slot, track = new_slot(), new_track()
@@ -165,15 +204,6 @@ def test_a_lost_packet_is_sent_again(wire, repair_type):
         assert again.payload == sent.sequence.to_bytes(2, "big") + KEY
         assert (again.timestamp, again.marker) == (sent.timestamp, 128)
     assert not slot.resend(sink, (sent.sequence + 1) & 0xFFFF)
-
-
-def test_a_packet_too_long_to_encrypt_is_left_out(wire):
-    slot, track = new_slot(), new_track()
-    slot.attach(wire.sink())
-
-    feed(slot, track, sequence=1, timestamp=0, payload=KEY + b"x" * 1400, now=0.0)
-
-    assert wire.packets == []
 
 
 def test_a_viewer_whose_socket_fails_takes_nothing_from_the_others(wire):

@@ -307,6 +307,44 @@ async def test_attempts_are_counted_by_the_address_that_the_proxy_names(offer):
         assert await attempt("ada", "198.51.100.0, 203.0.113.6") == 201
 
 
+@pytest.mark.parametrize(
+    ("limits", "addresses"),
+    [
+        (Limits(pending=3), ["203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"]),
+        (Limits(pending_per_address=3), ["203.0.113.1"] * 4),
+    ],
+)
+async def test_a_crowd_of_unfinished_connections_holds_back_viewers_and_no_host(offer, limits, addresses):
+    async with running(limits=limits) as show:
+        await send_key_frame(await show.synthetic("publisher", "ada"))
+        await eventually(lambda: show.engine.rooms[ROOM].is_live)
+        viewer = MediaClient("viewer")
+
+        async def attempt(protocol, user, address, sdp):
+            token = show.token(user, "subscriber" if protocol == "whep" else "publisher")
+            return (await show.offer(protocol, sdp, token=token, X_Forwarded_For=address))[0]
+
+        statuses = [await attempt("whep", f"ben-{n}", at, viewer.offer()) for n, at in enumerate(addresses)]
+
+        assert statuses == [201] * 3 + [429]
+        assert await attempt("whip", "host", addresses[-1], offer) == 201
+        viewer.close()
+
+
+async def test_one_user_has_so_many_connections_and_not_one_more(offer):
+    async with running(limits=Limits(peers_per_user=3, pending_per_user=100)) as show:
+        await send_key_frame(await show.synthetic("publisher", "ada"))
+        await eventually(lambda: show.engine.rooms[ROOM].is_live)
+        viewer, token = MediaClient("viewer"), show.token("ben", "subscriber")
+
+        answers = [await show.offer("whep", viewer.offer(), token=token) for _ in range(4)]
+        assert [status for status, _, _ in answers] == [201] * 3 + [429]
+        assert (await show.call("DELETE", answers[0][1]["Location"], token=token))[0] == 200
+
+        assert (await show.offer("whep", viewer.offer(), token=token))[0] == 201
+        viewer.close()
+
+
 async def test_the_node_is_full_at_its_limit(offer):
     async with running(limits=Limits(peers=3)) as show:
         for number in range(3):

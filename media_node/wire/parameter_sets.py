@@ -1,0 +1,58 @@
+"""H.264 parameter sets, kept for viewers who come after they were sent (RFC 6184 sections 5.7.1 and 8.2.2)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from media_node.wire.dimensions import Bits
+from media_node.wire.keyframes import h264_units
+from media_node.wire.sdp import parameter_of
+from media_node.wire.srtp import PAYLOAD_LIMIT_BYTES
+
+_SEQUENCE, _PICTURE, _AGGREGATE = 7, 8, 24
+# Encoders have one of each; some have a few pictures' sets.
+_SETS_LIMIT = 8
+
+
+class ParameterSets:
+    """The last sets of a stream, at first those of the offer (sprop-parameter-sets). Encoders that send them
+    once, as GStreamer does unless told otherwise, leave whoever comes later without a picture."""
+
+    __slots__ = ("_sets",)
+
+    def __init__(self, *, parameters: str = "") -> None:
+        self._sets: dict[tuple[int, int], bytes] = {}
+        for text in (parameter_of(parameters, "sprop-parameter-sets") or "").split(",")[:_SETS_LIMIT]:
+            try:
+                self._keep(base64.b64decode(text, validate=True))
+            except binascii.Error:
+                return
+
+    def note(self, payload: bytes) -> None:
+        """Keep what a packet holds of them."""
+        if payload and payload[0] & 0x1F in (_SEQUENCE, _PICTURE, _AGGREGATE):
+            for unit in h264_units(payload):
+                self._keep(unit)
+
+    def opening(self, payload: bytes) -> bytes:
+        """What must be sent before a key frame that starts with this packet: an aggregate of the sets, empty
+        when it brings its own or none are known."""
+        if any(unit[0] & 0x1F == _SEQUENCE for unit in h264_units(payload)):
+            return b""
+        kinds = {kind for kind, _ in self._sets}
+        units = [self._sets[key] for key in sorted(self._sets)]
+        whole = bytes((0x60 | _AGGREGATE,)) + b"".join(len(unit).to_bytes(2, "big") + unit for unit in units)
+        return whole if kinds == {_SEQUENCE, _PICTURE} and len(whole) <= PAYLOAD_LIMIT_BYTES else b""
+
+    def _keep(self, unit: bytes) -> None:
+        kind = unit[0] & 0x1F if len(unit) > 3 else 0
+        if kind not in (_SEQUENCE, _PICTURE):
+            return
+        try:
+            # A sequence's number stands behind its profile, constraints and level.
+            number = Bits(unit[4:12] if kind == _SEQUENCE else unit[1:9]).unsigned()
+        except IndexError:
+            return
+        if (kind, number) in self._sets or len(self._sets) < _SETS_LIMIT:
+            self._sets[kind, number] = unit
