@@ -55,6 +55,8 @@ FILES = {
     "daily": "providers/daily.py",
     "provider calls": "providers/http.py",
     "circuit breaker": "livestream/circuit_breaker.py",
+    "room socket": "static/js/room/socket.js",
+    "backoff": "static/js/lib/backoff.js",
     "rtp": "media_node/wire/rtp.py",
     "media sequence": "media_node/wire/sequence.py",
     "nack": "media_node/wire/nack.py",
@@ -132,5 +134,7 @@ TESTS = {
     "adapters": "tests/providers/test_adapters.py",
     "provider calls": "tests/providers/test_calls.py",
     "bans at Daily": "tests/tokens/test_bans_at_daily.py",
+    "page connection": "tests/properties/test_property_11_connection_failure_handling.py",
+    "page recovery": "tests/players/test_recovery.py",
     "provider webhooks": "tests/streams/test_provider_webhooks.py",
 }

@@ -192,12 +192,20 @@ async def test_while_a_socket_waits_for_its_snapshot_nothing_is_written(room):
 )
 async def test_a_message_that_this_release_does_not_know_is_ignored_and_nothing_is_lost(room, message):
     _, wire = await room.enter()
+    told = {
+        "type": "hub.frames",
+        "frames": [[1, json.dumps(room.event(1))]],
+        "takes_back": False,
+        "origin": "elsewhere",
+    }
 
-    await get_channel_layer().group_send(room.group, {"group": room.group, **message})
-    room.publish(1)
-    await until(lambda: wire.documents, seconds=0.8)
+    for one in (message, told):
+        await get_channel_layer().group_send(room.group, {"group": room.group, **one})
+    await until(lambda: wire.documents)
+    room.publish(2)
+    await until(lambda: len(wire.documents) == 2)
 
-    assert (seqs(wire), wire.closed) == ([1], [])
+    assert (seqs(wire), wire.closed) == ([1, 2], [])
 
 
 async def test_events_that_the_layer_lost_are_read_from_the_database(room):

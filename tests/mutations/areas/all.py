@@ -1,6 +1,6 @@
 """Every area, by name."""
 
-from tests.mutations.areas import chat, limits, media, providers, rooms, stage, state, webhooks
+from tests.mutations.areas import chat, limits, media, page, providers, rooms, stage, state, webhooks
 
 AREAS = {
     "state": state.MUTATIONS,
@@ -11,6 +11,7 @@ AREAS = {
     "webhooks": webhooks.MUTATIONS,
     "limits": limits.LIMITS,
     "admin": limits.ADMIN,
+    "page": page.MUTATIONS,
     "media packets": media.WIRE,
     "media rooms": media.ROOMS,
 }

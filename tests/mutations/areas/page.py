@@ -1,0 +1,135 @@
+"""The page: when it tries again, what it says, and how its room's socket keeps every event in order."""
+
+from tests.mutations.mutation import mutation
+
+SOCKET = "page connection::test_a_failing_connection_is_told_tried_and_loses_nothing"
+
+MUTATIONS = [
+    mutation(
+        "an overloaded room is not left alone",
+        "room socket",
+        "const wait = asked + next.wait;",
+        "const wait = next.wait;",
+        SOCKET,
+    ),
+    mutation(
+        "somebody may try before the room wants to be asked",
+        "room socket",
+        'return this.state === "waiting" && Date.now() >= this.leftAloneUntil;',
+        'return this.state === "waiting";',
+        SOCKET,
+    ),
+    mutation(
+        "waits begin anew with every connection",
+        "room socket",
+        'this.timers.steady = setTimeout(() => this.backoff.reset(), patience("steady"));',
+        "this.backoff.reset();",
+        SOCKET,
+    ),
+    mutation(
+        "going offline is not noticed",
+        "room socket",
+        'if (!navigator.onLine) this.#watch(patience("offline_silence"));',
+        "",
+        SOCKET,
+    ),
+    mutation(
+        "whoever comes back asks for a snapshot",
+        "room socket",
+        "    if (this.epoch !== null) {\n      address",
+        "    if (false) {\n      address",
+        SOCKET,
+    ),
+    mutation(
+        "a new epoch in a beat is passed over",
+        "room socket",
+        "if (epoch !== this.epoch) { this.#sync(); return; }",
+        "if (epoch !== this.epoch) return;",
+        SOCKET,
+    ),
+    mutation(
+        "a room that is left for good is asked again",
+        "room socket",
+        "if (code >= 4400 && code < 4500) {",
+        "if (false) {",
+        SOCKET,
+    ),
+    mutation(
+        "an event is shown before its turn",
+        "room socket",
+        "if (event.seq === this.seq + 1 && !this.syncing) {",
+        "if (true) {",
+        SOCKET,
+    ),
+    mutation(
+        "an event is shown twice",
+        "room socket",
+        "  #durable(event) {\n    if (event.seq <= this.seq) return;",
+        '  #durable(event) {\n    if (event.seq <= this.seq) { this.#emit("message", event); return; }',
+        SOCKET,
+    ),
+    mutation(
+        "the last event that was lost is not missed",
+        "room socket",
+        'this.timers.beat = setTimeout(() => { if (seq > this.seq) this.#sync(); }, patience("beat"));',
+        "",
+        SOCKET,
+    ),
+    mutation(
+        "a silent room is waited for",
+        "room socket",
+        "this.timers.silence = setTimeout(() => this.#again(), ms);",
+        "",
+        SOCKET,
+    ),
+    mutation(
+        "two connections at once",
+        "room socket",
+        "if (socket && socket.readyState < WebSocket.CLOSING) socket.close(1000);",
+        "",
+        SOCKET,
+    ),
+    mutation(
+        "a tab that comes back sits out the wait",
+        "room socket",
+        "      this.backoff.reset();\n      this.#connect();\n",
+        "",
+        SOCKET,
+    ),
+    mutation(
+        "waits do not grow",
+        "backoff",
+        "first * 2 ** this.attempt",
+        "first",
+        "page recovery::test_waits_are_drawn_from_nothing_up_and_slow_ones_from_half",
+        "page recovery::test_what_follows_on_an_error_is_what_the_table_says",
+    ),
+    mutation(
+        "what the server asks for counts less",
+        "backoff",
+        'Math.max(retryAfter * 1000, patience("least_delay"), this.#drawn(strategy, spent))',
+        'Math.max(patience("least_delay"), this.#drawn(strategy, spent))',
+        "page recovery::test_what_the_server_asks_for_counts_more",
+    ),
+    mutation(
+        "attempts are never used up",
+        "backoff",
+        'const retry = !isFinal(code) && !(spent && strategy.then === "stop");',
+        "const retry = !isFinal(code);",
+        "page recovery::test_what_follows_on_an_error_is_what_the_table_says",
+    ),
+    mutation(
+        "a final no is tried again",
+        "backoff",
+        'const retry = !isFinal(code) && !(spent && strategy.then === "stop");',
+        'const retry = !(spent && strategy.then === "stop");',
+        "page recovery::test_what_follows_on_an_error_is_what_the_table_says",
+    ),
+    mutation(
+        "what is not there yet is told as a failure",
+        "backoff",
+        "    if (waits(code)) {",
+        "    if (false) {",
+        "page recovery::test_what_is_only_not_there_yet_is_asked_for_evenly_and_with_the_same_pass",
+    ),
+]
