@@ -317,6 +317,18 @@ def test_a_signed_body_that_is_no_event_is_refused(client, vendor, db, body):
     assert ProviderDelivery.objects.count() == 0
 
 
+ID_NAMES = {"livekit": "id", "agora": "noticeId", "daily": "id", "mux": "id"}
+
+
+@pytest.mark.parametrize("id", [None, "", [], {}])
+def test_an_event_without_an_id_is_refused_since_it_could_not_be_applied_once(client, vendor, staged, id):
+    session, uid = staged
+    document = event(vendor.vendor, session, "there", uid) | {ID_NAMES[vendor.vendor]: id}
+
+    assert_error(deliver(client, vendor.vendor, document), 400, "webhook.bad_shape")
+    assert ProviderDelivery.objects.count() == 0
+
+
 def test_what_is_too_big_is_not_read(client, vendor, db):
     assert_error(deliver(client, vendor.vendor, b" " * 300_000), 413, "too_big")
 

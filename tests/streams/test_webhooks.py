@@ -88,6 +88,10 @@ FORGED = {
     "in capitals": lambda body: (signature(body).replace("v1=", "v1=X").upper(), body),
     "another secret": lambda body: (signature(body, secret="another"), body),
     "another time": lambda body: (signature(body).replace("t=", "t=1"), body),
+    "an old signature under the time of now": lambda body: (
+        f"t={int(time.time())},v1={signature(body, now=time.time() - 1000).split('v1=')[1]}",
+        body,
+    ),
     "301 s old": lambda body: (signature(body, now=time.time() - 301), body),
     "301 s ahead": lambda body: (signature(body, now=time.time() + 302), body),
     "a time that is none": lambda body: (f"t=1e9,v1={signature(body).split('v1=')[1]}", body),

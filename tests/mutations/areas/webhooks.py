@@ -78,7 +78,7 @@ MUTATIONS = [
         "webhook base",
         "    if not event.id:\n",
         "    if False:\n",
-        "provider webhooks::test_a_signed_body_that_is_no_event_is_refused",
+        "provider webhooks::test_an_event_without_an_id_is_refused_since_it_could_not_be_applied_once",
     ),
     mutation(
         "webhooks from the future are believed",

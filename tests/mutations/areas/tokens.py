@@ -1,0 +1,112 @@
+"""Who gets which token, what is kept of it, and when it ends."""
+
+from tests.mutations.mutation import mutation
+
+MUTATIONS = [
+    mutation(
+        "anybody gets a token to publish with",
+        "authorization",
+        "        if not standing.can_publish:\n",
+        "        if False:\n",
+        "media tokens::test_a_role_is_given_to_who_holds_it",
+    ),
+    mutation(
+        "there are tokens after the end of a show",
+        "authorization",
+        "    if session.state in OVER:",
+        "    if False:",
+        "media tokens::test_there_are_tokens_until_the_show_is_over",
+    ),
+    mutation(
+        "a private show gives strangers tokens",
+        "authorization",
+        "    require_view_as(standing=standing, actor=request.actor, session=session)\n",
+        "",
+        "media tokens::test_a_private_session_gives_strangers_nothing",
+    ),
+    mutation(
+        "an old password still gets tokens",
+        "authorization",
+        "if one.actor.user_id and access.get(one.actor.user_id) != one.actor.access:",
+        "if False:",
+        "token lifecycle::test_who_was_let_in_with_the_old_password_gets_no_other",
+    ),
+    mutation(
+        "a token that was lost while it was made is handed out",
+        "tokens",
+        "    lost = _lost_meanwhile(stored)\n",
+        "    lost: dict[UUID, Exception] = {}\n",
+        "token lifecycle::test_who_loses_the_right_while_the_token_is_made_does_not_get_it",
+    ),
+    mutation(
+        "a token for a channel that was left is handed out",
+        "tokens",
+        "elif now.session.channel_id != draft.row.channel_id:",
+        "elif False:",
+        "issuing::test_who_loses_the_right_while_the_token_is_made_does_not_get_it",
+        "switching",
+    ),
+    mutation(
+        "tokens are kept as they are",
+        "tokens",
+        "return hashlib.sha256(token.encode()).hexdigest()",
+        "return token[-64:]",
+        "media tokens::test_only_the_hash_of_a_token_is_kept",
+    ),
+    mutation(
+        "a viewer moves the show to another provider",
+        "tokens",
+        "if not request.standing.is_host or request.role != MediaRole.PUBLISHER:",
+        "if False:",
+        "token lifecycle::test_a_viewer_moves_nobody",
+    ),
+    mutation(
+        "a private show goes on where everybody can watch",
+        "tokens",
+        "    if request.session.visibility == Visibility.PRIVATE:\n        needed.add",
+        "    if False:\n        needed.add",
+        "private fallback::test_a_private_show_passes_over_a_provider_that_cannot_keep_it_private",
+    ),
+    mutation(
+        "a guest gets a token where only the host can send",
+        "tokens",
+        "if publishes and not request.standing.is_host and Capability.STAGE not in provider.capabilities:",
+        "if False:",
+        "token lifecycle::test_a_guest_gets_none_to_publish_with_where_only_the_host_can",
+    ),
+    mutation(
+        "losing the stage ends the tokens to watch with",
+        "tokens",
+        "theirs = theirs.filter(role=MediaRole.PUBLISHER.value)",
+        "pass",
+        "token lifecycle::test_losing_the_stage_ends_the_tokens_to_publish_with_alone",
+    ),
+    mutation(
+        "one person's loss ends everybody's tokens",
+        "tokens",
+        "theirs = IssuedToken.objects.filter(session_id=session_id, user_id=user_id)",
+        "theirs = IssuedToken.objects.filter(session_id=session_id)",
+        "token lifecycle::test_losing_everything_ends_all_of_one_persons_tokens_in_this_show",
+    ),
+    mutation(
+        "a token that was taken back still opens a playlist or a gateway",
+        "tokens",
+        "row = tokens_good(timezone.now()).filter(token_hash=token_hash(token)).first()",
+        "row = IssuedToken.objects.filter(token_hash=token_hash(token)).first()",
+        "old credentials",
+    ),
+    mutation(
+        "who has a newer token is told of the older",
+        "tokens",
+        "for row in due.exclude(Exists(newer)).order_by",
+        "for row in due.order_by",
+        "token lifecycle::test_who_has_a_newer_token_is_not_told_of_the_older",
+    ),
+    mutation(
+        "a holder is told again and again",
+        "tokens",
+        "expires_at__lte=now + TELL_BEFORE, told_at__isnull=True,",
+        "expires_at__lte=now + TELL_BEFORE,",
+        "token lifecycle::test_a_holder_is_told_once_a_minute_before_the_end",
+    ),
+]
