@@ -21,7 +21,6 @@ from accounts.withdrawals import withdrawals_run
 from livestream.actors import Actor, require_signed_in
 from livestream.errors import Conflict, Denied, Invalid, Missing
 from livestream.events import close_user
-from livestream.prepared import Prepared
 from livestream.ratelimit import require_allowed
 from livestream.realtime.protocol import CloseCode
 
@@ -142,14 +141,10 @@ def account_update(*, user_id: UUID, actor: Actor, changes: dict[str, Any]) -> U
     return user
 
 
-_access = Prepared(
-    lambda users: User.objects.order_by().filter(pk__in=users, is_active=True).values_list("pk", "access_version")
-)
-
-
 def access_versions(user_ids: Iterable[UUID]) -> dict[UUID, int]:
     """What an actor's `access` has to be for them to count as let in still, for each of these whose account is open."""
-    return dict(_access(set(user_ids)))
+    people = User.objects.order_by().filter(pk__in=set(user_ids), is_active=True)
+    return dict(people.values_list("pk", "access_version"))
 
 
 def access_withdraw(*, user_id: UUID, now: datetime) -> None:

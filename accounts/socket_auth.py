@@ -17,8 +17,8 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.http import parse_cookie
 
-from accounts.bearer import bearer_actor, not_valid
-from accounts.callers import session_actor
+from accounts.async_authentication import bearer_actor, session_actor
+from accounts.bearer import not_valid
 from accounts.origins import header_values, origin_allowed
 from accounts.tickets import tickets_take
 from accounts.visitors import VISITOR_COOKIE, visitor_name, visitor_of

@@ -5,8 +5,7 @@ import secrets
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-
-from livestream.http.headers import on_response
+from django.utils.deprecation import MiddlewareMixin
 
 VISITOR_COOKIE = "visitor"
 VISITOR_SECONDS = 365 * 24 * 3600
@@ -23,19 +22,19 @@ def visitor_of(cookie: str | None) -> str | None:
     return cookie if cookie and VISITOR_FORM.match(cookie) else None
 
 
-def _give_cookie(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    is_page = response.headers.get("Content-Type", "").startswith("text/html")
-    if is_page and visitor_of(request.COOKIES.get(VISITOR_COOKIE)) is None:
-        response.set_cookie(
-            VISITOR_COOKIE,
-            visitor_name(),
-            max_age=VISITOR_SECONDS,
-            httponly=True,
-            samesite="Lax",
-            secure=settings.SESSION_COOKIE_SECURE or request.is_secure(),
-        )
-    return response
+class VisitorCookieMiddleware(MiddlewareMixin):
+    """Every browser that opens a page gets a visitor cookie."""
 
-
-# Middleware: every browser that opens a page gets a visitor cookie.
-visitor_cookie = on_response(_give_cookie)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Set the cookie where there is none."""
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        if is_page and visitor_of(request.COOKIES.get(VISITOR_COOKIE)) is None:
+            response.set_cookie(
+                VISITOR_COOKIE,
+                visitor_name(),
+                max_age=VISITOR_SECONDS,
+                httponly=True,
+                samesite="Lax",
+                secure=settings.SESSION_COOKIE_SECURE or request.is_secure(),
+            )
+        return response

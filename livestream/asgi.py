@@ -4,8 +4,8 @@ import asyncio
 import gc
 import logging
 import os
-import re
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import django
@@ -19,7 +19,7 @@ django.setup(set_prefix=False)
 from accounts.people import demo_people_close  # noqa: E402
 from livestream.checks import require_whole_providers  # noqa: E402
 from livestream.database import in_database  # noqa: E402
-from livestream.http.async_handler import AwaitedHandler  # noqa: E402
+from livestream.http.async_application import AsyncApplication  # noqa: E402
 from livestream.http.body_limit import limited  # noqa: E402
 from livestream.http.drain import drain_on_signals  # noqa: E402
 from livestream.http.threaded_handler import ThreadedHandler  # noqa: E402
@@ -27,28 +27,20 @@ from livestream.http.uvicorn_limits import limit_connections  # noqa: E402
 from livestream.log_filters import quiet_server_logs  # noqa: E402
 from livestream.realtime import runtime  # noqa: E402
 from livestream.routing import websocket_application  # noqa: E402
+from livestream.urls import async_routes  # noqa: E402
 from streams.gateways.node import close_clients  # noqa: E402
 
 require_whole_providers()
 logger = logging.getLogger(__name__)
-awaited_application, threaded_application = AwaitedHandler(), ThreadedHandler()
-AWAITED = ("/whip/", "/whep/", "/hls/")
-ALIVE = "/health"
-MEDIA_TOKEN = re.compile(r"/api/v1/sessions/[0-9a-f-]{36}/token/\Z")
-
-
-def is_awaited(scope: Any) -> bool:
-    """Whether a request's view is a coroutine: those that carry media's sign-in, or playlists, and wait for others; the
-    one that must answer when all threads are busy; and the one that a whole audience asks in the same instant."""
-    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-    return path.startswith(AWAITED) or path == ALIVE or MEDIA_TOKEN.match(path) is not None
+async_application, threaded_application = AsyncApplication(async_routes), ThreadedHandler()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """Route a connection by its type."""
     match scope["type"]:
         case "http":
-            http_application = awaited_application if is_awaited(scope) else threaded_application
+            route = async_application.match(scope)
+            http_application = partial(async_application, route) if route else threaded_application
             await limited(http_application, scope, receive, send)
         case "websocket":
             await websocket_application(scope, receive, send)

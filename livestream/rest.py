@@ -1,5 +1,6 @@
 """What all of the HTTP API shares: the error renderer, strict JSON, pages, client addresses."""
 
+import io
 import json
 import logging
 import re
@@ -151,6 +152,30 @@ def error_response(error: DomainError) -> JsonResponse:
     if error.retry_after is not None:
         response["Retry-After"] = str(max(1, round(error.retry_after)))
     return response
+
+
+def api_error(error: Exception) -> JsonResponse:
+    """The answer of a coroutine view of the API to an error, as `exception_handler` has it. Raises what has none."""
+    domain = as_domain_error(error)
+    if domain is None:
+        raise error
+    response = error_response(domain)
+    if domain.status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="api"'
+    return response
+
+
+def json_body(request: HttpRequest, *, max_bytes: int) -> dict[str, Any]:
+    """The object in the body of a coroutine view's request; an empty body is an empty one.
+
+    Raises Invalid, BodyTooBig, and UnsupportedMediaType.
+    """
+    raw = request.read(max_bytes + 1)
+    if raw and request.content_type != StrictJSONParser.media_type:
+        raise exceptions.UnsupportedMediaType(request.content_type or "")
+    if len(raw) > max_bytes:
+        raise BodyTooBig()
+    return StrictJSONParser().parse(io.BytesIO(raw))
 
 
 def client_address(request: HttpRequest | Request) -> str:

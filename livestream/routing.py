@@ -24,7 +24,7 @@ from streams.selectors import positions
 from streams.services.people.viewers import viewers_left
 from streams.services.provider.host_presence import viewers_record
 from streams.shared_rooms import SharedRooms
-from tokens.services import tokens_expiring_tell, tokens_forget
+from tokens.expiry import tokens_expiring_tell, tokens_forget
 from tokens.withdrawals import withdrawn_cut
 
 PARTS = RoomParts(

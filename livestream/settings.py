@@ -75,16 +75,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "livestream.http.headers.permissions_policy",
-    "accounts.visitors.visitor_cookie",
-]
-# Views that are coroutines are no pages, and ask by themselves who calls them (`accounts.callers`).
-AWAITED_MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "livestream.http.headers.permissions_policy",
+    "livestream.http.headers.PermissionsPolicyMiddleware",
+    "accounts.visitors.VisitorCookieMiddleware",
 ]
 
 ROOT_URLCONF = "livestream.urls"
@@ -212,7 +204,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-SESSION_ENGINE = "django.contrib.sessions.backends.db"  # accounts.callers reads its table
+SESSION_ENGINE = "django.contrib.sessions.backends.db"  # accounts.async_authentication reads its table
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS

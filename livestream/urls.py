@@ -12,6 +12,7 @@ from streams.gateways.hls import hls_gateway
 from streams.gateways.node import media_proxy
 from streams.webhooks import builtin_webhook, provider_webhook
 from tokens.agora_api import AgoraTokenView
+from tokens.api import media_token
 
 # Nothing but these reaches the media node's HTTP side, where its control and metrics are.
 MEDIA_ADDRESS = (
@@ -19,7 +20,6 @@ MEDIA_ADDRESS = (
 )
 
 api: list[URLPattern | URLResolver] = [
-    path("sessions/", include("tokens.urls")),  # first: it is asked for most, and by whole audiences at once
     path("auth/", include("accounts.api_urls")),
     path("sessions/", include("streams.api.urls")),
     path("sessions/", include("chat.urls")),
@@ -27,17 +27,24 @@ api: list[URLPattern | URLResolver] = [
     re_path(r"^(?P<path>.*)$", not_found),
 ]
 
+# Their views are coroutines, which `livestream.http.async_application` serves. They wait for other servers, must answer
+# when all threads are busy, or are asked for by a whole audience in the same instant.
+async_routes = [
+    path("api/v1/sessions/<uuid:session_id>/token/", media_token, name="session-token"),
+    re_path(MEDIA_ADDRESS, media_proxy, name="media"),
+    path("hls/<uuid:session>/<slug:name>.m3u8", hls_gateway, name="hls"),
+    path("health", health, name="health"),
+]
+
 urlpatterns = [
+    *async_routes,
     path("api/v1/", include(api)),
     path("live/", include("livestream.compat_routes")),
     path("api/agora/token", AgoraTokenView.as_view(), name="agora-token"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
-    re_path(MEDIA_ADDRESS, media_proxy, name="media"),
-    path("hls/<uuid:session>/<slug:name>.m3u8", hls_gateway, name="hls"),
     path("webhooks/builtin/", builtin_webhook, name="webhook-builtin"),
     path("webhooks/<slug:provider>/", provider_webhook, name="webhook"),
-    path("health", health, name="health"),
     path("health/ready", ready, name="ready"),
     path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from livestream.actors import Actor
 from livestream.errors import Denied, Missing, NotAuthenticated
-from livestream.prepared import Prepared
 from providers.base import Capability
 from providers.registry import provider_can
 from streams.models import Participant, ParticipantStatus, Role, SessionModerator, StreamSession, Visibility
@@ -91,29 +90,19 @@ def standing_in(person: Participant) -> Standing:
     )
 
 
-_participants = Prepared(
-    lambda sessions, users: (
-        Participant.objects.order_by()
-        .filter(session_id__in=sessions, user_id__in=users)
-        .values_list("session_id", "user_id", "role", "status", "invited")
-    )
-)
-_moderators = Prepared(
-    lambda sessions, users: (
-        SessionModerator.objects.order_by()
-        .filter(session_id__in=sessions, user_id__in=users)
-        .values_list("session_id", "user_id")
-    )
-)
-
-
 def standings_of(*, actors: Mapping[tuple[UUID, UUID], Actor]) -> dict[tuple[UUID, UUID], Standing]:
     """The standing of people in sessions, by (session, user): as many queries for many as for one."""
     if not actors:
         return {}
-    scope = {session_id for session_id, _ in actors}, {user_id for _, user_id in actors}
-    found = {(row[0], row[1]): (Role(row[2]), ParticipantStatus(row[3]), row[4]) for row in _participants(*scope)}
-    moderators = set(_moderators(*scope))
+    scope = {"session_id__in": {one for one, _ in actors}, "user_id__in": {one for _, one in actors}}
+    rows = Participant.objects.order_by().filter(**scope)
+    found = {
+        (session_id, user_id): (Role(role), ParticipantStatus(status), invited)
+        for session_id, user_id, role, status, invited in rows.values_list(
+            "session_id", "user_id", "role", "status", "invited"
+        )
+    }
+    moderators = set(SessionModerator.objects.order_by().filter(**scope).values_list("session_id", "user_id"))
     standings = {}
     for key, actor in actors.items():
         role, status, invited = found.get(key, (None, None, False))

@@ -41,7 +41,7 @@ EDGE_NAMES = {
     "webhooks",
     "views",
 }
-SERVICE_NAMES = {"services", "posting", "writer"}
+SERVICE_NAMES = {"expiry", "services", "posting", "writer"}
 QUERYSET_WRITES = {
     "create",
     "bulk_create",

@@ -1,33 +1,41 @@
 """Media tokens over HTTP."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import urljoin
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
-from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.exceptions import MethodNotAllowed, UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
-from accounts.callers import caller_of
-from livestream.actors import ANONYMOUS, Actor
+from accounts.async_authentication import Credentials, actors_of, credentials_of
+from livestream.actors import Actor
+from livestream.batching import Batcher
+from livestream.database import REQUESTS
 from livestream.errors import BodyTooBig, Invalid
-from livestream.http.async_api_view import AwaitedAPIView
-from livestream.ratelimit import Limit
-from livestream.rest import client_address, validated
-from livestream.schema import SIGN_INS
+from livestream.ratelimit import Limit, too_many, waits
+from livestream.rest import api_error, client_address, json_body, serializer_errors
+from livestream.schema import SIGN_INS, described_by
 from providers.base import JoinDescriptor, MediaRole
 from streams.payloads import instant
-from tokens.awaited import media_token_awaited, once_more
-from tokens.services import privileges_of
-from tokens.wishes import Asked
+from tokens.authorization import AuthorizedRequest, TokenRequest
+from tokens.services import media_token_from_provider, media_tokens_issue, privileges_of
 
 PER_PERSON_AND_MINUTE = 60
 PER_ADDRESS_AND_MINUTE = 600
-NONSENSE = (Invalid, BodyTooBig, UnsupportedMediaType)
+# So little that the event loop, on which it is read, does not notice.
+BODY_MAX_BYTES = 4096
+ROLES = {role.value: role for role in MediaRole}
 
 
-class TokenRequest(serializers.Serializer[dict[str, str]]):
+@extend_schema_serializer(component_name="TokenRequest")
+class TokenBody(serializers.Serializer[dict[str, str]]):
     """Which role the token is for."""
 
     role = serializers.ChoiceField(choices=[role.value for role in MediaRole], default=MediaRole.SUBSCRIBER.value)
@@ -72,27 +80,82 @@ def descriptor_payload(descriptor: JoinDescriptor, *, origin: str) -> dict[str, 
     }
 
 
-class MediaTokenView(AwaitedAPIView):
-    """A media join descriptor for the caller."""
+class MediaTokenView(APIView):
+    """Describes `media_token` for the OpenAPI schema, and does nothing else."""
 
-    @extend_schema(request=TokenRequest, responses=Descriptor, operation_id="session_token", auth=SIGN_INS)
-    async def post(self, request: Request, session_id: UUID) -> Response:
-        """Issue one. Subscribing to what is not private needs no account."""
-        limit = _limit(ANONYMOUS, request)
-        try:
-            actor = await caller_of(request)  # who has a cookie may have to show in the body that the page is ours
-            limit = _limit(actor, request)
-            role = MediaRole(validated(TokenRequest, request)["role"])
-        except NONSENSE:
-            await once_more(limit)
-            raise
-        descriptor = await media_token_awaited(Asked(session_id, actor, role), limit=limit)
-        response = Response(descriptor_payload(descriptor, origin=request.build_absolute_uri("/")))
-        response["Cache-Control"] = "no-store"
-        return response
+    @extend_schema(request=TokenBody, responses=Descriptor, operation_id="session_token", auth=SIGN_INS)
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Issue a media join descriptor. Subscribing to what is not private needs no account."""
+        raise NotImplementedError
 
 
-def _limit(actor: Actor, request: Request) -> Limit:
-    if actor.user_id:
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An HTTP request for a token. Where its body is not valid `role` is the error: it is counted all the same."""
+
+    credentials: Credentials
+    address: str
+    session_id: UUID
+    role: MediaRole | Exception
+
+
+@described_by(MediaTokenView)
+@csrf_exempt
+async def media_token(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Issue a media join descriptor. Signed in by cookie, the request proves that it comes from our own page."""
+    try:
+        if request.method != "POST":
+            raise MethodNotAllowed(request.method or "")
+        credentials = credentials_of(request)
+        answer = await _answer(Call(credentials, client_address(request), session_id, _role_in(request)))
+        if isinstance(answer, AuthorizedRequest):
+            answer = await REQUESTS.run(media_token_from_provider, answer)
+        payload = descriptor_payload(answer, origin=request.build_absolute_uri("/"))
+        response = JsonResponse(payload, headers={"Cache-Control": "no-store"})
+    except Exception as error:  # raised again where it is no answer
+        response = api_error(error)
+    response["Allow"] = "POST"
+    return response
+
+
+def _role_in(request: HttpRequest) -> MediaRole | Exception:
+    try:
+        body = json_body(request, max_bytes=BODY_MAX_BYTES)
+        role = body.get("role", MediaRole.SUBSCRIBER.value)
+        if isinstance(role, str) and role in ROLES:  # what nearly everybody sends, without a serializer
+            return ROLES[role]
+        serializer = TokenBody(data=body)
+        return (
+            MediaRole(serializer.validated_data["role"])
+            if serializer.is_valid()
+            else serializer_errors(serializer.errors)
+        )
+    except (Invalid, BodyTooBig, UnsupportedMediaType) as error:
+        return error
+
+
+def calls_answer(calls: Sequence[Call]) -> list[JoinDescriptor | AuthorizedRequest | Exception]:
+    """Sign the callers in, count them, and issue their tokens: one visit to the database for a crowd."""
+    actors = actors_of([call.credentials for call in calls])
+    counted = waits([_limit(actor, call.address) for call, actor in zip(calls, actors, strict=True)])
+    checked: list[TokenRequest | Exception] = []
+    for call, actor, wait in zip(calls, actors, counted, strict=True):
+        if wait is not None:
+            checked.append(too_many(wait))
+        elif isinstance(actor, Exception):
+            checked.append(actor)
+        elif isinstance(call.role, Exception):
+            checked.append(call.role)
+        else:
+            checked.append(TokenRequest(call.session_id, actor, call.role))
+    issued = iter(media_tokens_issue([one for one in checked if isinstance(one, TokenRequest)]))
+    return [next(issued) if isinstance(one, TokenRequest) else one for one in checked]
+
+
+def _limit(actor: Actor | Exception, address: str) -> Limit:
+    if isinstance(actor, Actor) and actor.user_id:
         return Limit("token", str(actor.user_id), PER_PERSON_AND_MINUTE, 60)
-    return Limit("token-address", client_address(request), PER_ADDRESS_AND_MINUTE, 60)
+    return Limit("token-address", address, PER_ADDRESS_AND_MINUTE, 60)
+
+
+_answer: Batcher[Call, JoinDescriptor | AuthorizedRequest] = Batcher(calls_answer)

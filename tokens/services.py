@@ -1,20 +1,19 @@
-"""Handing out media tokens: checked against the holder's standing, remembered by hash, taken back with the right."""
+"""Media tokens: issued in batches to those who may have them, remembered by hash, and revoked with the right."""
 
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db import DataError, IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from livestream.actors import SYSTEM, Actor
-from livestream.batching import GatheredInThreads
 from livestream.errors import (
     Conflict,
     DomainError,
@@ -24,213 +23,252 @@ from livestream.errors import (
     ProviderUnreachable,
     Unavailable,
 )
-from livestream.events import publish
 from livestream.metrics import TOKENS
-from livestream.prepared import PreparedInsert
-from livestream.realtime.groups import user_group
 from providers.agora import AgoraProvider
 from providers.agora_tokens import VERSIONS
-from providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
+from providers.base import JOIN_WAITS, Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
 from providers.registry import provider_named
 from streams.models import SessionType, StreamSession, Visibility
-from streams.payloads import instant
 from streams.services.people.credentials import Lost
 from streams.services.people.passes import Pass
 from streams.services.provider.rooms import room_prepare, room_ref
+from streams.services.provider.uids import provider_uid
 from streams.services.show.provider_failover import session_provider_switch
 from streams.services.show.sessions import session_refused
 from streams.services.stage.stage_uids import media_uid, media_uid_claim
-from streams.state import OPEN
-from tokens.admission import wait_for_provider
-from tokens.events import TokenExpiring
+from tokens.authorization import AuthorizedRequest, TokenRequest, authorize, authorize_all
 from tokens.models import IssuedToken
-from tokens.wishes import Asked, Wish, wish_of
+from tokens.provider_bulkhead import wait_for_provider
 
-KEEP_EXPIRED = timedelta(days=1)
-# Holders are told this long before the end; then there is time for a few tries.
-TELL_BEFORE = timedelta(seconds=60)
-TOLD_AT_ONCE, FORGOTTEN_AT_ONCE = 1000, 5000
 TRIES = 3
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A token that was made and is not handed out yet."""
+
+    request: AuthorizedRequest
+    descriptor: JoinDescriptor
+    row: IssuedToken
+
+
 def media_token_issue(*, session_id: UUID, actor: Actor, role: MediaRole) -> JoinDescriptor:
-    """A join descriptor for a role that the actor holds. Nobody in particular may watch what is not private.
+    """Issue a join descriptor for a role that the actor holds. Anonymous viewers may watch what is not private.
 
     Raises Denied for a role the actor does not hold, Conflict once the session is over, Unavailable while the
     provider is away. A host whose provider is away goes on with the next one of MEDIA_FALLBACK.
     """
-    return media_token_for(wish_of(Asked(session_id, actor, role)))
+    (answer,) = media_tokens_issue([TokenRequest(session_id, actor, role)])
+    if isinstance(answer, Exception):
+        raise answer
+    return media_token_from_provider(answer) if isinstance(answer, AuthorizedRequest) else answer
 
 
-def media_token_for(wish: Wish) -> JoinDescriptor:
-    """The same for a wish that was checked just now."""
-    session_id = wish.session.pk
+def media_tokens_issue(requests: Sequence[TokenRequest]) -> list[JoinDescriptor | AuthorizedRequest | Exception]:
+    """Issue a join descriptor for each request, in order, or say why not; a request that fails fails alone.
+
+    As many queries for a crowd as for one. An AuthorizedRequest is left to `media_token_from_provider`: the show's
+    provider has to be asked, or made no token at once.
+    """
+    signed = [_signed(one) if isinstance(one, AuthorizedRequest) else one for one in authorize_all(requests)]
+    issued = iter(_issued([one for one in signed if isinstance(one, _Draft)]))
+    answers: list[JoinDescriptor | AuthorizedRequest | Exception] = []
+    for one in signed:
+        answer = next(issued) if isinstance(one, _Draft) else one
+        taken = isinstance(one, _Draft) and isinstance(answer, IntegrityError)
+        answers.append(one.request if isinstance(one, _Draft) and taken else answer)
+    return answers
+
+
+def media_token_from_provider(request: AuthorizedRequest) -> JoinDescriptor:
+    """Issue a token that may take a while: its provider is asked for it. Calls the provider outside any transaction.
+
+    Where a host's provider is away the show goes on with the next one of MEDIA_FALLBACK. Raises Unavailable.
+    """
+    session_id = request.session.pk
     tried: set[str] = set()
     while True:
         try:
-            return _issue(wish)
+            return _asked_for(request)
         except ProviderError as error:
-            provider = wish.session.provider
+            provider = request.session.provider
             tried.add(provider)
             TOKENS.labels(provider, "failed").inc()
             logger.warning("no token from the provider session=%s error=%s", session_id, error)
-            following = _fallback(wish, tried)
+            following = _fallback(request, tried)
             if following is None or error.permanent:
-                if error.permanent and wish.role == MediaRole.PUBLISHER and wish.standing.is_host:
+                if error.permanent and request.role == MediaRole.PUBLISHER and request.standing.is_host:
                     session_refused(session_id=session_id)
                 raise _as_domain(error) from None
             session_provider_switch(session_id=session_id, actor=SYSTEM, provider=following)
             TOKENS.labels(following, "fell_back").inc()
-            wish = wish_of(wish.asked)
+            request = authorize(request.unchecked)
 
 
 def agora_token_issue(
     *, channel: str, actor: Actor, role: MediaRole, uid: int | None = None, with_rtm: bool = False
 ) -> JoinDescriptor:
-    """A token for the Agora channel of a session; for the uid that is asked for, where nobody else has it.
+    """Issue a token for the Agora channel of a session; for the uid that is asked for, where nobody else has it.
 
     Raises Missing for a channel that is no session's, Conflict for a session that has another provider.
     """
     if actor.user_id is None:
         raise NotAuthenticated()
     found = StreamSession.objects.filter(channel_id=channel).values_list("pk", flat=True).first()
-    wish = wish_of(Asked(found or uuid4(), actor, role))
-    provider = provider_named(wish.session.provider)
+    request = authorize(TokenRequest(found or uuid4(), actor, role))
+    provider = provider_named(request.session.provider)
     if not isinstance(provider, AgoraProvider):
         raise Conflict("token.other_provider", "This show does not go through Agora. Ask for its own media token.")
     if with_rtm and VERSIONS[0] != settings.AGORA_TOKEN_VERSION:
         raise Invalid("token.rtm_needs_007", "Media and signalling in one token need tokens of version 007.")
     if uid is not None:
-        media_uid_claim(session=wish.session, user_id=actor.user_id, number=uid)
-    return _handed_out(wish, room=room_ref(wish.session), join=partial(provider.join_with, with_rtm=with_rtm))
+        media_uid_claim(session=request.session, user_id=actor.user_id, number=uid)
+    return _issue(request, room=room_ref(request.session), join=partial(provider.join_with, with_rtm=with_rtm))
 
 
-def require_carried(wish: Wish) -> None:
-    """The show's provider can do what the wish needs. Raises Conflict."""
-    provider = provider_named(wish.session.provider)
-    if wish.session.visibility == Visibility.PRIVATE and Capability.PRIVATE_SHOWS not in provider.capabilities:
-        raise Conflict("provider.not_private", "The provider of this show cannot limit who watches.")
-    publishes = wish.role == MediaRole.PUBLISHER
-    if publishes and not wish.standing.is_host and Capability.STAGE not in provider.capabilities:
-        raise Conflict("provider.no_stage", "The provider of this show takes video from the host alone.")
+def _signed(request: AuthorizedRequest) -> _Draft | AuthorizedRequest | Exception:
+    """A token that is nothing but a signature; the request itself where that is not enough."""
+    try:
+        _require_carried(request)
+        session, provider = request.session, provider_named(request.session.provider)
+        if JOIN_WAITS & provider.capabilities:
+            return request
+        uid = provider_uid(session=session, user_id=request.actor.user_id)
+        return _draft(request, room=room_ref(session), uid=uid, join=provider.join)
+    except ProviderError:
+        return request
+    except Exception as error:  # whatever an adapter does wrong, the others of the crowd get their tokens
+        return error
 
 
-def _issue(wish: Wish) -> JoinDescriptor:
-    require_carried(wish)
-    provider = provider_named(wish.session.provider)
+def _asked_for(request: AuthorizedRequest) -> JoinDescriptor:
+    _require_carried(request)
+    provider = provider_named(request.session.provider)
     if Capability.NEEDS_ROOM not in provider.capabilities:
-        return _handed_out(wish, room=room_ref(wish.session), join=provider.join)
-    # Around the calls alone: what is looked up and stored for a crowd waits for nobody else.
+        return _issue(request, room=room_ref(request.session), join=provider.join)
+    # Around the calls alone: what is looked up and stored for a crowd waits for no provider.
     with wait_for_provider():
-        room = room_prepare(wish.session)
-    return _handed_out(wish, room=room, join=wait_for_provider()(provider.join))
+        room = room_prepare(request.session)
+    return _issue(request, room=room, join=wait_for_provider()(provider.join))
 
 
-def _handed_out(wish: Wish, *, room: RoomRef, join: Callable[..., JoinDescriptor]) -> JoinDescriptor:
-    """Have a token made and remember it. Two that happen to be the same are not both handed out."""
-    person = person_of(wish, uid=media_uid(session=wish.session, user_id=wish.actor.user_id))
+def _issue(request: AuthorizedRequest, *, room: RoomRef, join: Callable[..., JoinDescriptor]) -> JoinDescriptor:
+    """Have a token made and store it. Two that happen to be the same are not both handed out."""
+    uid = media_uid(session=request.session, user_id=request.actor.user_id)
     for _ in range(TRIES):
-        made = join(room=room, person=person, role=wish.role, is_admin=wish.standing.is_host, now=wish.now)
-        made = _naming_host(wish, made)
-        try:
-            row = _stored(row_of(wish, made))
-        except IntegrityError:
+        (answer,) = _issued([_draft(request, room=room, uid=uid, join=join)])
+        if isinstance(answer, IntegrityError):
             continue
-        _require_still(wish, row)
-        TOKENS.labels(made.provider, "issued").inc()
-        return made
+        if isinstance(answer, Exception):
+            raise answer
+        return _naming_host(request, answer)
     raise Unavailable(retry_after=1)
 
 
-def _naming_host(wish: Wish, made: JoinDescriptor) -> JoinDescriptor:
-    """Where people are numbers, players are told the host's: else they would not know whose picture is the show."""
-    if Capability.NUMERIC_UIDS not in provider_named(made.provider).capabilities:
-        return made
-    host_uid = media_uid(session=wish.session, user_id=wish.session.host_id)
-    return replace(made, details={**made.details, "host_uid": host_uid})
+def _require_carried(request: AuthorizedRequest) -> None:
+    """The show's provider can do what the request needs. Raises Conflict."""
+    provider = provider_named(request.session.provider)
+    if request.session.visibility == Visibility.PRIVATE and Capability.PRIVATE_SHOWS not in provider.capabilities:
+        raise Conflict("provider.not_private", "The provider of this show cannot limit who watches.")
+    publishes = request.role == MediaRole.PUBLISHER
+    if publishes and not request.standing.is_host and Capability.STAGE not in provider.capabilities:
+        raise Conflict("provider.no_stage", "The provider of this show takes video from the host alone.")
 
 
-def person_of(wish: Wish, *, uid: str) -> PersonRef:
-    """Who wants it, as providers are told."""
-    stage = str(wish.standing.role) if wish.standing.can_publish else ""
-    return PersonRef(uid=uid, name=wish.actor.display_name or "Guest", stage=stage)
+def _draft(request: AuthorizedRequest, *, room: RoomRef, uid: str, join: Callable[..., JoinDescriptor]) -> _Draft:
+    standing = request.standing
+    person = PersonRef(
+        uid=uid,
+        name=request.actor.display_name or "Guest",
+        stage=str(standing.role) if standing.can_publish else "",
+    )
+    made = join(room=room, person=person, role=request.role, is_admin=standing.is_host, now=request.now)
+    return _Draft(request, made, _row_of(request, made))
 
 
-def row_of(wish: Wish, made: JoinDescriptor) -> IssuedToken:
+def _row_of(request: AuthorizedRequest, made: JoinDescriptor) -> IssuedToken:
     """What is kept of a token."""
     pk = uuid4()
     # One that everybody gets says nothing, and is no secret of this holder.
     kept = f"{pk}:{made.token}" if made.shared_token else made.token
     return IssuedToken(
         pk=pk,
-        user_id=wish.actor.user_id,
-        session_id=wish.session.pk,
+        user_id=request.actor.user_id,
+        session_id=request.session.pk,
         provider=made.provider,
         token_hash=token_hash(kept),
         channel_id=made.channel_id,
         uid=made.uid,
-        role=wish.role.value,
+        role=request.role.value,
         privileges=privileges_of(made),
-        created_at=wish.now,
+        created_at=request.now,
         expires_at=made.expires_at,
     )
 
 
-_store = PreparedInsert(IssuedToken)
+def _issued(drafts: Sequence[_Draft]) -> list[JoinDescriptor | Exception]:
+    """Store tokens, then check again: whoever loses the right from now on finds the row. IntegrityError for a token
+    that is there already."""
+    refusals: dict[UUID, Exception] = rows_store([draft.row for draft in drafts])
+    stored = [draft for draft in drafts if draft.row.pk not in refusals]
+    lost = _lost_meanwhile(stored)
+    if lost:
+        IssuedToken.objects.filter(pk__in=lost).update(revoked_at=timezone.now())
+    refusals |= lost
+    for draft in stored:
+        if draft.row.pk not in lost:
+            TOKENS.labels(draft.descriptor.provider, "issued").inc()
+    return [refusals.get(draft.row.pk, draft.descriptor) for draft in drafts]
 
 
-def rows_store(rows: Sequence[IssuedToken]) -> list[IssuedToken | Exception]:
-    """Store all at once; where a token is there already, one by one, so that nobody pays for another's luck."""
+def rows_store(rows: Sequence[IssuedToken]) -> dict[UUID, Exception]:
+    """Store all at once; one by one where that fails, so one failing row does not fail the batch. Errors by id."""
+    if not rows:
+        return {}
     try:
         with transaction.atomic():
-            _store(rows)
-    except IntegrityError as error:
-        return [error] if len(rows) == 1 else [rows_store([row])[0] for row in rows]
-    return list(rows)
+            IssuedToken.objects.bulk_create(rows)
+    except (IntegrityError, DataError) as error:
+        if len(rows) == 1:
+            return {rows[0].pk: error}
+        return {pk: one for row in rows for pk, one in rows_store([row]).items()}
+    return {}
 
 
-_stored = GatheredInThreads(rows_store)
+def _lost_meanwhile(drafts: Sequence[_Draft]) -> dict[UUID, Exception]:
+    """Who lost the right while their token was made, by the id of its row. The built-in node refuses such a token by
+    itself: it knows when it was issued."""
+    judged = [one for one in drafts if one.row.provider != "builtin"]
+    lost: dict[UUID, Exception] = {}
+    for draft, now in zip(judged, authorize_all([one.request.unchecked for one in judged]), strict=True):
+        if isinstance(now, Exception):
+            lost[draft.row.pk] = now
+        elif now.session.channel_id != draft.row.channel_id:
+            busy = "Somebody else is changing this show. Try again."
+            lost[draft.row.pk] = Conflict("session.busy", busy, retry_after=1)
+    return lost
 
 
-def _require_still(wish: Wish, row: IssuedToken) -> None:
-    """Who lost the right while the token was made does not get it.
-
-    Whoever takes the right from now on finds the row. The built-in node looks at when something was issued and needs no
-    second look.
-    """
-    if row.provider == "builtin":
-        return
-    try:
-        require_same_channel(wish_of(wish.asked), row)
-    except DomainError:
-        rows_withdraw([row])
-        raise
+def _naming_host(request: AuthorizedRequest, made: JoinDescriptor) -> JoinDescriptor:
+    """Where people are numbers, players are told the host's: else they would not know whose picture is the show."""
+    if Capability.NUMERIC_UIDS not in provider_named(made.provider).capabilities:
+        return made
+    host_uid = media_uid(session=request.session, user_id=request.session.host_id)
+    return replace(made, details={**made.details, "host_uid": host_uid})
 
 
-def require_same_channel(wish: Wish, row: IssuedToken) -> None:
-    """The show has not moved since the token was made. Raises Conflict."""
-    if wish.session.channel_id != row.channel_id:
-        raise Conflict("session.busy", "Somebody else is changing this show. Try again.", retry_after=1)
-
-
-def rows_withdraw(rows: Sequence[IssuedToken]) -> list[IssuedToken | Exception]:
-    """Tokens that were stored, and are not handed out after all."""
-    IssuedToken.objects.filter(pk__in=[row.pk for row in rows]).update(revoked_at=timezone.now())
-    return list(rows)
-
-
-def _fallback(wish: Wish, tried: set[str]) -> str | None:
+def _fallback(request: AuthorizedRequest, tried: set[str]) -> str | None:
     """Where a host goes on whose provider does not answer; viewers follow the host, and move nobody."""
-    if not wish.standing.is_host or wish.role != MediaRole.PUBLISHER:
+    if not request.standing.is_host or request.role != MediaRole.PUBLISHER:
         return None
     needed = set()
-    if wish.session.visibility == Visibility.PRIVATE:
+    if request.session.visibility == Visibility.PRIVATE:
         needed.add(Capability.PRIVATE_SHOWS)
-    from_encoder = wish.session.session_type == SessionType.ENCODER
+    from_encoder = request.session.session_type == SessionType.ENCODER
     needed.add(Capability.ENCODER_PUBLISHES if from_encoder else Capability.BROWSER_PUBLISHES)
-    if wish.session.guest_count:
+    if request.session.guest_count:
         needed.add(Capability.STAGE)
     for name in settings.MEDIA_FALLBACK:
         if name not in tried and needed <= provider_named(name).capabilities:
@@ -315,42 +353,3 @@ def pass_read(token: str) -> Pass | None:
         channel_id=row.channel_id,
         role=MediaRole(row.role),
     )
-
-
-# ---- Running out ---------------------------------------------------------------------------------------------------
-
-
-def tokens_expiring_tell(*, now: datetime) -> int:
-    """Tell holders whose token runs out soon, once each, unless they have a newer one; how many were told."""
-    newer = IssuedToken.objects.filter(
-        session_id=OuterRef("session_id"),
-        user_id=OuterRef("user_id"),
-        role=OuterRef("role"),
-        expires_at__gt=OuterRef("expires_at"),
-        revoked_at__isnull=True,
-    )
-    due = tokens_good(now).filter(
-        expires_at__lte=now + TELL_BEFORE, told_at__isnull=True, user__isnull=False, session__state__in=OPEN
-    )
-    told = 0
-    for row in due.exclude(Exists(newer)).order_by("expires_at")[:TOLD_AT_ONCE]:
-        with transaction.atomic():
-            if not IssuedToken.objects.filter(pk=row.pk, told_at__isnull=True).update(told_at=now):
-                continue
-            data = {
-                "session": str(row.session_id),
-                "provider": row.provider,
-                "role": row.role,
-                "expires_at": instant(row.expires_at),
-            }
-            event = TokenExpiring(session_id=row.session_id, at=now, data=data)
-            publish(event, group=user_group(row.user_id)) if row.user_id else None
-        told += 1
-    return told
-
-
-def tokens_forget(*, now: datetime) -> int:
-    """Delete tokens that ran out a while ago, so many at once that it is soon done; how many. They prove nothing."""
-    old = IssuedToken.objects.order_by().filter(expires_at__lt=now - KEEP_EXPIRED)
-    deleted, _ = IssuedToken.objects.filter(pk__in=old.values("pk")[:FORGOTTEN_AT_ONCE]).delete()
-    return deleted

@@ -1,53 +1,30 @@
 """Headers and template context that every page shares."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from csp.decorators import csp_update
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils.decorators import sync_and_async_middleware
+from django.utils.deprecation import MiddlewareMixin
 
 from livestream.sdks import player_sources, sdk_addresses
-
-Handler = Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
 
 CAMERA_PATHS = ("/studio/", "/live/")
 
 
-def _camera_where_needed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+class PermissionsPolicyMiddleware(MiddlewareMixin):
     """Camera and microphone only where somebody may go on air."""
-    allowed = "(self)" if request.path.startswith(CAMERA_PATHS) else "()"
-    response.headers.setdefault(
-        "Permissions-Policy",
-        f"camera={allowed}, microphone={allowed}, display-capture={allowed}, geolocation=(), payment=(), usb=()",
-    )
-    return response
 
-
-def on_response(apply: Callable[[HttpRequest, HttpResponse], HttpResponse]) -> Callable[[Handler], Handler]:
-    """Middleware that does something to every answer, in a sync and an async chain alike."""
-
-    @sync_and_async_middleware
-    def factory(get_response: Handler) -> Handler:
-        if iscoroutinefunction(get_response):
-
-            async def async_middleware(request: HttpRequest) -> HttpResponse:
-                return apply(request, await get_response(request))
-
-            return markcoroutinefunction(async_middleware)
-
-        def middleware(request: HttpRequest) -> HttpResponse:
-            return apply(request, get_response(request))  # type: ignore[arg-type]
-
-        return middleware
-
-    return factory
-
-
-permissions_policy = on_response(_camera_where_needed)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Add the header."""
+        allowed = "(self)" if request.path.startswith(CAMERA_PATHS) else "()"
+        response.headers.setdefault(
+            "Permissions-Policy",
+            f"camera={allowed}, microphone={allowed}, display-capture={allowed}, geolocation=(), payment=(), usb=()",
+        )
+        return response
 
 
 def with_player(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

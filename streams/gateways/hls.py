@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 from django.views.decorators.http import require_safe
 
-from accounts.callers import session_actor
+from accounts.async_authentication import session_actor
 from accounts.services import access_versions
 from livestream.actors import Actor
 from livestream.database import CROWDS

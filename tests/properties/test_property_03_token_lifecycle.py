@@ -16,8 +16,9 @@ from streams.models import Participant
 from streams.services.people.credentials import Lost, credentials_revoke
 from tests.cast import let_in, make_show, make_user
 from tokens.arrivals import arrival_judgement
+from tokens.expiry import TELL_BEFORE, tokens_expiring_tell
 from tokens.models import IssuedToken
-from tokens.services import TELL_BEFORE, media_token_issue, tokens_expiring_tell
+from tokens.services import media_token_issue
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 STEPS = st.lists(

@@ -8,16 +8,16 @@ from django.utils import timezone
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts.bearer import BearerAuthentication, _people
+from accounts.bearer import BearerAuthentication
 from accounts.models import User
 from livestream.actors import ANONYMOUS, actor_of
 from livestream.errors import Conflict, Denied, Missing, NotAuthenticated
 from providers.base import MediaRole
 from streams.models import ParticipantStatus
 from tests.cast import let_in, make_show, make_user
+from tokens.authorization import AuthorizedRequest, TokenRequest, authorize_all
 from tokens.models import IssuedToken
 from tokens.services import rows_store
-from tokens.wishes import Asked, Wish, wishes_of
 
 pytestmark = pytest.mark.django_db
 WATCH, PUBLISH = MediaRole.SUBSCRIBER, MediaRole.PUBLISHER
@@ -40,12 +40,12 @@ def row_of(show, user, token_hash):
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_the_checks_of_a_crowd_take_as_many_queries_as_those_of_one(ada, size, django_assert_num_queries):
-    asked = [Asked(make_show(ada).pk, actor_of(make_user()), WATCH) for _ in range(size)]
+    asked = [TokenRequest(make_show(ada).pk, actor_of(make_user()), WATCH) for _ in range(size)]
 
     with django_assert_num_queries(4):
-        wishes = wishes_of(asked)
+        authorized = authorize_all(asked)
 
-    assert [(wish.session.pk, wish.actor, wish.role) for wish in wishes] == [
+    assert [(one.session.pk, one.actor, one.role) for one in authorized] == [
         (one.session_id, one.actor, one.role) for one in asked
     ]
 
@@ -55,52 +55,46 @@ def test_each_of_a_crowd_is_told_what_is_true_of_them(ada, ben, eve):
     over, other = make_show(ada, state="ended"), make_show(ada)
     let_in(other, eve, status=ParticipantStatus.BANNED)
 
-    answers = wishes_of(
+    answers = authorize_all(
         [
-            Asked(show.pk, actor_of(ada), PUBLISH),
-            Asked(show.pk, actor_of(ben), PUBLISH),
-            Asked(show.pk, ANONYMOUS, PUBLISH),
-            Asked(show.pk, ANONYMOUS, WATCH),
-            Asked(private.pk, actor_of(eve), WATCH),
-            Asked(private.pk, actor_of(ada), WATCH),
-            Asked(other.pk, actor_of(eve), WATCH),
-            Asked(over.pk, actor_of(ben), WATCH),
-            Asked(ben.pk, actor_of(ben), WATCH),
+            TokenRequest(show.pk, actor_of(ada), PUBLISH),
+            TokenRequest(show.pk, actor_of(ben), PUBLISH),
+            TokenRequest(show.pk, ANONYMOUS, PUBLISH),
+            TokenRequest(show.pk, ANONYMOUS, WATCH),
+            TokenRequest(private.pk, actor_of(eve), WATCH),
+            TokenRequest(private.pk, actor_of(ada), WATCH),
+            TokenRequest(other.pk, actor_of(eve), WATCH),
+            TokenRequest(over.pk, actor_of(ben), WATCH),
+            TokenRequest(ben.pk, actor_of(ben), WATCH),
         ]
     )
 
-    expected = [Wish, Denied, NotAuthenticated, Wish, Missing, Wish, Denied, Conflict, Missing]
+    expected = [
+        AuthorizedRequest,
+        Denied,
+        NotAuthenticated,
+        AuthorizedRequest,
+        Missing,
+        AuthorizedRequest,
+        Denied,
+        Conflict,
+        Missing,
+    ]
     assert [type(answer) for answer in answers] == expected
 
 
 def test_a_token_that_is_there_already_costs_nobody_else_theirs(show, ada, ben):
     first = row_of(show, ada, "a" * 64)
-    assert rows_store([first]) == [first]
+    assert rows_store([first]) == {}
     same, other = row_of(show, ben, "a" * 64), row_of(show, ben, "b" * 64)
 
     answers = rows_store([same, other])
 
-    assert isinstance(answers[0], IntegrityError)
-    assert answers[1] is other
+    assert [type(answers.get(row.pk)) for row in (same, other)] == [IntegrityError, type(None)]
     assert set(IssuedToken.objects.values_list("user_id", "token_hash")) == {
         (ada.pk, "a" * 64),
         (ben.pk, "b" * 64),
     }
-
-
-@pytest.mark.parametrize("size", [1, 3])
-def test_the_people_of_a_crowd_are_read_together(size, django_assert_num_queries):
-    people = [make_user() for _ in range(size)]
-
-    with django_assert_num_queries(1):
-        assert _people([person.pk for person in people]) == people
-
-
-def test_two_requests_of_one_person_share_no_user(ben, show):
-    first, second, nobody = _people([ben.pk, ben.pk, show.pk])
-    first.display_name = "Somebody else"
-
-    assert (second.display_name, type(nobody)) == (ben.display_name, AuthenticationFailed)
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"password": "another"}])

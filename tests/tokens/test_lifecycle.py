@@ -21,8 +21,9 @@ from tests.cast import let_in, make_show
 from tests.conftest import Ear
 from tests.threads import at_once
 from tokens.arrivals import arrival_judgement
+from tokens.expiry import tokens_expiring_tell
 from tokens.models import IssuedToken
-from tokens.services import media_token_issue, token_hash, tokens_expiring_tell
+from tokens.services import media_token_issue, token_hash
 
 PUBLISHER, SUBSCRIBER = MediaRole.PUBLISHER, MediaRole.SUBSCRIBER
 

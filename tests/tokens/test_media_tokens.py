@@ -10,15 +10,16 @@ from django.utils.dateparse import parse_datetime
 from rest_framework.test import APIClient
 
 from livestream.actors import actor_of
-from livestream.http.async_api_view import SmallJSONParser
 from media_node.grants import grant_verify
 from providers.base import MediaRole
 from streams.models import SessionModerator
 from tests.bodies import BAD_BODIES, OVERSIZED, assert_error
 from tests.cast import let_in, make_show, make_user
-from tokens import services
+from tokens import expiry
+from tokens.api import BODY_MAX_BYTES
+from tokens.expiry import tokens_forget
 from tokens.models import IssuedToken
-from tokens.services import media_token_issue, session_tokens_revoke, tokens_forget
+from tokens.services import media_token_issue, session_tokens_revoke
 
 # A media token is asked for on the event loop, and looked up in a thread that sees only what is committed.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -191,7 +192,7 @@ def test_a_role_that_is_none_is_refused(api, ada, show, role):
 def test_a_body_that_is_none_is_refused(api, ada, show, body):
     answer = api(ada).generic("POST", url(show), BAD_BODIES[body], content_type="application/json")
 
-    if len(BAD_BODIES[body]) > SmallJSONParser.max_bytes:
+    if len(BAD_BODIES[body]) > BODY_MAX_BYTES:
         assert_error(answer, 413, "too_big")
     else:
         assert answer.status_code == 400
@@ -277,7 +278,7 @@ def test_tokens_that_ran_out_long_ago_are_forgotten(show, ada):
 
 
 def test_a_great_many_are_forgotten_in_several_steps(ben, show, monkeypatch):
-    monkeypatch.setattr(services, "FORGOTTEN_AT_ONCE", 2)
+    monkeypatch.setattr(expiry, "FORGOTTEN_AT_ONCE", 2)
     for _ in range(3):
         media_token_issue(session_id=show.pk, actor=actor_of(ben), role=MediaRole.SUBSCRIBER)
     later = timezone.now() + timedelta(hours=25)

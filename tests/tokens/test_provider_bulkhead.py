@@ -16,8 +16,8 @@ from providers import registry
 from streams.models import ProviderRoom
 from tests.asgi import answer_of
 from tests.cast import make_show, make_user
-from tokens import admission
-from tokens.admission import ADMITTED, WAIT_SECONDS
+from tokens import provider_bulkhead
+from tokens.provider_bulkhead import ADMITTED, WAIT_SECONDS
 
 CROWD = 2 * ADMITTED + 8
 LATER = 400
@@ -81,7 +81,9 @@ async def test_a_crowd_at_a_provider_that_hangs_leaves_threads_to_everybody_else
 
 @pytest.mark.django_db(transaction=True)
 async def test_a_crowd_at_a_provider_that_is_well_is_served(daily, monkeypatch):
-    monkeypatch.setattr(admission, "WAIT_SECONDS", 5.0)  # a busy machine takes its time where a provider would not
+    monkeypatch.setattr(
+        provider_bulkhead, "WAIT_SECONDS", 5.0
+    )  # a busy machine takes its time where a provider would not
     show, viewers = await sync_to_async(_show_and_viewers)()
 
     answers = await asyncio.gather(

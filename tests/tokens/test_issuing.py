@@ -1,16 +1,17 @@
-"""Media tokens on the event loop: a crowd of askers, what changes meanwhile, and what goes to a thread."""
+"""Media tokens in batches: a crowd of callers, what changes meanwhile, and what asks a provider."""
 
 import asyncio
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
+from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts.async_authentication import Credentials
 from accounts.bearer import bearer_pair
 from accounts.models import User
 from livestream.actors import actor_of
 from livestream.errors import ProviderUnreachable
-from livestream.ratelimit import Limit
 from providers.base import MediaRole
 from providers.builtin import BuiltinProvider
 from providers.livekit import LiveKitProvider
@@ -18,15 +19,15 @@ from streams.models import Participant, StreamSession
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show, make_user
 from tests.threads import at_once
-from tests.tokens.test_admission import answered
-from tokens.awaited import _counted, media_token_awaited
+from tests.tokens.test_provider_bulkhead import answered
+from tokens.api import Call, calls_answer
+from tokens.authorization import TokenRequest
 from tokens.models import IssuedToken
-from tokens.services import token_hash
-from tokens.wishes import Asked
+from tokens.services import media_tokens_issue, token_hash
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-HERE = "tests.tokens.test_awaited"
+HERE = "tests.tokens.test_issuing"
 CROWD = 30
 
 
@@ -62,7 +63,7 @@ class AwayProvider(BuiltinProvider):
 
 @pytest.fixture(autouse=True)
 def _providers(settings):
-    added = {"repeating": f"{HERE}.RepeatingProvider", "away": f"{HERE}.AwayProvider"}
+    added = {name: f"{HERE}.{name.title()}Provider" for name in ("repeating", "away", "broken")}
     settings.PROVIDERS = {**settings.PROVIDERS, **added}
     RepeatingProvider.made.clear()
 
@@ -71,23 +72,44 @@ def url(session):
     return f"/api/v1/sessions/{session.pk}/token/"
 
 
-async def test_each_of_a_crowd_gets_a_token_of_their_own():
-    def prepare():
-        shows = [make_show(make_user()) for _ in range(3)]
-        return shows, [make_user() for _ in range(CROWD)]
-
-    shows, people = await sync_to_async(prepare)()
-
+@pytest.mark.parametrize("size", [1, CROWD])
+def test_each_of_a_crowd_gets_a_token_of_their_own_in_one_visit(size, django_assert_num_queries):
+    shows = [make_show(make_user()) for _ in range(3)]
+    people = [make_user() for _ in range(size)]
     asked = [
-        (Asked(shows[number % 3].pk, actor_of(user), MediaRole.SUBSCRIBER), user) for number, user in enumerate(people)
+        TokenRequest(shows[number % 3].pk, actor_of(user), MediaRole.SUBSCRIBER) for number, user in enumerate(people)
     ]
-    limit = Limit("test", "crowd", CROWD, 60)
-    made = await asyncio.gather(*(media_token_awaited(one, limit=limit) for one, _ in asked))
 
-    for (one, user), descriptor in zip(asked, made, strict=True):
-        row = await IssuedToken.objects.aget(token_hash=token_hash(descriptor.token))
+    with django_assert_num_queries(7):  # session, participant, moderator, access; BEGIN, INSERT, COMMIT
+        made = media_tokens_issue(asked)
+
+    for one, user, descriptor in zip(asked, people, made, strict=True):
+        row = IssuedToken.objects.get(token_hash=token_hash(descriptor.token))
         assert (row.user_id, row.session_id) == (user.pk, one.session_id)
-    assert await IssuedToken.objects.acount() == CROWD
+    assert IssuedToken.objects.count() == size
+
+
+class BrokenProvider(BuiltinProvider):
+    """Has a fault of its own for one person."""
+
+    name = "broken"
+    unlucky = ""
+
+    def join(self, *, person, **given):
+        if person.uid == self.unlucky:
+            raise KeyError("broken")
+        return super().join(person=person, **given)
+
+
+def test_a_request_that_fails_fails_alone(ada, ben, cleo, show, monkeypatch):
+    session = make_show(ada, provider="broken")
+    monkeypatch.setattr(BrokenProvider, "unlucky", str(ben.pk))
+    asked = [TokenRequest(session.pk, actor_of(user), MediaRole.SUBSCRIBER) for user in (ada, ben, cleo)]
+
+    first, second, third = media_tokens_issue(asked)
+
+    assert [first.uid, type(second), third.uid] == [str(ada.pk), KeyError, str(cleo.pk)]
+    assert set(IssuedToken.objects.values_list("user_id", flat=True)) == {ada.pk, cleo.pk}
 
 
 async def test_those_of_a_crowd_who_may_not_have_one_are_refused_and_nobody_else():
@@ -108,15 +130,17 @@ async def test_those_of_a_crowd_who_may_not_have_one_are_refused_and_nobody_else
     assert [status for status, _ in answers] == [403, 401, 404, 200]
 
 
-def test_whoever_asks_too_often_is_not_looked_up(ada, show, django_assert_num_queries):
-    asked = [(Limit("test", "ada", 2, 60), Asked(show.pk, actor_of(ada), MediaRole.SUBSCRIBER))] * 3
+def test_a_caller_who_asks_too_often_is_not_looked_up_in_the_show(ada, show, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr("tokens.api.PER_PERSON_AND_MINUTE", 2)
+    credentials = Credentials(token=AccessToken.for_user(ada))
+    calls = [Call(credentials, "192.0.2.1", show.pk, MediaRole.SUBSCRIBER)] * 3
 
-    first, second, third = _counted(asked)
+    first, second, third = calls_answer(calls)
 
-    assert (first.session.pk, second.session.pk) == (show.pk, show.pk)
+    assert (first.uid, second.uid) == (str(ada.pk), str(ada.pk))
     assert (third.code, third.retry_after > 0) == ("too_many", True)
-    with django_assert_num_queries(0):
-        assert [error.code for error in _counted(asked)] == ["too_many"] * 3
+    with django_assert_num_queries(1):
+        assert [error.code for error in calls_answer(calls)] == ["too_many"] * 3
 
 
 @pytest.fixture

@@ -1,21 +1,23 @@
-"""Requests on the event loop: what Django's handlers do, without their changes between loop and threads."""
+"""Coroutine views on the event loop: what Django's handlers do, without their changes between loop and threads."""
 
 import asyncio
+import json
 import threading
 from contextlib import contextmanager
 
 import pytest
 from asgiref.sync import SyncToAsync, sync_to_async
-from django.core.exceptions import ImproperlyConfigured
+from django.conf import settings
+from django.core.signals import request_finished, request_started
 from django.utils.deprecation import MiddlewareMixin
 
 from accounts.bearer import bearer_pair
 from livestream.asgi import application
-from livestream.http.async_handler import AwaitedHandler
+from livestream.http.async_application import MIDDLEWARE
 from livestream.http.threaded_handler import ThreadedHandler
 from tests.asgi import answer_of
 from tests.cast import make_show, make_user, session_key_of
-from tests.kernel.test_request_threads import Caller
+from tests.kernel.test_threaded_handler import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,9 +68,12 @@ async def test_health_does_not_wait_for_djangos_thread():
     assert status == 200
 
 
-@pytest.mark.parametrize("path", ["/health", "/hls/nothing", "/api/v1/sessions/none/token/"])
+NO_SHOW = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize("path", ["/health", f"/hls/{NO_SHOW}/main.m3u8", f"/api/v1/sessions/{NO_SHOW}/token/"])
 async def test_an_answer_is_the_same_as_from_a_thread(path):
-    awaited, threaded = await answer_of(AwaitedHandler(), path), await answer_of(ThreadedHandler(), path)
+    awaited, threaded = await answer_of(application, path), await answer_of(ThreadedHandler(), path)
 
     assert_alike(awaited, threaded)
     assert len(awaited[2]) == len(threaded[2])
@@ -132,30 +137,59 @@ async def test_who_leaves_first_leaves_the_others_to_be_answered():
     await asyncio.wait_for(leaving, 10)
 
 
-class Rendering(MiddlewareMixin):
-    """Has a hook that no answer of a coroutine view reaches."""
+def test_middleware_has_only_the_hooks_that_are_called_and_the_order_of_all_other_requests():
+    paths = [f"{kind.__module__}.{kind.__qualname__}" for kind in MIDDLEWARE]
+    further = ("process_view", "process_exception", "process_template_response")
 
-    def process_template_response(self, request, response):
-        return response
-
-
-def synchronous(get_response):
-    """Knows no coroutines."""
-    return lambda request: get_response(request)
+    assert [path for path in settings.MIDDLEWARE if path in paths] == paths
+    assert all(issubclass(kind, MiddlewareMixin) for kind in MIDDLEWARE)
+    assert {kind.__call__ for kind in MIDDLEWARE} == {MiddlewareMixin.__call__}
+    assert not [(kind, hook) for kind in MIDDLEWARE for hook in further if hasattr(kind, hook)]
 
 
-@pytest.mark.parametrize("name", ["Rendering", "synchronous"])
-def test_middleware_that_would_be_passed_over_is_refused(settings, name):
-    settings.AWAITED_MIDDLEWARE = [*settings.AWAITED_MIDDLEWARE, f"tests.kernel.test_awaited.{name}"]
+async def test_a_request_begins_and_ends_for_those_who_listen():
+    heard = []
 
-    with pytest.raises(ImproperlyConfigured, match=name):
-        AwaitedHandler()
+    def begins(**sent):
+        heard.append(("started", sent["scope"]["path"]))
+
+    def ends(**sent):
+        heard.append("finished")
+
+    request_started.connect(begins)
+    request_finished.connect(ends)
+    try:
+        await answer_of(application, "/health")
+    finally:
+        request_started.disconnect(begins)
+        request_finished.disconnect(ends)
+
+    assert heard == [("started", "/health"), "finished"]
 
 
 async def test_what_goes_wrong_is_an_error_and_no_silence(monkeypatch):
-    monkeypatch.setattr("tokens.api.MediaTokenView.throttle_classes", None)
+    async def fails(call):
+        raise KeyError("broken")
 
-    status, _, body = await answer_of(application, "/api/v1/sessions/00000000-0000-4000-8000-000000000000/token/")
+    monkeypatch.setattr("tokens.api._answer", fails)
+
+    status, _, body = await answer_of(application, f"/api/v1/sessions/{NO_SHOW}/token/", method="POST")
 
     assert status == 500
     assert body
+
+
+async def test_a_query_that_is_no_text_is_refused():
+    caller = Caller("/health")
+    caller.scope["query_string"] = b"\xff"
+    await caller.calls(application)
+
+    assert caller.sent[0]["status"] == 400
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "HEAD"])
+async def test_another_method_is_refused_and_the_right_one_named(method):
+    status, headers, body = await answer_of(application, f"/api/v1/sessions/{NO_SHOW}/token/", method=method)
+
+    assert (status, dict(headers)[b"allow"]) == (405, b"POST")
+    assert json.loads(body)["error"]["code"] == "invalid.method_not_allowed"

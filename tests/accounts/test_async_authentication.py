@@ -1,13 +1,17 @@
 """Who asks, where the answer is made on the event loop: by Bearer token, or by cookie with our own page's proof."""
 
+from uuid import uuid4
+
 import pytest
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts.async_authentication import Credentials, actors_of
 from accounts.bearer import bearer_pair
-from accounts.callers import _actors_of_sessions
 from livestream.actors import ANONYMOUS, actor_of
+from livestream.errors import NotAuthenticated
 from tests.bodies import assert_error
 from tests.cast import make_show, make_user, session_key_of
 
@@ -18,6 +22,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def private(ada):
     """A show that only its people may watch: who asks for a token of it is known by the answer."""
     return make_show(ada, visibility="private")
+
+
+def actors_of_sessions(keys):
+    return actors_of([Credentials(session_key=key) for key in keys])
 
 
 def url(session):
@@ -90,13 +98,27 @@ def test_who_has_logged_out_is_nobody_in_particular(private, ada):
     assert_error(browser.post(url(private), content_type="application/json"), 404, "session.missing")
 
 
+def test_a_crowd_with_tokens_and_cookies_is_read_together(django_assert_num_queries):
+    people = [make_user() for _ in range(4)]
+    cookies = [Credentials(session_key=session_key_of(user)) for user in people[:2]]
+    bearers = [Credentials(token=AccessToken.for_user(user)) for user in people[2:]]
+    gone = AccessToken.for_user(people[3])
+    gone["user_id"] = str(uuid4())
+
+    with django_assert_num_queries(2):
+        actors = actors_of([*cookies, Credentials(), *bearers, Credentials(token=gone)])
+
+    assert actors[:5] == [*map(actor_of, people[:2]), ANONYMOUS, *map(actor_of, people[2:])]
+    assert isinstance(actors[5], NotAuthenticated)
+
+
 @pytest.mark.parametrize("size", [1, 5])
 def test_the_sessions_of_a_crowd_take_as_many_queries_as_that_of_one(size, django_assert_num_queries):
     people = [make_user() for _ in range(size)]
     keys = [session_key_of(user) for user in people]
 
     with django_assert_num_queries(2):
-        actors = _actors_of_sessions([*keys, "a" * 32])
+        actors = actors_of_sessions([*keys, "a" * 32])
 
     assert actors == [*(actor_of(user) for user in people), ANONYMOUS]
 
@@ -107,7 +129,7 @@ def test_a_session_that_has_run_out_is_over(ben):
     key = session_key_of(ben)
     Session.objects.update(expire_date=timezone.now())
 
-    assert _actors_of_sessions([key]) == [ANONYMOUS]
+    assert actors_of_sessions([key]) == [ANONYMOUS]
 
 
 def test_the_demonstrations_people_are_nobody_outside_of_it(ben, settings):
@@ -115,10 +137,10 @@ def test_the_demonstrations_people_are_nobody_outside_of_it(ben, settings):
     type(ben).objects.update(is_demo=True)
 
     settings.DEMO = True
-    inside = _actors_of_sessions([key])
+    inside = actors_of_sessions([key])
     settings.DEMO = False
 
-    assert (inside, _actors_of_sessions([key])) == ([actor_of(ben)], [ANONYMOUS])
+    assert (inside, actors_of_sessions([key])) == ([actor_of(ben)], [ANONYMOUS])
 
 
 HEADERS = {

@@ -1,0 +1,84 @@
+"""Which media tokens may be issued: requests are checked against what the database says at this moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.utils import timezone
+
+from accounts.services import access_versions
+from livestream.actors import Actor
+from livestream.errors import Conflict, Denied, DomainError, Missing, NotAuthenticated
+from providers.base import MediaRole
+from streams.models import StreamSession
+from streams.permissions import NOBODY, Standing, require_view_as, standings_of
+from streams.state import OVER
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """A request for a media token; nothing is checked yet."""
+
+    session_id: UUID
+    actor: Actor
+    role: MediaRole
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizedRequest:
+    """A request that may be granted, and what was known at `now`."""
+
+    session: StreamSession
+    actor: Actor
+    standing: Standing
+    role: MediaRole
+    now: datetime
+
+    @property
+    def unchecked(self) -> TokenRequest:
+        """The same request, to be checked again."""
+        return TokenRequest(self.session.pk, self.actor, self.role)
+
+
+def authorize_all(requests: Sequence[TokenRequest]) -> list[AuthorizedRequest | Exception]:
+    """Authorize each request, in order, or say why it is refused: as many queries for a crowd as for one."""
+    now = timezone.now()  # before the standing is read: whoever is removed meanwhile has a token from before that
+    sessions = StreamSession.objects.in_bulk({one.session_id for one in requests})
+    people = {(one.session_id, one.actor.user_id): one.actor for one in requests if one.actor.user_id}
+    standings = standings_of(actors=people)
+    access = access_versions({one.actor.user_id for one in requests if one.actor.user_id})
+    answers: list[AuthorizedRequest | Exception] = []
+    for one in requests:
+        standing = standings.get((one.session_id, one.actor.user_id), NOBODY) if one.actor.user_id else NOBODY
+        try:
+            if one.actor.user_id and access.get(one.actor.user_id) != one.actor.access:
+                raise NotAuthenticated()  # a new password, or new rights, since they signed in
+            answers.append(_checked(one, sessions.get(one.session_id), standing, now))
+        except DomainError as error:
+            answers.append(error)
+    return answers
+
+
+def authorize(request: TokenRequest) -> AuthorizedRequest:
+    """Authorize one request. Raises the domain's errors."""
+    (answer,) = authorize_all([request])
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _checked(
+    request: TokenRequest, session: StreamSession | None, standing: Standing, now: datetime
+) -> AuthorizedRequest:
+    if session is None:
+        raise Missing("session.missing", "There is no such show.")
+    require_view_as(standing=standing, actor=request.actor, session=session)
+    if session.state in OVER:  # first: everybody has left the stage of a show that is over, its host too
+        raise Conflict("session.ended", "This show is over.")
+    if request.role == MediaRole.PUBLISHER:
+        if request.actor.user_id is None:
+            raise NotAuthenticated()
+        if not standing.can_publish:
+            raise Denied("token.role_not_held", "Only the host and guests on stage may send video.")
+    return AuthorizedRequest(session, request.actor, standing, request.role, now)

@@ -1,0 +1,55 @@
+"""Media tokens that run out: their holders are notified in time, and they are deleted later."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from livestream.events import publish
+from livestream.realtime.groups import user_group
+from streams.payloads import instant
+from streams.state import OPEN
+from tokens.events import TokenExpiring
+from tokens.models import IssuedToken
+from tokens.services import tokens_good
+
+KEEP_EXPIRED = timedelta(days=1)
+# Holders are notified this long before the end; then there is time for a few tries.
+TELL_BEFORE = timedelta(seconds=60)
+TOLD_AT_ONCE, FORGOTTEN_AT_ONCE = 1000, 5000
+
+
+def tokens_expiring_tell(*, now: datetime) -> int:
+    """Tell holders whose token runs out soon, once each, unless they have a newer one; how many were told."""
+    newer = IssuedToken.objects.filter(
+        session_id=OuterRef("session_id"),
+        user_id=OuterRef("user_id"),
+        role=OuterRef("role"),
+        expires_at__gt=OuterRef("expires_at"),
+        revoked_at__isnull=True,
+    )
+    due = tokens_good(now).filter(
+        expires_at__lte=now + TELL_BEFORE, told_at__isnull=True, user__isnull=False, session__state__in=OPEN
+    )
+    told = 0
+    for row in due.exclude(Exists(newer)).order_by("expires_at")[:TOLD_AT_ONCE]:
+        with transaction.atomic():
+            if not IssuedToken.objects.filter(pk=row.pk, told_at__isnull=True).update(told_at=now):
+                continue
+            data = {
+                "session": str(row.session_id),
+                "provider": row.provider,
+                "role": row.role,
+                "expires_at": instant(row.expires_at),
+            }
+            event = TokenExpiring(session_id=row.session_id, at=now, data=data)
+            publish(event, group=user_group(row.user_id)) if row.user_id else None
+        told += 1
+    return told
+
+
+def tokens_forget(*, now: datetime) -> int:
+    """Delete tokens that ran out a while ago, so many at once that it is soon done; how many. They prove nothing."""
+    old = IssuedToken.objects.order_by().filter(expires_at__lt=now - KEEP_EXPIRED)
+    deleted, _ = IssuedToken.objects.filter(pk__in=old.values("pk")[:FORGOTTEN_AT_ONCE]).delete()
+    return deleted
