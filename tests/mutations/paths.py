@@ -129,8 +129,6 @@ TESTS = {
     "media limits": "tests/media_node/test_limits.py",
     "hostile": "tests/media_node/test_hostile.py",
     "whip": "tests/media_node/test_whip.py",
-    "publisher repair": "tests/media_node/test_repair.py",
-    "engine limits": "tests/media_node/test_engine_limits.py",
     "agora tokens": "tests/providers/test_agora_tokens.py",
     "agora vectors": "tests/providers/test_agora_vectors.py",
     "adapters": "tests/providers/test_adapters.py",
