@@ -162,6 +162,18 @@ def test_a_report_of_a_former_source_is_not_passed_on(wire):
     assert [report.rtp_time for report in wire.reports] == [wire.packets[1].timestamp]
 
 
+def test_a_newcomer_is_not_told_the_report_of_a_former_source(wire):
+    slot, old, new, late = new_slot(), new_track(), new_track(), Wire()
+    slot.attach(wire.sink())
+    feed(slot, old, sequence=1, timestamp=1000, payload=KEY, now=0.0)
+    slot.report(SenderReport(5, 2**40, 4000, 1, 2), encoding=old, clock_shift=0)
+    feed(slot, new, sequence=1, timestamp=9000, payload=KEY, now=1.0)
+
+    slot.attach(late.sink())
+
+    assert (len(wire.reports), late.reports) == (1, [])
+
+
 def test_nor_is_one_from_before_the_source_numbered_anew(wire):
     slot, track = new_slot(), new_track()
     slot.attach(wire.sink())
