@@ -116,7 +116,7 @@ def test_an_error_answer_names_the_unknown_attributes():
         REQUEST[:19],
         REQUEST[:-1],
         REQUEST + b"\0\0\0\0",
-        os.urandom(40),
+        bytes(range(200, 240)),
         b"\x00\x01\x00\x04" + REQUEST[4:20] + b"\x00\x06\xff\xff",
     ],
 )

@@ -3,8 +3,8 @@
 The rules stand here a second time, as plainly as they can be said. Each cell is tried and rolled back.
 """
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import pytest
@@ -58,6 +58,26 @@ class Cast:
     session: Any
     people: dict[str, Any]
     likes: dict[str, Any]
+    clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, api, role):
+        """One client for each actor: signing in is not what is tried here."""
+        if role not in self.clients:
+            self.clients[role] = api(self.people.get(role))
+        return self.clients[role]
+
+    @cached_property
+    def stored(self):
+        """What is written down before anything is tried."""
+        return self.stored_now()
+
+    def stored_now(self):
+        return (
+            list(Participant.objects.filter(session=self.session).order_by("pk").values()),
+            list(SessionModerator.objects.order_by("pk").values()),
+            SessionEvent.objects.count(),
+            GuestRequest.objects.count(),
+        )
 
     def actor(self, role):
         return ANONYMOUS if role == "anonymous" else actor_of(self.people[role])
@@ -132,7 +152,7 @@ def over_http(api, cast, deed, actor, target):
     path = f"/api/v1/sessions/{cast.session.pk}/participants/{target.pk}/{verb}/"
     if deed == "invite":
         path, data = f"/api/v1/sessions/{cast.session.pk}/guest-requests/invite/", {"user_id": str(target.pk)}
-    answer = api(cast.people.get(actor)).post(path, data, format="json")
+    answer = cast.client(api, actor).post(path, data, format="json")
     if answer.status_code < 300:
         return OK
     code = answer.json()["error"]["code"]
@@ -153,17 +173,11 @@ def on_the_socket(cast, op, actor, **data):
 
 def tried(cast, attempt):
     """The outcome of an attempt, which leaves no trace; a refused one has left none by itself."""
-    people = Participant.objects.filter(session=cast.session).order_by("pk").values()
-    moderators = SessionModerator.objects.order_by("pk").values()
-
-    def stored():
-        return list(people.all()), list(moderators.all()), SessionEvent.objects.count(), GuestRequest.objects.count()
-
-    before = stored()
+    before = cast.stored
     with transaction.atomic():
         outcome = attempt()
         if outcome != OK:
-            assert stored() == before
+            assert cast.stored_now() == before
         transaction.set_rollback(True)
     return outcome
 
@@ -241,7 +255,7 @@ def test_every_deed_that_has_no_target(api, actor):
 
 
 def posted(api, cast, actor, path, data):
-    answer = api(cast.people.get(actor)).post(f"/api/v1/sessions/{cast.session.pk}/{path}", data, format="json")
+    answer = cast.client(api, actor).post(f"/api/v1/sessions/{cast.session.pk}/{path}", data, format="json")
     return OK if answer.status_code < 300 else answer.json()["error"]["code"]
 
 
