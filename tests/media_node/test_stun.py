@@ -1,6 +1,5 @@
 """STUN, held against the test vectors of RFC 5769."""
 
-import os
 import socket
 import struct
 
