@@ -23,15 +23,7 @@ MODERATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
     "streams.sessionmoderator": ("view",),
     "streams.guestrequest": ("view", "change"),
     "streams.auditentry": ("view",),
-    "streams.recording": ("view",),
-    "streams.post": ("view",),
-    "streams.viewersample": ("view",),
-    "streams.reactiontotal": ("view",),
-    "streams.gifttransaction": ("view",),
     "chat.chatmessage": ("view", "change"),
-    "chat.messagereport": ("view", "change"),
-    "chat.sanction": ("view", "change"),
-    "chat.blockedterm": ("view", "change", "add", "delete"),
 }
 
 

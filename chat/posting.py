@@ -16,12 +16,11 @@ from uuid import UUID
 
 from django.core.cache import cache
 from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import Q
 from django.utils import timezone
 from redis.exceptions import RedisError
 
 from chat.events import ChatMessagePosted
-from chat.models import ChatMessage, MessageType, Sanction, SanctionKind
+from chat.models import ChatMessage, MessageType
 from chat.payloads import message_payload
 from chat.text import text_clean
 from livestream.actors import Actor
@@ -64,7 +63,6 @@ class Facts:
     now: datetime
     rooms: dict[UUID, StreamSession]
     standings: dict[tuple[UUID, UUID], Standing]
-    sanctions: dict[UUID, list[Sanction]]
     replied: dict[UUID, UUID]
 
     def is_slow(self, session_id: UUID) -> bool:
@@ -197,21 +195,12 @@ def _facts(posts: Sequence[Post]) -> Facts:
     senders = {(post.session_id, post.actor.user_id): post.actor for post in posts if post.actor.user_id}
     ids = {post.session_id for post in posts}
     rooms = {room.pk: room for room in StreamSession.objects.select_related("settings").filter(pk__in=ids)}
-    sanctions: dict[UUID, list[Sanction]] = defaultdict(list)
-    in_force = Sanction.objects.filter(
-        Q(until__isnull=True) | Q(until__gt=now),
-        user_id__in={user_id for _, user_id in senders},
-        lifted_at__isnull=True,
-    )
-    for sanction in in_force if senders else ():
-        sanctions[sanction.user_id].append(sanction)
     replies = {post.reply_to for post in posts if post.reply_to}
     replied = ChatMessage.objects.filter(pk__in=replies).values_list("pk", "session_id") if replies else ()
     return Facts(
         now=now,
         rooms=rooms,
         standings=standings_of(actors=senders),
-        sanctions=sanctions,
         replied=dict(replied),
     )
 
@@ -227,7 +216,6 @@ def _checked(post: Post, facts: Facts) -> ChatMessage:
     standing = facts.standings.get((post.session_id, user_id), NOBODY)
     require_view_as(standing=standing, actor=post.actor, session=session)
     _require_may_write(post=post, session=session, standing=standing)
-    _require_not_held_back(session=session, sanctions=facts.sanctions.get(user_id, []), now=facts.now)
     content = text_clean(post.text)
     if post.reply_to is not None and facts.replied.get(post.reply_to) != post.session_id:
         raise Missing("chat.no_such_message", "The message you reply to is not in this chat.")
@@ -279,16 +267,6 @@ def _require_may_write(*, post: Post, session: StreamSession, standing: Standing
         raise Denied("chat.type_not_allowed", "Only the host and the staff write notices.")
     if not session.settings.enable_chat and not standing.can_moderate:
         raise Denied("chat.disabled", "The host has turned the chat off.")
-
-
-def _require_not_held_back(*, session: StreamSession, sanctions: list[Sanction], now: datetime) -> None:
-    here = [sanction for sanction in sanctions if sanction.session_id in (None, session.pk)]
-    if any(sanction.kind == SanctionKind.BAN for sanction in here):
-        raise Denied("session.banned", "You cannot write here any more.")
-    if here:
-        ends = [sanction.until for sanction in here]
-        wait = None if None in ends else max((end - now).total_seconds() for end in ends if end)
-        raise Denied("chat.muted", "A moderator has muted you.", retry_after=round(wait, 1) if wait else None)
 
 
 def _slow_down(*, session: StreamSession, standing: Standing, user_id: UUID, client_id: str) -> None:

@@ -16,24 +16,11 @@ SECTIONS = {
         "streams.GuestRequest",
         "accounts.User",
         "streams.AuditEntry",
-        "chat.MessageReport",
-        "chat.Sanction",
-        "chat.BlockedTerm",
         "auth.Group",
     ),
     "Shows": (
-        "streams.Recording",
-        "streams.Post",
         "streams.SessionSettings",
         "streams.SessionModerator",
-        "streams.ReactionTotal",
-        "streams.ViewerSample",
-    ),
-    "Money": (
-        "streams.GiftTransaction",
-        "streams.Gift",
-        "streams.Wallet",
-        "streams.WalletEntry",
     ),
 }
 INSIDE = "Inside, read only"

@@ -40,9 +40,8 @@ class ReadOnlyAdmin(_ModelAdmin):
     """
 
     uuid_search_fields: tuple[str, ...] = ()
-    # What an empty list says: what will stand there, or why nothing can so far.
+    # Shown on an empty list: what will appear there.
     appears = ""
-    not_yet = ""
     show_full_result_count = False
     list_per_page = 50
 
@@ -64,8 +63,7 @@ class ReadOnlyAdmin(_ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Django's list, with the word about an empty one."""
-        empty = {"not_yet": self.not_yet, "appears": self.appears}
-        return super().changelist_view(request, {**empty, **(extra_context or {})})
+        return super().changelist_view(request, {"appears": self.appears, **(extra_context or {})})
 
     def is_open(self, row: Any) -> bool:
         """Whether any action could do something to a row; others cannot be selected."""

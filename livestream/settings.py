@@ -327,7 +327,6 @@ MEDIA_LAST_N = env.int("MEDIA_LAST_N", default=9)
 MEDIA_MAX_BITRATE = env.int("MEDIA_MAX_BITRATE", default=2_500_000)
 TURN_URLS = env.list("TURN_URLS", default=[])
 TURN_SECRET = env.str("TURN_SECRET", default="")
-FFMPEG_PATH = env.str("FFMPEG_PATH", default="")
 
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 

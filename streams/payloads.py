@@ -14,11 +14,9 @@ SETTINGS_FIELDS = (
     "require_approval",
     "max_guests",
     "enable_chat",
-    "enable_gifts",
     "guest_audio_default",
     "guest_video_default",
     "slow_mode_seconds",
-    "record",
     "grace_seconds",
 )
 

@@ -17,17 +17,3 @@ class IssuedTokenAdmin(ReadOnlyAdmin):
     search_fields = ("user__username", "session__title", "channel_id", "uid")
     uuid_search_fields = ("id", "session_id", "user_id")
     date_hierarchy = "created_at"
-
-
-@admin.register(models.StreamKey)
-class StreamKeyAdmin(ReadOnlyAdmin):
-    """Keys of encoders."""
-
-    exclude = ("key_hash",)
-    not_yet = "Nothing gives these out yet. Encoders send with media tokens."
-    list_display = ("user", "hint", "session", "created_at", "last_used_at", "revoked_at")
-    list_filter = (("revoked_at", HappenedFilter),)
-    list_select_related = ("user", "session")
-    search_fields = ("user__username", "hint", "session__title")
-    uuid_search_fields = ("id", "session_id", "user_id")
-    date_hierarchy = "created_at"

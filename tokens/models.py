@@ -45,23 +45,3 @@ class IssuedToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider} {self.role} of {self.user}"
-
-
-class StreamKey(models.Model):
-    """A key with which an encoder goes live as somebody; shown once, then only its hash is known."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="stream_keys")
-    session = models.ForeignKey(StreamSession, models.CASCADE, null=True, blank=True, related_name="stream_keys")
-    key_hash = models.CharField(max_length=64, unique=True)
-    hint = models.CharField(max_length=4, help_text="The last four characters, to tell keys apart.")
-    created_at = models.DateTimeField()
-    last_used_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["-created_at"]
-        indexes = [models.Index(fields=["user", "-created_at"], name="stream_key_by_user")]
-
-    def __str__(self) -> str:
-        return f"…{self.hint}"

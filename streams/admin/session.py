@@ -102,7 +102,7 @@ class SessionAdmin(ReadOnlyAdmin):
             "Media",
             {"fields": ("session_type", "provider", "media_node", "channel_id", "host_lease_at", "host_lost_at")},
         ),
-        ("More", {"fields": ("visibility", "auction_id", "poster", "version", "epoch", "head_seq", "metadata")}),
+        ("More", {"fields": ("visibility", "auction_id", "poster", "version", "epoch", "head_seq")}),
     )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -198,8 +198,8 @@ class SessionAdmin(ReadOnlyAdmin):
 class SessionSettingsAdmin(ReadOnlyAdmin):
     """What hosts chose."""
 
-    list_display = ("session", "max_participants", "enable_chat", "slow_mode_seconds", "allow_guests", "record")
-    list_filter = ("enable_chat", "allow_guests", "require_approval", "enable_gifts", "record")
+    list_display = ("session", "max_participants", "enable_chat", "slow_mode_seconds", "allow_guests")
+    list_filter = ("enable_chat", "allow_guests", "require_approval")
     list_select_related = ("session",)
     search_fields = SESSION_SEARCH
     uuid_search_fields = ("session_id",)
@@ -231,17 +231,5 @@ class SessionEventAdmin(ReadOnlyAdmin):
     list_filter = ("type",)
     list_select_related = ("session",)
     search_fields = (*SESSION_SEARCH, "type")
-    uuid_search_fields = ("session_id",)
-    ordering = ("-id",)
-
-
-@admin.register(models.ViewerSample)
-class ViewerSampleAdmin(ReadOnlyAdmin):
-    """How many watched, moment by moment."""
-
-    not_yet = "Nothing takes these yet."
-    list_display = ("at", "session", "viewers")
-    list_select_related = ("session",)
-    search_fields = SESSION_SEARCH
     uuid_search_fields = ("session_id",)
     ordering = ("-id",)

@@ -25,11 +25,9 @@ class Settings(serializers.Serializer[Any]):
     require_approval = serializers.BooleanField(required=False)
     max_guests = serializers.IntegerField(min_value=0, max_value=20, required=False)
     enable_chat = serializers.BooleanField(required=False)
-    enable_gifts = serializers.BooleanField(required=False)
     guest_audio_default = serializers.BooleanField(required=False)
     guest_video_default = serializers.BooleanField(required=False)
     slow_mode_seconds = serializers.IntegerField(min_value=0, max_value=120, required=False)
-    record = serializers.BooleanField(required=False)
     grace_seconds = serializers.IntegerField(min_value=0, max_value=1800, required=False)
 
 

@@ -1,8 +1,6 @@
 """A live session and everything that hangs on it. Only services write these."""
 
-from streams.models.gifts import Gift, GiftTransaction, ReactionTotal, Wallet, WalletEntry
 from streams.models.media import LeftRoom, MediaResource, MediaUid, ProviderDelivery, ProviderHealth, ProviderRoom
-from streams.models.recordings import Post, Recording, RecordingStatus
 from streams.models.session import (
     AuditEntry,
     SessionEvent,
@@ -10,7 +8,6 @@ from streams.models.session import (
     SessionTransition,
     SessionType,
     StreamSession,
-    ViewerSample,
     Visibility,
 )
 from streams.models.stage import (
@@ -26,8 +23,6 @@ from streams.models.upkeep import JanitorLease
 
 __all__ = [
     "AuditEntry",
-    "Gift",
-    "GiftTransaction",
     "GuestRequest",
     "GuestRequestStatus",
     "JanitorLease",
@@ -37,13 +32,9 @@ __all__ = [
     "MutedBy",
     "Participant",
     "ParticipantStatus",
-    "Post",
     "ProviderDelivery",
     "ProviderHealth",
     "ProviderRoom",
-    "ReactionTotal",
-    "Recording",
-    "RecordingStatus",
     "Role",
     "SessionEvent",
     "SessionModerator",
@@ -51,8 +42,5 @@ __all__ = [
     "SessionTransition",
     "SessionType",
     "StreamSession",
-    "ViewerSample",
     "Visibility",
-    "Wallet",
-    "WalletEntry",
 ]

@@ -64,7 +64,6 @@ class StreamSession(models.Model):
     guest_count = models.PositiveIntegerField(default=0, help_text="Who is on stage beside the host.")
     stage_slots = models.JSONField(default=dict, blank=True, help_text="Which received track is whom, as last told.")
     poster = models.ImageField(upload_to="posters/", blank=True)
-    metadata = models.JSONField(default=dict, blank=True)
 
     class Meta:
         ordering = ["-created_at"]
@@ -108,11 +107,9 @@ class SessionSettings(models.Model):
     require_approval = models.BooleanField(default=True)
     max_guests = models.PositiveSmallIntegerField(default=20, validators=[MaxValueValidator(20)])
     enable_chat = models.BooleanField(default=True)
-    enable_gifts = models.BooleanField(default=True)
     guest_audio_default = models.BooleanField(default=True, help_text="Guests come on with sound.")
     guest_video_default = models.BooleanField(default=True, help_text="Guests come on with a picture.")
     slow_mode_seconds = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(120)])
-    record = models.BooleanField(default=False)
     grace_seconds = models.PositiveSmallIntegerField(default=60, validators=[MaxValueValidator(1800)])
 
     class Meta:
@@ -190,18 +187,3 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return action_words(self.action)
-
-
-class ViewerSample(models.Model):
-    """How many watched at one moment; for charts."""
-
-    session = models.ForeignKey(StreamSession, models.CASCADE, related_name="viewer_samples")
-    at = models.DateTimeField()
-    viewers = models.PositiveIntegerField()
-
-    class Meta:
-        ordering = ["session", "at"]
-        constraints = [models.UniqueConstraint(fields=["session", "at"], name="sample_once_per_moment")]
-
-    def __str__(self) -> str:
-        return f"{self.at}: {self.viewers}"

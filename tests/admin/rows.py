@@ -1,14 +1,13 @@
 """One row of every model, as often as is asked for, each with people and a session of its own."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 from django.contrib.auth.models import Group
 
 from accounts.models import User
-from chat.models import BlockedTerm, ChatMessage, MessageReport, ReadMarker, Sanction
+from chat.models import ChatMessage, ReadMarker
 from streams import models as streams
-from tokens.models import IssuedToken, StreamKey
+from tokens.models import IssuedToken
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CANARY = "c4n4ry" + "0" * 50
@@ -25,7 +24,6 @@ def _make(number: int) -> None:
     Group.objects.create(name=f"group {number}")
     session = session_of(host, title=f"Show {number}")
     _session_rows(session, host, viewer, number)
-    _gift_rows(session, host, viewer, number)
     _chat_rows(session, host, viewer, number)
     IssuedToken.objects.create(
         user=viewer,
@@ -38,7 +36,6 @@ def _make(number: int) -> None:
         created_at=NOW,
         expires_at=NOW + timedelta(minutes=10),
     )
-    StreamKey.objects.create(user=host, session=session, key_hash=f"{CANARY}{number}", hint="abcd", created_at=NOW)
 
 
 def session_of(host: User, *, title: str = "Vintage lamps", **fields: object) -> streams.StreamSession:
@@ -68,10 +65,6 @@ def _session_rows(session: streams.StreamSession, host: User, viewer: User, numb
     streams.AuditEntry.objects.create(
         session=session, actor=host, target_user=viewer, action="stage.kick", created_at=NOW
     )
-    streams.ReactionTotal.objects.create(session=session, kind="heart", count=3)
-    recording = streams.Recording.objects.create(session=session, started_at=NOW)
-    streams.Post.objects.create(session=session, recording=recording, title=f"Replay {number}", created_at=NOW)
-    streams.ViewerSample.objects.create(session=session, at=NOW, viewers=3)
     streams.ProviderDelivery.objects.create(
         provider="builtin", delivery_id=str(number), type="publisher.lost", payload={}, received_at=NOW
     )
@@ -100,17 +93,6 @@ def _session_rows(session: streams.StreamSession, host: User, viewer: User, numb
     )
 
 
-def _gift_rows(session: streams.StreamSession, host: User, viewer: User, number: int) -> None:
-    gift = streams.Gift.objects.create(slug=f"rose-{number}", name="Rose", price=5, icon="rose")
-    sent = streams.GiftTransaction.objects.create(
-        session=session, sender=viewer, recipient=host, gift=gift, amount=5, client_id="a", seq=2, created_at=NOW
-    )
-    wallet = streams.Wallet.objects.create(user=viewer, balance=10)
-    streams.WalletEntry.objects.create(
-        booking=uuid4(), wallet=wallet, account="wallet", amount=-5, gift=sent, created_at=NOW
-    )
-
-
 def message_in(session: streams.StreamSession, user: User, *, seq: int = 3, content: str = "hello") -> ChatMessage:
     """A message as it was said."""
     return ChatMessage.objects.create(
@@ -129,7 +111,4 @@ def message_in(session: streams.StreamSession, user: User, *, seq: int = 3, cont
 def _chat_rows(session: streams.StreamSession, host: User, viewer: User, number: int) -> None:
     message = message_in(session, viewer)
     ChatMessage.objects.filter(pk=message.pk).update(removed_at=NOW, removed_by=host)
-    MessageReport.objects.create(message=message, reporter=host, handled_by=host, created_at=NOW)
     ReadMarker.objects.create(session=session, user=viewer, seq=3)
-    Sanction.objects.create(session=session, user=viewer, kind="mute", by=host, reason="spam", created_at=NOW)
-    BlockedTerm.objects.create(session=session, term=f"term {number}", created_by=host, created_at=NOW)

@@ -25,11 +25,9 @@ DEFAULTS = {
     "require_approval": True,
     "max_guests": 20,
     "enable_chat": True,
-    "enable_gifts": True,
     "guest_audio_default": True,
     "guest_video_default": True,
     "slow_mode_seconds": 0,
-    "record": False,
     "grace_seconds": 60,
 }
 
@@ -329,17 +327,17 @@ def test_the_host_changes_what_describes_a_session_and_the_room_is_told(api, ada
 
 def test_a_change_that_changes_nothing_tells_nobody(api, ada, show, published):
     with published(show) as documents:
-        answer = api(ada).patch(one(show), {"title": show.title, "settings": {"record": False}}, format="json")
+        answer = api(ada).patch(one(show), {"title": show.title, "settings": {"enable_chat": True}}, format="json")
 
     assert (answer.status_code, documents) == (200, [])
 
 
 def test_a_change_of_one_setting_leaves_the_others(api, ada, show):
     api(ada).patch(one(show), {"settings": {"max_guests": 3}}, format="json")
-    api(ada).patch(one(show), {"settings": {"record": True}}, format="json")
+    api(ada).patch(one(show), {"settings": {"enable_chat": False}}, format="json")
 
     row = SessionSettings.objects.get(pk=show.pk)
-    assert (row.max_guests, row.record) == (3, True)
+    assert (row.max_guests, row.enable_chat) == (3, False)
 
 
 @pytest.mark.parametrize(
@@ -347,7 +345,7 @@ def test_a_change_of_one_setting_leaves_the_others(api, ada, show):
     [
         ("mo", {"title": "Cups"}, 200, None),
         ("mo", {"visibility": "private"}, 403, "session.not_host"),
-        ("mo", {"title": "Cups", "settings": {"record": True}}, 403, "session.not_host"),
+        ("mo", {"title": "Cups", "settings": {"enable_chat": False}}, 403, "session.not_host"),
         ("cohost", {"title": "Cups"}, 403, "session.not_host"),
         ("ben", {"title": "Cups"}, 403, "session.not_host"),
         ("eve", {"title": "Cups"}, 403, "session.not_host"),
@@ -375,7 +373,7 @@ def test_who_else_may_change_a_session(api, show, mo, ben, eve, who, changes, st
 def test_a_session_that_is_over_keeps_its_settings_but_not_its_title(api, ada):
     session = make_show(ada, state="ended")
 
-    assert_error(api(ada).patch(one(session), {"settings": {"record": True}}, format="json"), 409, "session.ended")
+    assert_error(api(ada).patch(one(session), {"settings": {"max_guests": 3}}, format="json"), 409, "session.ended")
     assert_error(api(ada).patch(one(session), {"visibility": "private"}, format="json"), 409, "session.ended")
     assert api(ada).patch(one(session), {"title": "Cups"}, format="json").json()["title"] == "Cups"
 

@@ -62,7 +62,6 @@ const WORDS = {
   "text.invalid": "That message contains something that is no text.",
   "chat.unavailable": "The chat is busy. Try again in a moment; nothing is sent twice.",
   "chat.no_such_message": "That message is not there any more.",
-  "chat.muted": "You are muted in this chat.",
   "chat.banned": "You cannot write in this chat any more.",
   "chat.blocked": "That message contains something the host does not allow.",
   "chat.duplicate": "You have just said that.",

@@ -102,7 +102,6 @@ export const RECOVERY = Object.freeze({
     "provider": "stream",
     "chat": "chat",
     "text": "chat",
-    "chat.muted": "permission",
     "chat.banned": "permission",
     "chat.disabled": "permission",
     "frame": "system",

@@ -97,13 +97,6 @@ MUTATIONS = [
         "messages::test_a_reply_names_a_message_of_the_same_session",
     ),
     mutation(
-        "a mute in one room holds in all",
-        "posting",
-        "here = [sanction for sanction in sanctions if sanction.session_id in (None, session.pk)]",
-        "here = sanctions",
-        "messages::test_who_may_not_write_is_told_why",
-    ),
-    mutation(
         "a batch is numbered from behind",
         "posting",
         "zip(numbers[session_id], accepted[session_id].values(), strict=True)",
