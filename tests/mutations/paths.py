@@ -52,6 +52,7 @@ FILES = {
     "agora 006": "providers/agora_006.py",
     "agora 007": "providers/agora_007.py",
     "tokens": "tokens/services.py",
+    "token expiry": "tokens/expiry.py",
     "authorization": "tokens/authorization.py",
     "livekit": "providers/livekit.py",
     "daily": "providers/daily.py",

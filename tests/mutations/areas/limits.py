@@ -165,11 +165,10 @@ ADMIN = [
         "admin actions::test_who_may_not_end_a_show_is_not_asked",
     ),
     mutation(
-        "a saved page without a change tells the room",
-        "session admin",
-        "for name in form.changed_data if name in self.editable}",
-        "for name in self.editable}",
-        "admin actions::test_saving_without_a_change_tells_nobody",
-        "admin actions::test_a_title_is_put_right_and_the_room_is_told",
+        "staff without the right removes messages",
+        "chat admin",
+        '@admin.action(description="Remove selected messages", permissions=["moderate"])',
+        '@admin.action(description="Remove selected messages")',
+        "admin actions::test_staff_without_the_right_has_no_actions",
     ),
 ]
