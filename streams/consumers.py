@@ -94,7 +94,7 @@ class RoomConsumer(CommandConsumer):
 
     async def _enter(self) -> None:
         place: Place = self.context
-        # Before anybody looks who this is: whoever puts the person out meanwhile reaches this socket, too.
+        # Subscribe before authorising, so that a removal in between reaches this socket, too.
         for group in self._audiences(place):
             await self._runtime.hub.join(member=self.member, group=group)
         room = await self.rooms.get(place.session_id)
@@ -189,9 +189,9 @@ class RoomConsumer(CommandConsumer):
 
 
 def holder_of(actor: Actor, scope: Any) -> Holder:
-    """Who answers for a socket: the person; for somebody without an account, the address.
+    """The key for socket limits: the person, or the address of an anonymous viewer.
 
-    This machine itself is not limited: behind a proxy that does not say who calls, everybody would be one.
+    Loopback is exempt: behind a proxy that hides addresses, all callers would share one key.
     """
     if actor.user_id is not None:
         return Holder("person", actor.user_id.hex, settings.SOCKETS_PER_PERSON)
@@ -206,7 +206,7 @@ _admit = Batcher(rooms_admit)
 
 
 async def admitted(rooms: SharedRooms, place: Place, room: SharedRoom) -> Admission:
-    """Let somebody into a room that was read already. Nobody in particular costs no query."""
+    """Admit a person to a room that was read already. An anonymous viewer costs no query."""
     if place.actor.user_id is not None:
         return await _admit((place, room.session, rooms.parts))
     require_view_as(standing=NOBODY, actor=place.actor, session=room.session)

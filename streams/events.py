@@ -1,4 +1,4 @@
-"""What happens in a session, as its room hears it."""
+"""Events of a session, as published to its room."""
 
 from typing import ClassVar
 
@@ -30,48 +30,48 @@ class HostBack(Event):
 
 
 class StageChanged(Event):
-    """Who is on stage, or their role or flags, changed. Durable; tells the whole stage."""
+    """The stage changed: people, roles or flags. Durable; carries the whole stage."""
 
     wire_name: ClassVar[str] = "stage.changed"
 
 
 class StageSlots(Event):
-    """Which received track is whom."""
+    """Which received track belongs to which participant."""
 
     wire_name: ClassVar[str] = "stage.slots"
 
 
 class UnmuteAsked(Event):
-    """Somebody asks a person to turn microphone or camera on; to that person alone."""
+    """A participant is asked to unmute; sent to them only."""
 
     wire_name: ClassVar[str] = "stage.unmute_asked"
 
 
 class GuestRequested(Event):
-    """A viewer asks to come on stage; to the host's desk alone."""
+    """A guest request was made; sent to the desk only."""
 
     wire_name: ClassVar[str] = "guest.requested"
 
 
 class GuestInvited(Event):
-    """A person is asked to come on stage; to that person alone."""
+    """A participant is invited on stage; sent to them only."""
 
     wire_name: ClassVar[str] = "guest.invited"
 
 
 class StageInvited(Event):
-    """Somebody was asked to come on stage; to the host's desk alone."""
+    """An invitation was made; sent to the desk only."""
 
     wire_name: ClassVar[str] = "stage.invited"
 
 
 class GuestResolved(Event):
-    """A wish or an invitation was answered, taken back, or ran out; to the desk and the person concerned."""
+    """A request or invitation was answered, cancelled or expired; sent to the desk and the person concerned."""
 
     wire_name: ClassVar[str] = "guest.resolved"
 
 
 class QueueMoved(Event):
-    """Somebody who waits to come on stage has moved up; to that person alone."""
+    """A requester moved up the queue; sent to them only."""
 
     wire_name: ClassVar[str] = "guest.moved"

@@ -46,7 +46,7 @@ async def janitor(sweeps: tuple[Sweep, ...] = ()) -> None:
 
 
 def janitor_tick(holder: str, sweeps: tuple[Sweep, ...] = ()) -> bool:
-    """One round, if this process has the lease; whether it had. A sweep that fails keeps no other from its work."""
+    """Run all sweeps if this process holds the lease; returns whether it did. A failing sweep stops no other."""
     now = timezone.now()
     if not lease_take(name=NAME, holder=holder, now=now):
         return False

@@ -1,4 +1,4 @@
-"""Who may do what in a session. Every edge asks here; nobody decides by itself."""
+"""Who may do what in a session. Every edge asks here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ OUT = frozenset({ParticipantStatus.KICKED, ParticipantStatus.BANNED})
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What somebody is in one session. `role` is None for who never came in."""
+    """A person's standing in one session; `role` is None for people who never entered."""
 
     role: Role | None
     status: ParticipantStatus | None
@@ -43,17 +43,17 @@ class Standing:
 
     @property
     def is_member(self) -> bool:
-        """Who belongs to a private session: the people on stage, those who were let in, and who moderates."""
+        """Whether a private session is open to them: on stage, invited, or a moderator."""
         return self.invited or self.moderates or self.role in ON_STAGE
 
     @property
     def can_moderate(self) -> bool:
-        """Chat and stage: the host, cohosts, this session's moderators and the staff."""
+        """Moderate chat and stage: host, cohosts, moderators and staff."""
         return self.moderates or self.role in (Role.HOST, Role.COHOST)
 
     @property
     def can_publish(self) -> bool:
-        """Send media: who is on stage, and nobody for them."""
+        """Publish media: only people on stage."""
         return self.is_on_stage
 
 
@@ -81,7 +81,7 @@ def standing_of(*, actor: Actor, session_id: UUID) -> Standing:
 
 
 def standing_in(person: Participant) -> Standing:
-    """The standing of somebody whose row is at hand. Needs `user` and `moderates` loaded."""
+    """The standing from a loaded row. Needs `user` and `moderates` loaded."""
     return Standing(
         role=Role(person.role),
         status=ParticipantStatus(person.status),
@@ -91,7 +91,7 @@ def standing_in(person: Participant) -> Standing:
 
 
 def standings_of(*, actors: Mapping[tuple[UUID, UUID], Actor]) -> dict[tuple[UUID, UUID], Standing]:
-    """The standing of people in sessions, by (session, user): as many queries for many as for one."""
+    """The standing by (session, user), in a constant number of queries."""
     if not actors:
         return {}
     scope = {"session_id__in": {one for one, _ in actors}, "user_id__in": {one for _, one in actors}}
@@ -112,14 +112,14 @@ def standings_of(*, actors: Mapping[tuple[UUID, UUID], Actor]) -> dict[tuple[UUI
 
 
 def require_view(*, actor: Actor, session: StreamSession) -> Standing:
-    """The actor may watch and read. A private session is missing for strangers; a banned person is told."""
+    """Require the right to watch. Raises Missing for strangers to a private session, Denied for a banned person."""
     standing = standing_of(actor=actor, session_id=session.pk)
     require_view_as(standing=standing, actor=actor, session=session)
     return standing
 
 
 def require_view_as(*, standing: Standing, actor: Actor, session: StreamSession) -> None:
-    """The same for a standing that is known already."""
+    """`require_view` for a standing that is known already."""
     if standing.is_banned and not actor.is_staff:
         raise Denied("session.banned", "You cannot come into this show any more.")
     if standing.is_kicked and not actor.is_staff:
@@ -129,7 +129,7 @@ def require_view_as(*, standing: Standing, actor: Actor, session: StreamSession)
 
 
 def can_ask_stage(*, standing: Standing, session: StreamSession) -> bool:
-    """Whether somebody who may watch may also ask to come on stage now."""
+    """Whether a viewer may ask to come on stage now."""
     return session.state in LIVE and takes_guests(session) and not standing.can_publish
 
 
@@ -140,7 +140,7 @@ def takes_guests(session: StreamSession) -> bool:
 
 
 def require_host(*, actor: Actor, session: StreamSession) -> None:
-    """The actor is the session's host, or the product itself."""
+    """Require the host or the system."""
     if actor.is_system:
         return
     if actor.user_id is None:
@@ -151,13 +151,13 @@ def require_host(*, actor: Actor, session: StreamSession) -> None:
 
 
 def require_end(*, actor: Actor, session: StreamSession) -> None:
-    """The host, the staff or the product itself may end a session."""
+    """Require the host, staff or the system."""
     if not actor.is_staff:
         require_host(actor=actor, session=session)
 
 
 def require_moderate(*, actor: Actor, session: StreamSession) -> Standing:
-    """The actor may moderate chat and stage here."""
+    """Require the right to moderate."""
     if actor.user_id is None and not actor.is_system:
         raise NotAuthenticated()
     standing = require_view(actor=actor, session=session)

@@ -1,4 +1,4 @@
-"""What a socket is told when it enters a room: a part that is the same for everybody, and the part about itself."""
+"""What a socket receives on entry: a part shared by the room, and a personal part."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +50,7 @@ class RoomParts:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Somebody in a room: what every operation of the socket is given."""
+    """A person in a room; passed to every command."""
 
     session_id: UUID
     actor: Actor
@@ -89,16 +89,16 @@ def room_load(session_id: UUID, parts: RoomParts) -> SharedRoom:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Somebody was let in: as what, and what is theirs alone."""
+    """An admission: standing and personal part."""
 
     standing: Standing
     personal: dict[str, Any] = field(default_factory=dict)
 
 
 def rooms_admit(asked: Sequence[tuple[Place, StreamSession, RoomParts]]) -> list[Admission | DomainError]:
-    """Let signed-in people into rooms, as participants: for each the admission, or why they may not come in.
+    """Admit signed-in people to rooms as participants; for each, the admission or the error.
 
-    A crowd that comes at once costs a few queries and one transaction for each room, not for each person.
+    A crowd costs a few queries and one transaction per room, not per person.
     """
     rooms: dict[UUID, list[tuple[Place, StreamSession, RoomParts]]] = defaultdict(list)
     for ask in asked:
@@ -153,13 +153,13 @@ def _entered(people: Mapping[UUID, Actor], *, session: StreamSession) -> dict[UU
 
 
 def recent_events(session_id: UUID, parts: RoomParts) -> tuple[int, list[dict[str, Any]]]:
-    """The room's last number, and the events that somebody may resume over."""
+    """The room's last number, and the events for a resume."""
     head = session_get(session_id).head_seq
     return head, parts.events(session_id, max(0, head - RESUME_LIMIT), head)
 
 
 def me_payload(*, actor: Actor, admission: Admission, session: StreamSession) -> dict[str, Any]:
-    """Who the socket's owner is in this room, and what they may do."""
+    """The personal part of the snapshot: identity and rights."""
     standing = admission.standing
     signed_in = actor.user_id is not None
     open_ = session.state not in OVER

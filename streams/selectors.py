@@ -1,4 +1,4 @@
-"""Reads. Each says what it returns and joins what its payload needs."""
+"""Reads; each joins what its payload needs."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -99,7 +99,7 @@ def past_sessions(*, now: datetime) -> QuerySet[StreamSession]:
 
 
 def listed(rows: Iterable[StreamSession], *, actor: Actor, now: datetime) -> list[dict[str, Any]]:
-    """Sessions as the actor finds them in a list: of a show that they were put out of they may not see the picture."""
+    """Sessions for a list; the poster is hidden from people removed from the show."""
     found = list(rows)
     out: set[UUID] = set()
     if found and actor.user_id is not None and not actor.is_staff:
@@ -145,12 +145,12 @@ def _numbers_of(session_id: UUID, user_ids: Collection[UUID]) -> dict[UUID, int]
 
 
 def guest_requests() -> QuerySet[GuestRequest]:
-    """Wishes to come on stage, and invitations, with what their payload needs."""
+    """Guest requests and invitations, with what their payload needs."""
     return GuestRequest.objects.select_related("user", "responder", "invited_by")
 
 
 def queue_rows(session_id: UUID) -> QuerySet[GuestRequest]:
-    """Who waits to come on stage, first come first. Who was invited waits for nobody."""
+    """Pending guest requests, oldest first; without invitations."""
     waiting = guest_requests().filter(session_id=session_id, status=GuestRequestStatus.PENDING, invited_by=None)
     return waiting.order_by("created_at", "id")
 
@@ -168,7 +168,7 @@ def queue_of(session_id: UUID) -> list[dict[str, Any]]:
 
 
 def invitation_rows(session_id: UUID) -> QuerySet[GuestRequest]:
-    """Who was asked to come on stage and has not answered, first asked first."""
+    """Pending invitations, oldest first."""
     rows = guest_requests().filter(session_id=session_id, status=GuestRequestStatus.PENDING, invited_by__isnull=False)
     return rows.order_by("created_at", "id")
 
@@ -179,7 +179,7 @@ def invitations_of(session_id: UUID) -> list[dict[str, Any]]:
 
 
 def request_of(*, session_id: UUID, user_id: UUID, now: datetime) -> dict[str, Any] | None:
-    """A person's latest wish or invitation to come on stage; None for who never had one."""
+    """A person's latest request or invitation; None without one."""
     row = guest_requests().filter(session_id=session_id, user_id=user_id).order_by("-created_at").first()
     return request_now(row, now=now) if row is not None else None
 
@@ -192,13 +192,13 @@ def request_now(request: GuestRequest, *, now: datetime) -> dict[str, Any]:
 
 
 def requesters(*, session_id: UUID, user_ids: Collection[UUID]) -> set[UUID]:
-    """Those among some people who ever wished to come on stage, or were invited."""
+    """Those who ever made a request or were invited."""
     rows = GuestRequest.objects.filter(session_id=session_id, user_id__in=user_ids)
     return set(rows.values_list("user_id", flat=True))
 
 
 def cooldown_of(request: GuestRequest, *, now: datetime) -> float | None:
-    """The seconds until somebody who was declined may ask again; None when they may."""
+    """Seconds until a rejected person may ask again; None when they may."""
     declined = request.status == GuestRequestStatus.REJECTED and request.invited_by_id is None
     if not declined or request.answered_at is None:
         return None
@@ -207,8 +207,8 @@ def cooldown_of(request: GuestRequest, *, now: datetime) -> float | None:
 
 
 def participants_of(*, session_id: UUID, actor: Actor, standing: Standing) -> QuerySet[Participant]:
-    """The people in a session that the actor may know of: a moderator of it everybody who is or was there, a person
-    who is signed in those who are there, and anybody else those on stage. The rest of the audience is a count."""
+    """The participants visible to the actor: all, past and present, for a moderator; those present for a signed-in
+    person; those on stage for an anonymous viewer. The rest of the audience is a count."""
     rows = participants().filter(session_id=session_id).order_by("joined_at", "id")
     if standing.can_moderate:
         return rows

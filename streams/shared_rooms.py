@@ -84,7 +84,7 @@ class SharedRooms:
             return None
         last = self.log(session_id).last
         if last is not None and last < after:
-            # Somebody who was at another process a moment ago may know more than the layer has brought here.
+            # A client that was connected to another process may be ahead of what the layer brought here.
             room = await self._once("load", session_id, self._load)
             await runtime.current().hub.catch_up(group=room_group(session_id), up_to=room.seq)
         texts = self.log(session_id).since(after)

@@ -12,7 +12,7 @@ from streams.permissions import Standing
 
 
 class May(StrEnum):
-    """What somebody may do with one person, as a list of people tells."""
+    """Actions of the caller on one participant, as shown in the list of people."""
 
     MANAGE = "manage"  # mute, ask to unmute, bring on stage and take off it
     RANK = "rank"  # make a guest a cohost
@@ -23,7 +23,7 @@ class May(StrEnum):
 def may_with(
     *, actor: Actor, standing: Standing, target_id: UUID, target: Standing, target_is_staff: bool
 ) -> list[May]:
-    """All that the actor may do with this person; nothing for who does not moderate."""
+    """The actor's actions on this participant; none for people who do not moderate."""
     if not (standing.can_moderate or actor.is_system):
         return []
     on = partial(require_act_on, actor=actor, standing=standing, target_id=target_id, target=target)
@@ -47,7 +47,7 @@ def _is_allowed(require: Callable[[], None]) -> bool:
 
 
 def require_act_on(*, actor: Actor, standing: Standing, target_id: UUID, target: Standing) -> None:
-    """Somebody who moderates may mute this person, take them off the stage, or bring them on.
+    """Require the right to mute this participant or move them on or off the stage.
 
     Nobody acts on the host, and in this way nobody on themselves. Only the host and the staff act on cohosts.
     """
@@ -64,7 +64,7 @@ def require_act_on(*, actor: Actor, standing: Standing, target_id: UUID, target:
 def require_put_out(
     *, actor: Actor, standing: Standing, target_id: UUID, target: Standing, target_is_staff: bool
 ) -> None:
-    """The actor may remove this person from the show: staff only by staff, its moderators only by host and staff."""
+    """Require the right to remove this participant: staff only by staff, moderators only by host and staff."""
     require_act_on(actor=actor, standing=standing, target_id=target_id, target=target)
     if actor.is_system or actor.is_staff:
         return
@@ -75,12 +75,12 @@ def require_put_out(
 
 
 def require_choose_cohosts(*, actor: Actor, standing: Standing) -> None:
-    """The actor may make a guest a cohost: the host alone."""
+    """Require the right to make a cohost: host only."""
     if not (standing.is_host or actor.is_system):
         raise Denied("stage.not_allowed", "Only the host chooses co-hosts.")
 
 
 def require_choose_moderators(*, actor: Actor, standing: Standing) -> None:
-    """The actor may make somebody a moderator of this session, or take that back: host and staff."""
+    """Require the right to appoint and dismiss moderators: host and staff."""
     if not (standing.is_host or actor.is_staff or actor.is_system):
         raise Denied("stage.not_allowed", "Only the host chooses moderators.")

@@ -1,4 +1,4 @@
-"""People of a show for moderators: take off the stage, remove, ban."""
+"""Participants of shows for moderators: move off the stage, remove, ban."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ from streams.state import OVER
 
 @admin.register(models.Participant)
 class ParticipantAdmin(ReadOnlyAdmin):
-    """Who was where, and as what."""
+    """Participants of sessions."""
 
     appears = "Whoever is signed in and opens a show appears here."
     list_display = ("user", "session", "role", "status", "joined_at", "left_at", "muted")
@@ -32,33 +32,33 @@ class ParticipantAdmin(ReadOnlyAdmin):
     actions = ("take_off_stage", "remove_from_show", "ban_from_show", "let_back_in")
 
     def is_open(self, row: models.Participant) -> bool:
-        """Nobody is in a show that is over."""
+        """Actions need an open show."""
         return row.session.state not in OVER
 
     @admin.display(description="muted")
     def muted(self, person: models.Participant) -> str | None:
-        """What of theirs is off."""
+        """Kinds that are muted."""
         off = {"microphone": person.audio_muted, "camera": person.video_muted}
         return ", ".join(name for name, is_off in off.items() if is_off) or None
 
     @admin.action(description="Take selected people off the stage", permissions=["moderate"])
     def take_off_stage(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
-        """They go on watching."""
+        """Move to the audience."""
         self._each(request, queryset, stage_remove, "People taken off the stage")
 
     @admin.action(description="Remove selected people from their shows", permissions=["moderate"])
     def remove_from_show(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
-        """Until the host lets them in again."""
+        """Kick, until the host readmits them."""
         self._each(request, queryset, participant_kick, "People removed")
 
     @admin.action(description="Ban selected people from their shows", permissions=["moderate"])
     def ban_from_show(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
-        """For good."""
+        """Ban."""
         self._each(request, queryset, participant_ban, "People banned")
 
     @admin.action(description="Let selected people back in", permissions=["moderate"])
     def let_back_in(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
-        """Also who was banned."""
+        """Undo kicks and bans."""
         self._each(request, queryset, participant_readmit, "People who may come in")
 
     def _each(
@@ -81,7 +81,7 @@ class ParticipantAdmin(ReadOnlyAdmin):
 
 @admin.register(models.SessionModerator)
 class SessionModeratorAdmin(ReadOnlyAdmin):
-    """Whom hosts trust."""
+    """Moderators of sessions."""
 
     list_display = ("user", "session", "created_at")
     list_select_related = ("user", "session")
@@ -92,7 +92,7 @@ class SessionModeratorAdmin(ReadOnlyAdmin):
 
 @admin.register(models.GuestRequest)
 class GuestRequestAdmin(ReadOnlyAdmin):
-    """Who asked to come on stage."""
+    """Guest requests and invitations."""
 
     appears = "Wishes to come on stage, and invitations, appear here."
     list_display = ("user", "session", "status", "shown_message", "responder", "created_at", "answered_at")
@@ -105,23 +105,25 @@ class GuestRequestAdmin(ReadOnlyAdmin):
     actions = ("decline_requests",)
 
     def is_open(self, row: models.GuestRequest) -> bool:
-        """What is answered is answered, and who was invited answers for themselves."""
+        """Only pending requests; invitations are answered by the person invited."""
         return row.status == models.GuestRequestStatus.PENDING and row.invited_by_id is None
 
     @admin.action(description="Decline selected requests", permissions=["moderate"])
     def decline_requests(self, request: HttpRequest, queryset: QuerySet[models.GuestRequest]) -> None:
-        """Those that still wait."""
+        """Reject pending requests."""
         done, refusals = 0, {}
-        for wish in queryset.select_related("user"):
+        for request_row in queryset.select_related("user"):
             try:
-                guest_request_reject(session_id=wish.session_id, request_id=wish.pk, actor=actor_of(request.user))
+                guest_request_reject(
+                    session_id=request_row.session_id, request_id=request_row.pk, actor=actor_of(request.user)
+                )
             except DomainError as error:
-                refusals[wish.user.username] = error.message
+                refusals[request_row.user.username] = error.message
             else:
                 done += 1
         report_done(self, request, done=done, what="Requests declined", refusals=refusals)
 
     @admin.display(description="message")
     def shown_message(self, request: models.GuestRequest) -> str:
-        """Somebody's text."""
+        """The reason given."""
         return isolated(request.message)

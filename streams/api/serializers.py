@@ -1,4 +1,4 @@
-"""What the sessions API takes and gives."""
+"""Input and output of the sessions API."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from streams.state import EndReason, SessionState
 
 
 class Person(serializers.Serializer[Any]):
-    """A person, as everybody may know them."""
+    """The public part of a person."""
 
     id = serializers.UUIDField()
     username = serializers.CharField()
@@ -18,7 +18,7 @@ class Person(serializers.Serializer[Any]):
 
 
 class Settings(serializers.Serializer[Any]):
-    """What the host chooses for one session."""
+    """Settings of a session."""
 
     max_participants = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False)
     allow_guests = serializers.BooleanField(required=False)
@@ -32,7 +32,7 @@ class Settings(serializers.Serializer[Any]):
 
 
 class SessionChange(serializers.Serializer[Any]):
-    """What of a session can be changed."""
+    """The editable fields of a session."""
 
     title = serializers.CharField(max_length=120)
     description = serializers.CharField(max_length=2000, required=False, allow_blank=True)
@@ -82,7 +82,7 @@ class Session(serializers.Serializer[Any]):
 
 
 class ParticipantOut(serializers.Serializer[Any]):
-    """A person in a session."""
+    """A participant."""
 
     user = Person()
     role = serializers.ChoiceField(choices=Role.choices)
@@ -98,25 +98,25 @@ class ParticipantOut(serializers.Serializer[Any]):
 
 
 class ParticipantListed(ParticipantOut):
-    """A person in the list of people, and what the reader may do with them."""
+    """A participant, and what the caller may do with them."""
 
     may = serializers.ListField(child=serializers.ChoiceField(choices=[right.value for right in May]))
 
 
 class ParticipantFilter(serializers.Serializer[Any]):
-    """How the list of people is narrowed down."""
+    """Filters of the list of participants."""
 
     on_stage = serializers.BooleanField(required=False)
 
 
 class Invitation(serializers.Serializer[Any]):
-    """Who is let into a private session."""
+    """The person to invite to a private session."""
 
     username = serializers.CharField(max_length=30)
 
 
 class SessionFilter(serializers.Serializer[Any]):
-    """How a list of sessions is narrowed down."""
+    """Filters of the list of sessions."""
 
     state = serializers.ChoiceField(choices=SessionState.choices, required=False)
     host = serializers.CharField(max_length=40, required=False)

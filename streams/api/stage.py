@@ -42,13 +42,13 @@ def _shown(request: GuestRequest, status: int = 200) -> Response:
 
 
 class QueuePages(SessionPages):
-    """Pages of the queue, first come first."""
+    """Pages of the queue, oldest first."""
 
     ordering = ("created_at", "id")
 
 
 class GuestRequestsView(APIView):
-    """Wishes to come on stage."""
+    """Guest requests."""
 
     pagination_class = QueuePages  # for the schema
 
@@ -58,12 +58,12 @@ class GuestRequestsView(APIView):
         responses={200: GuestRequestOut, 201: GuestRequestOut, 429: ErrorOut, **REFUSALS},
     )
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Ask to come on stage. 200 for who waits already, with the request they wait with."""
+        """Ask to come on stage. 200 with the pending request when there is one already."""
         message = validated(Ask, request).get("message", "")
-        wish, fresh = guest_requests.guest_request_make(
+        guest_request, fresh = guest_requests.guest_request_make(
             session_id=session_id, actor=actor_of(request.user), message=message
         )
-        return _shown(wish, 201 if fresh else 200)
+        return _shown(guest_request, 201 if fresh else 200)
 
     @extend_schema(
         operation_id="guest_request_queue",
@@ -75,7 +75,7 @@ class GuestRequestsView(APIView):
         responses={200: GuestRequestOut(many=True), **REFUSALS},
     )
     def get(self, request: Request, session_id: UUID) -> Response:
-        """Who waits, or was invited and has not answered, in order; for host, cohosts and moderators."""
+        """Pending requests or invitations in order; for host, cohosts and moderators."""
         wanted = GuestRequestFilter(data=request.query_params)
         if not wanted.is_valid():
             raise serializer_errors(wanted.errors)
@@ -100,16 +100,18 @@ class InviteView(APIView):
         responses={200: GuestRequestOut, 201: GuestRequestOut, **REFUSALS},
     )
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Ask somebody to come on stage. 200 for who was asked already."""
+        """Invite a participant on stage. 200 when they are invited already."""
         user_id = validated(Invitee, request)["user_id"]
-        wish, fresh = invitations.guest_invite(session_id=session_id, actor=actor_of(request.user), user_id=user_id)
-        return _shown(wish, 201 if fresh else 200)
+        guest_request, fresh = invitations.guest_invite(
+            session_id=session_id, actor=actor_of(request.user), user_id=user_id
+        )
+        return _shown(guest_request, 201 if fresh else 200)
 
 
 def _answer_view(
     answer: Callable[..., GuestRequest], description: str, takes: type[Serializer[Any]] | None = None
 ) -> type[APIView]:
-    """A view that gives one answer to a request. Giving the same answer again changes nothing."""
+    """A view for one answer to a request. Repeating the answer changes nothing."""
 
     class AnswerView(APIView):
         @extend_schema(description=description, request=takes, responses={200: GuestRequestOut, **REFUSALS})
@@ -124,7 +126,7 @@ def _answer_view(
 def _person_view(
     change: Callable[..., Participant], description: str, takes: type[Serializer[Any]] | None = None
 ) -> type[APIView]:
-    """A view that does one thing to one person."""
+    """A view for one action on one participant."""
 
     class PersonView(APIView):
         @extend_schema(description=description, request=takes, responses={200: ParticipantOut, **REFUSALS})
@@ -138,13 +140,13 @@ def _person_view(
 
 ANSWERS: dict[str, type[APIView]] = {
     "approve": _answer_view(guest_requests.guest_request_approve, "Bring who asked on stage."),
-    "reject": _answer_view(guest_requests.guest_request_reject, "Decline a wish.", Refusal),
-    "cancel": _answer_view(guest_requests.guest_request_cancel, "Take a wish or an invitation back."),
+    "reject": _answer_view(guest_requests.guest_request_reject, "Reject a request.", Refusal),
+    "cancel": _answer_view(guest_requests.guest_request_cancel, "Cancel a request or an invitation."),
     "accept": _answer_view(invitations.guest_accept, "Come on stage as one was asked to."),
     "decline": _answer_view(invitations.guest_decline, "Say no to an invitation."),
 }
 DEEDS: dict[str, type[APIView]] = {
-    "mute": _person_view(participation.stage_mute, "Turn somebody's microphone, camera or screen off.", Muting),
+    "mute": _person_view(participation.stage_mute, "Mute a participant's microphone, camera or screen.", Muting),
     "unmute": _person_view(participation.stage_unmute, "Turn one's own on, or ask somebody to.", Unmuting),
     "stop-screen": _person_view(participation.stage_stop_screen, "Stop what somebody shares."),
     "remove": _person_view(participation.stage_remove, "Take somebody off the stage; they go on watching."),
@@ -158,7 +160,7 @@ DEEDS: dict[str, type[APIView]] = {
 
 
 class StageLeaveView(APIView):
-    """Going back to the audience."""
+    """Leave the stage."""
 
     @extend_schema(operation_id="stage_leave", request=None, responses={200: ParticipantOut, **REFUSALS})
     def post(self, request: Request, session_id: UUID) -> Response:
@@ -173,18 +175,18 @@ class StageMediaView(APIView):
 
     @extend_schema(operation_id="stage_media", request=Flags, responses={200: ParticipantOut, **REFUSALS})
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Say what one sends; what is not named stays as it is."""
+        """Set one's own flags; those left out stay."""
         flags = validated(Flags, request)
         person = participation.stage_media_set(session_id=session_id, actor=actor_of(request.user), **flags)
         return Response(participant_payload(person))
 
 
 class StageMuteAllView(APIView):
-    """Everybody at once."""
+    """Everyone on stage at once."""
 
     @extend_schema(operation_id="stage_mute_all", request=Muting, responses={200: Muted, **REFUSALS})
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Turn everybody's off but the host's and one's own; who was muted by that."""
+        """Mute everyone except the host and the caller; returns those muted."""
         kind = validated(Muting, request)["kind"]
         people = participation.stage_mute_all(session_id=session_id, actor=actor_of(request.user), kind=kind)
         return Response({"participants": [participant_payload(person) for person in people]})

@@ -1,4 +1,4 @@
-"""What people ask and answer on a stage, over HTTP and over the socket."""
+"""Input and output of the stage, over HTTP and over the socket."""
 
 from typing import Any
 
@@ -12,37 +12,37 @@ TALKING = ["audio", "video"]
 
 
 class Ask(serializers.Serializer[Any]):
-    """A wish to come on stage."""
+    """A guest request."""
 
     message = serializers.CharField(max_length=280, required=False, allow_blank=True)
 
 
 class GuestRequestFilter(serializers.Serializer[Any]):
-    """Which requests are listed: wishes, or, with `invited`, invitations."""
+    """Filter: requests, or invitations with `invited`."""
 
     invited = serializers.BooleanField(required=False)
 
 
 class Refusal(serializers.Serializer[Any]):
-    """Why not, or why out."""
+    """The reason for a refusal or removal."""
 
     reason = serializers.CharField(max_length=280, required=False, allow_blank=True)
 
 
 class Invitee(serializers.Serializer[Any]):
-    """Who is invited."""
+    """The person to invite."""
 
     user_id = serializers.UUIDField()
 
 
 class Muting(serializers.Serializer[Any]):
-    """What is turned off."""
+    """The kind to mute."""
 
     kind = serializers.ChoiceField(choices=KINDS)
 
 
 class Unmuting(serializers.Serializer[Any]):
-    """What is turned on."""
+    """The kind to unmute."""
 
     kind = serializers.ChoiceField(choices=TALKING)
 
@@ -68,32 +68,32 @@ class RequestRefusal(Refusal):
 
 
 class Target(serializers.Serializer[Any]):
-    """Somebody by their id."""
+    """A participant by id."""
 
     user = serializers.UUIDField()
 
 
 class TargetMuting(Muting):
-    """Whose what is turned off, or, with `muted` false, on."""
+    """A participant and the kind to mute, or to unmute with `muted` false."""
 
     user = serializers.UUIDField()
     muted = serializers.BooleanField(required=False)
 
 
 class TargetUnmuting(Unmuting):
-    """Whose what is turned on."""
+    """A participant and the kind to unmute."""
 
     user = serializers.UUIDField()
 
 
 class TargetRefusal(Refusal):
-    """Who is put out, and why."""
+    """A participant to remove, and the reason."""
 
     user = serializers.UUIDField()
 
 
 class GuestRequestOut(serializers.Serializer[Any]):
-    """A wish to come on stage, or an invitation."""
+    """A guest request or an invitation."""
 
     id = serializers.UUIDField()
     user = Person()
@@ -110,6 +110,6 @@ class GuestRequestOut(serializers.Serializer[Any]):
 
 
 class Muted(serializers.Serializer[Any]):
-    """Who was muted."""
+    """The participants that were muted."""
 
     participants = ParticipantOut(many=True)

@@ -69,13 +69,13 @@ class SessionPages(CreatedCursorPagination):
 
 
 class ParticipantPages(SessionPages):
-    """Pages of participants, first come first."""
+    """Pages of participants, earliest first."""
 
     ordering = ("joined_at", "id")
 
 
 class SessionsView(APIView):
-    """The list of sessions, and making one."""
+    """List and create sessions."""
 
     pagination_class = SessionPages  # for the schema
 
@@ -92,7 +92,7 @@ class SessionsView(APIView):
         responses={200: Session(many=True), 400: ErrorOut},
     )
     def get(self, request: Request) -> Response:
-        """Sessions that the caller may find, newest first."""
+        """Sessions that the caller may see, newest first."""
         wanted = SessionFilter(data=request.query_params)
         if not wanted.is_valid():
             raise serializer_errors(wanted.errors)
@@ -104,7 +104,7 @@ class SessionsView(APIView):
 
     @extend_schema(operation_id="session_create", request=SessionCreate, responses={201: Session, 400: ErrorOut})
     def post(self, request: Request) -> Response:
-        """Make a session with the caller as its host."""
+        """Create a session hosted by the caller."""
         actor = actor_of(request.user)
         require_allowed(scope="session-create", key=str(actor.user_id), limit=CREATED_PER_HOUR, seconds=3600)
         data = validated(SessionCreate, request)
@@ -141,7 +141,7 @@ class SessionView(APIView):
 
     @extend_schema(operation_id="session_change", request=SessionChange, responses={200: Session, 403: ErrorOut})
     def patch(self, request: Request, session_id: UUID) -> Response:
-        """Change what describes a session, and its settings."""
+        """Update description and settings."""
         data = validated(SessionChange, request, partial=True)
         turned = data.pop("settings", None)
         session = lifecycle.session_update(
@@ -151,7 +151,7 @@ class SessionView(APIView):
 
 
 class LifecycleView(APIView):
-    """One step in a session's life. Asking for what holds already changes nothing."""
+    """A move of the lifecycle. Repeating it changes nothing."""
 
     def step(self, *, session_id: UUID, actor: Actor) -> StreamSession:
         """The service that does it."""
@@ -216,7 +216,7 @@ class SessionLeaveView(APIView):
 
 
 class ParticipantsView(APIView):
-    """Who is in a session."""
+    """Participants of a session."""
 
     pagination_class = ParticipantPages  # for the schema
 
@@ -227,7 +227,7 @@ class ParticipantsView(APIView):
         operation_id="session_invite", request=Invitation, responses={201: ParticipantOut, 400: ErrorOut, 403: ErrorOut}
     )
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Let somebody into a private session; the host alone."""
+        """Invite a person to a private session (host only)."""
         actor = actor_of(request.user)
         require_allowed(scope="invite", key=str(actor.user_id), limit=INVITED_PER_HOUR, seconds=3600)
         username = validated(Invitation, request)["username"]

@@ -1,4 +1,4 @@
-"""A show as its media provider knows it."""
+"""A session as its media provider knows it."""
 
 from django.conf import settings
 from django.db import models
@@ -28,7 +28,7 @@ class ProviderDelivery(models.Model):
 
 
 class MediaUid(models.Model):
-    """The number by which a provider knows somebody in one session; nobody else there ever has it.
+    """A participant's uid at providers that use numbers; never reused within the session.
 
     A person keeps it until something is taken from them. Then it is retired, and is nobody's any more: what is
     forbidden to it at the provider does not meet whoever may be there.

@@ -1,4 +1,4 @@
-"""Who takes part in a show, as what, and who asks to."""
+"""Participants, moderators and guest requests."""
 
 import uuid
 
@@ -10,7 +10,7 @@ from streams.models.session import StreamSession
 
 
 class Role(models.TextChoices):
-    """What a person is in one session."""
+    """The role of a participant."""
 
     HOST = "host", "Host"
     COHOST = "cohost", "Co-host"
@@ -88,7 +88,7 @@ class Participant(models.Model):
 
 
 class SessionModerator(models.Model):
-    """A person whom the host trusts to moderate one session."""
+    """A moderator of one session."""
 
     session = models.ForeignKey(StreamSession, models.CASCADE, related_name="moderators")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="moderated_sessions")
@@ -102,7 +102,7 @@ class SessionModerator(models.Model):
 
 
 class GuestRequestStatus(models.TextChoices):
-    """What became of a wish to come on stage."""
+    """The status of a guest request."""
 
     PENDING = "pending", "Waiting"
     APPROVED = "approved", "Approved"

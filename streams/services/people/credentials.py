@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-# A revoked credential may open something at a provider for so long: tokens live ten minutes at most, LiveKit itself
-# gives connected clients new ones of ten minutes, and clocks differ.
+# How long a revoked credential may still work at a provider: tokens live at most ten minutes, LiveKit renews them for
+# connected clients for another ten, and clocks differ.
 OPENS_FOR = timedelta(minutes=12)
 
 
@@ -26,13 +26,13 @@ _revocations: list[Revoke] = []
 
 
 def when_lost(revoke: Revoke) -> None:
-    """Have a function called with session, person, loss and moment; an app registers its own when it is loaded."""
+    """Register a callback, called with session, person, loss and time. Apps register once, when loaded."""
     if revoke not in _revocations:
         _revocations.append(revoke)
 
 
 def credentials_revoke(*, session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> None:
-    """Revoke what somebody holds for what they lost; part of the transaction that takes the right away.
+    """Revoke a participant's credentials, in the transaction that removes the right.
 
     Credentials issued meanwhile are not seen before it commits, so they are revoked after the commit.
     """

@@ -1,4 +1,4 @@
-"""Whom the host trusts to moderate one session: its chat and its stage, and nobody's microphone but their own."""
+"""Moderators of one session: they moderate chat and stage, but unmute only themselves."""
 
 import logging
 from uuid import UUID
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def moderator_appoint(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
-    """Make somebody who is or was in the show a moderator of it. Appointing twice changes nothing."""
+    """Make a participant, present or past, a moderator. Appointing twice changes nothing."""
     with at_the_desk(session_id=session_id, actor=actor) as desk:
         person = _chosen(user_id, desk)
         if person.status in OUT:
@@ -28,7 +28,7 @@ def moderator_appoint(*, session_id: UUID, actor: Actor, user_id: UUID) -> Parti
 
 
 def moderator_dismiss(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
-    """Take the moderator's role back; what they are on stage stays. Dismissing twice changes nothing."""
+    """Dismiss a moderator; their role on stage stays. Dismissing twice changes nothing."""
     with at_the_desk(session_id=session_id, actor=actor) as desk:
         person = _chosen(user_id, desk)
         if not person.moderates:
@@ -39,7 +39,7 @@ def moderator_dismiss(*, session_id: UUID, actor: Actor, user_id: UUID) -> Parti
 
 
 def moderator_forget(person: Participant) -> None:
-    """Who is put out moderates no more, also when they are let in again. A step without a transaction of its own."""
+    """Dismiss a removed participant, permanently. A step without a transaction of its own."""
     SessionModerator.objects.filter(session_id=person.session_id, user_id=person.user_id).delete()
     person.moderates = False
 
@@ -51,7 +51,7 @@ def _chosen(user_id: UUID, desk: Acting) -> Participant:
 
 
 def _changed(person: Participant, desk: Acting, *, moderates: bool) -> None:
-    """Tell the person, the room and the record. Who moderates a private show is let in by that, and stays let in."""
+    """Notify the person and the room, and write the audit entry. Moderators of a private show stay invited."""
     person.moderates = moderates
     if desk.session.visibility == Visibility.PRIVATE and not person.invited:
         person.invited = True

@@ -1,4 +1,4 @@
-"""What other apps know of a media token that somebody presents at one of our own addresses."""
+"""Look up media tokens presented at the product's own addresses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from providers.base import MediaRole
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Whose token it is, and for what: one session, one channel of one provider, one role."""
+    """The holder and scope of a token: one session, one channel of one provider, one role."""
 
     session_id: UUID
     user_id: UUID | None
@@ -25,12 +25,12 @@ _readers: list[Reader] = []
 
 
 def when_presented(reader: Reader) -> None:
-    """Have a function asked about a token; an app registers its own once, when it is loaded."""
+    """Register the lookup. Apps register once, when loaded."""
     if reader not in _readers:
         _readers.append(reader)
 
 
 def pass_presented(*, token: str) -> Pass | None:
-    """What the token is good for at this moment; None for one that was taken back, ran out, or is nobody's."""
+    """The token's scope; None when it is unknown, revoked or expired."""
     found = (reader(token) for reader in _readers)
     return next((held for held in found if held is not None), None)

@@ -1,4 +1,4 @@
-"""People come into a session and leave it."""
+"""Enter and leave a session; invitations to private ones."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,7 +28,7 @@ from streams.state import OVER
 
 
 def viewer_join(*, session_id: UUID, actor: Actor) -> Participant:
-    """Come in as a viewer, or come back as what one was. Joining twice changes nothing.
+    """Join as a viewer, or return with one's former role. Joining twice changes nothing.
 
     `max_participants` is exact: joins of one session wait for each other.
     """
@@ -43,7 +43,7 @@ def viewer_join(*, session_id: UUID, actor: Actor) -> Participant:
 
 
 def viewer_enter(*, session_id: UUID, user_id: UUID, standing: Standing) -> Standing:
-    """Take a place for somebody whose standing allows it and who has none; their standing then."""
+    """Admit one person; returns their standing afterwards."""
     outcome = viewers_enter(session_id=session_id, standings={user_id: standing})[user_id]
     if isinstance(outcome, DomainError):
         raise outcome
@@ -51,7 +51,7 @@ def viewer_enter(*, session_id: UUID, user_id: UUID, standing: Standing) -> Stan
 
 
 def viewers_enter(*, session_id: UUID, standings: Mapping[UUID, Standing]) -> dict[UUID, Standing | DomainError]:
-    """The same for many people of one session: for each the standing then, or why there is no place for them."""
+    """Admit many people to one session; for each, the standing afterwards or the error."""
     now = timezone.now()
     outcomes: dict[UUID, Standing | DomainError] = {}
     back, new = [], []
@@ -66,7 +66,7 @@ def viewers_enter(*, session_id: UUID, standings: Mapping[UUID, Standing]) -> di
                 outcomes[user_id] = Conflict("session.full", "This show is full.", retry_after=30)
                 continue
             if status in OUT and status != standing.status:
-                # Put out since somebody looked at their standing. Staff stay where they are.
+                # Removed since their standing was read. Staff are exempt.
                 outcomes[user_id] = Denied(f"session.{status}", "You were removed from this show.")
                 continue
             if status == ParticipantStatus.LEFT:
@@ -79,16 +79,16 @@ def viewers_enter(*, session_id: UUID, standings: Mapping[UUID, Standing]) -> di
         if back:
             left = theirs.filter(user_id__in=back, status=ParticipantStatus.LEFT)
             left.update(status=ParticipantStatus.ACTIVE, joined_at=now, left_at=None)
-        # Who is invited at this moment is in already; that changes nothing.
+        # Invited and entered meanwhile: nothing to do.
         Participant.objects.bulk_create(new, ignore_conflicts=True)
     return outcomes
 
 
 def viewers_left(session_id: UUID, user_ids: list[UUID]) -> None:
-    """People whose last socket is gone have left, and ask for nothing any more; who is on stage keeps the place."""
+    """Mark people without sockets as gone and cancel their requests; people on stage keep their seats."""
     now = timezone.now()
     with transaction.atomic():
-        # As everywhere: the session first, then its people and requests, or two would wait for each other crosswise.
+        # Lock the session first, then people and requests, as everywhere, to avoid deadlocks.
         if not session_lock_if_open(session_id):
             return
         gone = Participant.objects.filter(
@@ -99,8 +99,8 @@ def viewers_left(session_id: UUID, user_ids: list[UUID]) -> None:
 
 
 def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participant:
-    """Let somebody into a private session, or back into any that they were removed from; they may come and go from
-    then on. Inviting twice changes nothing. Raises Conflict for who was banned."""
+    """Invite a person to a private session, or readmit one who was removed. Inviting twice changes nothing. Raises
+    Conflict for a banned person."""
     session = session_get(session_id)
     require_host(actor=actor, session=session)
     if session.state in OVER:
@@ -146,7 +146,7 @@ def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participa
 
 
 def viewer_leave(*, session_id: UUID, actor: Actor) -> None:
-    """Leave the show, and the stage with it. Leaving where one is not changes nothing; the host's place is kept."""
+    """Leave the show and its stage. Leaving twice changes nothing; the host stays a participant."""
     user_id = require_signed_in(actor)
     session = session_get(session_id)
     standing = require_view(actor=actor, session=session)

@@ -1,4 +1,4 @@
-"""What other apps do when a session is over, inside the transaction that ends it."""
+"""Callbacks of other apps inside the transaction that ends a session."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -10,12 +10,12 @@ _endings: list[Ending] = []
 
 
 def when_over(ending: Ending) -> None:
-    """Have a function called with the session and the moment; an app registers its own once, when it is loaded."""
+    """Register a callback, called with session id and time. Apps register once, when loaded."""
     if ending not in _endings:
         _endings.append(ending)
 
 
 def endings_run(*, session_id: UUID, now: datetime) -> None:
-    """Call what was registered."""
+    """Run the registered callbacks."""
     for ending in _endings:
         ending(session_id, now)

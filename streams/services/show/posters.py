@@ -1,4 +1,4 @@
-"""The still picture that stands for a session in lists."""
+"""The poster of a session, shown in lists."""
 
 import io
 import secrets

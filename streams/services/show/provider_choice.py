@@ -1,4 +1,4 @@
-"""Which provider a session gets that names none, and what it may go on with when that does not answer."""
+"""Choose a provider for a session, and alternatives when it does not answer."""
 
 from django.conf import settings
 
@@ -11,24 +11,24 @@ TITLES = {"builtin": "this site’s own server", "livekit": "LiveKit", "agora": 
 
 
 def alternatives(session: StreamSession) -> list[dict[str, str]]:
-    """The other providers that fit, by name and as people call them; those that the product itself would take first."""
+    """Other suitable providers as (name, label), in order of preference."""
     order = [*settings.MEDIA_FALLBACK, *sorted(settings.PROVIDERS)]
     kind = {"visibility": session.visibility, "session_type": session.session_type}
     names = [name for name in dict.fromkeys(order) if name != session.provider and _fits(name, **kind)]
-    # One that does not answer either comes last.
+    # Providers that do not answer come last.
     names.sort(key=lambda name: circuit_named(name).state == CircuitState.OPEN)
     return [{"name": name, "title": provider_title(name)} for name in names]
 
 
 def provider_title(name: str) -> str:
-    """What people call a provider."""
+    """The provider's label."""
     return TITLES.get(name, name.upper())
 
 
 def provider_for(*, visibility: str, session_type: str) -> str:
-    """The provider of a session that names none: MEDIA_PROVIDER, or the first that fits where that does not.
+    """The default provider for a session: MEDIA_PROVIDER, or the first suitable one.
 
-    Where none does it is MEDIA_PROVIDER, of which `require_fit` then says why.
+    If none is suitable, MEDIA_PROVIDER, so that `require_fit` names the reason.
     """
     order = dict.fromkeys([settings.MEDIA_PROVIDER, *settings.MEDIA_FALLBACK, *settings.PROVIDERS])
     fitting = (name for name in order if _fits(name, visibility=visibility, session_type=session_type))

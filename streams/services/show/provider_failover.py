@@ -1,4 +1,4 @@
-"""A session goes on with another provider: because the host wants to, or because the one it has does not answer."""
+"""Move a session to another provider, chosen by the host or because the current one does not answer."""
 
 import logging
 from collections.abc import Callable
@@ -31,15 +31,15 @@ logger = logging.getLogger(__name__)
 
 
 def when_switched(switch: Switch) -> None:
-    """Have a function called with session and moment, inside the transaction; an app registers its own once."""
+    """Register a callback inside the transaction, called with session and time. Apps register once."""
     if switch not in _switches:
         _switches.append(switch)
 
 
 def require_fit(*, provider: str, visibility: str, session_type: str = "") -> None:
-    """The provider can do what such a session needs. Raises Invalid for an unknown one, else Conflict.
+    """Require a provider that suits the session. Raises Invalid for an unknown one, else Conflict.
 
-    Without `session_type` it does not matter who can send.
+    Without `session_type`, any way of publishing will do.
     """
     capabilities = provider_named(provider).capabilities
     if visibility == Visibility.PRIVATE and Capability.PRIVATE_SHOWS not in capabilities:
@@ -56,9 +56,9 @@ def require_fit(*, provider: str, visibility: str, session_type: str = "") -> No
 
 
 def channel_renew(*, session: StreamSession, now: datetime) -> None:
-    """Nothing that was handed out so far opens the session's room any more; part of a transaction.
+    """Invalidate everything issued for the session's room so far; part of a transaction.
 
-    The built-in node refuses by itself what was issued before its room was closed; elsewhere there is another channel.
+    The built-in node refuses tokens issued before its room was closed; elsewhere the session gets a new channel.
     """
     if session.provider != "builtin":
         room_leave(session=StreamSession.objects.get(pk=session.pk), now=now)  # it may have moved since it was read
@@ -68,7 +68,7 @@ def channel_renew(*, session: StreamSession, now: datetime) -> None:
 
 
 def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) -> StreamSession:
-    """Go on with another provider; the host, or the product itself. Switching to what it has changes nothing.
+    """Move to another provider (host or system). Moving to the current one changes nothing.
 
     Everybody's tokens end, and the room gets another channel, so nothing that was ever handed out opens it. Clients
     hear `settings.changed` with `provider` and ask for a new token.

@@ -1,4 +1,4 @@
-"""What becomes of the breakers in front of the providers, written down for the people who run the product."""
+"""Record the circuit breakers of the providers for the operators."""
 
 import logging
 
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def provider_health_note(circuit: Circuit, reason: str) -> None:
-    """Keep the last change. A database that does not take it keeps nobody from calling the provider."""
+    """Store the last change. A database error here never blocks a call to the provider."""
     try:
         with transaction.atomic():
             ProviderHealth.objects.update_or_create(

@@ -1,4 +1,4 @@
-"""The room's sequence: who writes a durable event takes its number here, inside the same transaction."""
+"""The room's sequence. Every durable event takes its number here, in its own transaction."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from livestream.errors import Conflict, Missing
 from streams.models import SessionEvent, StreamSession
 
-# Longer than other processes hold a row to write into it, shorter than anybody notices.
+# Longer than another process holds a row to write it, shorter than people notice.
 PROMPT_MILLISECONDS = 50
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's lock_not_available
 

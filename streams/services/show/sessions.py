@@ -1,4 +1,4 @@
-"""A session's life: made, changed, started, paused, resumed, ended."""
+"""The session lifecycle: create, update, start, pause, resume, end, fail."""
 
 import logging
 from datetime import datetime
@@ -52,9 +52,9 @@ logger = logging.getLogger(__name__)
 def session_create(
     *, actor: Actor, title: str, settings_changes: dict[str, Any] | None = None, **fields: Any
 ) -> StreamSession:
-    """Make a session with the actor as its host. `fields` are those of DESCRIPTIVE and `provider`.
+    """Create a session hosted by the actor. `fields` are those of DESCRIPTIVE and `provider`.
 
-    A `provider` that is named has to fit; without one the session gets one that does.
+    A named `provider` must suit the session; otherwise a suitable one is chosen.
     """
     host_id = require_signed_in(actor)
     now = timezone.now()
@@ -101,9 +101,9 @@ def session_update(
     changes: dict[str, Any],
     settings_changes: dict[str, Any] | None = None,
 ) -> StreamSession:
-    """Change what describes a session, and its settings. The host, or the staff (title and description).
+    """Update the description and settings of a session (host), or its title and description (staff).
 
-    A change that changes nothing tells nobody.
+    Publishes nothing when nothing changes.
     """
     session = session_get(session_id)
     if not (actor.is_staff and not settings_changes and set(changes) <= {"title", "description"}):
@@ -142,7 +142,7 @@ def session_update(
         seq = event_record(session_id=session_id, wire_name=SettingsChanged.wire_name, data=data, now=now)
         publish(SettingsChanged(session_id=session_id, at=now, seq=seq, data=data))
         if turns_private:
-            # Everybody comes back through the door, and only who belongs is let in again.
+            # Everyone reconnects, and only people with access get in again.
             close_room(session_id=session_id, code=CloseCode.POSITION_LOST, reason="private now", after_seconds=0)
     if turns_private:
         media_close(session=session, room=left)
@@ -157,23 +157,23 @@ def session_start(*, session_id: UUID, actor: Actor) -> StreamSession:
 
 
 def session_pause(*, session_id: UUID, actor: Actor) -> StreamSession:
-    """Pause. Pausing a paused session changes nothing."""
+    """Pause. Pausing twice changes nothing."""
     session = session_get(session_id)
     require_host(actor=actor, session=session)
     return _move(session, to=SessionState.PAUSED, origin=SessionState.ACTIVE, actor=actor)
 
 
 def session_resume(*, session_id: UUID, actor: Actor) -> StreamSession:
-    """Go on after a pause. Resuming a live session changes nothing."""
+    """Resume. Resuming a live session changes nothing."""
     session = session_get(session_id)
     require_host(actor=actor, session=session)
     return _move(session, to=SessionState.ACTIVE, origin=SessionState.PAUSED, actor=actor)
 
 
 def session_end(*, session_id: UUID, actor: Actor, reason: EndReason = EndReason.HOST) -> StreamSession:
-    """End for good; media and sockets are closed. Ending an ended session changes nothing.
+    """End the session and close media and sockets. Ending twice changes nothing.
 
-    An end by the staff is written down as theirs.
+    The reason records whether the host or staff ended it.
     """
     session = session_get(session_id)
     require_end(actor=actor, session=session)
@@ -185,7 +185,7 @@ def session_end(*, session_id: UUID, actor: Actor, reason: EndReason = EndReason
 
 
 def session_fail(*, session_id: UUID, actor: Actor) -> StreamSession:
-    """Something broke that cannot be mended; the session is over."""
+    """Mark a session as failed."""
     session = session_get(session_id)
     require_end(actor=actor, session=session)
     session = _move(session, to=SessionState.ERROR, actor=actor, reason=EndReason.FAILURE)
@@ -194,8 +194,8 @@ def session_fail(*, session_id: UUID, actor: Actor) -> StreamSession:
 
 
 def session_refused(*, session_id: UUID) -> None:
-    """The provider refuses the host for good. A live show that never had a picture has failed by that; one that had
-    goes on with what it has, and one that has not begun waits for whoever runs this site."""
+    """The provider refuses the host permanently. Fails a live show that never had media; others go on, or wait for
+    the operator."""
     session = session_get(session_id)
     if session.state == SessionState.ACTIVE and session.host_lease_at is None:
         session_fail(session_id=session_id, actor=SYSTEM)
@@ -209,7 +209,7 @@ def _move(
     origin: SessionState | None = None,
     reason: EndReason | None = None,
 ) -> StreamSession:
-    """Move a session by compare-and-swap. A lost race is looked at again: it may have done what was asked."""
+    """Change the state by compare-and-swap. After a lost race, look again: it may already hold."""
     for _ in range(RACES):
         current = SessionState(session.state)
         if current == to:
@@ -234,7 +234,7 @@ def _swap(session: StreamSession, *, to: SessionState, reason: EndReason | None,
         case SessionState.PAUSED:
             changes["paused_at"] = now
         case SessionState.ENDED | SessionState.ERROR:
-            # A failed session that is put away afterwards was over when it failed, and because it failed.
+            # Ending a failed session keeps the time and reason of its failure.
             changes |= {"ended_at": session.ended_at or now, "end_reason": session.end_reason or reason or ""}
             changes |= {"viewer_count": 0, "guest_count": 0, "stage_slots": {}}
     swapped = StreamSession.objects.filter(pk=session.pk, state=session.state, version=session.version)

@@ -1,4 +1,4 @@
-"""What happens by itself when time passes: sessions that nobody started, came to, or came back to."""
+"""Time-outs of sessions: never started, never joined by the host, host lost, paused too long."""
 
 import logging
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def lease_take(*, name: str, holder: str, now: datetime) -> bool:
-    """Become, or stay, the one process that does a job. The lease runs out when it is not taken again."""
+    """Acquire or renew the lease for a job; returns whether this process holds it."""
     until = now + timedelta(seconds=LEASE_SECONDS)
     mine_or_free = JanitorLease.objects.filter(Q(holder=holder) | Q(until__lt=now), name=name)
     if mine_or_free.update(holder=holder, until=until):
@@ -35,12 +35,12 @@ def lease_take(*, name: str, holder: str, now: datetime) -> bool:
 
 
 def lease_release(*, name: str, holder: str) -> None:
-    """Let another process take the job at once."""
+    """Release the lease."""
     JanitorLease.objects.filter(name=name, holder=holder).delete()
 
 
 def sessions_expire(*, now: datetime) -> int:
-    """End the sessions whose time is over; how many."""
+    """End the sessions that timed out; returns how many."""
     ended = 0
     for session_id, reason in list(_overdue(now)):
         try:
@@ -63,7 +63,7 @@ def _overdue(now: datetime) -> Iterator[tuple[UUID, EndReason]]:
     telling = providers_with(Capability.HOST_PRESENCE)  # of the others nobody knows, and the host ends the show
     active = sessions.filter(state=SessionState.ACTIVE, provider__in=telling)
     absent = active.filter(host_lease_at__isnull=True, started_at__lt=arrival)
-    # A show that was paused meanwhile gives its host the whole time again.
+    # A pause resets the host's grace period.
     resumed = SessionTransition.objects.filter(to_state=SessionState.ACTIVE, created_at__gte=arrival)
     absent = absent.exclude(pk__in=resumed.values("session_id"))
     for pk in absent.values_list("pk", flat=True):

@@ -1,4 +1,4 @@
-"""Wishes to come on stage: how they are stored, told and closed. Steps without a transaction of their own."""
+"""The queue of guest requests: store, notify, close. Steps without a transaction of their own."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from streams.selectors import cooldown_of, guest_requests, queue_position, queue
 
 
 def request_lock(*, session_id: UUID, request_id: UUID) -> GuestRequest:
-    """A wish or an invitation, its row locked. Raises Missing."""
+    """The locked guest request or invitation. Raises Missing."""
     rows = guest_requests().select_for_update(of=("self",))
     row = rows.filter(pk=request_id, session_id=session_id).first()
     if row is None:
@@ -23,13 +23,13 @@ def request_lock(*, session_id: UUID, request_id: UUID) -> GuestRequest:
 
 
 def request_pending(*, session_id: UUID, user_id: UUID) -> GuestRequest | None:
-    """What a person waits with, or is waited for; None when there is nothing."""
+    """The person's pending guest request or invitation; None without one."""
     rows = guest_requests().select_for_update(of=("self",))
     return rows.filter(session_id=session_id, user_id=user_id, status=GuestRequestStatus.PENDING).first()
 
 
 def require_pending(request: GuestRequest, *, now: datetime) -> None:
-    """The request waits for an answer."""
+    """Require that the request is pending. Raises Conflict."""
     pending = request.status == GuestRequestStatus.PENDING
     if request.status == GuestRequestStatus.EXPIRED or (pending and request.expires_at <= now):
         raise Conflict("request.expired", "That was too long ago. Ask again.")
@@ -38,11 +38,11 @@ def require_pending(request: GuestRequest, *, now: datetime) -> None:
 
 
 def request_tell(request: GuestRequest, *, now: datetime) -> None:
-    """Tell the desk of a new wish, or of a new invitation, and the person invited."""
+    """Notify the desk of a new request or invitation, and the person invited."""
     if request.invited_by_id is None:
         data = {"request": request_payload(request, position=queue_position(request))}
-        wish = GuestRequested(session_id=request.session_id, at=now, data=data)
-        publish(wish, group=desk_group(request.session_id))
+        requested = GuestRequested(session_id=request.session_id, at=now, data=data)
+        publish(requested, group=desk_group(request.session_id))
     else:
         data = {"request": request_payload(request)}
         invitation = GuestInvited(session_id=request.session_id, at=now, data=data)
@@ -58,7 +58,7 @@ def request_resolve(
     now: datetime,
     reason: str = "",
 ) -> None:
-    """Close a request, tell the desk and the person concerned, and whoever moves up by that."""
+    """Close a request and notify the desk, the requester, and everyone who moves up the queue."""
     requests_resolve([request], status=status, responder_id=responder_id, now=now, reason=reason)
 
 
@@ -70,16 +70,16 @@ def requests_resolve(
     now: datetime,
     reason: str = "",
 ) -> None:
-    """The same for several of one session. The others hear their new places once."""
+    """Close several requests of one session; those still waiting get their new places once."""
     for request in requests:
         _close(request, status=status, responder_id=responder_id, now=now, reason=reason)
-    wishes = [request for request in requests if request.invited_by_id is None]
-    if wishes:
-        _places_tell(wishes[0].session_id, after=min(wish.created_at for wish in wishes), now=now)
+    asked = [request for request in requests if request.invited_by_id is None]
+    if asked:
+        _places_tell(asked[0].session_id, after=min(request.created_at for request in asked), now=now)
 
 
 def _places_tell(session_id: UUID, *, after: datetime, now: datetime) -> None:
-    """Tell those who asked later than somebody whose wish is closed where they stand: one query, one message."""
+    """Notify everyone behind a closed request of their new place: one query, one message."""
     waiting = queue_rows(session_id).values_list("pk", "user_id", "created_at")
     publish_latest(
         {
@@ -105,14 +105,14 @@ def _close(
 
 
 def requests_withdraw(*, session_id: UUID, user_ids: Iterable[UUID], now: datetime) -> None:
-    """Who leaves the show waits no longer."""
+    """Cancel the pending requests of people who leave."""
     rows = guest_requests().select_for_update(of=("self",))
     waiting = rows.filter(session_id=session_id, user_id__in=list(user_ids), status=GuestRequestStatus.PENDING)
     requests_resolve(list(waiting), status=GuestRequestStatus.CANCELLED, responder_id=None, now=now)
 
 
 def requests_close(*, session_id: UUID, now: datetime) -> None:
-    """The show is over, and so is every wish. The end itself is all that the room is told."""
+    """Expire all requests of a show that ended; the room hears only of the end."""
     GuestRequest.objects.filter(session_id=session_id, status=GuestRequestStatus.PENDING).update(
         status=GuestRequestStatus.EXPIRED, answered_at=now
     )

@@ -36,9 +36,9 @@ logger = logging.getLogger(__name__)
 
 
 def guest_request_make(*, session_id: UUID, actor: Actor, message: str = "") -> tuple[GuestRequest, bool]:
-    """Ask to come on stage; the request, and whether it is a new one. Who waits already keeps the place.
+    """Ask to come on stage; returns the request and whether it is new. A pending one keeps its place in the queue.
 
-    Where the host wants no asking, the person is on stage at once and the request is an approved one.
+    If the show needs no approval, the person is on stage at once and the request is approved.
     """
     user_id = require_signed_in(actor)
     require_allowed(scope="guest-request", key=f"{session_id}:{user_id}", limit=ASKED_PER_MINUTE, seconds=60)
@@ -64,7 +64,7 @@ def guest_request_make(*, session_id: UUID, actor: Actor, message: str = "") -> 
 
 
 def person_here(place: Acting) -> Participant:
-    """The actor's own locked row; who is not in the show yet takes a place first."""
+    """The actor's own locked row, created on first entry."""
     user_id = require_signed_in(place.actor)
     if place.standing.status != ParticipantStatus.ACTIVE:
         viewer_enter(session_id=place.session.pk, user_id=user_id, standing=place.standing)
@@ -81,7 +81,7 @@ def _require_cool(*, session_id: UUID, user_id: UUID, now: datetime) -> None:
 def request_store(
     *, session_id: UUID, user_id: UUID, now: datetime, message: str = "", invited_by: UUID | None = None
 ) -> GuestRequest:
-    """A new request in the database, with what its payload needs."""
+    """Store a new request and load what its payload needs."""
     made = GuestRequest.objects.create(
         session_id=session_id,
         user_id=user_id,
@@ -103,7 +103,7 @@ def request_grant(request: GuestRequest, person: Participant, acting: Acting) ->
 
 
 def guest_request_cancel(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
-    """Take back one's wish, or, at the desk, an invitation. Taking back twice changes nothing."""
+    """Cancel one's own request or, at the desk, an invitation. Cancelling twice changes nothing."""
     user_id = require_signed_in(actor)
     with in_the_room(session_id=session_id, actor=actor) as place:
         request = request_lock(session_id=session_id, request_id=request_id)
@@ -119,7 +119,7 @@ def guest_request_cancel(*, session_id: UUID, request_id: UUID, actor: Actor) ->
 
 
 def own_request_cancel(*, session_id: UUID, actor: Actor) -> GuestRequest:
-    """Take back one's latest wish, whatever its id."""
+    """Cancel one's latest request without naming it."""
     user_id = require_signed_in(actor)
     require_view(actor=actor, session=session_get(session_id))
     own = GuestRequest.objects.filter(session_id=session_id, user_id=user_id, invited_by=None)
@@ -130,7 +130,7 @@ def own_request_cancel(*, session_id: UUID, actor: Actor) -> GuestRequest:
 
 
 def guest_request_approve(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
-    """Bring who asked on stage, if a seat is free. Approving twice changes nothing."""
+    """Bring the requester on stage if a seat is free. Approving twice changes nothing."""
     with at_the_desk(session_id=session_id, actor=actor) as desk:
         require_live(desk.session)
         request = _answerable(request_id, desk)
@@ -145,7 +145,7 @@ def guest_request_approve(*, session_id: UUID, request_id: UUID, actor: Actor) -
 
 
 def guest_request_reject(*, session_id: UUID, request_id: UUID, actor: Actor, reason: str = "") -> GuestRequest:
-    """Say no; the person may ask again after a while. Rejecting twice changes nothing."""
+    """Reject a request; the person may ask again after a cooldown. Rejecting twice changes nothing."""
     reason = cleaned(reason)
     with at_the_desk(session_id=session_id, actor=actor) as desk:
         request = _answerable(request_id, desk)
@@ -159,7 +159,7 @@ def guest_request_reject(*, session_id: UUID, request_id: UUID, actor: Actor, re
 
 
 def _answerable(request_id: UUID, desk: Acting) -> GuestRequest:
-    """A wish that the desk may answer: not an invitation, and not one's own."""
+    """The locked request, if the desk may answer it: no invitation, and not the actor's own."""
     request = request_lock(session_id=desk.session.pk, request_id=request_id)
     if request.invited_by_id is not None:
         raise Denied("stage.not_allowed", "That is an invitation; the person invited answers it.")

@@ -1,4 +1,4 @@
-"""Asking somebody to come on stage, and their answer."""
+"""Invitations to come on stage, and the answers to them."""
 
 from datetime import datetime
 from uuid import UUID
@@ -21,9 +21,9 @@ from streams.services.stage.stage_transaction import Acting, at_the_desk, in_the
 
 
 def guest_invite(*, session_id: UUID, actor: Actor, user_id: UUID) -> tuple[GuestRequest, bool]:
-    """Ask somebody who is in the show to come on stage; the invitation, and whether it is a new one.
+    """Invite a participant on stage; returns the invitation and whether it is new.
 
-    The host also lets back in, in this way, somebody who was removed.
+    The host can also invite a removed participant, who may then enter again.
     """
     actor_id = require_signed_in(actor)
     with at_the_desk(session_id=session_id, actor=actor) as desk:
@@ -61,8 +61,8 @@ def _standing_invitation(pending: GuestRequest) -> GuestRequest:
 
 
 def readmit(person: Participant, *, now: datetime) -> None:
-    """Somebody who was removed may come in again, under another number: the one that they had may be kept out. A step
-    without a transaction of its own."""
+    """Readmit a removed participant under a new uid, since the provider may still block the old one. A step without a
+    transaction of its own."""
     person.status, person.left_at = ParticipantStatus.LEFT, now
     person.media_due_at = None
     person.save(update_fields=("status", "left_at", "media_due_at"))
@@ -70,7 +70,7 @@ def readmit(person: Participant, *, now: datetime) -> None:
 
 
 def guest_accept(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
-    """Come on stage as one was asked to, if a seat is free. Accepting twice changes nothing."""
+    """Accept an invitation if a seat is free. Accepting twice changes nothing."""
     user_id = require_signed_in(actor)
     with in_the_room(session_id=session_id, actor=actor) as place:
         request = _own_invitation(session_id=session_id, request_id=request_id, user_id=user_id)
@@ -84,7 +84,7 @@ def guest_accept(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRe
 
 
 def guest_decline(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
-    """Say no to an invitation. Declining twice changes nothing."""
+    """Decline an invitation. Declining twice changes nothing."""
     user_id = require_signed_in(actor)
     with in_the_room(session_id=session_id, actor=actor) as place:
         request = _own_invitation(session_id=session_id, request_id=request_id, user_id=user_id)

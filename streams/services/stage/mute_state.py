@@ -7,7 +7,7 @@ from streams.services.stage.seats import MEDIA_FIELDS
 
 
 def flags_set_by_oneself(person: Participant, *, wanted: dict[str, bool], now: datetime) -> list[str]:
-    """Turn on or off what is given; the kinds that changed. The provider is told where a host's mute is lifted."""
+    """Set the given flags and return the kinds that changed; lifting a host's mute is synced with the provider."""
     changed = []
     for kind, on in wanted.items():
         if kind == "screen":
@@ -30,9 +30,9 @@ def flags_set_by_oneself(person: Participant, *, wanted: dict[str, bool], now: d
 
 
 def flags_set_by_host(person: Participant, *, kind: str, now: datetime) -> bool:
-    """Turn somebody's microphone, camera or screen off at the server; whether that was news.
+    """Mute a participant's microphone, camera or screen at the server; returns whether anything changed.
 
-    What the person had turned off already is now also held off by the server.
+    A kind that the participant had already turned off is now held off by the server, too.
     """
     if kind == "screen":
         if person.screen_stopped and not person.screen_sharing:

@@ -1,4 +1,4 @@
-"""The people on stage: their own microphone, camera and screen, and what the host's desk does about them."""
+"""The participants on stage: their own microphone, camera and screen, and what the desk may change."""
 
 from enum import StrEnum
 from uuid import UUID
@@ -50,7 +50,7 @@ def stage_leave(*, session_id: UUID, actor: Actor) -> Participant:
 
 
 def _own_row(session_id: UUID, user_id: UUID) -> Participant:
-    """The locked row of somebody who must be on stage; who never was in the show is not."""
+    """The actor's locked row. Raises Conflict when they are not on stage."""
     rows = {person.user_id: person for person in people_on_stage(session_id)}
     if user_id not in rows:
         raise Conflict("stage.not_on_stage", "You are not on stage.")
@@ -65,7 +65,7 @@ def stage_media_set(
     video: bool | None = None,
     screen: bool | None = None,
 ) -> Participant:
-    """Turn one's own microphone, camera or screen on or off; None leaves it. What holds already tells nobody."""
+    """Turn one's own microphone, camera or screen on or off; None leaves it. No event when nothing changes."""
     user_id = require_signed_in(actor)
     given = {Kind.AUDIO: audio, Kind.VIDEO: video, Kind.SCREEN: screen}
     wanted: dict[str, bool] = {kind: on for kind, on in given.items() if on is not None}
@@ -80,7 +80,7 @@ def stage_media_set(
 
 
 def stage_mute(*, session_id: UUID, actor: Actor, user_id: UUID, kind: str) -> Participant:
-    """Mute somebody on stage: the server forwards no more of it until they turn it on themselves. Or mute oneself."""
+    """Mute a participant, or oneself: the server stops forwarding until they unmute themselves."""
     if actor.user_id == user_id:
         return stage_media_set(session_id=session_id, actor=actor, **{Kind(kind).value: False})
     with at_the_desk(session_id=session_id, actor=actor) as desk:
@@ -95,12 +95,12 @@ def stage_mute(*, session_id: UUID, actor: Actor, user_id: UUID, kind: str) -> P
 
 
 def stage_stop_screen(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
-    """Stop what somebody shares; they may share anew."""
+    """Stop a participant's screen share; they may start another."""
     return stage_mute(session_id=session_id, actor=actor, user_id=user_id, kind=Kind.SCREEN)
 
 
 def stage_mute_all(*, session_id: UUID, actor: Actor, kind: str) -> list[Participant]:
-    """Mute everybody on stage whom the actor may mute, but oneself; who was muted by that."""
+    """Mute everyone on stage whom the actor may mute, except the actor; returns those muted."""
     with at_the_desk(session_id=session_id, actor=actor) as desk:
         muted = [
             person
@@ -125,7 +125,7 @@ def _may_act_on(person: Participant, desk: Acting) -> bool:
 
 
 def stage_unmute(*, session_id: UUID, actor: Actor, user_id: UUID, kind: str) -> Participant:
-    """Turn one's own on. Somebody else is only asked to: nobody opens another's microphone."""
+    """Unmute oneself. Another participant is only asked to: nobody opens someone else's microphone."""
     if actor.user_id == user_id:
         return stage_media_set(session_id=session_id, actor=actor, **{Kind(kind).value: True})
     with at_the_desk(session_id=session_id, actor=actor) as desk:
@@ -137,7 +137,7 @@ def stage_unmute(*, session_id: UUID, actor: Actor, user_id: UUID, kind: str) ->
 
 
 def stage_remove(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
-    """Take somebody off the stage; they go on watching."""
+    """Move a participant from the stage to the audience."""
     with at_the_desk(session_id=session_id, actor=actor) as desk:
         person = desk.target(user_id)
         _off(person, desk, action="remove")
@@ -153,7 +153,7 @@ def _off(person: Participant, desk: Acting, *, action: str) -> None:
 
 
 def stage_promote(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
-    """A viewer becomes a guest, if a seat is free; a guest becomes a cohost."""
+    """Promote a viewer to guest, if a seat is free, or a guest to cohost."""
     with at_the_desk(session_id=session_id, actor=actor) as desk:
         require_live(desk.session)
         person = desk.target(user_id)
@@ -173,7 +173,7 @@ def stage_promote(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participa
 
 
 def _seat(person: Participant, desk: Acting) -> None:
-    """Bring somebody on stage who need not have asked; if they had, that is answered by it."""
+    """Seat a participant without a request; a pending request is approved."""
     require_open_stage(desk.session)
     seat_take(session=desk.session, person=person, now=desk.now)
     pending = request_pending(session_id=desk.session.pk, user_id=person.user_id)
@@ -182,7 +182,7 @@ def _seat(person: Participant, desk: Acting) -> None:
 
 
 def stage_demote(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
-    """A cohost becomes a guest; a guest goes back to the audience."""
+    """Demote a cohost to guest, or a guest to viewer."""
     with at_the_desk(session_id=session_id, actor=actor) as desk:
         person = desk.target(user_id)
         if person.role == Role.COHOST:

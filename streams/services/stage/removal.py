@@ -1,4 +1,4 @@
-"""Putting somebody out of a show: off the stage, out of the room, and with nothing left to come back with."""
+"""Kick, ban and readmit participants; a removal revokes every credential for the show."""
 
 import logging
 from uuid import UUID
@@ -25,17 +25,17 @@ logger = logging.getLogger(__name__)
 
 
 def participant_kick(*, session_id: UUID, actor: Actor, user_id: UUID, reason: str = "") -> Participant:
-    """Remove somebody for this show, until the host lets them in again. Who is out already stays as they are."""
+    """Kick a participant until the host readmits them. No effect on a participant already removed."""
     return _put_out(ParticipantStatus.KICKED, session_id=session_id, actor=actor, user_id=user_id, reason=reason)
 
 
 def participant_ban(*, session_id: UUID, actor: Actor, user_id: UUID, reason: str = "") -> Participant:
-    """Remove somebody from this show for good. Banning twice changes nothing."""
+    """Ban a participant from this show. Banning twice changes nothing."""
     return _put_out(ParticipantStatus.BANNED, session_id=session_id, actor=actor, user_id=user_id, reason=reason)
 
 
 def participant_readmit(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
-    """The staff takes a removal or a ban back; what the person had stays taken. Who is not out stays as they are."""
+    """Undo a kick or ban (staff only); role and seat are not restored. No effect on others."""
     if not actor.is_staff:
         raise Denied()
     with at_the_desk(session_id=session_id, actor=actor) as desk:
@@ -73,7 +73,7 @@ def _put_out(status: ParticipantStatus, *, session_id: UUID, actor: Actor, user_
             session_id=session_id, user_id=user_id, code=CloseCode.NOT_ALLOWED, reason=f"session.{status.value}"
         )
     person_media_tell(session_id=session_id, user_id=user_id)
-    logger.info("put out of a show session=%s user=%s as=%s by=%s", session_id, user_id, status, actor.user_id)
+    logger.info("participant removed session=%s user=%s as=%s by=%s", session_id, user_id, status, actor.user_id)
     return person
 
 

@@ -1,7 +1,7 @@
 """The seats on stage. Steps of the services that change a stage, without a transaction of their own.
 
-All of them run while the session's row is locked, so the people who are counted are the people who are there: the cap
-is exact, and a seat that somebody leaves is free for the next who gets the lock.
+All run under the lock on the session's row, so the count is exact, and a freed seat goes to the next holder of the
+lock.
 """
 
 from datetime import datetime
@@ -34,7 +34,7 @@ SEAT_FIELDS = ("role", "staged_at", "media_seen_at", "media_lost_at", *MEDIA_FIE
 
 def stage_lock(session_id: UUID) -> StreamSession:
     """The session, its row locked until the transaction ends. Raises Missing, and Conflict once the show is over."""
-    # Weaker than FOR UPDATE, which would wait for everybody who is just coming in (their row refers to this one).
+    # Weaker than FOR UPDATE, which would wait for every participant row being inserted (they reference this one).
     session = sessions().select_for_update(no_key=True, of=("self",)).filter(pk=session_id).first()
     if session is None:
         raise Missing("session.missing", "There is no such show.")
@@ -44,26 +44,26 @@ def stage_lock(session_id: UUID) -> StreamSession:
 
 
 def session_lock_if_open(session_id: UUID) -> bool:
-    """Lock the session's row as `stage_lock` does; False when the show is over or gone, and everybody has left it."""
+    """Lock the session's row as `stage_lock` does; False when the show is over or deleted."""
     rows = StreamSession.objects.select_for_update(no_key=True).filter(pk=session_id, state__in=OPEN)
     return bool(rows.values_list("pk").first())
 
 
 def require_live(session: StreamSession) -> None:
-    """People come on stage in a show that runs."""
+    """Require a running show. Raises Conflict."""
     if session.state not in LIVE:
         raise Conflict("stage.not_live", "The show has not started yet. Wait for it.")
 
 
 def require_open_stage(session: StreamSession) -> None:
-    """The show runs, and its host wants guests."""
+    """Require a running show that takes guests. Raises Conflict, Denied."""
     require_live(session)
     if not takes_guests(session):
         raise Denied("stage.closed", "This show takes no guests.")
 
 
 def person_lock(session_id: UUID, user_id: UUID) -> Participant:
-    """Somebody's row in a session, locked as the session is. Raises Missing for who was never here."""
+    """A participant's row, locked. Raises Missing for people who never entered."""
     row = _locked(session_id, user_id)
     if row is None:
         raise Missing("participant.missing", "That person is not in this show.")
@@ -76,20 +76,20 @@ def _locked(session_id: UUID, user_id: UUID) -> Participant | None:
 
 
 def is_seated(person: Participant) -> bool:
-    """Whether somebody has a seat on stage beside the host."""
+    """Whether a participant has a seat on stage."""
     return person.status == ParticipantStatus.ACTIVE and person.role in GUESTS
 
 
 def require_seated(person: Participant) -> None:
-    """Somebody has a seat on stage."""
+    """Require a seat on stage. Raises Conflict."""
     if not is_seated(person):
         raise Conflict("stage.not_on_stage", "That person is not on stage.")
 
 
 def seat_take(*, session: StreamSession, person: Participant, now: datetime) -> None:
-    """Bring somebody on stage as a guest. Raises Conflict when no seat is free.
+    """Seat a participant as a guest. Raises Conflict when no seat is free.
 
-    Whoever takes a seat has a number, where the provider knows numbers: what tells of the seat tells of it too.
+    Assigns a uid first where the provider uses numbers, so that the event about the seat carries it.
     """
     if person.status != ParticipantStatus.ACTIVE:
         raise Conflict("stage.not_here", "That person is not in the room at the moment.")
@@ -110,7 +110,7 @@ def seat_take(*, session: StreamSession, person: Participant, now: datetime) -> 
 
 
 def seat_leave(*, person: Participant, now: datetime) -> None:
-    """Take somebody off the stage; the seat is free at once, and what they hold to publish with is worth nothing."""
+    """Free the participant's seat at once and revoke their right to publish."""
     was_cohost = person.role == Role.COHOST
     person.role = Role.VIEWER
     person.staged_at = person.media_seen_at = person.media_lost_at = None
@@ -131,7 +131,7 @@ def seat_rank(*, person: Participant, role: Role, now: datetime) -> None:
 
 
 def desk_place(person: Participant) -> None:
-    """Have somebody's open sockets hear the host's desk as long as they moderate, for whatever reason that is."""
+    """Subscribe or unsubscribe a participant's open sockets to the desk, depending on whether they moderate."""
     change = desk_open if standing_in(person).can_moderate else desk_shut
     change(session_id=person.session_id, user_id=person.user_id)
 
@@ -145,8 +145,7 @@ def stage_tell(
     now: datetime,
     kind: str | None = None,
 ) -> None:
-    """Count the seats that are taken, and tell the room who is on stage and what happened. `user_id` None: to several;
-    `by` None: by itself."""
+    """Recount the seats and publish the stage and the change. `user_id` None: several people; `by` None: the system."""
     people = stage_of(session_id)
     guests = sum(person["role"] in GUESTS for person in people)
     StreamSession.objects.filter(pk=session_id).update(guest_count=guests)

@@ -1,4 +1,4 @@
-"""Which received track is whom, as the media node tells it."""
+"""Stage slots: which received track belongs to which participant, as reported by the media node."""
 
 from typing import Any
 from uuid import UUID
@@ -39,7 +39,7 @@ def slots_note(*, session_id: UUID, data: Any) -> bool:
 
 
 def _checked(data: Any) -> dict[str, Any]:
-    """The tables with nothing in them but what the protocol names. Raises Invalid."""
+    """The tables, reduced to the protocol's fields. Raises Invalid."""
     if not isinstance(data, dict) or not isinstance(data.get("v"), int) or not isinstance(data.get("epoch"), str):
         raise Invalid("webhook.bad_shape", "The slots have no version.")
     return {"v": data["v"], "epoch": data["epoch"][:64]} | {

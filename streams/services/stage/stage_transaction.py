@@ -1,7 +1,7 @@
-"""Who changes a stage, and whether they may: asked anew once the session is locked.
+"""Transactions on the stage: the actor's rights are checked again once the session is locked.
 
 Roles, moderators and removals change only while the session's row is locked, so what the lock finds holds until the
-transaction ends. Who is demoted or put out while they wait for the lock does nothing more.
+transaction ends. An actor who is demoted or removed while waiting for the lock is refused.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from streams.stage_permissions import require_act_on
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """Somebody at work on a session that is locked, with the standing that they have under the lock."""
+    """An actor on a locked session, with their standing under the lock."""
 
     session: StreamSession
     actor: Actor
@@ -32,24 +32,24 @@ class Acting:
     now: datetime
 
     def target(self, user_id: UUID) -> Participant:
-        """The locked row of somebody on whom the actor may act."""
+        """The locked row of a participant on whom the actor may act."""
         person = person_lock(self.session.pk, user_id)
         self.require_act_on(user_id)
         return person
 
     def require_act_on(self, user_id: UUID) -> None:
-        """The actor may act on this person."""
+        """Require that the actor may act on this participant."""
         whom = standing_of(actor=Actor(user_id=user_id), session_id=self.session.pk)
         require_act_on(actor=self.actor, standing=self.standing, target_id=user_id, target=whom)
 
     def tell(self, user_id: UUID | None, what: str, *, kind: str | None = None) -> None:
-        """Tell the room what the actor did, and who is on stage now."""
+        """Publish the actor's change and the resulting stage."""
         stage_tell(
             session_id=self.session.pk, user_id=user_id, what=what, by=self.actor.user_id, now=self.now, kind=kind
         )
 
     def audit(self, action: str, target_id: UUID | None, **details: Any) -> None:
-        """Write down what the actor did to somebody."""
+        """Write an audit entry."""
         AuditEntry.objects.create(
             session_id=self.session.pk,
             actor_id=self.actor.user_id,
@@ -62,21 +62,21 @@ class Acting:
 
 @contextmanager
 def at_the_desk(*, session_id: UUID, actor: Actor) -> Iterator[Acting]:
-    """A transaction for somebody who moderates the session; who does not (any more) is refused."""
+    """A transaction for an actor who moderates the session; others are refused."""
     with _acting(session_id=session_id, actor=actor, require=require_moderate) as desk:
         yield desk
 
 
 @contextmanager
 def in_the_room(*, session_id: UUID, actor: Actor) -> Iterator[Acting]:
-    """A transaction for somebody who may be in the room, for what they do themselves."""
+    """A transaction for an actor's own changes in a room they may watch."""
     with _acting(session_id=session_id, actor=actor, require=require_view) as place:
         yield place
 
 
 @contextmanager
 def _acting(*, session_id: UUID, actor: Actor, require: Callable[..., Standing]) -> Iterator[Acting]:
-    # Who may not is refused before the lock, too: nobody without rights makes those who have them wait.
+    # Refuse before locking, too, so that actors without rights cannot make others wait.
     require(actor=actor, session=session_get(session_id))
     with transaction.atomic():
         session = stage_lock(session_id)

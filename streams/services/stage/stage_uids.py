@@ -1,4 +1,4 @@
-"""The numbers of people on stage: whenever one of them gets another, the room is told with the same commit."""
+"""Provider uids of people on stage; a change is published in the same commit."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,18 +14,18 @@ from streams.services.stage.seats import stage_lock, stage_tell
 
 
 def media_uid(*, session: StreamSession, user_id: UUID | None) -> str:
-    """What the session's provider knows somebody by from now on, as `provider_uid` has it."""
+    """The uid at the session's provider, assigned if needed (see `provider_uid`)."""
     known = known_uid(session=session, user_id=user_id)
     return known or _telling(session, user_id, partial(provider_uid, session=session, user_id=user_id))
 
 
 def media_uid_claim(*, session: StreamSession, user_id: UUID, number: int) -> str:
-    """Have a number that the person asked for. Raises Conflict when it is, or was, somebody's; TooMany."""
+    """Claim the uid that the person asked for. Raises Conflict when it is or was taken; TooMany."""
     return _telling(session, user_id, partial(uid_claim, session=session, user_id=user_id, number=number))
 
 
 def _telling(session: StreamSession, user_id: UUID | None, obtain: Callable[[], str]) -> str:
-    # Read without a lock: who comes on stage meanwhile has a number before the room hears of the seat (`seat_take`).
+    # Read without a lock: anyone seated meanwhile gets a uid before the seat is published (`seat_take`).
     on_stage = Participant.objects.filter(session_id=session.pk, status=ParticipantStatus.ACTIVE, role__in=ON_STAGE)
     if user_id is None or not on_stage.filter(user_id=user_id).exists():
         return obtain()

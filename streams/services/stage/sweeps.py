@@ -1,4 +1,4 @@
-"""What happens on a stage by itself when time passes: wishes run out, and guests who are not there lose their seats."""
+"""Time-outs on stage: guest requests expire, and absent guests lose their seats."""
 
 import logging
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def requests_expire(*, now: datetime) -> int:
-    """Close what nobody answered in time; how many."""
+    """Expire unanswered requests and invitations; returns how many."""
     overdue = GuestRequest.objects.filter(
         status=GuestRequestStatus.PENDING, expires_at__lte=now, session__state__in=OPEN
     )
@@ -42,9 +42,9 @@ def requests_expire(*, now: datetime) -> int:
 
 
 def guests_expire(*, now: datetime) -> int:
-    """Free the seats of guests whose media never arrived, or has been away too long; how many.
+    """Free the seats of guests whose media never arrived or has been away too long; returns how many.
 
-    Only where the provider tells who sends: others are believed to be there.
+    Only at providers that report publishers; elsewhere guests are assumed present.
     """
     rows = _absent(now).filter(session__state__in=OPEN).values("session_id", "user_id", "session__provider")
     freed = 0
