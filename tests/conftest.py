@@ -18,10 +18,12 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.core.cache import cache
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import sync_playwright
 from rest_framework.test import APIClient
 
 from livestream.realtime.groups import carrier_of
 from tests import NIGHTLY, servers
+from tests.e2e.browser import CHROMIUM_ARGUMENTS, chromium_path
 
 pytest_plugins = ["tests.lanes", "tests.minutes"]
 
@@ -137,6 +139,18 @@ def live_daphne(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One Chromium for all tests of a process; each opens windows of its own in it."""
+    path = chromium_path()
+    if path is None:
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield running
+        running.close()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """A failed test of a running product shows what the product logged."""
@@ -146,6 +160,29 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         if report.when == "call" and report.failed and isinstance(log, Path) and log.exists():
             report.sections.append(("log of the product", log.read_text(errors="replace")[-4000:]))
     return report
+
+
+class Clock:
+    """Stands in for `time`; a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of rate limits, which stands still until the test moves it."""
+    from livestream import ratelimit
+
+    standing = Clock()
+    monkeypatch.setattr(ratelimit, "time", standing)
+    return standing
 
 
 # ---- The cast, in the test database --------------------------------------------------------------------------------

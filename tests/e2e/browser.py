@@ -1,7 +1,9 @@
 """How a real Chromium with a fake camera is started."""
 
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -23,3 +25,14 @@ def chromium_path() -> str | None:
     """Where Chromium is installed."""
     found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
     return next((path for path in found if path), None)
+
+
+REFUSED = re.compile(r"status of (401|403|404|409|429|503)")
+OWN_FILE = re.compile(r"https?://[^/]+/(static|pages|standins)/")
+
+
+def is_complaint(message: Any) -> bool:
+    """Whether a console message is an error of ours: a refusal by an API is none, a missing file is one."""
+    if message.type != "error":
+        return False
+    return not REFUSED.search(message.text) or OWN_FILE.match(message.location["url"]) is not None

@@ -1,37 +1,25 @@
 """A running product and a real browser with a fake camera."""
 
-import re
 import secrets
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page
 
-from tests.e2e.browser import BARCODE, CHROMIUM_ARGUMENTS, chromium_path
+from tests.e2e.browser import BARCODE, is_complaint
 from tests.e2e.product import ROOT, Product
 
 ARTEFACTS = ROOT / "test-artifacts" / "screenshots"
 SIZES = {"360": (360, 740), "1280": (1280, 800)}
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     running = Product(tmp_path_factory.mktemp("product"))
     yield running
     running.stop()
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    path = chromium_path()
-    if path is None:
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 class People:
@@ -59,9 +47,8 @@ class People:
         return page
 
     def _heard(self, page: Page, message: Any) -> None:
-        expected = re.search(r"status of (401|403|404|409|429|503)", message.text)
-        if message.type == "error" and not expected:
-            self.complaints.append(f"{page.url}: {message.text}")
+        if is_complaint(message):
+            self.complaints.append(f"{page.url}: {message.text} ({message.location['url']})")
 
     def signed_in(self, username: str, **options: Any) -> Page:
         """One of the demonstration people, signed in through the log-in page."""

@@ -14,22 +14,6 @@ from livestream.ratelimit import Limit, TokenBucket, _name, allow, require_allow
 from tests.threads import at_once
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    class Clock:
-        now = 1_000_000_000.0
-
-        def time(self):
-            return self.now
-
-        def monotonic(self):
-            return self.now
-
-    clock = Clock()
-    monkeypatch.setattr(ratelimit, "time", clock)
-    return clock
-
-
 def test_so_many_are_allowed_in_a_window_and_then_the_wait_is_told(clock):
     results = [allow(scope="s", key="ben", limit=3, seconds=10) for _ in range(5)]
 

@@ -1,6 +1,5 @@
 """A browser, a site with the product's player modules, and pages that write down what the players say."""
 
-import re
 import time
 from collections.abc import Iterator
 from itertools import groupby
@@ -8,27 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from livestream.sdk_install import SdkNotInstalled, install_sdk
 from livestream.sdks import SDKS
-from tests.e2e.browser import CHROMIUM_ARGUMENTS, chromium_path
+from tests.e2e.browser import is_complaint
 from tests.e2e.conftest import People
 from tests.e2e.product import Product
 from tests.players.site import Site, running
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    path = chromium_path()
-    if path is None:
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -67,9 +55,8 @@ class Visitor:
         page.on("console", self._heard)
 
     def _heard(self, message: Any) -> None:
-        expected = re.search(r"status of (401|403|404)", message.text)
-        if message.type == "error" and not expected:
-            self.complaints.append(message.text)
+        if is_complaint(message):
+            self.complaints.append(f"{message.text} ({message.location['url']})")
 
     def open(self, **sdks: str) -> "Visitor":
         """Open the test page with these SDKs."""

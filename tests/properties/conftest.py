@@ -1,5 +1,5 @@
-"""The browser and the pages of the properties that hold in a page; one browser for all of them."""
+"""The pages of the properties that hold in a page."""
 
-from tests.players.conftest import browser, site, visitor, visitors
+from tests.players.conftest import site, visitor, visitors
 
-__all__ = ["browser", "site", "visitor", "visitors"]
+__all__ = ["site", "visitor", "visitors"]

@@ -342,7 +342,7 @@ def test_wishes_end_with_the_show(hall, ada, ben):
     assert status_of(request) == "expired"
 
 
-def test_asking_has_a_limit(api, hall, ben):
+def test_asking_has_a_limit(api, hall, ben, clock):
     for _ in range(10):
         answer = api(ben).post(url(hall))
         assert answer.status_code in (200, 201)
