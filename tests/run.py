@@ -28,6 +28,7 @@ from tests import servers
 MINUTES = servers.ROOT / "test-artifacts" / "minutes"
 BUILT = ("livekit-server", "mediamtx")  # from source, by deploy/<name>.sh
 BIN = Path(sys.executable).parent
+SLOWEST = 12
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ LANES = (
 NIGHTLY = (
     Lane("light", "light", workers=2, database="postgresql"),
     Lane("sqlite", "light", workers=2),
-    Lane("waits", "waits", workers=2, needs_built=True),
+    Lane("waits", "waits", needs_built=True),
     Lane("browser", "browser", needs_built=True),
     Lane("alone", "alone", needs_built=True),
 )
@@ -140,6 +141,12 @@ def table(outcomes: list[Outcome]) -> str:
     return "\n".join(lines)
 
 
+def slowest(outcomes: list[Outcome]) -> str:
+    """The tests that took longest, with their seconds."""
+    tests = [test for outcome in outcomes for test in read(outcome.lane.name).get("slowest", [])]
+    return "\n".join(f"{seconds:>8.1f} s  {name}" for name, seconds in sorted(tests, key=lambda one: -one[1])[:SLOWEST])
+
+
 def row(name: str, cells: list[str]) -> str:
     """One line of the table."""
     return f"{name:<22}" + "".join(f"{cell:>9}" for cell in cells)
@@ -163,7 +170,9 @@ def main() -> int:
     parser.add_argument("--nightly", action="store_true", help="everything on everything")
     parser.add_argument("lanes", nargs="*", metavar="lane", help="these alone")
     options, more = parser.parse_known_args()
-    lanes = [lane for lane in (NIGHTLY if options.nightly else LANES) if lane.name in (options.lanes or lane.name)]
+    lanes = [lane for lane in (NIGHTLY if options.nightly else LANES) if lane.name in (options.lanes or [lane.name])]
+    if unknown := set(options.lanes) - {lane.name for lane in LANES}:
+        parser.error(f"no such lane: {', '.join(sorted(unknown))}")
     if options.nightly:
         os.environ |= {"NIGHTLY": "1", "STORM": "full"}
     shutil.rmtree(MINUTES, ignore_errors=True)
@@ -176,7 +185,7 @@ def main() -> int:
                 for one in built:
                     one.wait()
             outcomes.append(run(lane, database_url, more))
-    print("\n" + table(outcomes), flush=True)
+    print(f"\n{slowest(outcomes)}\n\n{table(outcomes)}", flush=True)
     return int(any(outcome.status for outcome in outcomes))
 
 

@@ -126,6 +126,7 @@ async def test_after_redis_was_restarted_empty_the_count_is_right_again(cluster,
     assert still <= 3
 
 
+@pytest.mark.alone
 @pytest.mark.nightly
 async def test_after_a_storm_everybody_tells_the_same_state(cluster, row):
     answers: list[tuple[str, object, object]] = []

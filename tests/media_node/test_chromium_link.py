@@ -70,7 +70,7 @@ async def sounds_a_second(page, since):
     return min((after[1] - before[1]) / (after[0] - before[0]) for before, after in seconds)
 
 
-@pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
+@pytest.mark.parametrize("codec", ["video/VP8", pytest.param("video/H264", marks=pytest.mark.nightly)])
 async def test_the_picture_follows_the_link_down_and_up_and_the_sound_goes_on(browsers, codec):
     neck = Bottleneck(WIDE)
     async with lossy(node_port=browsers.show.engine.udp.port, to_party=neck, delay_to_party=neck.wait) as proxy:

@@ -7,7 +7,7 @@ import pytest
 from tests.media_node.browsers import ASK, STATE, decoded
 
 
-@pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
+@pytest.mark.parametrize("codec", ["video/VP8", pytest.param("video/H264", marks=pytest.mark.nightly)])
 async def test_a_browser_decodes_the_layer_that_it_asks_for(browsers, codec):
     await browsers.publish("ada", "host", codec)
     ben = await browsers.watch("ben")
