@@ -35,12 +35,12 @@ RULE_MINUTES_MAX = 1440
 READ_SECONDS = 6.0
 RULES = "/dev/v1/kicking-rule"
 PUBLISHING = ["publish_audio", "publish_video"]
-# A screen is a picture like any other there: nobody can forbid it without the camera.
+# Agora does not tell a screen from a camera: forbidding one forbids both.
 MUTES = {"audio": ["publish_audio"], "video": ["publish_video"], "screen": []}
 
 
 class AgoraProvider(Adapter):
-    """Agora's cloud."""
+    """The Agora adapter."""
 
     name = "agora"
     required_settings = ("AGORA_APP_ID", "AGORA_APP_CERTIFICATE")
@@ -143,16 +143,16 @@ class AgoraProvider(Adapter):
         self._lift(room, uid, privileges=privileges)
 
     def set_stage(self, *, room: RoomRef, uid: str, stage: str) -> None:
-        """Let somebody send who comes back on stage: the rule made when they left it may still hold."""
+        """Lift the rule that was made when the participant left the stage."""
         if stage and settings.AGORA_CUSTOMER_ID:
             self._lift(room, uid, privileges=PUBLISHING)
 
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
-        """They watch on, and send nothing."""
+        """Forbid publishing; the participant goes on watching."""
         self._rule(room, uid, privileges=PUBLISHING)
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
-        """They are out, until what they hold has run out."""
+        """Block the participant until their tokens have expired."""
         self._rule(room, uid, privileges=["join_channel"])
 
     def close(self, *, room: RoomRef) -> None:
@@ -198,7 +198,7 @@ class AgoraProvider(Adapter):
 
 
 def number_of(uid: str) -> int:
-    """The uid as a number. Raises ProviderRejected rather than let 0, which is everybody, through."""
+    """The uid as a number. Raises ProviderRejected for 0, which would mean everyone."""
     number = int(uid) if uid.isascii() and uid.isdigit() else 0
     if not 1 <= number <= UID_MAX:
         raise ProviderRejected("agora", "nobody in particular")
@@ -206,7 +206,7 @@ def number_of(uid: str) -> int:
 
 
 def channel_of(room: RoomRef) -> str:
-    """The room's channel. Raises ProviderError rather than let an empty or odd one widen what is asked."""
+    """The room's channel. Raises ProviderError for a malformed one, which could widen a rule."""
     if not CHANNEL.fullmatch(room.channel_id):
         raise ProviderError("agora", "no channel")
     return room.channel_id

@@ -50,7 +50,7 @@ def token_made(
 
 
 def token_read(token: str) -> Token006:
-    """The contents, which nobody has checked. Raises TokenMalformed."""
+    """The unverified contents. Raises TokenMalformed."""
     start = len(VERSION) + APP_ID_LENGTH
     if not token.startswith(VERSION) or not start < len(token) <= TOKEN_LIMIT_CHARACTERS:
         raise TokenMalformed("not a token of this version")

@@ -22,14 +22,14 @@ TOKEN_LIMIT_CHARACTERS = 8 * 1024
 
 
 class ServiceType(IntEnum):
-    """What a token is good for."""
+    """The service that a token is for."""
 
     RTC = 1
     RTM = 2
 
 
 class RtcPrivilege(IntEnum):
-    """What its holder may do in a channel."""
+    """Privileges in a channel."""
 
     JOIN = 1
     PUBLISH_AUDIO = 2
@@ -114,7 +114,7 @@ def token_inflated(token: str) -> bytes:
 
 
 def token_read(token: str) -> tuple[AccessToken2, bytes]:
-    """The contents and the signature, which nobody has checked. Raises TokenMalformed."""
+    """The unverified contents, and the signature. Raises TokenMalformed."""
     reader = Reader(token_inflated(token))
     signature = reader.string()
     try:
@@ -139,7 +139,7 @@ def _service(reader: Reader) -> Service:
 
 
 def token_verified(*, token: str, certificate: str, now: int) -> AccessToken2:
-    """The contents of a token that this certificate signed and that is good now. Raises TokenMalformed."""
+    """The contents of a token, verified with the certificate and the current time. Raises TokenMalformed."""
     contents, signature = token_read(token)
     if not hmac.compare_digest(signature, contents.signature(certificate)):
         raise TokenMalformed("the signature is not ours")

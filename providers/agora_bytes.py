@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 class TokenMalformed(ValueError):
-    """Bytes that are no token."""
+    """The bytes are not a token."""
 
 
 def uint16(value: int) -> bytes:
@@ -38,7 +38,7 @@ def privilege_map(privileges: dict[int, int]) -> bytes:
 
 @dataclass(slots=True)
 class Reader:
-    """Takes the same apart again. Raises TokenMalformed where bytes are missing."""
+    """Unpacks the same. Raises TokenMalformed when bytes are missing."""
 
     data: bytes
     position: int = 0
@@ -68,5 +68,5 @@ class Reader:
         return {self.uint16(): self.uint32() for _ in range(self.uint16())}
 
     def rest(self) -> bytes:
-        """What has not been taken."""
+        """The rest."""
         return self.data[self.position :]

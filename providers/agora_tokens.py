@@ -1,4 +1,4 @@
-"""The product's own door to Agora's tokens: nothing vague comes in, nothing wide goes out.
+"""Strict construction of Agora tokens: validated input, no wildcards.
 
 A token names one channel and one uid, never anybody; lives between a minute and a day; and lets its holder publish
 only when the role says so. Both formats are made from the same checked order.
@@ -23,12 +23,12 @@ RTM_006_LOGIN = 1000
 
 
 class OrderRefused(ValueError):
-    """Something that no token is made of. Says which part, never its value."""
+    """Invalid input for a token; names the field, never its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenOrder:
-    """Who gets what. `issued_at` in Unix seconds, `lifetime` in seconds. Raises OrderRefused when it is made."""
+    """The input of a token. `issued_at` in Unix seconds, `lifetime` in seconds. Raises OrderRefused when it is made."""
 
     app_id: str
     certificate: str
@@ -55,13 +55,13 @@ class TokenOrder:
                 raise OrderRefused(f"{name} is not valid")
 
     def privileges(self, expiry: int) -> dict[int, int]:
-        """What the role may do, all of it until the same moment."""
+        """The privileges of the role, all with the same expiry."""
         granted = list(RtcPrivilege) if self.role == MediaRole.PUBLISHER else [RtcPrivilege.JOIN]
         return {int(privilege): expiry for privilege in granted}
 
 
 def _whole(value: object) -> bool:
-    """An int that is no bool, whatever the annotations were worth to the caller."""
+    """Require an int that is not a bool."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

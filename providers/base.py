@@ -1,4 +1,4 @@
-"""What a media provider is to the product: a few verbs, value objects in and out, no models."""
+"""The interface of media providers: a few operations on value objects, no models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,29 +11,29 @@ from uuid import UUID
 class Capability(StrEnum):
     """What a provider can do beyond joining. docs/providers.md has the table."""
 
-    # Stop one person's audio or video whatever their client does; and let it flow again.
+    # Mute and unmute a participant regardless of their client.
     MUTE_AT_SERVER = "mute_at_server"
     UNMUTE_AT_SERVER = "unmute_at_server"
-    # A new role counts without another token.
+    # A new role applies without a new token.
     LIVE_ROLES = "live_roles"
-    # Several people can send, and a viewer receives them all.
+    # Several people can publish, and viewers receive all of them.
     STAGE = "stage"
-    # A browser can send; else only an encoder can.
+    # A browser can publish; otherwise only an encoder can.
     BROWSER_PUBLISHES = "browser_publishes"
-    # An encoder can send, with an address and a token or a key.
+    # An encoder can publish, with an address and a token or key.
     ENCODER_PUBLISHES = "encoder_publishes"
-    # Who may watch can be limited to some people.
+    # Access can be limited to some people.
     PRIVATE_SHOWS = "private_shows"
-    # The provider can be asked who sends, and tells by itself.
+    # The provider lists publishers on request, and sends webhooks.
     HOST_PRESENCE = "host_presence"
     WEBHOOKS = "webhooks"
-    # Something has to be made at the provider before anybody can join, or it is asked for each token: `join` may wait.
+    # A room has to be created first, or each token is requested: `join` may wait for the network.
     NEEDS_ROOM = "needs_room"
-    # People are numbers there (1 to 2**32 - 1), not names.
+    # Uids are numbers from 1 to 2**32 - 1.
     NUMERIC_UIDS = "numeric_uids"
-    # People enter through our own address and never talk to the provider's: it is a `Gateway`.
+    # Clients connect through the product's own address: the adapter is a `Gateway`.
     GATEWAY = "gateway"
-    # Viewers get their playlists through our own address: it is a `PlaylistSource`.
+    # Viewers get playlists from the product's own address: the adapter is a `PlaylistSource`.
     PLAYLISTS = "playlists"
 
 
@@ -48,13 +48,12 @@ class Revocation(StrEnum):
     EXPIRES = "expires"
 
 
-# What makes a token more than a signature: the provider is asked, or our database for somebody's number. With none of
-# these tokens are made on the event loop.
+# Capabilities whose tokens need more than a signature: a call to the provider, or a uid from the database.
 JOIN_WAITS = frozenset({Capability.NEEDS_ROOM, Capability.NUMERIC_UIDS})
 
 
 class MediaRole(StrEnum):
-    """What a media token lets its holder do."""
+    """The role that a media token grants."""
 
     PUBLISHER = "publisher"
     SUBSCRIBER = "subscriber"
@@ -62,7 +61,7 @@ class MediaRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A connection that somebody has open through our own address; `url` is where its provider ends it."""
+    """A connection opened through a gateway; DELETE on `url` ends it at the provider."""
 
     name: str
     uid: str
@@ -72,8 +71,8 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class RoomRef:
-    """A session as a provider knows it. `external` is what the provider's `prepare` gave back for it; `resources` is
-    what a `Gateway` may have to end, and empty everywhere else."""
+    """A session as a provider knows it. `external` is the result of the provider's `prepare`; `resources` are the
+    open connections of a `Gateway`, empty elsewhere."""
 
     session_id: UUID
     channel_id: str
@@ -84,8 +83,8 @@ class RoomRef:
 
 @dataclass(frozen=True, slots=True)
 class PersonRef:
-    """Somebody who joins. `uid` is stable for a person in a session; `stage` is host, cohost, guest, or empty for who
-    is not on stage."""
+    """A participant who joins. `uid` is stable within a session; `stage` is host, cohost, guest or, for the audience,
+    empty."""
 
     uid: str
     name: str
@@ -94,7 +93,7 @@ class PersonRef:
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """Somebody in a room. `kinds` are those that are sent and not muted, none where the provider does not tell."""
+    """A participant present in a room. `kinds` are published and unmuted; empty where not reported."""
 
     kinds: frozenset[str] = frozenset()
     sends: bool = True
@@ -116,7 +115,7 @@ class JoinDescriptor:
     can_admin: bool
     expires_at: datetime
     ice_servers: list[dict[str, Any]] = field(default_factory=list)
-    # What else this provider's player needs; nothing of it is secret.
+    # Further public fields for this provider's player.
     details: dict[str, str] = field(default_factory=dict)
     # The token is the same for everybody, so it says nothing about who holds it.
     shared_token: bool = False
@@ -124,7 +123,7 @@ class JoinDescriptor:
 
 @dataclass(frozen=True, slots=True)
 class SettingProblem:
-    """Why a provider cannot work as it is set up; `setting` is the one to look at."""
+    """A reason why a provider cannot work; `setting` names the setting to change."""
 
     setting: str
     problem: str
@@ -135,7 +134,7 @@ class SettingProblem:
 class Provider(Protocol):
     """A media engine. Calls raise ProviderError; none of them is made inside a transaction.
 
-    A `uid` is what the provider knows somebody by: `streams.services.provider.uids.provider_uid`.
+    A `uid` identifies a participant at the provider: `streams.services.provider.uids.provider_uid`.
     """
 
     name: str
@@ -147,7 +146,7 @@ class Provider(Protocol):
         """What is wrong with this provider's settings; nothing when it can work."""
 
     def prepare(self, *, room: RoomRef) -> dict[str, str]:
-        """Make what must be there before anybody joins; what it gives back is kept, and is no secret."""
+        """Create the room before anyone joins; the result is stored and not secret."""
 
     def join(
         self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime
@@ -155,25 +154,25 @@ class Provider(Protocol):
         """A credential for one person, room and role. Waits for nobody, unless the provider has one of JOIN_WAITS."""
 
     def mute(self, *, room: RoomRef, uid: str, kind: str, muted: bool) -> None:
-        """Stop or resume forwarding one person's audio, video or screen, whatever their client does."""
+        """Stop or resume forwarding a participant's audio, video or screen, regardless of their client."""
 
     def set_stage(self, *, room: RoomRef, uid: str, stage: str) -> None:
         """The person is on stage as this from now on, without joining anew; empty for a viewer."""
 
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
-        """Cut what one person sends, and refuse the publishing credentials they hold. They go on watching."""
+        """Stop a participant's publishing and refuse their publishing credentials; they go on watching."""
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
-        """Cut one person's media, and refuse the credentials they hold."""
+        """Disconnect a participant and refuse their credentials."""
 
     def close(self, *, room: RoomRef) -> None:
-        """Cut everybody's media. Closing a room that is not there changes nothing."""
+        """Disconnect everyone. No effect on a room that does not exist."""
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
-        """Who sends media now: session id -> uids. A provider that knows all its rooms names them all."""
+        """Current publishers: session id -> uids. Covers all rooms at providers that can list them."""
 
     def people(self, *, rooms: Sequence[RoomRef]) -> Mapping[str, Mapping[str, There]]:
-        """Who is there as far as the provider tells: session id -> uid -> what they send. Senders are always told."""
+        """Participants present: session id -> uid -> presence. Publishers are always included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +204,7 @@ class Gateway(Provider, Protocol):
         """Hand on trickled candidates, or a wish for new ones."""
 
     def end(self, *, room: RoomRef, resource: Resource) -> None:
-        """Cut one connection. One that is gone already is no error."""
+        """End a connection; no error if it is gone."""
 
 
 @dataclass(frozen=True, slots=True)

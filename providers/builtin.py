@@ -1,4 +1,4 @@
-"""The built-in media node as a provider: grants it can check by itself, and its control API."""
+"""The adapter of the built-in media node: signed grants, and its control API."""
 
 import base64
 import hashlib

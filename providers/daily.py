@@ -23,7 +23,7 @@ EVERYTHING = ["video", "audio", "screenVideo", "screenAudio"]
 
 
 class DailyProvider(Adapter):
-    """Daily's cloud."""
+    """The Daily adapter."""
 
     name = "daily"
     capabilities = frozenset(
@@ -104,25 +104,25 @@ class DailyProvider(Adapter):
         )
 
     def mute(self, *, room: RoomRef, uid: str, kind: str, muted: bool) -> None:
-        """Take one kind out of what somebody may send, or put it back."""
+        """Remove or restore one kind in the permissions of a participant."""
         for participant in self._present(room, uid):
             allowed = _allowed(participant)
             kept = allowed - SENT[kind] if muted else allowed | SENT[kind]
-            # Still on stage: without presence they would not be found when they may speak again.
+            # Keep presence: without it, the participant could not be found to unmute them.
             self._permit(room, participant, [name for name in EVERYTHING if name in kept], present=True)
 
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
-        """They may send nothing, and watch on."""
+        """Forbid publishing; the participant goes on watching."""
         for participant in self._present(room, uid):
             self._permit(room, participant, [])
 
     def set_stage(self, *, room: RoomRef, uid: str, stage: str) -> None:
-        """What they may send follows their place."""
+        """Set the permissions of the stage role."""
         for participant in self._present(room, uid):
             self._permit(room, participant, EVERYTHING if stage else [])
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
-        """Out, and banned by this number while this meeting lasts. Whoever may come back gets another."""
+        """Eject and ban this uid for the meeting. A readmitted participant gets a new uid."""
         if not uid:
             raise ProviderRejected(self.name, "nobody in particular")
         self._call("POST", f"{self._path(room)}/eject", {"user_ids": [uid], "ban": True}, absent=True)
@@ -132,7 +132,7 @@ class DailyProvider(Adapter):
         self._call("DELETE", self._path(room), absent=True)
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
-        """Who is there and may send."""
+        """The publishers."""
         return {name: set(people) for name, people in self.people(rooms=rooms).items()}
 
     def people(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, There]]:
@@ -172,12 +172,12 @@ class DailyProvider(Adapter):
 
 
 def permissions(sends: list[str], *, present: bool | None = None) -> dict[str, Any]:
-    """What somebody may do: always the whole set, so that nothing is left to a default. Who may send is present."""
+    """The complete permissions of a participant, so that no default applies. Publishers have presence."""
     return {"hasPresence": bool(sends) if present is None else present, "canSend": sends or False, "canAdmin": False}
 
 
 def _allowed(participant: dict[str, Any]) -> set[str]:
     given = participant.get("permissions")
-    # The list shows who has presence, and only who may send is given that.
+    # The list shows participants with presence, which only publishers get.
     sends = given.get("canSend", False) if isinstance(given, dict) else True
     return set(EVERYTHING) if sends is True else set(sends or [])

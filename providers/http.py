@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, whatever it says. `headers` know no case."""
+    """An answer of any status; `headers` are case-insensitive."""
 
     status: int
     headers: urllib3.HTTPHeaderDict
@@ -175,15 +175,15 @@ class ProviderHttp:
 
 
 class NothingSent(ProviderUnreachable):
-    """No connection came about, so nothing can have happened there."""
+    """No connection was made, so the request had no effect."""
 
 
 class LeftAlone(ProviderUnreachable):
-    """The circuit is open; nothing was tried."""
+    """The circuit is open; no request was made."""
 
 
 class AnswerTooLong(ProviderRejected):
-    """It is there, and says more than is taken in; asked again it would say the same."""
+    """The answer exceeds the limit; a retry would not help."""
 
 
 def _seconds(text: str | None) -> float:
@@ -191,7 +191,7 @@ def _seconds(text: str | None) -> float:
 
 
 def text_at(document: Mapping[str, Any], name: str, provider: str) -> str:
-    """A text that the answer must have. Raises ProviderUnreachable: whoever answers otherwise is not the provider."""
+    """A required text field. Raises ProviderUnreachable when it is missing."""
     value = document.get(name)
     if not isinstance(value, str) or not value:
         raise ProviderUnreachable(provider, f"answered without {name}")

@@ -112,24 +112,24 @@ class LiveKitProvider(Adapter):
                 )
 
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
-        """Take the right to publish; LiveKit then ends the person's tracks."""
+        """Withdraw the right to publish; LiveKit then ends the tracks."""
         self._permit(room, uid, publishes=False)
 
     def set_stage(self, *, room: RoomRef, uid: str, stage: str) -> None:
-        """Whoever is there may publish at once, or not any more."""
+        """Grant or withdraw the right to publish, effective at once."""
         self._permit(room, uid, publishes=bool(stage))
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
-        """Disconnect them."""
+        """Disconnect the participant."""
         self._room_call(room, "RemoveParticipant", {"identity": uid}, absent=True)
 
     def close(self, *, room: RoomRef) -> None:
-        """Delete the room, which disconnects everybody."""
+        """Delete the room, which disconnects everyone."""
         grant = {"roomCreate": True}
         self._call("DeleteRoom", {"room": room.channel_id}, grant, absent=True)
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
-        """Who has a track in each of these rooms, muted or not."""
+        """Participants with a track in each of these rooms, muted or not."""
         there = self.people(rooms=rooms)
         return {name: {uid for uid, one in people.items() if one.sends} for name, people in there.items()}
 
@@ -175,7 +175,7 @@ class LiveKitProvider(Adapter):
 
 
 def is_person(participant: dict[str, Any]) -> bool:
-    """Recorders and other helpers of the server are participants, too; they come without a token of ours."""
+    """Whether the participant is a person; recorders and agents of the server are participants, too."""
     return participant.get("kind", "STANDARD") in ("STANDARD", 0)
 
 
@@ -187,8 +187,10 @@ def _there(participant: dict[str, Any]) -> There:
 
 
 def may_publish(participant: dict[str, Any]) -> bool | None:
-    """Whether the server lets them; None where it does not say. RoomService has the names of the protocol's files,
-    webhooks those of its JSON, which leaves out what is false."""
+    """Whether the participant may publish; None where the server does not say.
+
+    RoomService uses the names of the protocol files, webhooks those of its JSON, which omits false values.
+    """
     permission = participant.get("permission")
     if not isinstance(permission, dict) or not permission:
         return None
@@ -196,7 +198,7 @@ def may_publish(participant: dict[str, Any]) -> bool | None:
 
 
 def video_grant(channel: str, *, publishes: bool) -> dict[str, Any]:
-    """The least that a role needs. What is left out is allowed to publish by default, so everything is said."""
+    """The least rights for a role, all explicit: LiveKit allows publishing by default."""
     grant: dict[str, Any] = {
         "roomJoin": True,
         "room": channel,

@@ -33,7 +33,7 @@ from providers.base import (
 from providers.http import ProviderHttp, text_at
 from providers.playlists import is_playlist
 
-# Mux ends a broadcast after this; so long the key is needed.
+# Mux ends a broadcast after this long; the key must last as long.
 BROADCAST_SECONDS = 12 * 3600
 RECONNECT_SECONDS = 60
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
@@ -41,7 +41,7 @@ REDIRECTS, REDIRECTED = 2, frozenset({301, 302, 303, 307, 308})
 
 
 class MuxProvider(Adapter):
-    """Mux's cloud."""
+    """The Mux adapter."""
 
     name = "mux"
     required_settings = ("MUX_TOKEN_ID", "MUX_TOKEN_SECRET")
@@ -88,7 +88,7 @@ class MuxProvider(Adapter):
         return problems
 
     def prepare(self, *, room: RoomRef) -> dict[str, str]:
-        """Make a live stream. Its key is in the answer, and is left there."""
+        """Create a live stream. Its key is not stored."""
         policy = "signed" if settings.MUX_SIGNING_KEY_ID else "public"
         body = {
             "playback_policies": [policy],
@@ -97,7 +97,7 @@ class MuxProvider(Adapter):
             "max_continuous_duration": BROADCAST_SECONDS,
             "passthrough": room.channel_id,
         }
-        # Twice the same request would be two streams.
+        # Not retried: a repeated request would create a second stream.
         made = self._call("POST", "", body, repeatable=False)
         playback = made.get("playback_ids")
         first = playback[0] if isinstance(playback, list) and playback and isinstance(playback[0], dict) else {}
@@ -171,13 +171,13 @@ class MuxProvider(Adapter):
         return url
 
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
-        """Make another stream key; the one that is known opens nothing any more. Nobody in particular has none."""
+        """Reset the stream key, which invalidates the old one. Viewers have none."""
         if as_uuid(uid) is None:
             raise ProviderRejected(self.name, "knows nobody of that name")
         self._call("POST", f"{self._path(room)}/reset-stream-key")
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
-        """Nothing to call: what viewers hold opens our own address alone, and nothing there once it is taken back."""
+        """Nothing to call: viewers' tokens only open the product's own address, which checks revocation."""
 
     def close(self, *, room: RoomRef) -> None:
         """End the broadcast, and take no other with this key."""
@@ -187,7 +187,7 @@ class MuxProvider(Adapter):
             self._call("PUT", f"{self._path(room)}/{step}", absent=True)
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
-        """Whether the encoder sends: Mux knows no people, so it is the host."""
+        """Whether the encoder publishes; reported as the host, since Mux has no participants."""
         found: dict[str, set[str]] = {}
         for room in rooms:
             status = self._call("GET", self._path(room), absent=True).get("status")

@@ -1,4 +1,4 @@
-"""Providers by name, as the settings list them."""
+"""Providers by name, from the settings."""
 
 from functools import cache
 
@@ -25,10 +25,10 @@ def provider_named(name: str) -> Provider:
 
 
 def provider_can(name: str, capability: Capability) -> bool:
-    """Whether it is one that this installation has, and can do something."""
+    """Whether the provider is configured and has a capability."""
     return name in settings.PROVIDERS and capability in provider_named(name).capabilities
 
 
 def providers_with(capability: Capability) -> list[str]:
-    """The names of those that can do something."""
+    """The names of configured providers with a capability."""
     return [name for name in settings.PROVIDERS if capability in provider_named(name).capabilities]

@@ -49,7 +49,7 @@ _ICE_SERVER = re.compile(r"""\brel\s*=\s*"?ice-server\b""", re.IGNORECASE)
 
 
 class WhipProvider(Adapter):
-    """A WHIP and WHEP server somewhere."""
+    """The adapter of an external WHIP and WHEP server."""
 
     name = "whip"
     capabilities = frozenset(
@@ -84,7 +84,7 @@ class WhipProvider(Adapter):
     def join(
         self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime
     ) -> JoinDescriptor:
-        """Our own address, and a token that says nothing: whoever presents it is looked up. No call."""
+        """The product's own address and an opaque token that is looked up when presented. No call."""
         expires_at = now + timedelta(seconds=settings.MEDIA_TOKEN_SECONDS)
         publishes = role == MediaRole.PUBLISHER
         protocol = "whip" if publishes else "whep"
@@ -145,15 +145,15 @@ class WhipProvider(Adapter):
     # ---- People and rooms ----------------------------------------------------------------------------------------
 
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
-        """End what the person sends."""
+        """End the participant's publishing connections."""
         self._end_all(room, (one for one in room.resources if one.uid == uid and one.role == MediaRole.PUBLISHER))
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
-        """End all that the person has open."""
+        """End all connections of the participant."""
         self._end_all(room, (one for one in room.resources if one.uid == uid))
 
     def close(self, *, room: RoomRef) -> None:
-        """End everything, what is sent first: then nobody sees anything, however long the rest takes."""
+        """End all connections, publishers first, so that the picture stops at once."""
         self._end_all(
             room,
             sorted(room.resources, key=lambda one: one.role != MediaRole.PUBLISHER),

@@ -19,18 +19,18 @@ AGE_LIMIT_SECONDS = 300
 
 
 class WebhookForged(Exception):
-    """Nobody who knows the secret sent this now."""
+    """The signature is missing, wrong or too old."""
 
 
 class WebhookMalformed(Exception):
-    """Signed, and not what it should be."""
+    """The signature is valid, the body is not."""
 
 
 class WebhookParser(Protocol):
-    """One provider's webhooks."""
+    """Verifies and parses one provider's webhooks."""
 
     def is_set_up(self) -> bool:
-        """Whether there is a secret to check with."""
+        """Whether a secret is configured."""
 
     def verify(self, *, body: bytes, headers: Mapping[str, str], now: float) -> None:
         """Raises WebhookForged. `now` in Unix seconds."""
@@ -83,13 +83,13 @@ def document_of(body: bytes) -> dict[str, Any]:
 
 
 def part(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """An object inside; an empty one where there is none."""
+    """A nested object; empty when missing."""
     value = document.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def text(document: Mapping[str, Any], name: str, *, limit: int = 100) -> str:
-    """A text or number inside, as text and cut to the limit; empty where there is none."""
+    """A text or number as text, cut to `limit` characters; empty when missing."""
     value = document.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
@@ -105,7 +105,7 @@ def moment(value: Any) -> datetime:
 
 
 def identified(event: MediaEvent) -> MediaEvent:
-    """The event. Raises WebhookMalformed when it has no id, by which it would be applied once."""
+    """The event. Raises WebhookMalformed without an id, which is needed to apply it once."""
     if not event.id:
         raise WebhookMalformed("no id")
     return event

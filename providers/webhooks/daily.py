@@ -43,7 +43,7 @@ class DailyWebhooks:
         require_fresh(int(stated), now=now)
 
     def read(self, *, body: bytes) -> MediaEvent | None:
-        """An event of a meeting. While a webhook is being set up Daily sends a trial."""
+        """An event of a meeting; None for the test that Daily sends during setup."""
         document = document_of(body)
         if document == {"test": "test"}:
             return None
