@@ -174,7 +174,7 @@ def main() -> int:
     if unknown := set(options.lanes) - {lane.name for lane in LANES}:
         parser.error(f"no such lane: {', '.join(sorted(unknown))}")
     if options.nightly:
-        os.environ |= {"NIGHTLY": "1", "STORM": "full"}
+        os.environ |= {"NIGHTLY": "1", "STORM": "full", "PYTEST_TIMEOUT": "3600"}
     shutil.rmtree(MINUTES, ignore_errors=True)
     outcomes = []
     with building() as built, postgresql() as database_url:
