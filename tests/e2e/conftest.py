@@ -1,5 +1,6 @@
 """A running product and a real browser with a fake camera."""
 
+import os
 import secrets
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
@@ -8,10 +9,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page
 
+from tests import NIGHTLY
 from tests.e2e.browser import BARCODE, is_complaint
 from tests.e2e.product import ROOT, Product
 
 ARTEFACTS = ROOT / "test-artifacts" / "screenshots"
+SCREENSHOTS = NIGHTLY or os.environ.get("SCREENSHOTS") == "1"
 SIZES = {"360": (360, 740), "1280": (1280, 800)}
 
 
@@ -100,10 +103,12 @@ def people(browser: Browser, product: Product) -> Iterator[People]:
 
 @pytest.fixture
 def screenshot() -> Callable[[Page, str], None]:
-    """Keep a picture of a page at both sizes as a test artefact."""
+    """Keep a picture of a page at both sizes as a test artefact: at night, and where SCREENSHOTS=1 asks for it."""
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
 
     def take(page: Page, name: str) -> None:
+        if not SCREENSHOTS:
+            return
         before = page.viewport_size
         for label, (width, height) in SIZES.items():
             page.set_viewport_size({"width": width, "height": height})

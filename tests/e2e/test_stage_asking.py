@@ -133,7 +133,7 @@ def test_a_stage_of_every_size_fits_phone_and_desk(people: People, product: Prod
     screenshot(viewer, "stage-1")
 
     there = 0
-    for count in (2, 4, 9, 21):
+    for count in (4, 21):  # of all sizes between, property 9 asks the layout itself
         come(seller, show, NAMES[there : count - 1])
         there = count - 1
         wait_until(viewer, f"document.querySelectorAll('[data-stage] .tile').length === {count}")
