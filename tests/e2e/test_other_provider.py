@@ -10,7 +10,7 @@ from livestream.sdk_install import SdkNotInstalled, install_sdk
 from livestream.sdks import SDKS
 from tests.e2e.conftest import People
 from tests.e2e.product import ROOT, Product
-from tests.e2e.test_show import Screenshot, live, moving_picture, open_room, show_made
+from tests.e2e.test_show import Screenshot, live, moving_picture, open_room, rises, show_made
 from tests.players.livekit_server import LiveKitServer, livekit_running
 
 pytestmark = pytest.mark.timeout(180)
@@ -99,9 +99,7 @@ def test_a_live_show_goes_on_with_another_provider_and_the_picture_moves_again(
         across(page, MOVED)
     across(seller, "window.livestream?.publisher.state === 'sending'")
     across(buyer, f"{MOVED} && {FRAMES} > 20")
-    before = buyer.evaluate(FRAMES)
-    buyer.wait_for_timeout(1000)
-    assert buyer.evaluate(FRAMES) - before >= 10
+    rises(buyer, lambda: buyer.evaluate(FRAMES), by=10)
     assert any("is changing the video service" in text for text in said), said
     assert not [text for text in said if "does not get through" in text or "No picture" in text]
     expect(seller.locator("#banner")).to_be_empty()

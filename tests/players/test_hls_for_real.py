@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 from tests.e2e.conftest import People, screenshot  # noqa: F401 - a fixture
 from tests.e2e.product import Product
 from tests.e2e.stage_steps import user_id
-from tests.e2e.test_show import wait_until
+from tests.e2e.test_show import rises, wait_until
 from tests.players.calls import Caller
 from tests.players.mediamtx import MediaMtx, mediamtx_running
 from tests.providers.setups import PRIVATE_KEY, PUBLIC_KEY
@@ -121,10 +121,9 @@ def test_the_room_plays_low_latency_playlists_and_who_is_kicked_gets_no_more(
     ben.goto(f"/live/{show}/")
     wait_until(ben, f"{FRAMES} > 10", 30)
 
-    before, first = ben.evaluate(FRAMES), ben.evaluate(LOOK)
-    ben.wait_for_timeout(3000)
-    after, second = ben.evaluate(FRAMES), ben.evaluate(LOOK)
-    assert after - before >= 40
+    first = ben.evaluate(LOOK)
+    rises(ben, lambda: ben.evaluate(FRAMES), by=40)
+    second = ben.evaluate(LOOK)
     assert first["high"] - first["low"] > 60
     assert first["fingerprint"] != second["fingerprint"]
     screenshot(ben, "hls-playing")

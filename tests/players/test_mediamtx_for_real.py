@@ -17,7 +17,7 @@ from tests.e2e.conftest import ARTEFACTS, People, screenshot  # noqa: F401 - a f
 from tests.e2e.product import Product
 from tests.e2e.stage_steps import user_id
 from tests.e2e.stopwatch import clicked_at, watch_click
-from tests.e2e.test_show import inbound, live, moving_picture, open_room, show_made, wait_until
+from tests.e2e.test_show import inbound, live, moving_picture, open_room, rises, show_made, wait_until
 from tests.players.calls import Caller
 from tests.players.mediamtx import ITS_OWN, MediaMtx, mediamtx_running
 
@@ -96,9 +96,7 @@ def test_a_show_is_seen_and_who_is_kicked_loses_it_within_a_second(
     for page in (ben, cleo):
         open_room(page, show)
         moving_picture(page)
-    before = inbound(ben, "audio")["packetsReceived"]
-    ben.wait_for_timeout(1000)
-    assert inbound(ben, "audio")["packetsReceived"] - before >= 20
+    rises(ben, lambda: inbound(ben, "audio")["packetsReceived"], by=20)
     assert roles(mediamtx) == ["publish", "read", "read"]
     screenshot(ben, "mediamtx-playing")
     ben.evaluate(WATCHED)

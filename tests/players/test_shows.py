@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.conftest import People, screenshot  # noqa: F401 - a fixture
 from tests.e2e.product import Product
-from tests.e2e.test_show import live, show_made, wait_until
+from tests.e2e.test_show import live, rises, show_made, wait_until
 from tests.players.livekit_server import LiveKitServer, livekit_running
 
 pytestmark = pytest.mark.timeout(240)
@@ -44,9 +44,7 @@ def product(livekit: LiveKitServer, real_sdks: Path, tmp_path_factory: pytest.Te
 def moving(page: Page) -> None:
     """A new picture comes, and more follow: the last one of before may still stand there, and was counted."""
     wait_until(page, f"{FRAMES} > {page.evaluate(FRAMES) or 0}", 20)
-    before = page.evaluate(FRAMES)
-    page.wait_for_timeout(1000)
-    assert page.evaluate(FRAMES) - before >= 10
+    rises(page, lambda: page.evaluate(FRAMES), by=10)
 
 
 def complaints_of(people: People) -> list[str]:
