@@ -231,6 +231,7 @@ async def test_a_report_that_web_refuses_for_good_does_not_hold_up_the_others(re
     await reporter.stop(flush_seconds=1)
 
 
+@pytest.mark.alone
 async def test_the_queue_is_bounded_and_ends_quickly_when_nobody_listens():
     reporter = Reporter(url="http://127.0.0.1:1/", secret=SECRET, node="local")
     reporter.start()

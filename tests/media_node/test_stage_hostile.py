@@ -199,6 +199,7 @@ async def test_grants_issued_after_a_change_of_role_are_believed_and_older_ones_
         assert tables == ["speakers", "stage"]
 
 
+@pytest.mark.alone
 async def test_an_offer_of_a_whole_stage_from_a_browser_fits():
     async with company() as people:
         await people.perform("ada", "host")

@@ -17,6 +17,7 @@ async def on_stage(ada_socket, ben_socket):
     return asked["id"]
 
 
+@pytest.mark.alone
 async def test_a_wish_is_answered_to_all_concerned_within_half_a_second(live):
     ada, ben, eve = live.person("ada"), live.person("ben"), live.person("eve")
     show = live.show(ada)
@@ -54,6 +55,7 @@ async def test_snapshots_know_the_request_the_queue_and_the_stage(live):
         assert (back.snapshot["me"]["can"]["publish"], back.snapshot["me"]["can"]["ask_stage"]) == (True, False)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("op", "code"), [("stage.kick", "session.kicked"), ("stage.ban", "session.banned")])
 async def test_put_out_is_closed_at_once_and_stays_out(live, op, code):
     ada, ben = live.person("ada"), live.person("ben")
