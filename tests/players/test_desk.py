@@ -206,6 +206,41 @@ def test_a_show_that_does_not_arrive_is_lost_after_a_while(people: People) -> No
     assert page.evaluate("[window.store.moving, window.moves]") == [False, [True, False]]
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
+def test_pages_that_follow_a_move_spread_their_questions_over_a_second(people: People, share: float) -> None:
+    page = people.window()
+    page.clock.install(time=datetime(2026, 1, 1, tzinfo=UTC))
+    page.goto("/")
+    page.evaluate(
+        """async (share) => {
+          const { renewWhenTold } = await import("/static/js/providers/token-renewal.js");
+          Math.random = () => share;
+          const socket = new EventTarget();
+          window.moved = 0;
+          renewWhenTold(socket, "show", { move: () => { window.moved += 1; } }, null);
+          window.hear = (changed) => socket.dispatchEvent(
+            new CustomEvent("message", { detail: { type: "settings.changed", data: { changed } } }));
+        }""",
+        share,
+    )
+    page.clock.pause_at(datetime(2026, 1, 1, 1, tzinfo=UTC))
+    wait = int(share * 1000)
+
+    page.evaluate("hear(['title'])")
+    page.clock.run_for(2000)
+    assert page.evaluate("window.moved") == 0
+
+    page.evaluate("hear(['channel'])")
+    at_once = page.evaluate("window.moved")
+    if wait:
+        page.clock.run_for(wait - 1)
+        assert page.evaluate("window.moved") == 0
+    page.clock.run_for(2)
+
+    assert (at_once, page.evaluate("window.moved")) == (0, 1)
+    assert wait <= 1000 * TABLE["patience"]["move_jitter_seconds"]
+
+
 def test_a_page_that_was_away_for_long_looks_whether_the_show_has_moved(people: People) -> None:
     page = people.window()
     page.goto("/")

@@ -149,6 +149,7 @@ export const RECOVERY = Object.freeze({
     "overload_seconds": 5,
     "poll_seconds": 15,
     "move_seconds": 12,
+    "move_jitter_seconds": 1,
     "switch_seconds": 30,
     "switch_camera_seconds": 15,
     "switch_resend_seconds": 60

@@ -13,12 +13,14 @@ import { patience } from "../lib/retry-policy.js";
 export function renewWhenTold(socket, sessionId, ...connections) {
   // At a provider with an SDK what watches and what sends is one call, which needs one token.
   const calls = new Set(connections.map((connection) => connection?.call ?? connection));
+  const later = (ms, act) => setTimeout(() => { for (const call of calls) act(call); }, Math.random() * ms);
   socket.addEventListener("message", ({ detail: { type, data } }) => {
     if (type === "token.expiring" && data.session === sessionId) for (const call of calls) call?.renew?.();
-    if (type === "settings.changed" && data.changed?.includes("channel")) for (const call of calls) call?.move?.();
+    // Every page of the room hears this in the same instant, and asks for a token.
+    if (type === "settings.changed" && data.changed?.includes("channel")) later(patience("move_jitter"), (call) => call?.move?.());
   });
   // Who was away for long is not told all that happened: the show may have moved meanwhile.
   socket.addEventListener("snapshot", ({ detail: { again } }) => {
-    if (again) setTimeout(() => { for (const call of calls) call?.renew?.(); }, Math.random() * patience("renew_jitter"));
+    if (again) later(patience("renew_jitter"), (call) => call?.renew?.());
   });
 }
