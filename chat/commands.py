@@ -35,7 +35,7 @@ async def do_read(place: Place, *, seq: int) -> dict[str, Any]:
     user_id = require_signed_in(place.actor)
     running = runtime.current()
     seq = min(seq, running.hub.log_of(room_group(place.session_id)).last or 0)
-    kept = kept_for(running.last_count(place.session_id))
+    kept = kept_for(running.audience.last_count(place.session_id))
     if kept:
         seq = note(session_id=place.session_id, user_id=user_id, seq=seq)
     return {"seq": seq, "kept": kept}

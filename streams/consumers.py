@@ -19,11 +19,11 @@ from livestream.errors import Conflict, DomainError, TooMany, Unavailable
 from livestream.identifiers import connection_name
 from livestream.metrics import SOCKETS_REFUSED
 from livestream.realtime import runtime
+from livestream.realtime.audience import Counts, viewers_document
 from livestream.realtime.consumer import CommandConsumer
 from livestream.realtime.groups import desk_group, person_group, room_group, user_group
 from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.protocol import CloseCode, encode
-from livestream.realtime.runtime import Counts, viewers_document
 from livestream.realtime.socket_limits import Holder
 from livestream.realtime.socket_writer import Member
 from streams.permissions import NOBODY, require_view_as
@@ -105,13 +105,13 @@ class RoomConsumer(CommandConsumer):
             await self._runtime.hub.join(member=self.member, group=desk)
         over = room.session.state in OVER
         if not over:
-            await self._runtime.enter(
+            await self._runtime.audience.enter(
                 session_id=place.session_id,
                 connection=self.member.name,
                 person=place.actor.person,
                 counted=not standing.is_host,
             )
-        viewers = await self._runtime.viewers(place.session_id)
+        viewers = await self._runtime.audience.viewers(place.session_id)
         await self._greet(room, admission, viewers)
         if over:
             self.close_later(
@@ -185,7 +185,7 @@ class RoomConsumer(CommandConsumer):
         self._runtime.hub.leave_all(member=self.member)
         await self._runtime.limits.give_back(holder=self._holder, connection=self.member.name)
         if was_in:
-            await self._runtime.exit(session_id=self.context.session_id, connection=self.member.name)
+            await self._runtime.audience.exit(session_id=self.context.session_id, connection=self.member.name)
 
 
 def holder_of(actor: Actor, scope: Any) -> Holder:
@@ -228,6 +228,6 @@ async def do_sync(rooms: SharedRooms, place: Place, *, epoch: str, after: int) -
     if missed is not None:
         events = [json.loads(text) for text in missed]
         return {"recovered": True, "epoch": room.epoch, "seq": after + len(events), "me": me, "events": events}
-    viewers = await runtime.current().viewers(UUID(str(place.session_id)))
+    viewers = await runtime.current().audience.viewers(UUID(str(place.session_id)))
     snapshot = room.common | {"me": me, "viewers": viewers.people}
     return {"recovered": False, "epoch": room.epoch, "seq": room.seq, "snapshot": snapshot}
