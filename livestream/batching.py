@@ -1,8 +1,8 @@
-"""Questions that many sockets or requests ask the database at the same time, answered together.
+"""Batch questions that many sockets or requests ask the database at the same time.
 
 A crowd that comes in at once asks the same thing a thousand times; one visit for a hundred of them costs little more
-than one visit for one. Whoever asks while nobody else does is answered at once: nothing is delayed to be collected. A
-visit answers who asked before it began, so no answer is older than its question.
+than one visit for one. A question that comes alone is answered at once: nothing is delayed to fill a batch. A visit
+answers the questions that came before it began, so no answer is older than its question.
 """
 
 import asyncio
@@ -22,15 +22,15 @@ Answering = Callable[[Sequence[Ask]], Sequence[Answer | Exception]]
 
 @dataclass
 class _Round(Generic[Ask, Answer]):
-    """Who waits, and the task that makes the visits."""
+    """The questions of a loop that wait, and the task that makes the visits."""
 
     waiting: "list[tuple[Ask, asyncio.Future[Answer]]]" = field(default_factory=list)
     visits: "asyncio.Task[None] | None" = None
 
 
 class Batcher(Generic[Ask, Answer]):
-    """Asks `answer` in a database thread, for all who wait: it gives an answer, or the error to raise, for each in
-    order. While one visit runs the next askers wait for the one after it.
+    """Calls `answer` in a database thread with all questions that wait: it returns an answer, or the error to raise,
+    for each in order. Questions that come while a visit runs wait for the next one.
     """
 
     def __init__(self, answer: Answering[Ask, Answer]) -> None:

@@ -125,11 +125,9 @@ def _role_in(request: HttpRequest) -> MediaRole | Exception:
         if isinstance(role, str) and role in ROLES:  # what nearly everybody sends, without a serializer
             return ROLES[role]
         serializer = TokenBody(data=body)
-        return (
-            MediaRole(serializer.validated_data["role"])
-            if serializer.is_valid()
-            else serializer_errors(serializer.errors)
-        )
+        if not serializer.is_valid():
+            return serializer_errors(serializer.errors)
+        return MediaRole(serializer.validated_data["role"])
     except (Invalid, BodyTooBig, UnsupportedMediaType) as error:
         return error
 

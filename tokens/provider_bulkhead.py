@@ -1,4 +1,4 @@
-"""How many wait for a provider to make a token: a crowd at one that hangs must not hold every thread of the process."""
+"""Limit how many requests wait for a provider at once: a provider that hangs must not take every thread."""
 
 import threading
 import time
@@ -8,22 +8,22 @@ from contextlib import contextmanager
 from livestream.database import REQUESTS
 from livestream.errors import Unavailable
 
-# Half of the threads are left for everybody who needs nothing of that provider, and for putting people out there.
+# Half of the threads are left for requests that need nothing of that provider, and for removing people there.
 ADMITTED = REQUESTS.size // 2
 # A provider that is well gives a place back within this, so that the next of a crowd get it.
 WAIT_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 
 _admitted = threading.BoundedSemaphore(ADMITTED)
-_moved_at = 0.0  # when somebody last came or went, on the monotonic clock
+_moved_at = 0.0  # when a place was last taken or became free, on the monotonic clock
 
 
 @contextmanager
 def wait_for_provider() -> Iterator[None]:
-    """For the length of a block that may wait for a provider. Raises Unavailable when too many do.
+    """Hold a place for a block that may wait for a provider. Raises Unavailable when there is none.
 
-    While places are given back one waits for the next; where none was for a while, nobody waits, as whoever does holds
-    a thread too.
+    While places become free a caller waits for the next one; when none has for a while, callers are refused at once,
+    since waiting takes a thread too.
     """
     global _moved_at
     if not _admitted.acquire(timeout=max(0.0, _moved_at + WAIT_SECONDS - time.monotonic())):

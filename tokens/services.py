@@ -73,12 +73,14 @@ def media_tokens_issue(requests: Sequence[TokenRequest]) -> list[JoinDescriptor 
     provider has to be asked, or made no token at once.
     """
     signed = [_signed(one) if isinstance(one, AuthorizedRequest) else one for one in authorize_all(requests)]
-    issued = iter(_issued([one for one in signed if isinstance(one, _Draft)]))
+    outcomes = iter(_issued([one for one in signed if isinstance(one, _Draft)]))
     answers: list[JoinDescriptor | AuthorizedRequest | Exception] = []
     for one in signed:
-        answer = next(issued) if isinstance(one, _Draft) else one
-        taken = isinstance(one, _Draft) and isinstance(answer, IntegrityError)
-        answers.append(one.request if isinstance(one, _Draft) and taken else answer)
+        if isinstance(one, _Draft):
+            outcome = next(outcomes)
+            answers.append(one.request if isinstance(outcome, IntegrityError) else outcome)
+        else:
+            answers.append(one)
     return answers
 
 

@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 from django.views.decorators.http import require_safe
 
-from accounts.async_authentication import session_actor
+from accounts.async_authentication import SESSION_KEY_FORM, session_actor
 from accounts.services import access_versions
 from livestream.actors import Actor
 from livestream.database import CROWDS
@@ -254,6 +254,8 @@ async def _playlist(room: RoomRef, provider: PlaylistSource, name: str, request:
 async def _right(request: HttpRequest, session: UUID) -> Right:
     """The right that a request's credentials give, looked up at most every RIGHT_SECONDS. Refusals are not kept."""
     token, cookie = _bearer(request), request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    if not SESSION_KEY_FORM.match(cookie):
+        cookie = ""  # anonymous, whatever it is; it is not kept
     known = _rights.get((session, token, cookie))
     if known is not None and known.until > time.monotonic():
         return known

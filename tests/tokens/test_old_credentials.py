@@ -24,6 +24,8 @@ from tests.providers.setups import stand_in_of, webhook_came
 from tokens.models import IssuedToken
 from tokens.services import agora_token_issue, media_token_issue
 
+pytestmark = pytest.mark.django_db(transaction=True)
+
 PROVIDERS = ("agora", "livekit", "daily")
 LONG_AGO = timezone.now() - timedelta(hours=1)
 
@@ -296,7 +298,6 @@ def plays(server, user):
     return tuple(answer.status_code for answer in answers)
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("put_out", [participant_kick, participant_ban])
 def test_who_is_put_out_gets_no_further_playlist(played, ada, ben, cleo, put_out):
     put_out(session_id=played.session.pk, actor=actor_of(ada), user_id=ben.pk)
@@ -309,14 +310,12 @@ def test_who_is_put_out_gets_no_further_playlist(played, ada, ben, cleo, put_out
     assert Participant.objects.get(user=ben).media_due_at is None
 
 
-@pytest.mark.django_db(transaction=True)
 def test_who_only_watched_gets_no_playlist_of_a_show_that_turned_private(played, ada, ben):
     session_update(session_id=played.session.pk, actor=actor_of(ada), changes={"visibility": "private"})
 
     assert plays(played, ben) == (401, 401, 404)
 
 
-@pytest.mark.django_db(transaction=True)
 def test_a_new_password_ends_what_the_old_one_played(played, ben, cleo):
     password_set(user_id=ben.pk, password="another correct horse 8")
 
