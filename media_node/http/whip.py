@@ -40,7 +40,7 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]{1,64}){1,8}")
 _ENTITY_TAG = r'(?:W/)?"[^"\s]{0,64}"'
 _ENTITY_TAGS = re.compile(rf"{_ENTITY_TAG}(?:\s*,\s*{_ENTITY_TAG}){{0,15}}")
-_FRAGMENT_LINE = re.compile(r"[a-z]=[^\r\n]*")
+_FRAGMENT = re.compile(r"[a-z]=[^\r\n]*(?:\r?\n[a-z]=[^\r\n]*)*")
 
 
 class WhipEndpoints:
@@ -101,9 +101,7 @@ class WhipEndpoints:
         condition = request.headers.get("If-Match")
         if condition is None:
             return _refusal(428, "The request needs an If-Match header.")
-        if not fragment.strip() or not all(
-            _FRAGMENT_LINE.fullmatch(line) for line in fragment.replace("\r\n", "\n").strip("\n").split("\n")
-        ):
+        if not _FRAGMENT.fullmatch(fragment.strip("\r\n")):
             return _refusal(422, "The fragment cannot be read.")
         ufrag = re.search(r"^a=ice-ufrag:([^\r\n]*)", fragment, re.MULTILINE)
         if condition.strip() == "*" or (ufrag and ufrag.group(1).strip() != peer.remote_ufrag):

@@ -68,9 +68,8 @@ class Engine:
     def publish(self, *, grant: Grant, token: str, sdp: str, caller: str | None) -> tuple[Publisher, str]:
         """A new publication and the answer to its offer. Raises MediaRefused."""
         self._require_room_for_one(grant, caller=caller)
-        offer = sdp_parse(sdp)
+        offer, stage = sdp_parse(sdp), self._stage_of(grant)
         remote = remote_transport(offer)
-        stage = self._stage_of(grant)
         tracks, answers = plan_publication(
             offer,
             start_bits_per_second=self.config.publisher_start,
@@ -80,17 +79,15 @@ class Engine:
         )
         room = self.rooms.get(grant.session) or Room(engine=self, session=grant.session)
         publisher = Publisher(
-            room=room,
             tracks=tracks,
             extensions=extension_numbers(offer),
+            room=room,
             stage=stage,
-            engine=self,
             grant=grant,
             token=token,
             remote=remote,
             caller=caller,
         )
-        self.rooms[grant.session] = room
         self._enter(publisher)
         room.admit(publisher)
         self._publishers.add(publisher)
@@ -100,31 +97,19 @@ class Engine:
 
     def watch(self, *, grant: Grant, token: str, sdp: str, caller: str | None) -> tuple[Viewer, str]:
         """A new viewer and the answer to its offer. Raises MediaRefused; NotLive while nobody publishes what
-        he could watch. Who is on stage need not wait for anybody."""
+        they could watch, which participants on stage need not wait for."""
         self._require_room_for_one(grant, caller=caller)
+        room, stage = self.rooms.get(grant.session), self._stage_of(grant)
+        if room is None and not stage:
+            raise NotLive(retry_after=1)  # known before the offer is read, which costs most
         offer = sdp_parse(sdp)
         remote = remote_transport(offer)
-        room = self.rooms.get(grant.session)
-        stage, is_staged = self._stage_of(grant), is_for_stage(offer)
-        if room is None and stage and is_staged:
-            room = Room(engine=self, session=grant.session)
-        if room is None or not (room.is_live or (is_staged and (stage or room.has_media))):
+        is_staged = is_for_stage(offer)
+        room = room or Room(engine=self, session=grant.session)
+        if not (room.is_live or (is_staged and (stage or room.has_media))):
             raise NotLive(retry_after=1)
         plan = room.plan_viewer(offer, is_staged=is_staged)
-        viewer = Viewer(
-            room=room,
-            seats=plan.seats,
-            places=plan.places,
-            feeds=plan.feeds,
-            is_staged=is_staged,
-            stage=stage,
-            engine=self,
-            grant=grant,
-            token=token,
-            remote=remote,
-            caller=caller,
-        )
-        self.rooms[grant.session] = room
+        viewer = Viewer(plan=plan, room=room, stage=stage, grant=grant, token=token, remote=remote, caller=caller)
         self._enter(viewer)
         room.viewers.add(viewer)
         self.stats.viewers_accepted += 1
@@ -319,7 +304,8 @@ class Engine:
             ("uptime_seconds", "Seconds since the start.", uptime),
         ]
 
-    def _enter(self, peer: Peer) -> None:
+    def _enter(self, peer: Publisher | Viewer) -> None:
+        self.rooms[peer.session] = peer.room
         self.peers[peer.resource] = peer
         self.udp.by_ufrag[peer.ufrag] = peer
         self._handshaking.add(peer)

@@ -57,7 +57,7 @@ class Publisher(Peer):
     def __init__(
         self, *, room: Room, tracks: list[PublishedTrack], extensions: dict[str, int], stage: Stage, **peer: Any
     ) -> None:
-        super().__init__(**peer)
+        super().__init__(engine=room.engine, **peer)
         self.room = room
         self.tracks = tracks
         self.stage = stage

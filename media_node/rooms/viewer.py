@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from media_node.forwarding.encoding import Encoding
     from media_node.grants import Stage
     from media_node.rooms.room import Room
+    from media_node.rooms.subscription import Subscription
 
 # What one viewer may make the node do in a second; each section brings reports of its own.
 FEEDBACK_BUDGET, FEEDBACK_PER_SECTION = 100, 10
+# So many packets asked for again count as another report.
+NACKS_A_REPORT = 64
 # Answers to NACKs: a burst, and then a share of what his link carries, so that repairing does not choke it.
 RESEND_BURST_BYTES = 100_000
 RESEND_SHARE = 0.25
@@ -59,26 +62,23 @@ class Viewer(Peer):
         self,
         *,
         room: Room,
-        seats: list[Seat],
-        places: list[Place],
-        feeds: list[Feed],
-        is_staged: bool,
+        plan: Subscription,
         stage: Stage,
         **peer: Any,
     ) -> None:
-        super().__init__(**peer)
+        super().__init__(engine=room.engine, **peer)
         self.room = room
-        self.seats = seats
-        self.places = places
-        self.feeds = feeds
-        self.is_staged = is_staged
+        self.seats = plan.seats
+        self.places = plan.places
+        self.feeds = plan.feeds
+        self.is_staged = plan.is_staged
         self.stage = stage
         self.wishes = Wishes()
         self.estimate: int | None = None
         # Of the last interval he reported, as a fraction.
         self.loss = 0.0
         self.link = Link(now=self.created_at)
-        self._sections = len(seats) + len(places) + len(feeds)
+        self._sections = len(self.seats) + len(self.places) + len(self.feeds)
         self.source_limit += self._sections
         self._feedback_left = FEEDBACK_BUDGET
         self._resend_left = float(RESEND_BURST_BYTES)
@@ -148,6 +148,8 @@ class Viewer(Peer):
         has_fallen = False
         for item in rtcp_parse(data):
             if isinstance(item, Nack):
+                # Looking for a packet that is not there costs, too.
+                self._feedback_left -= len(item.sequences) // NACKS_A_REPORT
                 self._resend(item, now=now)
             elif isinstance(item, KeyframeRequest):
                 self._want_keyframe(item)

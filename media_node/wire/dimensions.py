@@ -48,7 +48,7 @@ def h264_dimensions(payload: bytes) -> Dimensions | None:
     if payload and payload[0] & 0x1F in (_SPS, _AGGREGATE):
         for unit in h264_units(payload):
             if unit[0] & 0x1F == _SPS:
-                return sps_dimensions(unit[1:])
+                return _sps_dimensions(unit[1:])
     return None
 
 
@@ -62,7 +62,7 @@ def _dimensions(width: int, height: int) -> Dimensions | None:
     return Dimensions(width, height)
 
 
-class Bits:
+class _Bits:
     """Reads exponential-Golomb numbers; past the end it raises IndexError."""
 
     def __init__(self, data: bytes) -> None:
@@ -90,10 +90,10 @@ class Bits:
         return value - 1
 
 
-def sps_dimensions(data: bytes) -> Dimensions | None:
+def _sps_dimensions(data: bytes) -> Dimensions | None:
     if len(data) < 4:
         return None
-    profile, bits = data[0], Bits(data[3:64])
+    profile, bits = data[0], _Bits(data[3:64])
     try:
         bits.unsigned()  # its number
         chroma = _skip_chroma(bits) if profile in _CHROMA_PROFILES else 1
@@ -115,7 +115,7 @@ def sps_dimensions(data: bytes) -> Dimensions | None:
     return _dimensions(columns * 16 - across * (left + right), rows * 16 * fields - down * (top + bottom))
 
 
-def _skip_chroma(bits: Bits) -> int | None:
+def _skip_chroma(bits: _Bits) -> int | None:
     """The chroma format; None when scaling lists follow, which nobody sends."""
     chroma = bits.unsigned()
     if chroma == 3:
@@ -126,7 +126,7 @@ def _skip_chroma(bits: Bits) -> int | None:
     return None if bits.bit() else chroma
 
 
-def _skip_order(bits: Bits) -> None:
+def _skip_order(bits: _Bits) -> None:
     order = bits.unsigned()
     if order == 0:
         bits.unsigned()

@@ -15,6 +15,8 @@ SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 FROM_PUBLISHERS = {"audio": (MID, AUDIO_LEVEL), "video": (MID, RID, REPAIRED_RID)}
 _ONE_BYTE = 0xBEDE
 _TWO_BYTES = 0x1000
+# Padding counts as well: browsers send six elements.
+_ELEMENTS_LIMIT = 64
 
 
 def extension_values(block: bytes) -> dict[int, bytes]:
@@ -28,7 +30,9 @@ def extension_values(block: bytes) -> dict[int, bytes]:
     if not is_short and profile & 0xFFF0 != _TWO_BYTES:
         return values
     at, end = 4, len(block)
-    while at < end:
+    for _ in range(_ELEMENTS_LIMIT):
+        if at >= end:
+            break
         if block[at] == 0:
             at += 1
             continue

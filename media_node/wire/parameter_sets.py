@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 
-from media_node.wire.dimensions import Bits
 from media_node.wire.keyframes import h264_units
 from media_node.wire.sdp import parameter_of
 from media_node.wire.srtp import PAYLOAD_LIMIT_BYTES
@@ -49,10 +48,14 @@ class ParameterSets:
         kind = unit[0] & 0x1F if len(unit) > 3 else 0
         if kind not in (_SEQUENCE, _PICTURE):
             return
-        try:
-            # A sequence's number stands behind its profile, constraints and level.
-            number = Bits(unit[4:12] if kind == _SEQUENCE else unit[1:9]).unsigned()
-        except IndexError:
-            return
+        # A sequence's number stands behind its profile, constraints and level.
+        number = _small_number(unit[4:5] if kind == _SEQUENCE else unit[1:2])
         if (kind, number) in self._sets or len(self._sets) < _SETS_LIMIT:
             self._sets[kind, number] = unit
+
+
+def _small_number(start: bytes) -> int:
+    """An exponential-Golomb number (ITU-T H.264 section 9.1) of up to 6; 7 for any larger."""
+    first = start[0] if start else 0
+    zeros = 8 - first.bit_length()
+    return (first >> (7 - 2 * zeros)) - 1 if zeros < 4 else 7

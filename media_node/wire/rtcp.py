@@ -20,6 +20,7 @@ _PLI = 1
 _FIR = 4
 _APPLICATION = 15
 _PACKET_LIMIT = 32
+# Of a whole datagram.
 _NACK_LIMIT = 512
 
 
@@ -94,7 +95,7 @@ def rtcp_parse(data: bytes) -> list[Item]:
     """Everything understood in a compound packet. Malformed or unknown parts are skipped, never raised:
     a stream must not end because one extension of its feedback is unknown here."""
     items: list[Item] = []
-    at = 0
+    at, asked = 0, 0
     for _ in range(_PACKET_LIMIT):
         if at + 8 > len(data) or data[at] & 0xC0 != 0x80:
             break
@@ -102,7 +103,12 @@ def rtcp_parse(data: bytes) -> list[Item]:
         end = at + 4 + 4 * words
         if end > len(data):
             break
-        items += _parse_one(kind=kind, count=first & 0x1F, body=data[at + 4 : end])
+        for item in _parse_one(kind=kind, count=first & 0x1F, body=data[at + 4 : end]):
+            if isinstance(item, Nack):
+                asked += len(item.sequences)
+                if asked > _NACK_LIMIT:
+                    continue
+            items.append(item)
         at = end
     return items
 
