@@ -6,9 +6,11 @@ import time
 
 import pytest
 
+from media_node.forwarding.link import DOUBT_SECONDS
 from media_node.wire.picture_ids import picture_ids
 from media_node.wire.rtcp import BitrateEstimate, bitrate_estimate, rtcp_parse
 from tests.media_node.lossy import Bottleneck, lossy
+from tests.media_node.plain_peers import Hall, Sender, Watching
 from tests.media_node.show import ROOM, eventually
 from tests.media_node.test_stage import company
 
@@ -110,24 +112,26 @@ async def test_sound_goes_on_when_the_link_carries_no_picture():
         assert len(ben.by_mid[ben.audio_mids[0]].since(dark_at)) > 40
 
 
-async def test_an_estimate_alone_takes_the_picture_away_only_when_it_goes_on():
-    async with company() as people:
-        await people.perform("ada", "host", layers=THREE)
-        ben = await people.watch("ben")
-        await ben.ask(quality="low")
-        await until_layer(ben, "low")
-        await asyncio.sleep(2.0)  # until it is known what the layer takes: an estimate of nothing says nothing
-        tell = bitrate_estimate(ssrc=ben.client.own_ssrc, bits_per_second=1000, ssrcs=[1])
+def test_an_estimate_alone_takes_the_picture_away_only_when_it_goes_on():
+    hall = Hall()
+    ada = Sender(hall, layers=THREE, name="ada", start=1)
+    ada.send("l", is_key=True)
+    ben = Watching(hall, "ben")
+    ben.peer.wish({"quality": "low"})
+    ada.send("l", is_key=True)
+    (feed,), began_at = ben.peer.feeds, hall.now
+    feed.encoding.rate = 100_000.0  # an estimate of nothing says nothing
+    tell = bitrate_estimate(ssrc=1, bits_per_second=1000, ssrcs=[1])
 
-        for _ in range(4):
-            ben.client.send_rtcp(tell)
-            await asyncio.sleep(0.5)
-            assert await layer_of(ben) == "low"
-        began_at = time.monotonic()
-        while await layer_of(ben) is not None:
-            assert time.monotonic() - began_at < 4.0
-            ben.client.send_rtcp(tell)
-            await asyncio.sleep(0.2)
+    shown = []
+    while hall.now < began_at + DOUBT_SECONDS + 2.0:
+        hall.now += 0.5
+        ada.send("l", is_key=False)
+        ben.peer.receive_rtcp(tell, now=hall.now)
+        shown.append(feed.encoding is not None)
+
+    # The first of them begins the time of doubt.
+    assert shown == [True] * int(DOUBT_SECONDS / 0.5) + [False] * 4
 
 
 async def test_a_layer_that_the_publisher_switches_off_is_not_waited_for():
