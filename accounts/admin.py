@@ -83,7 +83,7 @@ class PersonAdmin(ReadOnlyAdmin, UserAdmin):
         """What others read."""
         return isolated(user.shown_name)
 
-    @admin.display(description="standing")
+    @admin.display(description="role")
     def standing(self, user: User) -> str | None:
         """What somebody is beyond everybody else."""
         rank = "Administrator" if user.is_superuser else "Staff" if user.is_staff else ""
@@ -93,7 +93,7 @@ class PersonAdmin(ReadOnlyAdmin, UserAdmin):
     def password_page(self, user: User) -> str:
         """Where to set a new one; the old one and its hash are nobody's business."""
         address = reverse("admin:auth_user_password_change", args=[user.pk])
-        return format_html('<a href="{}">Set a new password</a>', address)
+        return format_html('<a href="{}">Set new password</a>', address)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Hand what was changed to the service."""

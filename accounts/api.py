@@ -78,7 +78,7 @@ class TokenView(OpenView):
         """Trade a name and a password for tokens."""
         user = authenticate(request, **validated(Credentials, request))
         if user is None:
-            raise NotAuthenticated("sign_in.wrong", "Wrong name or password.")
+            raise NotAuthenticated("sign_in.wrong", "Wrong username or password.")
         return Response(bearer_pair(user=user))
 
 

@@ -91,4 +91,4 @@ def bearer_refresh(*, refresh: str) -> Pair:
 
 def not_valid(code: str = "token.invalid") -> NotAuthenticated:
     """What every token or ticket that is no good gets, whatever is wrong with it."""
-    return NotAuthenticated(code, "That sign-in is not valid any more. Sign in again.")
+    return NotAuthenticated(code, "Your session has expired. Log in again.")

@@ -18,10 +18,10 @@ class User(AbstractUser):
         validators=[
             RegexValidator(
                 r"\A[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,28}[A-Za-z0-9])?\Z",
-                "Use 1 to 30 letters, digits, dots, dashes or underscores, with a letter or digit at both ends.",
+                "Use 1 to 30 letters, numbers, dots, dashes or underscores. Start and end with a letter or number.",
             )
         ],
-        error_messages={"unique": "That name is taken. Choose another."},
+        error_messages={"unique": "That name is taken. Choose another one."},
     )
     display_name = models.CharField(max_length=50, blank=True, validators=[MaxLengthValidator(50)])
 

@@ -60,7 +60,7 @@ def clean_display_name(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise Invalid("name.invalid", "That name holds something that is no text.") from None
+        raise Invalid("name.invalid", "That name contains invalid characters.") from None
     if len(text) > DISPLAY_NAME_LENGTH * 8:
         raise _too_long()
     cleaned = text
@@ -73,7 +73,7 @@ def clean_display_name(text: str) -> str:
 
 
 def _too_long() -> Invalid:
-    return Invalid("name.too_long", f"A name has at most {DISPLAY_NAME_LENGTH} characters.")
+    return Invalid("name.too_long", f"Use at most {DISPLAY_NAME_LENGTH} characters.")
 
 
 def _clean_once(text: str) -> str:

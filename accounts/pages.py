@@ -30,7 +30,7 @@ BACKEND = "accounts.backends.LimitedModelBackend"
 
 
 # What settings.AUTH_PASSWORD_VALIDATORS ask for.
-RULES = "At least 8 characters. Not digits alone, not a well-known password, and not like your name."
+RULES = "At least 8 characters. Choose one that is hard to guess."
 
 
 def _password(autocomplete: str, help_text: str = "") -> forms.CharField:
@@ -43,7 +43,7 @@ class LogInForm(SignInForm):
 
     error_messages = {
         **SignInForm.error_messages,
-        "invalid_login": "That name and password do not belong together. Check both, or create an account.",
+        "invalid_login": "Wrong username or password.",
     }
 
 
@@ -53,11 +53,11 @@ class SignUpForm(forms.Form):
     username = forms.CharField(
         label="Username",
         max_length=30,
-        help_text="Letters, digits, dots, dashes. It is part of how people find you.",
+        help_text="Letters, numbers, dots, dashes and underscores. Others can find you by it.",
         widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
     )
     display_name = forms.CharField(
-        label="Name that others see",
+        label="Display name",
         max_length=50,
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "nickname", "dir": "auto"}),
@@ -69,10 +69,10 @@ class ProfileForm(forms.Form):
     """What a person says of themselves."""
 
     display_name = forms.CharField(
-        label="Name that others see",
+        label="Display name",
         max_length=50,
         required=False,
-        help_text="Shown in chats and on your shows. Empty: your username.",
+        help_text="Shown in chats and on your shows. Leave empty to use your username.",
         widget=forms.TextInput(attrs={"autocomplete": "nickname", "dir": "auto"}),
     )
 
@@ -114,9 +114,9 @@ class DomainFormView(FormView):
 
 def _what(person: DemoPerson) -> str:
     if person.is_superuser:
-        return "Runs the place"
+        return "Runs the site"
     if person.is_staff:
-        return "Keeps chats friendly"
+        return "Moderates chats"
     return "Goes live" if person.username == "seller" else "Watches and chats"
 
 
@@ -197,7 +197,7 @@ class Profile(_OwnForm):
 
     def work(self, form: ProfileForm) -> None:
         profile_update(actor=actor_of(self.person()), display_name=form.cleaned_data["display_name"])
-        messages.success(self.request, "Saved. New messages carry your new name.")
+        messages.success(self.request, "Saved.")
 
 
 @method_decorator([never_cache, sensitive_post_parameters()], name="dispatch")
@@ -210,4 +210,4 @@ class PasswordChange(_OwnForm):
     def work(self, form: PasswordForm) -> None:
         user = password_change(actor=actor_of(self.person()), address=client_address(self.request), **form.cleaned_data)
         update_session_auth_hash(self.request, user)
-        messages.success(self.request, "Your password is changed. Other devices are logged out.")
+        messages.success(self.request, "Password changed. Other devices have been logged out.")

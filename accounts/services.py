@@ -82,7 +82,7 @@ def password_change(*, actor: Actor, old_password: str, new_password: str, addre
     user = get_user(user_id=require_signed_in(actor))
     with password_tries(username=user.username, address=address) as tries:
         if not user.check_password(old_password):
-            raise _invalid({"old_password": ["That is not your password."]})
+            raise _invalid({"old_password": ["That isn't your current password."]})
         tries.give_back()
     problems = _password_problems(new_password, user)
     if problems:
@@ -92,7 +92,7 @@ def password_change(*, actor: Actor, old_password: str, new_password: str, addre
         key=str(user.pk),
         limit=NEW_PASSWORDS_PER_HOUR,
         seconds=3600,
-        message="You have changed your password several times just now. Wait a while before you change it again.",
+        message="You've changed your password several times recently. Wait a while and try again.",
     )
     return password_set(user_id=user.pk, password=new_password)
 
@@ -124,7 +124,7 @@ def account_update(*, user_id: UUID, actor: Actor, changes: dict[str, Any]) -> U
     user = User.objects.get(pk=user_id)
     rights = {name for name in RIGHTS if name in changes and getattr(user, name) != changes[name]}
     if rights and user_id == actor.user_id:
-        raise Denied(message="Somebody else has to do that for you.")
+        raise Denied(message="You can't change your own rights. Ask another administrator.")
     if "display_name" in changes:
         changes = changes | {"display_name": clean_display_name(changes["display_name"])}
     for name, value in changes.items():
@@ -187,7 +187,7 @@ def allowed_display_name(text: str, *, is_staff: bool = False) -> str:
     """The cleaned name. Raises Invalid when it is too long, or claims an office that the person does not hold."""
     name = clean_display_name(text)
     if name and not is_staff and is_reserved(name):
-        raise Invalid("name.reserved", "That name is reserved. Choose another.")
+        raise Invalid("name.reserved", "That name is reserved. Choose another one.")
     return name
 
 
@@ -197,17 +197,17 @@ def _username_problems(user: User) -> list[str]:
         user.clean_fields(exclude=exclude)
     except ValidationError as error:
         return [str(message) for message in error.message_dict["username"]]
-    return ["That name is reserved. Choose another."] if is_reserved(user.username) else []
+    return ["That name is reserved. Choose another one."] if is_reserved(user.username) else []
 
 
 def _password_problems(password: str, user: User) -> list[str]:
     if len(password) > MAX_PASSWORD_LENGTH:
-        return [f"A password has at most {MAX_PASSWORD_LENGTH} characters."]
+        return [f"Use at most {MAX_PASSWORD_LENGTH} characters."]
     try:
         password.encode("utf-8")
         validate_password(password, user)
     except UnicodeEncodeError:
-        return ["That password holds something that is no text."]
+        return ["That password contains invalid characters."]
     except ValidationError as error:
         return list(error.messages)
     return []
@@ -219,5 +219,5 @@ def _invalid(fields: dict[str, list[str]]) -> Invalid:
 
 
 def _taken() -> Conflict:
-    message = "That name is taken. Choose another."
+    message = "That name is taken. Choose another one."
     return Conflict("name.taken", message, fields={"username": [message]})

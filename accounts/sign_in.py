@@ -72,7 +72,7 @@ def _take(tries: Tries, key: str, limit: int) -> None:
     wait = min(taken.values(), default=now + 1) - now
     raise TooMany(
         "sign_in.too_many",
-        "Too many tries.",
+        "Too many attempts.",
         retry_after=max(1.0, round(wait, 1)),
     )
 

@@ -29,7 +29,7 @@ def excerpt(text: str) -> str:
 class ChatMessageAdmin(ReadOnlyAdmin):
     """Messages. Removing hides one from everybody and keeps it here."""
 
-    appears = "What people write in the chats of shows appears here."
+    appears = "Chat messages appear here."
     list_display = ("text", "author", "session", "created_at", "message_type", "removed")
     list_display_links = ("text", "created_at")
     list_filter = (("removed_at", HappenedFilter), "message_type", "session__state")

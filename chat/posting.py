@@ -212,13 +212,13 @@ def _checked(post: Post, facts: Facts) -> ChatMessage:
         raise NotAuthenticated()
     session = facts.rooms.get(post.session_id)
     if session is None:
-        raise Missing("session.missing", "There is no such show.")
+        raise Missing("session.missing", "Show not found.")
     standing = facts.standings.get((post.session_id, user_id), NOBODY)
     require_view_as(standing=standing, actor=post.actor, session=session)
     _require_may_write(post=post, session=session, standing=standing)
     content = text_clean(post.text)
     if post.reply_to is not None and facts.replied.get(post.reply_to) != post.session_id:
-        raise Missing("chat.no_such_message", "The message you reply to is not in this chat.")
+        raise Missing("chat.no_such_message", "The message you're replying to isn't in this chat.")
     _slow_down(session=session, standing=standing, user_id=user_id, client_id=post.client_id)
     return ChatMessage(
         session_id=post.session_id,
@@ -260,13 +260,13 @@ def _shown_role(standing: Standing) -> str:
 
 def _require_may_write(*, post: Post, session: StreamSession, standing: Standing) -> None:
     if session.state in OVER:
-        raise Conflict("session.ended", "This show is over; its chat is closed.")
+        raise Conflict("session.ended", "This show has ended and its chat is closed.")
     if post.message_type not in WRITABLE:
-        raise Invalid("chat.bad_type", "That kind of message cannot be written.")
+        raise Invalid("chat.bad_type", "You can't post that type of message.")
     if post.message_type != MessageType.USER and not (standing.is_host or post.actor.is_staff):
-        raise Denied("chat.type_not_allowed", "Only the host and the staff write notices.")
+        raise Denied("chat.type_not_allowed", "Only the host and site staff can post notices.")
     if not session.settings.enable_chat and not standing.can_moderate:
-        raise Denied("chat.disabled", "The host has turned the chat off.")
+        raise Denied("chat.disabled", "The host turned off the chat.")
 
 
 def _slow_down(*, session: StreamSession, standing: Standing, user_id: UUID, client_id: str) -> None:

@@ -26,7 +26,7 @@ def message_remove(*, message_id: UUID, actor: Actor, session_id: UUID | None = 
     scope = Q(pk=message_id) if session_id is None else Q(pk=message_id, session_id=session_id)
     message = ChatMessage.objects.filter(scope).first()
     if message is None:
-        raise Missing("chat.no_such_message", "There is no such message.")
+        raise Missing("chat.no_such_message", "That message no longer exists.")
     session = session_get(message.session_id)
     if message.user_id != user_id:
         require_moderate(actor=actor, session=session)

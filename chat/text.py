@@ -13,11 +13,11 @@ def text_clean(text: str) -> str:
         raise _too_long()
     result = cleaned(text)
     if not shows(result):
-        raise Invalid("chat.empty", "Write something first.")
+        raise Invalid("chat.empty", "Write a message first.")
     if len(result) > MAX_CHARACTERS or len(result.encode()) > MAX_BYTES:
         raise _too_long()
     return result
 
 
 def _too_long() -> Invalid:
-    return Invalid("chat.too_long", f"A message has at most {MAX_CHARACTERS} characters.")
+    return Invalid("chat.too_long", f"Use at most {MAX_CHARACTERS} characters.")

@@ -148,7 +148,7 @@ class ChatWriter:
 
 def _unavailable() -> Unavailable:
     """True also when the answer to COMMIT was lost: the message may be stored, and is not stored twice."""
-    text = "The chat is busy and could not confirm your message. Send it again; it will not appear twice."
+    text = "The chat is busy and couldn't confirm your message. Send it again. It won't appear twice."
     return Unavailable("chat.unavailable", text, retry_after=1)
 
 

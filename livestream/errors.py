@@ -30,7 +30,7 @@ class DomainError(Exception):
 
     status = 400
     code = "invalid"
-    message = "That did not work."
+    message = "That didn't work."
 
     def __init__(
         self,
@@ -64,25 +64,25 @@ class DomainError(Exception):
 class Invalid(DomainError):
     """Bad input."""
 
-    message = "Some of what was sent is not valid."
+    message = "Some of the data is not valid."
 
 
 class NotAuthenticated(DomainError):
     """Nobody is signed in, and somebody must be."""
 
-    status, code, message = 401, "not_authenticated", "Sign in first."
+    status, code, message = 401, "not_authenticated", "Log in first."
 
 
 class Denied(DomainError):
     """Signed in, but not allowed."""
 
-    status, code, message = 403, "denied", "You may not do that here."
+    status, code, message = 403, "denied", "You don't have permission to do that."
 
 
 class Missing(DomainError):
     """Not there, or not for this caller to know of."""
 
-    status, code, message = 404, "missing", "There is nothing here."
+    status, code, message = 404, "missing", "Not found."
 
 
 class BodyTooSlow(DomainError):
@@ -94,19 +94,19 @@ class BodyTooSlow(DomainError):
 class Conflict(DomainError):
     """Not possible in this state."""
 
-    status, code, message = 409, "conflict", "That is not possible right now."
+    status, code, message = 409, "conflict", "That isn't possible right now."
 
 
 class BodyTooBig(DomainError):
     """More bytes than are taken here."""
 
-    status, code, message = 413, "too_big", "That is too big."
+    status, code, message = 413, "too_big", "That is too large."
 
 
 class TooMany(DomainError):
     """Too often; `retry_after` says when."""
 
-    status, code, message = 429, "too_many", "Too fast. Wait a moment and try again."
+    status, code, message = 429, "too_many", "Too many requests. Wait a moment and try again."
 
 
 class Unavailable(DomainError):

@@ -51,7 +51,7 @@ class StrictJSONParser(BaseParser):
         except (ValueError, RecursionError):
             raise Invalid("invalid.json", "The body is not valid JSON.") from None
         if not isinstance(document, dict):
-            raise Invalid("invalid.json", "The body is a JSON object.")
+            raise Invalid("invalid.json", "The body must be a JSON object.")
         return document
 
 
@@ -88,7 +88,7 @@ def _is_moment(text: str) -> bool:
 def serializer_errors(errors: Any) -> Invalid:
     """A serializer's errors as the domain's error, with its first sentence as the message."""
     fields = _flatten(errors)
-    first = next(iter(fields.values()), ["Some of what was sent is not valid."])
+    first = next(iter(fields.values()), ["Some of the data is not valid."])
     name = next(iter(fields), "")
     message = first[0] if name in ("", "non_field_errors") else f"{name}: {first[0]}"
     return Invalid("invalid", message, fields=fields)
@@ -115,7 +115,7 @@ def as_domain_error(error: Exception) -> DomainError | None:
         case exceptions.NotAuthenticated():
             return NotAuthenticated()
         case exceptions.AuthenticationFailed():
-            return NotAuthenticated("token.invalid", "That sign-in is not valid any more. Sign in again.")
+            return NotAuthenticated("token.invalid", "Your session has expired. Log in again.")
         case exceptions.NotFound() | Http404():
             return Missing()
         case exceptions.PermissionDenied() | PermissionDenied():

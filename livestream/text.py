@@ -23,7 +23,7 @@ def cleaned(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise Invalid("text.invalid", "The text holds characters that do not exist.") from None
+        raise Invalid("text.invalid", "The text contains invalid characters.") from None
     # Normalised after the invisible ones are gone: they may stand between a letter and its mark.
     return _few_marks(unicodedata.normalize("NFC", _visible(text))).strip()
 

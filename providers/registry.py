@@ -20,7 +20,7 @@ def provider_named(name: str) -> Provider:
     path = settings.PROVIDERS.get(name)
     if path is None:
         known = ", ".join(sorted(settings.PROVIDERS))
-        raise Invalid("provider.unknown", f"There is no provider of that name here. Known: {known}.")
+        raise Invalid("provider.unknown", f"Unknown provider. Known: {known}.")
     return _load(path)
 
 

@@ -35,8 +35,8 @@ RETRY_SECONDS = 5
 ENTERING_LIMIT = 400
 TOO_MANY_SECONDS = 30
 TOO_MANY = {
-    "person": "You have this open in too many places. Close some of them and try again.",
-    "address": "Too many people without an account watch from your network. Sign in, or try again later.",
+    "person": "You have this open in too many places. Close some and try again.",
+    "address": "Too many anonymous viewers on your network. Log in, or try again later.",
 }
 CODES = {401: CloseCode.NOT_SIGNED_IN, 403: CloseCode.NOT_ALLOWED, 404: CloseCode.NO_SUCH_SESSION}
 

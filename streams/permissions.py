@@ -121,11 +121,11 @@ def require_view(*, actor: Actor, session: StreamSession) -> Standing:
 def require_view_as(*, standing: Standing, actor: Actor, session: StreamSession) -> None:
     """`require_view` for a standing that is known already."""
     if standing.is_banned and not actor.is_staff:
-        raise Denied("session.banned", "You cannot come into this show any more.")
+        raise Denied("session.banned", "You were banned from this show.")
     if standing.is_kicked and not actor.is_staff:
-        raise Denied("session.kicked", "You were removed from this show. Ask the host to let you in again.")
+        raise Denied("session.kicked", "You were removed from this show. Ask the host to let you back in.")
     if session.visibility == Visibility.PRIVATE and not standing.is_member:
-        raise Missing("session.missing", "There is no such show.")
+        raise Missing("session.missing", "Show not found.")
 
 
 def can_ask_stage(*, standing: Standing, session: StreamSession) -> bool:

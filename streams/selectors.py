@@ -46,7 +46,7 @@ def session_get(session_id: UUID) -> StreamSession:
     """One session. Raises Missing."""
     session = sessions().filter(pk=session_id).first()
     if session is None:
-        raise Missing("session.missing", "There is no such show.")
+        raise Missing("session.missing", "Show not found.")
     return session
 
 

@@ -54,9 +54,9 @@ def require_act_on(*, actor: Actor, standing: Standing, target_id: UUID, target:
     if actor.is_system:
         return
     if target.is_host:
-        raise Denied("stage.not_allowed", "Nobody can do that to the host.")
+        raise Denied("stage.not_allowed", "You can't do that to the host.")
     if target_id == actor.user_id:
-        raise Denied("stage.not_allowed", "You cannot do that to yourself. Ask the host.")
+        raise Denied("stage.not_allowed", "You can't do that to yourself. Ask the host.")
     if target.role == Role.COHOST and not (standing.is_host or actor.is_staff):
         raise Denied("stage.not_allowed", "Only the host can do that to a co-host.")
 
@@ -69,18 +69,18 @@ def require_put_out(
     if actor.is_system or actor.is_staff:
         return
     if target_is_staff:
-        raise Denied("stage.not_allowed", "Nobody can put the staff out.")
+        raise Denied("stage.not_allowed", "You can't remove site staff.")
     if target.moderates and not standing.is_host:
-        raise Denied("stage.not_allowed", "Only the host can put a moderator out.")
+        raise Denied("stage.not_allowed", "Only the host can remove a moderator.")
 
 
 def require_choose_cohosts(*, actor: Actor, standing: Standing) -> None:
     """Require the right to make a cohost: host only."""
     if not (standing.is_host or actor.is_system):
-        raise Denied("stage.not_allowed", "Only the host chooses co-hosts.")
+        raise Denied("stage.not_allowed", "Only the host can choose co-hosts.")
 
 
 def require_choose_moderators(*, actor: Actor, standing: Standing) -> None:
     """Require the right to appoint and dismiss moderators: host and staff."""
     if not (standing.is_host or actor.is_staff or actor.is_system):
-        raise Denied("stage.not_allowed", "Only the host chooses moderators.")
+        raise Denied("stage.not_allowed", "Only the host can choose moderators.")

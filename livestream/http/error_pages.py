@@ -18,7 +18,7 @@ def _for_program(request: HttpRequest) -> bool:
 def bad_request(request: HttpRequest, exception: Exception, **kwargs: Any) -> HttpResponse:
     """400"""
     if _for_program(request):
-        return error_response(Invalid("invalid.request", "The request itself is not right; is the host name?"))
+        return error_response(Invalid("invalid.request", "Bad request. Check the host name."))
     return defaults.bad_request(request, exception)
 
 
@@ -36,6 +36,6 @@ def server_error(request: HttpRequest, **kwargs: Any) -> HttpResponse:
     """500"""
     if not _for_program(request):
         return defaults.server_error(request)
-    broken = Unavailable("internal", "Something broke here. It has been noted; try again.")
+    broken = Unavailable("internal", "Something went wrong on our side. Please try again.")
     broken.status = 500
     return error_response(broken)

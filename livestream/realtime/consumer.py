@@ -167,7 +167,7 @@ class CommandConsumer:
         except Exception:
             outcome = "internal"
             logger.exception("socket command failed op=%s", command.op)
-            broken = Unavailable("internal", "Something broke here. It has been noted; try again.")
+            broken = Unavailable("internal", "Something went wrong on our side. Please try again.")
             self.member.write(reply_error(command.ref, broken))
         else:
             outcome = "ok"
@@ -179,7 +179,7 @@ class CommandConsumer:
     async def _run(self, command: ParsedCommand) -> dict[str, Any]:
         handler = self.commands.get(command.op)
         if handler is None:
-            raise Invalid("op.unknown", "There is no such command.")
+            raise Invalid("op.unknown", "Unknown command.")
         data: dict[str, Any] = {}
         if handler.takes is not None:
             data = handler.validated(command.data)

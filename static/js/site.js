@@ -8,7 +8,7 @@ import { paintTimes } from "./lib/format.js";
 
 const THEMES = ["auto", "light", "dark"];
 const THEME_ICON = { auto: "contrast", light: "sun", dark: "moon" };
-const THEME_WORDS = { auto: "as the system", light: "light", dark: "dark" };
+const THEME_WORDS = { auto: "system default", light: "light", dark: "dark" };
 
 function themeSwitch() {
   const button = document.querySelector("[data-theme-switch]");
@@ -49,7 +49,7 @@ function offlineNotice() {
   if (!slot) return;
   const paint = () => {
     if (navigator.onLine) slot.replaceChildren();
-    else slot.replaceChildren(el("div", { class: "offline-bar" }, icon("wifi-off"), "You are offline. We carry on by ourselves when the network is back."));
+    else slot.replaceChildren(el("div", { class: "offline-bar" }, icon("wifi-off"), "You’re offline. We’ll reconnect automatically."));
   };
   window.addEventListener("online", paint);
   window.addEventListener("offline", paint);
@@ -79,7 +79,7 @@ async function share(button) {
     return;
   }
   const done = await copyText(url);
-  toast(done ? "Link copied. Send it to your people." : `The link is ${url}`, { ms: done ? 3500 : 12000 });
+  toast(done ? "Link copied." : `Link: ${url}`, { ms: done ? 3500 : 12000 });
 }
 
 function buttons() {
@@ -91,7 +91,7 @@ function buttons() {
     if (copying) {
       const field = document.getElementById(copying.dataset.copy);
       const done = await copyText(field.value);
-      toast(done ? "Copied." : "Copying is not allowed here. Select the text and copy it by hand.", { bad: !done });
+      toast(done ? "Copied." : "Your browser blocked copying. Select the text and copy it manually.", { bad: !done });
     }
     const reveal = target.closest("[data-reveal]");
     if (reveal) {

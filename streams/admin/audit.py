@@ -29,7 +29,7 @@ class ActionFilter(admin.AllValuesFieldListFilter):
 class AuditEntryAdmin(ReadOnlyAdmin):
     """Who did what to whom."""
 
-    appears = "What hosts, moderators and the staff do to shows and people appears here."
+    appears = "Actions by hosts, moderators and staff appear here."
     list_display = ("created_at", "what", "actor", "target_user", "session", "circumstances")
     list_display_links = ("created_at", "what")
     list_filter = (("action", ActionFilter),)

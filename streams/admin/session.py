@@ -80,7 +80,7 @@ class SessionAdmin(ReadOnlyAdmin):
         "started_at",
         "created_at",
     )
-    appears = "Shows appear here as soon as somebody makes one in the studio."
+    appears = "Shows appear here once someone creates one in the studio."
     list_display_links = ("shown_title",)
     list_filter = ("state", "visibility", "provider", "session_type", "end_reason")
     list_select_related = ("host",)
@@ -133,11 +133,11 @@ class SessionAdmin(ReadOnlyAdmin):
         session = get_object_or_404(self.get_queryset(request), pk=session_id)
         shown = reverse("admin:streams_streamsession_change", args=[session_id])
         if session.state not in OPEN:
-            self.message_user(request, "This show is over.", messages.WARNING)
+            self.message_user(request, "This show has ended.", messages.WARNING)
             return redirect(shown)
         if request.method != "POST":
             context = self.admin_site.each_context(request)
-            context |= {"title": "End the show?", "opts": self.opts, "original": session, "shown": shown}
+            context |= {"title": "End this show?", "opts": self.opts, "original": session, "shown": shown}
             return TemplateResponse(request, "admin/show_end.html", context)
         try:
             session_end(session_id=session_id, actor=actor_of(request.user), reason=EndReason.MODERATOR)
@@ -160,7 +160,7 @@ class SessionAdmin(ReadOnlyAdmin):
     @admin.display(description="page")
     def page(self, session: models.StreamSession) -> str:
         """The room, to look what is going on."""
-        return format_html('<a href="/live/{}/">Open the room</a>', session.pk)
+        return format_html('<a href="/live/{}/">Open room</a>', session.pk)
 
     def save_model(self, request: HttpRequest, obj: models.StreamSession, form: Any, change: bool) -> None:
         """Hand what was changed to the service, which tells the room."""

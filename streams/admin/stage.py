@@ -21,7 +21,7 @@ from streams.state import OVER
 class ParticipantAdmin(ReadOnlyAdmin):
     """Participants of sessions."""
 
-    appears = "Whoever is signed in and opens a show appears here."
+    appears = "Logged-in viewers appear here once they open a show."
     list_display = ("user", "session", "role", "status", "joined_at", "left_at", "muted")
     list_filter = ("role", "status", "audio_muted", "video_muted")
     list_select_related = ("user", "session")
@@ -41,7 +41,7 @@ class ParticipantAdmin(ReadOnlyAdmin):
         off = {"microphone": person.audio_muted, "camera": person.video_muted}
         return ", ".join(name for name, is_off in off.items() if is_off) or None
 
-    @admin.action(description="Take selected people off the stage", permissions=["moderate"])
+    @admin.action(description="Remove selected people from the stage", permissions=["moderate"])
     def take_off_stage(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
         """Move to the audience."""
         self._each(request, queryset, stage_remove, "People taken off the stage")
@@ -94,7 +94,7 @@ class SessionModeratorAdmin(ReadOnlyAdmin):
 class GuestRequestAdmin(ReadOnlyAdmin):
     """Guest requests and invitations."""
 
-    appears = "Wishes to come on stage, and invitations, appear here."
+    appears = "Guest requests and invitations appear here."
     list_display = ("user", "session", "status", "shown_message", "responder", "created_at", "answered_at")
     list_filter = ("status",)
     list_select_related = ("user", "session", "responder")

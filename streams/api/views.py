@@ -315,7 +315,7 @@ class PosterView(APIView):
         sent = form.get("poster") or form.get("picture") or b""
         picture = sent.read(settings.POSTER_MAX_BYTES + 1) if hasattr(sent, "read") else sent
         if not isinstance(picture, bytes):
-            raise Invalid("poster.not_a_picture", "Send a JPEG or PNG picture.")
+            raise Invalid("poster.not_a_picture", "Send a JPEG or PNG image.")
         session_poster_set(session_id=session_id, actor=actor, picture=picture)
         return answer(session_get(session_id))
 
@@ -323,5 +323,5 @@ class PosterView(APIView):
 @csrf_exempt
 def not_found(request: HttpRequest, path: str = "") -> HttpResponse:
     """The API's own answer for an address that is not there."""
-    error: DomainError = Missing("missing", "There is no such address in the API.")
+    error: DomainError = Missing("missing", "No such API endpoint.")
     return error_response(error)

@@ -289,12 +289,12 @@ def _directives(request: HttpRequest) -> dict[str, str]:
 def _as_domain(error: ProviderError) -> DomainError:
     status = error.status if isinstance(error, ProviderRejected) else 0
     if isinstance(error, ProviderUnreachable):
-        message = "The video service does not answer. Try again in a moment."
+        message = "The video service isn't responding. Try again in a moment."
         return Unavailable("media.unavailable", message, retry_after=round(error.retry_after, 1))
     if status in NOT_LIVE:
-        return Missing("media.not_live", "Nobody is publishing in this session yet.", retry_after=2)
+        return Missing("media.not_live", "The host isn't sending video yet.", retry_after=2)
     if status == 400:
-        return Invalid("invalid", "There is no such part of the playlist.")
+        return Invalid("invalid", "That part of the playlist doesn't exist.")
     return Unavailable(
-        "provider.refused", "The video service refused. The people who run this site have to look at it."
+        "provider.refused", "The video service rejected the request. Please contact the site's administrator."
     )

@@ -100,5 +100,5 @@ async def media_proxy(request: HttpRequest, protocol: str, session: str, resourc
             return response
     except (aiohttp.ClientError, TimeoutError) as error:
         logger.warning("media node does not answer error=%s", type(error).__name__)
-        message = "The media server does not answer. It is being looked after; try again in a moment."
+        message = "The video server isn't responding. Try again in a moment."
         return error_response(Unavailable("media.unavailable", message, retry_after=2))

@@ -38,7 +38,7 @@ def media_gateway(request: HttpRequest, protocol: str, session: UUID, resource: 
             with _place():
                 response = handler(request, session, ROLES[protocol], resource or "")
         else:
-            response = _refused(Invalid("invalid", "This address does not take that method."), status=405)
+            response = _refused(Invalid("invalid", "This endpoint doesn't support that method."), status=405)
             response["Allow"] = allowed
     except DomainError as error:
         response = error_response(error)

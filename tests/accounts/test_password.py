@@ -64,7 +64,7 @@ def test_the_old_password_must_be_right(client, ben, told):
     answer = change(client, old="wrong")
 
     assert answer.status_code == 400
-    assert answer.json()["error"]["fields"] == {"old_password": ["That is not your password."]}
+    assert answer.json()["error"]["fields"] == {"old_password": ["That isn't your current password."]}
     assert User.objects.get(pk=ben.pk).check_password(PASSWORD)
     assert bens() == []
 

@@ -33,7 +33,7 @@ def test_who_has_no_display_name_is_shown_by_username(client):
 def test_a_name_is_taken_in_whatever_case(client, ben):
     answer = register(client, username="BEN")
 
-    message = "That name is taken. Choose another."
+    message = "That name is taken. Choose another one."
     assert answer.status_code == 409
     assert answer.json() == {
         "error": {
@@ -53,7 +53,7 @@ def test_a_name_of_the_platform_is_reserved(client, name):
     answer = register(client, username=name)
 
     assert answer.status_code == 400
-    assert answer.json()["error"]["fields"] == {"username": ["That name is reserved. Choose another."]}
+    assert answer.json()["error"]["fields"] == {"username": ["That name is reserved. Choose another one."]}
     assert not User.objects.exists()
 
 
@@ -92,7 +92,7 @@ def test_everything_wrong_is_said_at_once(client):
 def test_a_display_name_claims_no_office(client):
     answer = register(client, display_name="Livestream Team")
 
-    assert answer.json()["error"]["fields"] == {"display_name": ["That name is reserved. Choose another."]}
+    assert answer.json()["error"]["fields"] == {"display_name": ["That name is reserved. Choose another one."]}
 
 
 def test_one_address_cannot_fill_the_place_with_accounts(client, settings):

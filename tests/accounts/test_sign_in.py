@@ -43,7 +43,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(client, userna
 
     assert answer.status_code == 401
     assert answer.json() == {
-        "error": {"code": "sign_in.wrong", "message": "Wrong name or password.", "category": "permission"}
+        "error": {"code": "sign_in.wrong", "message": "Wrong username or password.", "category": "permission"}
     }
     assert CountingHasher.calls == 1
 
@@ -120,7 +120,7 @@ def test_the_page_says_the_limit_in_a_sentence(client):
     page = client.post("/accounts/login/", {"username": "ben", "password": PASSWORD})
 
     assert page.status_code == 200
-    assert page.context["form"].non_field_errors() == ["Too many tries. Try again in 15 minutes."]
+    assert page.context["form"].non_field_errors() == ["Too many attempts. Try again in 15 minutes."]
     assert CountingHasher.calls == 10
 
 
@@ -131,7 +131,7 @@ def test_the_admin_says_the_limit_in_a_sentence(client):
     page = client.post("/admin/login/", {"username": "ben", "password": PASSWORD})
 
     assert page.status_code == 200
-    assert page.context["form"].non_field_errors() == ["Too many tries. Try again in 15 minutes."]
+    assert page.context["form"].non_field_errors() == ["Too many attempts. Try again in 15 minutes."]
     assert CountingHasher.calls == 10
 
 

@@ -138,7 +138,7 @@ def test_a_moderator_takes_people_off_the_stage_removes_and_bans_them(as_moderat
     back = act(as_moderator, PARTICIPANTS, "let_back_in", guest)
 
     assert said(off) == [("success", "People taken off the stage: 1.")]
-    assert said(again)[-1] == ("error", "ben: That person is not on stage.")
+    assert said(again)[-1] == ("error", "ben: That person isn't on stage.")
     assert said(removed)[-1] == ("success", "People removed: 1.")
     assert said(banned)[-1] == ("success", "People banned: 1.")
     assert said(back)[-1] == ("success", "People who may come in: 1.")
@@ -159,7 +159,7 @@ def test_nobody_removes_a_host_in_the_admin_either(as_moderator, ada):
 
     answer = act(as_moderator, PARTICIPANTS, "remove_from_show", host)
 
-    assert said(answer) == [("error", "ada: Nobody can do that to the host.")]
+    assert said(answer) == [("error", "ada: You can't do that to the host.")]
     host.refresh_from_db()
     assert host.status == "active"
 
@@ -212,7 +212,7 @@ def test_a_moderator_ends_a_show_from_its_page_after_being_asked(as_moderator, b
     move = SessionTransition.objects.get()
     assert (move.to_state, move.reason, move.actor) == ("ended", "moderator", mo)
     assert end not in as_moderator.get(page).content.decode()
-    assert said(as_moderator.post(end)) == [("warning", "This show is over.")]
+    assert said(as_moderator.post(end)) == [("warning", "This show has ended.")]
     assert SessionTransition.objects.count() == 1
 
 

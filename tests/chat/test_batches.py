@@ -28,7 +28,7 @@ def test_a_room_that_ends_between_check_and_insert_refuses_its_own_messages_alon
 
     def take(counts):
         if ending in counts:
-            raise Conflict("session.ended", "This show is over; its chat is closed.")
+            raise Conflict("session.ended", "This show has ended and its chat is closed.")
         return seqs_take_while_open(counts)
 
     posts = [Post(room, actor_of(ben), "hello", name) for room, name in ((ending, "1"), (open_, "2"), (open_, "3"))]

@@ -92,7 +92,7 @@ def asks(page: Page, words: str = "") -> None:
     if words:
         page.fill("#ask-message", words)
     page.click("#ask-dialog button[value=ask]")
-    expect(page.locator("[data-ask-bar]")).to_contain_text("You have asked to join")
+    expect(page.locator("[data-ask-bar]")).to_contain_text("Request sent")
 
 
 def approves(desk: Page, user: str) -> None:

@@ -65,7 +65,7 @@ def chosen(seller: Page) -> None:
     """Open the settings, and press the button there, by keyboard."""
     seller.locator("details:has(#choose-provider) > summary").press("Enter")
     seller.locator("[data-act=switch]").press("Enter")
-    expect(seller.get_by_role("dialog", name="Go on with LiveKit?")).to_be_visible()
+    expect(seller.get_by_role("dialog", name="Switch to LiveKit?")).to_be_visible()
 
 
 def test_a_live_show_goes_on_with_another_provider_and_the_picture_moves_again(
@@ -74,10 +74,12 @@ def test_a_live_show_goes_on_with_another_provider_and_the_picture_moves_again(
     seller, buyer = people.signed_in("seller"), people.signed_in("buyer")
     show = show_made(seller, "Lamps, by another road")
     seller.locator("details:has(#choose-provider) > summary").press("Enter")
-    expect(seller.locator(".field:has(#choose-provider)")).to_contain_text("Now: this site’s own server. Before you go")
+    expect(seller.locator(".field:has(#choose-provider)")).to_contain_text(
+        "Current: this site’s own server. No one notices"
+    )
     seller.click("[data-act=switch]")
-    expect(seller.get_by_role("dialog", name="Use LiveKit?")).to_be_visible()
-    expect(seller.locator("#switch-dialog p > span:visible")).to_have_text("The show has not begun, so nobody notices.")
+    expect(seller.get_by_role("dialog", name="Switch to LiveKit?")).to_be_visible()
+    expect(seller.locator("#switch-dialog p > span:visible")).to_contain_text("no one will notice")
     screenshot(seller, "desk-switch-before")
     seller.click("#switch-dialog [value=no]")
     seller.locator("details:has(#choose-provider) > summary").press("Enter")
@@ -100,8 +102,8 @@ def test_a_live_show_goes_on_with_another_provider_and_the_picture_moves_again(
     across(seller, "window.livestream?.publisher.state === 'sending'")
     across(buyer, f"{MOVED} && {FRAMES} > 20")
     rises(buyer, lambda: buyer.evaluate(FRAMES), by=10)
-    assert any("is changing the video service" in text for text in said), said
-    assert not [text for text in said if "does not get through" in text or "No picture" in text]
+    assert any("is switching to another video service" in text for text in said), said
+    assert not [text for text in said if "won’t load" in text or "unavailable" in text]
     expect(seller.locator("#banner")).to_be_empty()
     assert people.complaints == []
 
@@ -110,13 +112,13 @@ def test_a_switch_that_is_refused_leaves_the_show_as_it_was(people: People) -> N
     seller = people.signed_in("seller")
     show_made(seller, "Stays on this road")
     live(seller)
-    refusal = '{"error": {"code": "session.busy", "message": "Somebody else is changing this show. Try again."}}'
+    refusal = '{"error": {"code": "session.busy", "message": "Someone else is changing this show. Try again."}}'
     seller.route("**/provider/", lambda route: route.fulfill(status=409, body=refusal, content_type="application/json"))
 
     chosen(seller)
     seller.click("#switch-dialog [value=yes]")
 
-    expect(seller.locator("#toasts")).to_contain_text("The show stays where it is. Somebody else is changing")
+    expect(seller.locator("#toasts")).to_contain_text("The video service wasn’t switched. Someone else is changing")
     assert seller.evaluate("window.livestream.publisher.state") == "sending"
     assert seller.evaluate("window.livestream.session.provider") == "builtin"
     expect(seller.locator("#banner")).to_be_empty()
@@ -125,14 +127,14 @@ def test_a_switch_that_is_refused_leaves_the_show_as_it_was(people: People) -> N
 def test_a_host_whose_picture_does_not_get_out_is_offered_the_other_one(people: People, screenshot: Screenshot) -> None:
     seller = people.signed_in("seller")
     show_made(seller, "The road is closed")
-    busy = '{"error": {"code": "provider.refused", "message": "The video service refused."}}'
+    busy = '{"error": {"code": "provider.refused", "message": "The video service rejected the request."}}'
     seller.route("**/token/", lambda route: route.fulfill(status=503, body=busy, content_type="application/json"))
 
     seller.click("[data-do=live]:enabled")
 
-    offer = seller.locator("#toasts button", has_text="Go on with LiveKit")
+    offer = seller.locator("#toasts button", has_text="Switch to LiveKit")
     expect(offer).to_be_visible(timeout=40_000)
-    expect(seller.locator("#toasts")).to_contain_text("The video service refused.")
+    expect(seller.locator("#toasts")).to_contain_text("The video service rejected the request.")
     screenshot(seller, "desk-switch-offered")
     seller.unroute("**/token/")
     loaded = seller.evaluate("performance.timeOrigin")
@@ -146,16 +148,16 @@ def test_a_host_whose_picture_is_cut_off_is_offered_the_other_one_and_sends_ther
     seller = people.signed_in("seller")
     show_made(seller, "The road breaks off")
     live(seller)
-    away = '{"error": {"code": "provider.unavailable", "message": "The video service does not answer."}}'
+    away = '{"error": {"code": "provider.unavailable", "message": "The video service isn’t responding."}}'
     seller.route("**/token/", lambda route: route.fulfill(status=503, body=away, content_type="application/json"))
     seller.evaluate(
         "() => { const { pc } = window.livestream.publisher; pc.close();"
         " pc.dispatchEvent(new Event('connectionstatechange')); }"
     )
 
-    offer = seller.locator("#banner button", has_text="Go on with LiveKit")
+    offer = seller.locator("#banner button", has_text="Switch to LiveKit")
     expect(offer).to_be_visible(timeout=25_000)
-    expect(seller.locator("#banner")).to_contain_text("The video service does not answer.")
+    expect(seller.locator("#banner")).to_contain_text("The video service isn’t responding.")
     offer.press("Enter")
     seller.unroute("**/token/")
     seller.locator("#switch-dialog [value=yes]").press("Enter")

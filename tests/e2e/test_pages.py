@@ -187,7 +187,7 @@ def test_a_private_show_opens_for_whom_the_host_lets_in(people: People, screensh
 
     seller.fill("#invite-name", "nobody-of-that-name")
     seller.click("#invite button")
-    expect(seller.locator("body")).to_contain_text("nobody of that name", ignore_case=True)
+    expect(seller.locator("body")).to_contain_text("no one has that username", ignore_case=True)
     seller.fill("#invite-name", "buyer")
     seller.click("#invite button")
     expect(seller.locator("[data-invited]")).to_contain_text("Bea")

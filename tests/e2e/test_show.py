@@ -23,7 +23,7 @@ def show_made(seller: Page, title: str) -> str:
     """The seller makes a show in the studio; its id."""
     seller.goto("/studio/")
     seller.fill("[name=title]", title)
-    seller.click("button:has-text('Continue to the studio')")
+    seller.click("button:has-text('Continue to setup')")
     seller.wait_for_url("**/studio/*-*/")
     return seller.url.rstrip("/").rpartition("/")[2]
 
@@ -44,7 +44,7 @@ def live(seller: Page) -> None:
 
 
 def open_room(page: Page, show: str) -> float:
-    """Open the room and wait for the first decoded frame; seconds from opening to the frame."""
+    """Open room and wait for the first decoded frame; seconds from opening to the frame."""
     started = time.monotonic()
     page.goto(f"/live/{show}/", wait_until="commit")
     wait_until(page, "document.querySelector('[data-player] video')?.getVideoPlaybackQuality().totalVideoFrames > 0")
@@ -158,9 +158,9 @@ def test_a_whole_show_from_going_live_to_the_end(people: People, product: Produc
         expect(page.locator("[data-player] [data-overlay]")).to_contain_text("ended", ignore_case=True, timeout=5_000)
     assert product.get(f"/api/v1/sessions/{show}/")["state"] == "ended"
     screenshot(buyer, "room-ended")
-    for gone in ("See as a viewer", "Share", "Settings", "Bring your people", "Camera and sound"):
+    for gone in ("See as a viewer", "Share", "Settings", "Link to the show", "Camera and sound"):
         expect(seller.locator(".main").get_by_text(gone, exact=True)).to_be_hidden()
-    expect(seller.locator("#banner").get_by_text("Plan the next one")).to_be_visible()
+    expect(seller.locator("#banner").get_by_text("Plan your next show")).to_be_visible()
     screenshot(seller, "desk-ended")
     deadline = time.monotonic() + 10
     while product.media_rooms() and time.monotonic() < deadline:

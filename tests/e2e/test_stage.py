@@ -107,7 +107,7 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
     expect(mia.locator("[data-player] [data-overlay]")).to_contain_text("removed from this show")
     screenshot(mia, "room-kicked")
     mia.reload()
-    expect(mia.locator("h1")).to_have_text("This door is closed for you")
+    expect(mia.locator("h1")).to_have_text("You can’t open this page")
 
     # Who leaves is asked once, and goes on watching.
     jonas.click("[data-own=leave]")

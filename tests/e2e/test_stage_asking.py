@@ -57,7 +57,7 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     # The search finds her among those who watch; she declines the first invitation and takes the second.
     seller.fill("#people-search", "mi")
     invite = seller.locator(f'[data-audience] [data-user="{user_id(mia)}"] [data-op="guest.invite"]')
-    notice = seller.locator("#toasts .toast", has_text="You have invited Mia")
+    notice = seller.locator("#toasts .toast", has_text="Invitation sent to Mia")
     invited = seller.locator("[data-invitations]")
     invite.click()
     notice.click()
@@ -68,7 +68,7 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     expect(invited).to_contain_text("by you")
     expect(invite).to_have_count(0)
     screenshot(seller, "desk-invited")
-    invited.get_by_role("button", name="Take the invitation of Mia back").click()
+    invited.get_by_role("button", name="Cancel the invitation to Mia").click()
     expect(mia.locator("#invited-dialog")).to_be_hidden(timeout=3_000)
     expect(invited).to_be_hidden()
 
@@ -76,8 +76,8 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     notice.click()
     expect(mia.locator("#invited-dialog")).to_be_visible(timeout=3_000)
     mia.click("#invited-dialog button[value=decline]")
-    expect(bar).not_to_contain_text("invites you")
-    expect(seller.locator("#toasts")).to_contain_text("Mia does not want to come on stage now.")
+    expect(bar).not_to_contain_text("invited you")
+    expect(seller.locator("#toasts")).to_contain_text("Mia declined your invitation.")
     expect(seller.locator("#toasts .toast")).to_have_count(0, timeout=10_000)
     expect(invited).to_be_hidden()
     seller.set_viewport_size({"width": 360, "height": 740})
@@ -87,11 +87,11 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     expect(mia.locator("#invited-dialog")).to_be_visible(timeout=3_000)
     mia.click("#invited-dialog button[value=accept]")
     expect(mia.locator("#backstage")).to_be_visible(timeout=3_000)
-    expect(mia.locator("#toasts")).to_contain_text("You are in!")
+    expect(mia.locator("#toasts")).to_contain_text("You’re in!")
 
     # Not after all: the seat is free again, and nothing says that she is in.
     mia.click("#backstage button[value=leave]")
-    expect(mia.locator("#toasts")).not_to_contain_text("You are in!", timeout=1_000)
+    expect(mia.locator("#toasts")).not_to_contain_text("You’re in!", timeout=1_000)
     expect(seller.locator("[data-slots]")).to_have_text("0 of 20", timeout=3_000)
 
     # Who watches is in the list without being looked for, and whoever is put out is so no more.

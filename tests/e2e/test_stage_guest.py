@@ -66,7 +66,7 @@ def screen_shown_and_stopped_by_the_host(guest: Page, desk: Page, viewer: Page, 
     expect(screen).to_have_count(0, timeout=5_000)
     expect(tile_of(desk, who, "screen")).to_have_count(0, timeout=5_000)
     expect(guest.locator("[data-own=screen]")).to_have_attribute("aria-label", "Share your screen")
-    expect(guest.locator("body")).to_contain_text("The host has stopped your screen.")
+    expect(guest.locator("body")).to_contain_text("The host stopped your screen share.")
 
 
 def devices_changed(guest: Page, viewer: Page, screenshot: Screenshot) -> None:

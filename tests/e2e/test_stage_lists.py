@@ -78,18 +78,18 @@ def resolved(desk: Page, name: str, status: str, responder: str | None = None) -
 
 
 def take_back(desk: Page, name: str) -> Locator:
-    return desk.get_by_role("button", name=f"Take the invitation of {name} back")
+    return desk.get_by_role("button", name=f"Cancel the invitation to {name}")
 
 
 def test_each_end_of_an_invitation_is_told_as_it_was(desk: Page) -> None:
     said: dict[tuple[str, str | None], str] = {
-        ("rejected", "Ben"): "Ben does not want to come on stage now.",
-        ("rejected", "Ada"): "Ben was removed from the show; the invitation is gone.",
+        ("rejected", "Ben"): "Ben declined your invitation.",
+        ("rejected", "Ada"): "Ben was removed from the show, so the invitation was cancelled.",
         ("rejected", "Mo"): "",
-        ("cancelled", None): "Ben has left; the invitation is gone.",
-        ("cancelled", "Ada"): "Ada has taken the invitation of Ben back.",
+        ("cancelled", None): "Ben left, so the invitation was cancelled.",
+        ("cancelled", "Ada"): "Ada cancelled the invitation to Ben.",
         ("cancelled", "Mo"): "",
-        ("expired", None): "Ben has not answered. You can invite them again.",
+        ("expired", None): "Ben didn’t answer. You can invite them again.",
         ("approved", "Ben"): "",
     }
     told: dict[tuple[str, str | None], Any] = {}

@@ -29,7 +29,7 @@ def test_a_moderator_is_made_and_unmade_in_the_list_of_people(people: People, sc
     row.locator('[data-op="stage.appoint"]').click()
 
     expect(row.locator("[data-role=moderator]")).to_be_visible(timeout=3_000)
-    expect(mia.locator(".toast").last).to_contain_text("You moderate this show now")
+    expect(mia.locator(".toast").last).to_contain_text("You’re a moderator now")
     mia.click("[data-tab=people]")
     expect(mia.locator(f'[data-audience] [data-user="{user_id(mia)}"] [data-role=moderator]')).to_be_visible()
     expect(mia.locator('[data-op="stage.appoint"]')).to_have_count(0)

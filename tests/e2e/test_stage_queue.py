@@ -23,12 +23,12 @@ def test_the_second_in_line_reads_that_she_is_next(people: People, screenshot: S
         open_room(page, show)
         asks(page, "Please")
     bar = yuki.locator("[data-ask-bar]")
-    expect(bar).to_contain_text("You are number 2 in the queue")
+    expect(bar).to_contain_text("You’re number 2 in line")
     screenshot(yuki, "room-second")
 
     mia.click("[data-ask=cancel]")
 
-    expect(bar).to_contain_text("You are next", timeout=3_000)
+    expect(bar).to_contain_text("You’re next in line", timeout=3_000)
     screenshot(yuki, "room-next")
     fits(yuki)
     assert people.complaints == []

@@ -81,11 +81,11 @@ def test_kicks_and_a_ban_end_picture_and_sound_within_a_second(
     banned = guests["Jonas"]
     expect(banned.locator("[data-player] [data-overlay]")).to_contain_text("banned from this show")
     expect(banned.locator("[data-ask-open]")).to_be_hidden()
-    expect(banned.get_by_text("You cannot write in this chat.")).to_be_visible()
+    expect(banned.get_by_text("You can’t chat in this show.")).to_be_visible()
     expect(banned.locator("#chat-text")).to_be_hidden()
     screenshot(banned, "room-banned")
     banned.reload()
-    expect(banned.locator("h1")).to_have_text("This door is closed for you")
-    expect(banned.locator("main")).to_contain_text("You cannot come into this show any more.")
+    expect(banned.locator("h1")).to_have_text("You can’t open this page")
+    expect(banned.locator("main")).to_contain_text("You were banned from this show.")
     screenshot(banned, "door-closed")
     assert people.complaints == []

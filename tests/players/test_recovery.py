@@ -116,7 +116,7 @@ def test_every_end_has_words_and_a_next_step(ben: Visitor, code: str) -> None:
     assert shown["action"] == NEXT_STEPS[code]
     assert shown["title"]
     assert len(shown["text"]) >= 20
-    assert shown["text"] != "That did not work."
+    assert shown["text"] != "That didn’t work."
 
 
 def watching(visitor: Visitor, *passes: dict[str, Any]) -> None:

@@ -76,7 +76,7 @@ export class Chat {
       signedIn, over: this.store.over, enabled: privileged || session.settings?.enable_chat !== false,
       allowed: this.me?.can?.chat ?? true, slowSeconds: privileged ? 0 : session.settings?.slow_mode_seconds || 0,
     });
-    this.start.textContent = this.store.over ? "Nobody wrote anything." : this.composer.form.hidden ? "No messages yet." : "No messages yet. Say hello!";
+    this.start.textContent = this.store.over ? "No messages in this show." : this.composer.form.hidden ? "No messages yet." : "No messages yet. Say hello!";
   }
 
   /** What was not acknowledged is sent again: the room knows what it has already. */

@@ -101,7 +101,7 @@ export class Composer extends EventTarget {
     this.counter.classList.toggle("over", left < 0);
     this.counter.setAttribute("aria-label", `${left} characters left`);
     const wait = Math.ceil((this.openAt - Date.now()) / 1000);
-    this.noteLine.textContent = left < 0 ? `Too long: at most ${MAX_CHARS} characters.` : wait > 0 ? `You can write again in ${wait} s` : this.slowSeconds ? `Slow mode: one message every ${this.slowSeconds} s` : "";
+    this.noteLine.textContent = left < 0 ? `Too long. The limit is ${MAX_CHARS} characters.` : wait > 0 ? `You can post again in ${wait} s` : this.slowSeconds ? `Slow mode: one message every ${this.slowSeconds} s` : "";
     this.button.disabled = length === 0 || left < 0 || wait > 0;
     this.field.style.height = "auto";
     this.field.style.height = `${Math.min(132, this.field.scrollHeight + 2)}px`;

@@ -39,7 +39,7 @@ function written(message) {
 }
 
 function name(message) {
-  return bdi(message.user?.display_name || message.user?.username || "Somebody who left", "who");
+  return bdi(message.user?.display_name || message.user?.username || "Deleted account", "who");
 }
 
 function role(message) {
@@ -70,7 +70,7 @@ function tools(message, context) {
   const button = (act, label, symbol) => el("button", { class: "icon-btn", type: "button", data: { act }, "aria-label": label, title: label }, icon(symbol));
   return el("span", { class: "tools" },
     context.canReply && button("reply", `Reply to ${who}`, "reply"),
-    context.canDelete && button("delete", `Remove message of ${who}`, "trash"),
+    context.canDelete && button("delete", `Remove message from ${who}`, "trash"),
     mayPutOut(message, context) && button("kick", `Remove ${who} from the show`, "user-x"),
     mayPutOut(message, context) && button("ban", `Ban ${who}`, "ban"));
 }

@@ -27,98 +27,98 @@ export class ApiError extends Error {
 }
 
 const WORDS = {
-  "network": "The server cannot be reached. Check your connection; we keep trying.",
-  "network.timeout": "The server took too long to answer. Please try again.",
-  "socket.closed": "Not connected to the room. It is sent as soon as the connection is back.",
-  "socket.timeout": "No answer yet. Try again; nothing is sent twice.",
+  "network": "Can’t reach the server. Check your connection. We’ll keep trying.",
+  "network.timeout": "The server took too long to respond. Please try again.",
+  "socket.closed": "You’re offline. We’ll send this when you’re back.",
+  "socket.timeout": "No response yet. Try again. Nothing is sent twice.",
   "not_authenticated": "Please log in first.",
-  "denied": "You are not allowed to do that here.",
-  "csrf": "This page is out of date. Reload it and try again.",
-  "missing": "That does not exist any more.",
-  "conflict": "Somebody else changed this at the same time. Look again and retry.",
+  "denied": "You don’t have permission to do that.",
+  "csrf": "This page has expired. Reload it and try again.",
+  "missing": "That no longer exists.",
+  "conflict": "Someone else changed this at the same time. Check it and try again.",
   "too_many": "That was a bit fast.",
-  "unavailable": "The service is busy right now. Please try again in a moment.",
-  "origin.denied": "This address may not connect to the room. Open the show from its own site.",
-  "session.illegal_transition": "The show is already in another state. The page shows the current one now.",
-  "session.not_live": "The show is not live at the moment.",
-  "session.full": "The room is full at the moment. Try again when somebody has left.",
+  "unavailable": "The service is busy. Please try again in a moment.",
+  "origin.denied": "This site can’t connect to the room. Open the show from its own address.",
+  "session.illegal_transition": "The show’s status has changed. This page now shows the current one.",
+  "session.not_live": "The show isn’t live right now.",
+  "session.full": "The show is full. Try again when someone leaves.",
   "session.kicked": "You were removed from this show.",
-  "session.banned": "You cannot come into this show any more.",
-  "stage.full": "The stage is full. Somebody has to leave it first.",
-  "stage.closed": "The host takes no guests in this show.",
-  "stage.not_live": "People can come on stage while the show is live.",
-  "stage.not_on_stage": "That person is not on stage any more.",
-  "stage.not_here": "That person is not in the room at the moment.",
+  "session.banned": "You were banned from this show.",
+  "stage.full": "The stage is full. Someone has to leave first.",
+  "stage.closed": "The host isn’t taking guests in this show.",
+  "stage.not_live": "You can join the stage once the show is live.",
+  "stage.not_on_stage": "That person is no longer on stage.",
+  "stage.not_here": "That person isn’t in the room right now.",
   "stage.on_stage_already": "Already on stage.",
-  "request.cooldown": "The host has said no for now.",
-  "request.missing": "That request is not there any more.",
-  "request.answered": "Somebody else has answered that already.",
-  "request.expired": "That request has run out. It can be made again.",
-  "token.role_not_held": "You are not on stage, so nothing can be sent. Ask to join first.",
-  "chat.disabled": "The host has switched the chat off.",
+  "request.cooldown": "The host declined for now.",
+  "request.missing": "That request no longer exists.",
+  "request.answered": "Someone else has already answered that request.",
+  "request.expired": "That request has expired. Ask again.",
+  "token.role_not_held": "You’re not on stage. Ask to join first.",
+  "chat.disabled": "The host turned off the chat.",
   "chat.too_long": "That message is too long.",
-  "chat.empty": "Write something first.",
+  "chat.empty": "Write a message first.",
   "chat.slow_mode": "Slow mode is on.",
-  "text.invalid": "That message contains something that is no text.",
-  "chat.unavailable": "The chat is busy. Try again in a moment; nothing is sent twice.",
-  "chat.no_such_message": "That message is not there any more.",
-  "chat.banned": "You cannot write in this chat any more.",
-  "chat.blocked": "That message contains something the host does not allow.",
-  "chat.duplicate": "You have just said that.",
-  "media.bad_offer": "The media server did not understand this browser. Reload the page, or try another browser.",
-  "media.bad_token": "The media pass has expired. A new one is being fetched.",
-  "media.wrong_session": "The media pass belongs to another show. Reload the page.",
-  "media.wrong_role": "You may not send video in this show.",
-  "media.not_live": "The host is not sending a picture yet.",
-  "media.unsupported_media": "The media server cannot take this video format. Choose VP8 in the advanced settings.",
-  "media.too_large": "The media server refused the connection request. Reload the page.",
-  "media.too_many": "The media server is full at the moment. We keep trying.",
-  "media.expired": "The media pass has ended. A new one is being fetched.",
-  "player.protocol": "This show is carried another way now. Reload the page.",
-  "player.no_sdk": "The player for this show is not installed here. Whoever runs this site has to run install_sdks.",
-  "player.unsupported": "This browser cannot play this show. Use a current Chrome, Edge, Firefox or Safari.",
-  "OldBrowser": "This browser cannot play live video. Use a current Chrome, Edge, Firefox or Safari.",
-  "player.removed": "You were taken out of this show.",
-  "player.elsewhere": "You have opened this show in another window or on another device.",
-  "player.own_show": "Watching here would end what your desk sends. A private window shows what viewers see.",
-  "player.encoder_only": "This show is sent by an encoder. Set up OBS or another one with the details below.",
-  "media.unreachable": "The media server cannot be reached from this network. A firewall may block UDP.",
-  "provider.unavailable": "The video service does not answer.",
-  "provider.refused": "The video service refused. The people who run this site have to look at it.",
-  "provider.no_encoder": "That video service takes no encoder.",
-  "provider.no_browser": "That video service takes pictures from an encoder alone.",
-  "provider.not_private": "That video service cannot limit who watches, and this show is private.",
+  "text.invalid": "That message contains characters we can’t display.",
+  "chat.unavailable": "The chat is busy. Try again in a moment. Nothing is sent twice.",
+  "chat.no_such_message": "That message no longer exists.",
+  "chat.banned": "You can no longer chat in this show.",
+  "chat.blocked": "That message contains words the host doesn’t allow.",
+  "chat.duplicate": "You just said that.",
+  "media.bad_offer": "The video server couldn’t connect to this browser. Reload the page or try another browser.",
+  "media.bad_token": "Your video access expired. Renewing it now.",
+  "media.wrong_session": "This page has access to another show’s video. Reload the page.",
+  "media.wrong_role": "You can’t send video in this show.",
+  "media.not_live": "The host isn’t sending video yet.",
+  "media.unsupported_media": "The video server doesn’t support this video format. Choose VP8 under Advanced.",
+  "media.too_large": "The video server rejected the connection. Reload the page.",
+  "media.too_many": "The video server is full. We’ll keep trying.",
+  "media.expired": "Your video access expired. Renewing it now.",
+  "player.protocol": "This show has switched to another video service. Reload the page.",
+  "player.no_sdk": "The player for this show isn’t installed. The site’s administrator can add it with install_sdks.",
+  "player.unsupported": "This browser can’t play this show. Use a current version of Chrome, Edge, Firefox or Safari.",
+  "OldBrowser": "This browser can’t play live video. Use a current version of Chrome, Edge, Firefox or Safari.",
+  "player.removed": "The host or a moderator removed you from this show.",
+  "player.elsewhere": "You’re watching this show in another window or on another device.",
+  "player.own_show": "Watching here would interrupt your own broadcast. To see what viewers see, use a private window.",
+  "player.encoder_only": "This show is sent from an encoder. Set up OBS or another one with the details below.",
+  "media.unreachable": "Can’t reach the video server from this network. A firewall may be blocking UDP.",
+  "provider.unavailable": "The video service isn’t responding.",
+  "provider.refused": "The video service rejected the request. Please contact the site’s administrator.",
+  "provider.no_encoder": "That video service doesn’t support encoders.",
+  "provider.no_browser": "That video service only supports encoders.",
+  "provider.not_private": "That video service can’t limit who watches, and this show is private.",
   "frame.bad_json": "Something went wrong between this page and the room. Reload the page.",
   "frame.bad_shape": "Something went wrong between this page and the room. Reload the page.",
-  "op.unknown": "This server does not know that action yet.",
+  "op.unknown": "This server doesn’t support that action yet.",
 };
 
 const waiting = (seconds) => (seconds ? ` Try again in ${Math.ceil(seconds)} s.` : "");
 
 /** One or two sentences for any error. */
 export function words(error) {
-  if (!(error instanceof ApiError)) return "Something unexpected went wrong. Reload the page and try again.";
+  if (!(error instanceof ApiError)) return "Something went wrong. Reload the page and try again.";
   const fields = Object.values(error.fields).flat();
   if (error.code === "invalid" && fields.length) return fields.join(" ");
   const known = WORDS[error.code];
   if (known) return known + waiting(error.retryAfter);
-  if (error.status >= 500) return "The server had a problem. It was noted; please try again.";
-  return (error.message && error.message !== error.code ? error.message : "That did not work.") + waiting(error.retryAfter);
+  if (error.status >= 500) return "Something went wrong on our side. Please try again.";
+  return (error.message && error.message !== error.code ? error.message : "That didn’t work.") + waiting(error.retryAfter);
 }
 
 /** Why the room's socket stays closed, by its close code (4400 to 4499). */
 export function closeWords(code, reason = "") {
   const out = {
-    "session.kicked": { title: "You were removed from this show", text: "The host or a moderator has taken you out. Other shows are open to you." },
-    "session.banned": { title: "You were banned from this show", text: "The host or a moderator has closed this room for you. Other shows are open to you." },
+    "session.kicked": { title: "You were removed from this show", text: "The host or a moderator removed you. You can still watch other shows." },
+    "session.banned": { title: "You were banned from this show", text: "The host or a moderator banned you. You can still watch other shows." },
   }[reason];
   return out || {
-    4401: { title: "Please log in", text: "This show is only for people who are logged in.", login: true },
-    4403: { title: "You cannot be in this room", text: "The host or a moderator has closed it for you, or the show is private." },
-    4404: { title: "This show does not exist", text: "The link may be wrong, or the host has removed the show." },
+    4401: { title: "Please log in", text: "Log in to watch this show.", login: true },
+    4403: { title: "You can’t open this show", text: "You were removed or banned, or the show is private." },
+    4404: { title: "Show not found", text: "The link may be wrong, or the host deleted the show." },
     4410: { title: "The show has ended", text: "Thanks for watching." },
-    4429: { title: "Too many requests", text: "This page was disconnected because it sent too much. Reload it in a minute." },
-  }[code] || { title: "Disconnected", text: "The server closed this connection. Reload the page to try again." };
+    4429: { title: "Too many requests", text: "This page was disconnected for sending too much. Wait a minute, then reload." },
+  }[code] || { title: "Disconnected", text: "The server closed the connection. Reload the page to try again." };
 }
 
 /**
@@ -130,29 +130,29 @@ export function deviceWords(error) {
   return {
     InsecureContext: {
       title: "The camera needs a secure address",
-      text: "Browsers give out the camera only on https:// addresses or on localhost. Open this page over https, or use an encoder such as OBS.",
+      text: "Browsers only allow the camera on https:// addresses or localhost. Open this page over https, or use an encoder such as OBS.",
     },
     OldBrowser: {
-      title: "This browser cannot go live",
-      text: "It lacks the camera or WebRTC features. Use a current Chrome, Edge, Firefox or Safari, or send with an encoder such as OBS.",
+      title: "This browser can’t go live",
+      text: "It doesn’t support cameras or WebRTC. Use a current version of Chrome, Edge, Firefox or Safari, or an encoder such as OBS.",
     },
     NotAllowedError: {
       title: "Camera or microphone is blocked",
-      text: "Click the camera or lock sign beside the address, allow camera and microphone for this site, then try again. On a phone or a Mac, check the system's privacy settings too.",
+      text: "Click the camera or lock icon next to the address, allow camera and microphone for this site, then try again. On a phone or Mac, also check the privacy settings.",
     },
     SecurityError: {
       title: "Camera or microphone is blocked",
-      text: "A browser or company policy forbids it on this page. Ask whoever manages this computer, or use an encoder such as OBS.",
+      text: "A browser or company policy blocks it on this page. Ask your administrator, or use an encoder such as OBS.",
     },
     NotFoundError: {
       title: "No camera or microphone found",
-      text: "Plug one in and try again. Or share your screen, or send with an encoder such as OBS.",
+      text: "Plug one in and try again. You can also share your screen or use an encoder such as OBS.",
     },
     NotReadableError: {
       title: "The camera or microphone is in use",
-      text: "Another program or tab is holding it. Close video calls and camera apps, then try again.",
+      text: "Another app or tab is using it. Close video calls and camera apps, then try again.",
     },
-    AbortError: { title: "The device stopped answering", text: "Unplug it, plug it in again, then try again." },
-    OverconstrainedError: { title: "That device is gone", text: "The camera or microphone chosen last time is not there. Choose another one." },
-  }[name] || { title: "The camera did not start", text: "Try again. If it stays so, reload the page or choose another device." };
+    AbortError: { title: "Device disconnected", text: "Plug it back in, then try again." },
+    OverconstrainedError: { title: "Device not found", text: "The camera or microphone you used last time isn’t connected. Choose another one." },
+  }[name] || { title: "The camera didn’t start", text: "Try again. If that doesn’t help, reload the page or choose another device." };
 }

@@ -14,7 +14,7 @@ export function putOut({ user, op, call }) {
   const name = user.display_name || user.username;
   const reason = /** @type {HTMLInputElement} */ (need("#out-reason", dialog));
   need("h2", dialog).textContent = ban ? `Ban ${name}?` : `Remove ${name} from the show?`;
-  need("[data-lead]", dialog).textContent = ban ? "Picture, sound and chat end for this person at once, and they cannot come back to this show. Only the staff of this place can lift a ban." : "Picture, sound and chat end for this person at once. The host can let them back in by their name, beside the link to the room.";
+  need("[data-lead]", dialog).textContent = ban ? "They leave right away and can’t come back to this show. Only site staff can lift a ban." : "They leave right away and can’t watch or chat. The host can let them back in from the studio.";
   need("[value=yes]", dialog).textContent = ban ? "Ban" : "Remove";
   reason.value = "";
   dialog.returnValue = "";
@@ -22,7 +22,7 @@ export function putOut({ user, op, call }) {
   dialog.addEventListener("close", async () => {
     if (dialog.returnValue !== "yes") return;
     if (!(await call(op, { user: user.id, ...(reason.value.trim() ? { reason: reason.value.trim() } : {}) }))) return;
-    toast(`${name} is out.`);
+    toast(ban ? `${name} was banned.` : `${name} was removed.`);
     document.dispatchEvent(new CustomEvent("put-out", { detail: user.id })); // who only watched is in no news of the room
   }, { once: true });
 }

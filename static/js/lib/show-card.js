@@ -28,7 +28,7 @@ function subtitle(session) {
   if (session.state === "ended" || session.state === "error") {
     return [session.ended_at && fromNow(session.ended_at), session.duration_seconds ? duration(session.duration_seconds) : ""].filter(Boolean).join(" · ");
   }
-  return `On for ${duration(secondsLive(session))}`;
+  return `Live for ${duration(secondsLive(session))}`;
 }
 
 export function showCard(session) {

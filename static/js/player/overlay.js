@@ -32,12 +32,12 @@ export function overlayFor(scene) {
     const length = session.duration_seconds || secondsLive(session);
     return { key: "ended", icon: "film", title: "The show has ended", text: `${host} was live${length ? ` for ${duration(length)}` : ""}. Thanks for watching!`, action: "home" };
   }
-  if (session.state === "error") return { key: "error", icon: "warning", title: "The show was cut short", text: "Something went wrong on the way. The host can start a new one.", action: "home" };
+  if (session.state === "error") return { key: "error", icon: "warning", title: "The show was cut short", text: "Something went wrong. The host can start a new show.", action: "home" };
   if (session.state === "initializing") {
-    const planned = session.scheduled_for ? `Planned for ${dateTime(session.scheduled_for)}, ${fromNow(session.scheduled_for)}.` : "It starts here by itself.";
-    return { key: "initializing", icon: "calendar", title: `Waiting for ${host}`, text: `The show has not started yet. ${planned}` };
+    const planned = session.scheduled_for ? `Scheduled for ${dateTime(session.scheduled_for)}, ${fromNow(session.scheduled_for)}.` : "It will start here automatically.";
+    return { key: "initializing", icon: "calendar", title: `Waiting for ${host}`, text: `The show hasn’t started yet. ${planned}` };
   }
-  if (session.state === "paused") return { key: "paused", icon: "pause", title: "Short break", text: `${host} has paused the show and will be right back. Stay here, it goes on by itself.` };
+  if (session.state === "paused") return { key: "paused", icon: "pause", title: "Short break", text: `${host} paused the show and will be right back. Stay here, it will continue automatically.` };
   return overLive(scene, host);
 }
 
@@ -47,8 +47,8 @@ function overElsewhere({ error }) {
   return {
     "player.elsewhere": { key: "elsewhere", icon: "screen", title: "Playing somewhere else", text, action: "here" },
     "player.own_show": { key: "own-show", icon: "broadcast", title: "This is your own show", text },
-    "player.removed": { key: "removed", icon: "lock", title: "You are out of this show", text, action: "home" },
-    "player.protocol": { key: "moved", icon: "retry", title: "The show has moved", text, action: "reload" },
+    "player.removed": { key: "removed", icon: "lock", title: "You were removed from this show", text, action: "home" },
+    "player.protocol": { key: "moved", icon: "retry", title: "This page is out of date", text, action: "reload" },
   }[error?.code];
 }
 
@@ -60,26 +60,26 @@ function nextStep(error) {
 
 function overLive(scene, host) {
   if (scene.moving && !scene.flowing && !scene.fatal && !scene.blocked) {
-    const text = { service: `${host} is changing the video service.`, room: "Everybody’s video is being connected anew. The picture comes back by itself." }[scene.moving];
+    const text = { service: `${host} is switching to another video service.`, room: "Video is reconnecting for everyone and will be back in a few seconds." }[scene.moving];
     return { key: "moving", icon: "retry", title: "One moment", text, busy: true };
   }
   if (scene.media === "failed" && scene.fatal) {
     const elsewhere = overElsewhere(scene);
     if (elsewhere) return elsewhere;
-    return { key: "failed", icon: "warning", title: "No picture", text: words(scene.error), action: nextStep(scene.error) };
+    return { key: "failed", icon: "warning", title: "Video unavailable", text: words(scene.error), action: nextStep(scene.error) };
   }
   if (scene.hostLostUntil && !scene.flowing) {
-    return { key: "host-lost", icon: "wifi-off", title: `${host} lost the connection`, text: "We are holding the room. The picture comes back by itself.", busy: true };
+    return { key: "host-lost", icon: "wifi-off", title: `${host}’s connection dropped`, text: "Hang on. Video will come back automatically.", busy: true };
   }
-  if (scene.media === "waiting") return { key: "waiting", icon: "broadcast", title: `Waiting for ${host}`, text: "The show is on, the picture has not arrived yet.", busy: true };
-  if (scene.media === "failed") return { key: "unreachable", icon: "warning", title: "The picture does not get through", text: words(scene.error), busy: true, action: "retry" };
-  if (scene.media === "reconnecting") return { key: "reconnecting", icon: "retry", title: "Reconnecting", text: "The connection was interrupted. One moment.", busy: true };
-  if (scene.blocked) return { key: "blocked", icon: "play", title: "Ready when you are", text: "Your browser waits for a tap before it plays.", action: "play" };
+  if (scene.media === "waiting") return { key: "waiting", icon: "broadcast", title: `Waiting for ${host}`, text: "The show is live. Video will appear in a moment.", busy: true };
+  if (scene.media === "failed") return { key: "unreachable", icon: "warning", title: "Video won’t load", text: words(scene.error), busy: true, action: "retry" };
+  if (scene.media === "reconnecting") return { key: "reconnecting", icon: "retry", title: "Reconnecting", text: "Your connection was interrupted. One moment.", busy: true };
+  if (scene.blocked) return { key: "blocked", icon: "play", title: "Ready when you are", text: "Your browser needs a tap before it can play.", action: "play" };
   if (!scene.flowing) return { key: "connecting", icon: "broadcast", title: "Joining the show", text: "One moment.", busy: true };
   return null;
 }
 
-const ACTIONS = { retry: "Try now", here: "Watch here", reload: "Reload", play: "Play", login: "Log in", home: "See what is on" };
+const ACTIONS = { retry: "Try now", here: "Watch here", reload: "Reload", play: "Play", login: "Log in", home: "See live shows" };
 
 /**
  * Draw an overlay into its slot; drawn anew only when it says something else.

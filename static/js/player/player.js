@@ -196,7 +196,7 @@ export class Player {
     this.whep.start();
   }
 
-  /** Somebody came on stage, or shares a screen: one picture is not enough any more. */
+  /** Somebody came on stage, or sharing their screen: one picture is not enough any more. */
   #stage() {
     const { store } = this;
     if (!this.whep.wanted || this.barred) return;

@@ -4,14 +4,14 @@
  */
 import { el, icon, need } from "../lib/dom.js";
 
-const CHOICES = [["auto", "Auto", "as the connection allows"], ["high", "High", "needs a good connection"], ["medium", "Medium", ""], ["low", "Low", "saves data"]];
+const CHOICES = [["auto", "Auto", "adapts to your connection"], ["high", "High", "needs a good connection"], ["medium", "Medium", ""], ["low", "Low", "saves data"]];
 const LAYERS = { low: "low layer", medium: "medium layer", high: "full layer" };
 const EVERY_MS = 1500;
 
 /** "640×360, medium layer, 412 kbit/s" from what the server and the browser tell. */
 export function receivedWords({ width, height, layer, kbits, fps }) {
   const parts = [width && height ? `${width}×${height}` : "", fps ? `${Math.round(fps)} fps` : "", LAYERS[layer] || "", kbits ? `${Math.round(kbits)} kbit/s` : ""].filter(Boolean);
-  return parts.length ? parts.join(" · ") : "No picture at the moment";
+  return parts.length ? parts.join(" · ") : "No video right now";
 }
 
 /**

@@ -37,7 +37,7 @@ export class PeopleReceiver extends EventTarget {
     return this.seats.video.find((seat) => seat.user === user && seat.source === source) || null;
   }
 
-  /** Who shares a screen that arrives here. */
+  /** Who sharing their screen that arrives here. */
   get screens() {
     return this.seats.video.filter(({ source }) => source === "screen").map(({ user }) => user);
   }

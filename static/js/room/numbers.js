@@ -9,7 +9,7 @@ import { linked } from "../lib/links.js";
 const BADGES = { active: ["LIVE", ""], paused: ["PAUSED", "paused"], initializing: ["SOON", "off"], ended: ["ENDED", "off"], error: ["ENDED", "off"] };
 const SAID = { active: "The show is live.", paused: "The show is paused.", ended: "The show has ended.", error: "The show was cut short." };
 
-const hostWords = ({ hostLostUntil, moving }) => (!hostLostUntil ? "The host is back." : moving ? "The video is being connected anew." : "The host lost the connection. We are waiting.");
+const hostWords = ({ hostLostUntil, moving }) => (!hostLostUntil ? "The host is back." : moving ? "Video is reconnecting." : "The host’s connection dropped. Waiting for them to return.");
 
 /** @param {import("./store.js").RoomStore} store */
 export function showNumbers(store, root = document) {

@@ -36,8 +36,8 @@ export class Backstage extends EventTarget {
   async show(mode) {
     this.mode = mode;
     const before = mode === "before";
-    need("h2", this.dialog).textContent = before ? "You are backstage" : "Camera and microphone";
-    need("[data-lead]", this.dialog).textContent = before ? "Nobody sees or hears you yet. Check picture and sound, then go on." : "What you change here is seen at once.";
+    need("h2", this.dialog).textContent = before ? "You’re backstage" : "Camera and microphone";
+    need("[data-lead]", this.dialog).textContent = before ? "No one sees or hears you yet. Check your camera and sound, then go on stage." : "Changes apply right away.";
     need("[value=leave]", this.dialog).hidden = !before;
     need("[value=go]", this.dialog).hidden = !before;
     need("[value=done]", this.dialog).hidden = before;
@@ -87,7 +87,7 @@ export class Backstage extends EventTarget {
       this.video.srcObject = picture ? new MediaStream([picture]) : null;
       if (picture) { this.slot.replaceChildren(); this.video.play().catch(() => undefined); }
     }
-    if (!picture && !media.on.video) this.#say("camera-off", "Your camera is off", "You come on with your name and your voice.");
+    if (!picture && !media.on.video) this.#say("camera-off", "Your camera is off", "Others will see your name and hear your voice.");
     if (this.metered !== media.microphone) { this.metered = media.microphone; this.meter.watch(media.microphone); }
     for (const [kind, on, off, name] of [["audio", "mic", "mic-off", "Microphone"], ["video", "camera", "camera-off", "Camera"]]) {
       const button = this.#button(kind);

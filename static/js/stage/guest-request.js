@@ -21,16 +21,16 @@ export function askState({ me, session, request, onStage, now }) {
   if (request?.status === "rejected" && wait > 0) {
     return { key: "rejected", icon: "hand", kind: "warn", title: "Not this time", text: `${request.reason ? `“${request.reason}” ` : ""}You can ask again in ${wait} s.`, wait };
   }
-  if (full(session)) return { key: "full", button: "Stage is full", text: "The stage is full. Ask when somebody has left." };
+  if (full(session)) return { key: "full", button: "Stage is full", text: "The stage is full. Try again when someone leaves." };
   if (request?.status === "expired" && !request.invited_by && now - Date.parse(request.answered_at || request.expires_at) < SOON_S * 1000) {
-    return { key: "expired", icon: "clock", kind: "warn", title: "Nobody has answered", text: "The host was busy, it seems. You can ask again.", actions: ["ask"], button: ask };
+    return { key: "expired", icon: "clock", kind: "warn", title: "Your request expired", text: "The host didn’t answer in time. You can ask again.", actions: ["ask"], button: ask };
   }
   return { key: "open", button: ask };
 }
 
 const isLive = (session) => ["active", "paused"].includes(session.state);
 
-const askWords = (session) => (session.settings?.require_approval === false ? "Come on stage" : "Ask to join");
+const askWords = (session) => (session.settings?.require_approval === false ? "Join the stage" : "Ask to join");
 
 /** Whoever is not logged in is told, too, that one can come on stage. */
 const takesStrangers = (session) => session.takes_guests && isLive(session) && !full(session);
@@ -38,18 +38,18 @@ const takesStrangers = (session) => session.takes_guests && isLive(session) && !
 const full = (session) => session.settings?.require_approval === false && (session.guest_count || 0) >= (session.settings.max_guests ?? 20);
 
 function waiting(request, now) {
-  const place = request.position ? (request.position === 1 ? "You are next." : `You are number ${request.position} in the queue.`) : "The host has been told.";
+  const place = request.position ? (request.position === 1 ? "You’re next in line." : `You’re number ${request.position} in line.`) : "The host has been notified.";
   const left = Math.ceil((Date.parse(request.expires_at) - now) / 1000);
-  const soon = left > 0 && left <= SOON_S ? ` Your request runs out in ${left} s.` : "";
-  return { key: "waiting", icon: "hand", title: "You have asked to join", text: `${place} Stay here; you see your camera first before anybody else does.${soon}`, actions: ["cancel"] };
+  const soon = left > 0 && left <= SOON_S ? ` Your request expires in ${left} s.` : "";
+  return { key: "waiting", icon: "hand", title: "Request sent", text: `${place} Stay on this page. You check your camera before anyone sees you.${soon}`, actions: ["cancel"] };
 }
 
 function invited(request) {
   const who = request.invited_by.display_name || request.invited_by.username;
-  return { key: "invited", icon: "spark", kind: "good", title: `${who} invites you on stage`, text: "You check camera and sound first. Nobody sees you before you say so.", actions: ["accept", "decline"] };
+  return { key: "invited", icon: "spark", kind: "good", title: `${who} invited you on stage`, text: "You check your camera and sound first. No one sees you until you go on stage.", actions: ["accept", "decline"] };
 }
 
-const ACTIONS = { ask: ["Ask again", "btn small"], cancel: ["Take it back", "btn quiet small"], accept: ["Come on stage", "btn primary small"], decline: ["No, thanks", "btn quiet small"] };
+const ACTIONS = { ask: ["Ask again", "btn small"], cancel: ["Cancel request", "btn quiet small"], accept: ["Join the stage", "btn primary small"], decline: ["No thanks", "btn quiet small"] };
 
 /**
  * @param {{store: import("../room/store.js").RoomStore, socket: import("../room/socket.js").RoomSocket}} room

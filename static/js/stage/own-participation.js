@@ -85,7 +85,7 @@ export class StageSelf {
       await this.publisher.start();
       draft.set(this.kept, "yes");
       await this.#tell({ audio: this.media.on.audio && Boolean(this.media.microphone), video: this.media.on.video && Boolean(this.media.camera) });
-      toast("You are on stage.", { about: "place" });
+      toast("You’re on stage.", { about: "place" });
     } catch (error) {
       this.publisher.stop();
       toast(words(error), { bad: true, stay: true, about: "place" });
@@ -114,7 +114,7 @@ export class StageSelf {
   #sent({ state, error }) {
     if (state === "failed") toast(words(error), { bad: true, stay: true, about: "place" });
     if (state === "sending") settled("place");
-    if (state === "taken") toast("You are on stage from another page now. This one only watches.", { ms: 9000, about: "place" });
+    if (state === "taken") toast("You’re on stage from another page now. This page only watches.", { ms: 9000, about: "place" });
     this.view.setOwn({ here: this.here && state !== "taken" });
     this.#paint();
   }
@@ -174,20 +174,20 @@ export class StageSelf {
 
   #news({ type, change, kind, by, request }) {
     const me = this.store.me?.id;
-    if (type === "resolved" && request.user.id === me && request.status === "approved") toast("You are in! Check your camera, then go on stage.", { ms: 6000, about: "place" });
-    if (type === "unmute_asked") toast(`${this.#who(by)} asks you to turn your ${KIND[kind]} on.`, { stay: true, about: `own-${kind}`, symbol: "hand", action: { label: "Turn on", run: () => { if (!this.media.on[kind]) this.#turn(kind); } } });
+    if (type === "resolved" && request.user.id === me && request.status === "approved") toast("You’re in! Check your camera, then go on stage.", { ms: 6000, about: "place" });
+    if (type === "unmute_asked") toast(`${this.#who(by)} asks you to turn on your ${KIND[kind]}.`, { stay: true, about: `own-${kind}`, symbol: "hand", action: { label: "Turn on", run: () => { if (!this.media.on[kind]) this.#turn(kind); } } });
     if (type !== "change" || change.by === me) return;
     if (change.what === "muted" && (change.user === me || change.user === null) && this.guest) {
       const who = this.#who(change.by);
-      const told = { audio: `${who} has muted your microphone. You can turn it on again yourself, below the picture.`, video: `${who} has switched your camera off. You can switch it on again yourself, below the picture.`, screen: `${who} has stopped your screen.` };
+      const told = { audio: `${who} muted you. To speak again, turn on your microphone below the video.`, video: `${who} turned off your camera. You can turn it on again below the video.`, screen: `${who} stopped your screen share.` };
       toast(told[change.kind], { ms: 8000, about: `own-${change.kind}`, symbol: change.kind === "audio" ? "mic-off" : "warning" });
     }
     if (change.user !== me) return;
-    if (change.what === "promoted" && this.store.mine?.role === "cohost") toast("You are a co-host now: the stage’s people are beside the chat.", { ms: 8000, about: "place" });
-    if (change.what === "appointed") toast("You moderate this show now: its people are beside the chat.", { ms: 8000 });
-    if (change.what === "dismissed") toast("You do not moderate this show any more.", { ms: 6000 });
-    if (change.what === "demoted" && this.guest) toast("You are a guest again.", { ms: 6000, about: "place" });
-    if (["left", "demoted"].includes(change.what) && !this.guest) toast("You are off the stage now, and go on watching.", { ms: 8000, about: "place" });
+    if (change.what === "promoted" && this.store.mine?.role === "cohost") toast("You’re a co-host now. Manage the stage in the Stage tab.", { ms: 8000, about: "place" });
+    if (change.what === "appointed") toast("You’re a moderator now. Manage the show in the Stage tab.", { ms: 8000 });
+    if (change.what === "dismissed") toast("You’re no longer a moderator of this show.", { ms: 6000 });
+    if (change.what === "demoted" && this.guest) toast("You’re a guest again.", { ms: 6000, about: "place" });
+    if (["left", "demoted"].includes(change.what) && !this.guest) toast("You’ve left the stage. You can keep watching.", { ms: 8000, about: "place" });
   }
 
   /** Who of those that run the stage did something: who only moderates is not on it. */
@@ -200,7 +200,7 @@ export class StageSelf {
   #bar() {
     const button = (name, symbol, run) => el("button", { class: "icon-btn", type: "button", data: { own: name }, on: { click: (event) => busy(event.currentTarget, run) } }, icon(symbol));
     const fill = el("div", { class: "fill", data: { meterFill: "" } });
-    const gauge = el("div", { class: "meter", role: "meter", "aria-label": "Your microphone’s level", "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": "0" }, el("div", { class: "track" }, fill));
+    const gauge = el("div", { class: "meter", role: "meter", "aria-label": "Your microphone level", "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": "0" }, el("div", { class: "track" }, fill));
     this.meter = new Meter(fill, gauge);
     this.words = el("div", { class: "words", role: "status" });
     this.again = el("button", { class: "btn primary small", type: "button", data: { own: "again" }, on: { click: () => this.backstage.show("before") } }, "Go on stage");
@@ -208,7 +208,7 @@ export class StageSelf {
       button("audio", "mic", () => this.#turn("audio")), button("video", "camera", () => this.#turn("video")),
       button("screen", "screen", () => this.media.share(!this.media.screen)), button("devices", "sliders", () => this.backstage.show("devices")),
       button("keys", "keyboard", async () => { /** @type {HTMLDialogElement} */ (need("#keys-dialog")).showModal(); }), gauge,
-      el("button", { class: "btn danger small", type: "button", data: { own: "leave" }, on: { click: () => this.#askLeave() } }, "Leave the stage"));
+      el("button", { class: "btn danger small", type: "button", data: { own: "leave" }, on: { click: () => this.#askLeave() } }, "Leave stage"));
     this.bar.replaceChildren(this.words, this.again, this.controls);
   }
 
@@ -216,7 +216,7 @@ export class StageSelf {
     const { state } = this.publisher;
     this.bar.hidden = !this.here;
     if (!this.here) return;
-    const title = { connecting: "Going on stage…", sending: "You are on stage", reconnecting: "Reconnecting you…", taken: "You are on stage from another page", failed: "You are not sending", idle: "You are backstage" }[state];
+    const title = { connecting: "Going on stage…", sending: "You’re on stage", reconnecting: "Reconnecting you…", taken: "You’re on stage from another page", failed: "You’re not on the air", idle: "You’re backstage" }[state];
     const role = this.guest?.role === "cohost" ? "Co-host" : "";
     if (this.words.textContent !== title + role) this.words.replaceChildren(...[el("strong", {}, title), role && el("span", {}, role)].filter(Boolean));
     const sends = this.publisher.active;
@@ -232,8 +232,8 @@ export class StageSelf {
       setIcon(node, symbol);
     };
     const { on, screen } = this.media;
-    paint("audio", on.audio, on.audio ? "mic" : "mic-off", on.audio ? "Mute your microphone (D)" : "Turn your microphone on (D)");
-    paint("video", on.video, on.video ? "camera" : "camera-off", on.video ? "Switch your camera off (E)" : "Switch your camera on (E)");
+    paint("audio", on.audio, on.audio ? "mic" : "mic-off", on.audio ? "Mute your microphone (D)" : "Turn on your microphone (D)");
+    paint("video", on.video, on.video ? "camera" : "camera-off", on.video ? "Turn off your camera (E)" : "Turn on your camera (E)");
     paint("screen", Boolean(screen), screen ? "screen-off" : "screen", screen ? "Stop sharing your screen" : "Share your screen");
     paint("devices", null, "sliders", "Choose camera and microphone");
     paint("keys", null, "keyboard", "Keyboard shortcuts");

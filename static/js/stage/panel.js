@@ -30,10 +30,10 @@ const kindOf = ({ dataset }) => dataset.kind || dataset.op || dataset.answer || 
 function outcome({ status, user, responder }) {
   const name = nameOf({ user });
   const by = responder && nameOf({ user: responder });
-  if (status === "expired") return `${name} has not answered. You can invite them again.`;
-  if (status === "cancelled") return by ? `${by} has taken the invitation of ${name} back.` : `${name} has left; the invitation is gone.`;
+  if (status === "expired") return `${name} didn’t answer. You can invite them again.`;
+  if (status === "cancelled") return by ? `${by} cancelled the invitation to ${name}.` : `${name} left, so the invitation was cancelled.`;
   if (status !== "rejected") return "";
-  return responder?.id === user.id ? `${name} does not want to come on stage now.` : `${name} was removed from the show; the invitation is gone.`;
+  return responder?.id === user.id ? `${name} declined your invitation.` : `${name} was removed from the show, so the invitation was cancelled.`;
 }
 
 export class StagePanel {
@@ -52,7 +52,7 @@ export class StagePanel {
     this.may = new Map();
     this.search.addEventListener("input", () => { this.#lists(); this.#loadAudience(); });
     need("[data-mute-all]", this.root).addEventListener("click", async (event) => {
-      await busy(event.currentTarget, () => this.#call("stage.mute_all", { kind: "audio" }, "Everybody on stage is muted."));
+      await busy(event.currentTarget, () => this.#call("stage.mute_all", { kind: "audio" }, "Everyone on stage is muted."));
       this.#paint(); // the news may have come before the answer, after which the button is as it was before
     });
     store.addEventListener("change", ({ detail }) => {
@@ -114,7 +114,7 @@ export class StagePanel {
     if (type !== "requested" || !this.allowed || this.tabs.now === "people") return; // the list itself is read out
     const name = nameOf(request);
     const waiting = this.store.queue.length;
-    toast(waiting > 1 ? `${name} and ${waiting - 1} more ask to come on stage.` : `${name} asks to come on stage.`, { ms: 9000, about: "queue", symbol: "hand", action: { label: "Look", run: () => { this.tabs.open("people"); this.root.querySelector("[data-queue] button")?.focus(); } } });
+    toast(waiting > 1 ? `${name} and ${waiting - 1} more want to join the stage.` : `${name} wants to join the stage.`, { ms: 9000, about: "queue", symbol: "hand", action: { label: "View", run: () => { this.tabs.open("people"); this.root.querySelector("[data-queue] button")?.focus(); } } });
   }
 
   /** Who watches is read only now and then; what happens to them meanwhile is told. */
@@ -151,7 +151,7 @@ export class StagePanel {
       request.message && el("p", { class: "request-words", dir: "auto" }, request.message),
       el("div", { class: "row" },
         el("button", { class: "btn primary small", type: "button", data: { answer: "approve" }, on: { click: (event) => busy(event.currentTarget, () => this.#call("guest.approve", { request: request.id })) } }, icon("check"), "Approve"),
-        el("button", { class: "btn quiet small", type: "button", data: { answer: "reject" }, on: { click: () => this.#reject(request) } }, "Reject")))));
+        el("button", { class: "btn quiet small", type: "button", data: { answer: "reject" }, on: { click: () => this.#reject(request) } }, "Decline")))));
   }
 
   /** Who was asked and has not answered: they may be about to come, and can be told not to. */
@@ -162,14 +162,14 @@ export class StagePanel {
     this.#keepFocus(need("ul", section), () => invitations.map((request) => {
       const by = request.invited_by.id === me?.id ? "you" : request.invited_by.display_name || request.invited_by.username;
       return el("li", { class: "person-row", data: { request: request.id } }, personHead(request.user, [el("span", { class: "muted small-text" }, `by ${by}, ${fromNow(request.created_at)}`)],
-        el("button", { class: "btn quiet small", type: "button", "aria-label": `Take the invitation of ${nameOf(request)} back`, on: { click: (event) => busy(event.currentTarget, () => this.#takeBack(request)) } }, "Take back")));
+        el("button", { class: "btn quiet small", type: "button", "aria-label": `Cancel the invitation to ${nameOf(request)}`, on: { click: (event) => busy(event.currentTarget, () => this.#takeBack(request)) } }, "Cancel")));
     }));
   }
 
   async #takeBack(request) {
     try {
       this.store.takeRequest(await sessions.cancel(this.store.session.id, request.id));
-      toast(`${nameOf(request)} is not invited any more.`);
+      toast(`Invitation to ${nameOf(request)} cancelled.`);
     } catch (error) {
       this.#refused(error, request.id);
     }
@@ -221,7 +221,7 @@ export class StagePanel {
     this.#keepFocus(need("[data-staged]", this.root), () => staged.map((person) => row(person)));
     const watching = this.audience.filter((person) => fits(person) && !this.store.onStage(person.user.id));
     need("[data-audience-empty]", this.root).hidden = watching.length > 0;
-    need("[data-audience-empty]", this.root).textContent = wanted ? "Nobody by that name is watching." : "Nobody who is signed in is watching.";
+    need("[data-audience-empty]", this.root).textContent = wanted ? "No viewer matches that name." : "No logged-in viewers yet.";
     this.#keepFocus(need("[data-audience]", this.root), () => watching.map((person) => row(person, this.may.get(person.user.id)?.includes("manage") ? this.#inviting(person) : null)));
   }
 
@@ -252,7 +252,7 @@ export class StagePanel {
   }
 
   async #invite({ user }) {
-    const answer = await this.#call("guest.invite", { user: user.id }, `You have invited ${nameOf({ user })}. They decide whether they come on stage.`);
+    const answer = await this.#call("guest.invite", { user: user.id }, `Invitation sent to ${nameOf({ user })}.`);
     if (answer) this.store.takeRequest(answer.request);
   }
 
@@ -260,7 +260,7 @@ export class StagePanel {
     const data = { user: person.user.id, ...(action.data || {}) };
     const name = nameOf(person);
     if (action.op === "stage.kick" || action.op === "stage.ban") { putOut({ user: person.user, op: action.op, call: (op, more) => this.#call(op, more) }); return; }
-    const done = { "stage.appoint": `${name} moderates this show now.`, "stage.dismiss": `${name} does not moderate this show any more.`, "stage.unmute": `You have asked ${name} to turn their ${action.data?.kind === "video" ? "camera" : "microphone"} on.`, "stage.remove": `${name} is off the stage, and goes on watching.` }[action.op];
+    const done = { "stage.appoint": `${name} is a moderator now.`, "stage.dismiss": `${name} is no longer a moderator.`, "stage.unmute": `You asked ${name} to turn on their ${action.data?.kind === "video" ? "camera" : "microphone"}.`, "stage.remove": `${name} was removed from the stage and can keep watching.` }[action.op];
     busy(button, () => this.#call(action.op, data, done));
   }
 

@@ -19,12 +19,12 @@ export function actionsFor({ person, may }) {
   const kind = (name, muted, off, on, symbol) => (muted ? { op: "stage.unmute", label: on, icon: symbol, data: { kind: name } } : { op: "stage.mute", label: off, icon: `${symbol}-off`, data: { kind: name } });
   return [
     can("manage") && kind("audio", person.audio_muted, "Mute", "Ask to unmute", "mic"),
-    can("manage") && kind("video", person.video_muted, "Camera off", "Ask for camera", "camera"),
-    can("manage") && person.screen_sharing && { op: "stage.stop_screen", label: "Stop screen", icon: "screen-off" },
+    can("manage") && kind("video", person.video_muted, "Turn off camera", "Ask to turn on camera", "camera"),
+    can("manage") && person.screen_sharing && { op: "stage.stop_screen", label: "Stop screen share", icon: "screen-off" },
     can("rank") && role === "guest" && { op: "stage.promote", label: "Make co-host", icon: "arrow-up" },
     can("manage") && role === "cohost" && { op: "stage.demote", label: "Make guest", icon: "arrow-down" },
     can("appoint") && office(person),
-    can("manage") && { op: "stage.remove", label: "Take off stage", icon: "logout" },
+    can("manage") && { op: "stage.remove", label: "Remove from stage", icon: "logout" },
     ...out,
   ].filter(Boolean);
 }
@@ -32,7 +32,7 @@ export function actionsFor({ person, may }) {
 const OUT = [{ op: "stage.kick", label: "Remove from show", icon: "user-x", bad: true }, { op: "stage.ban", label: "Ban", icon: "ban", bad: true }];
 
 function office({ moderator }) {
-  return moderator ? { op: "stage.dismiss", label: "Take moderator role back", icon: "shield" } : { op: "stage.appoint", label: "Make moderator", icon: "shield" };
+  return moderator ? { op: "stage.dismiss", label: "Remove as moderator", icon: "shield" } : { op: "stage.appoint", label: "Make moderator", icon: "shield" };
 }
 
 /**
@@ -53,10 +53,10 @@ export function personRow({ person, me, may, ready = false, open, act, toggle, m
   const name = user.display_name || user.username;
   const actions = actionsFor({ person, may });
   const marks = el("span", { class: "marks" },
-    person.screen_sharing && mark("screen", "shares a screen"),
+    person.screen_sharing && mark("screen", "sharing their screen"),
     person.video_muted && mark("camera-off", "camera off"),
     person.audio_muted && mark("mic-off", "microphone off"));
-  const badges = [ROLES[person.role] && badge(person.role, ROLES[person.role]), person.moderator && badge("moderator", "Mod", "Moderator"), user.id === me.id && badge("you", "You"), ready && badge("ready", "Getting ready", "Checks camera and sound. Nobody sees or hears them yet.")];
+  const badges = [ROLES[person.role] && badge(person.role, ROLES[person.role]), person.moderator && badge("moderator", "Mod", "Moderator"), user.id === me.id && badge("you", "You"), ready && badge("ready", "Getting ready", "Checking camera and sound. No one sees or hears them yet.")];
   const head = personHead(user, [...badges, marks], main, actions.length > 0 && el("button", { class: "icon-btn small", type: "button", "aria-expanded": String(open), "aria-label": `Actions for ${name}`, on: { click: toggle } }, icon("more")));
   const buttons = actions.map((action) => el("button", { class: `btn small ${action.bad ? "danger" : "quiet"}`, type: "button", data: { op: action.op, ...(action.data || {}) }, on: { click: (event) => act(action, event.currentTarget) } }, icon(action.icon), action.label));
   return el("li", { class: "person-row", data: { user: user.id } }, head, actions.length > 0 && el("div", { class: "person-acts", hidden: !open, role: "group", "aria-label": name }, ...buttons));

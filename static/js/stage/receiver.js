@@ -52,7 +52,7 @@ export class StageReceiver extends EventTarget {
     return this.seats.video.find((seat) => seat.user === user && seat.source === source) || null;
   }
 
-  /** Who shares a screen that arrives here. */
+  /** Who sharing their screen that arrives here. */
   get screens() {
     return this.seats.video.filter((seat) => seat.source === "screen" && seat.user).map((seat) => seat.user);
   }

@@ -53,7 +53,7 @@ export class Tile {
       ].filter(Boolean));
       this.note.textContent = look.note;
       this.button.setAttribute("aria-pressed", String(main));
-      this.button.setAttribute("aria-label", `${title}${silent ? ", microphone off" : ""}${look.note ? `, ${look.note.toLowerCase()}` : ""}. ${main ? "Show everybody the same size" : "Show large"}`);
+      this.button.setAttribute("aria-label", `${title}${silent ? ", microphone off" : ""}${look.note ? `, ${look.note.toLowerCase()}` : ""}. ${main ? "Show everyone at the same size" : "Show large"}`);
       this.root.classList.toggle("main", main);
       this.root.classList.toggle("muted", silent);
       this.root.classList.toggle("mirror", look.mirror);

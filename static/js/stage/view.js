@@ -86,8 +86,8 @@ export class StageView extends EventTarget {
   }
 
   #note(person, { you, local, off }) {
-    if (person.role === "host" && this.store.hostLostUntil) return this.store.moving ? "Coming back" : "Connection lost, coming back";
-    if (you && !local) return person.role === "host" ? "Sent from your desk" : "Not sending from here";
+    if (person.role === "host" && this.store.hostLostUntil) return this.store.moving ? "Reconnecting" : "Connection lost, reconnecting";
+    if (you && !local) return person.role === "host" ? "Live from your studio" : "Live from another page";
     if (!you && this.receiver.arrivals.awaits(person)) return "Getting ready";
     return off ? "Camera off" : "";
   }

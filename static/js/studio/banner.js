@@ -6,10 +6,10 @@ import { el, icon } from "../lib/dom.js";
 import { timeOfDay } from "../lib/format.js";
 
 const BY_ITSELF = {
-  host_lost: "It ended by itself, because no picture came from you for longer than you had set under “Wait for me”.",
-  host_never_came: "It ended by itself, because no picture ever came.",
-  paused_too_long: "It ended by itself after a very long pause.",
-  moderator: "The staff of this place ended it.",
+  host_lost: "It ended automatically because you were disconnected for longer than “Wait if I disconnect” allows.",
+  host_never_came: "It ended automatically because no video arrived.",
+  paused_too_long: "It ended automatically after a very long pause.",
+  moderator: "Site staff ended this show.",
 };
 
 /**
@@ -17,23 +17,23 @@ const BY_ITSELF = {
  * @returns {{kind: string, icon: string, title: string, text: string, action?: "resend"|"again"|"switch", label?: string}|null}
  */
 export function bannerFor(now) {
-  if (now.state === "ended" && BY_ITSELF[now.endReason]) return { kind: "warn", icon: "info", title: "The show has ended", text: `${BY_ITSELF[now.endReason]} It stays in your studio with its chat.`, action: "again", label: "Plan the next one" };
-  if (now.state === "ended") return { kind: "good", icon: "check", title: "The show has ended", text: "It stays in your studio with its chat.", action: "again", label: "Plan the next one" };
-  if (now.state === "error") return { kind: "bad", icon: "warning", title: "The show was cut short", text: "Something went wrong on our side. Start a new one.", action: "again", label: "New show" };
-  if (now.moving) return { kind: "info", icon: "retry", title: "Changing the video service", text: "The picture is back in some seconds. Stay on this page." };
-  if (now.anew && ["connecting", "reconnecting"].includes(now.publisher)) return { kind: "info", icon: "retry", title: "One moment", text: "Everybody’s video is being connected anew. Your picture is back in some seconds; stay on this page." };
-  if (now.trouble && ["reconnecting", "failed"].includes(now.publisher)) return { kind: "bad", icon: "wifi-off", title: "Your picture does not get out", text: now.trouble, action: "switch", label: `Go on with ${now.other}` };
-  if (now.publisher === "reconnecting") return { kind: "warn", icon: "wifi-off", title: "Your picture is interrupted", text: "We are reconnecting. Viewers are told that you will be back; stay on this page." };
+  if (now.state === "ended" && BY_ITSELF[now.endReason]) return { kind: "warn", icon: "info", title: "The show has ended", text: `${BY_ITSELF[now.endReason]} You’ll find it in your studio, together with its chat.`, action: "again", label: "Plan your next show" };
+  if (now.state === "ended") return { kind: "good", icon: "check", title: "The show has ended", text: "You’ll find it in your studio, together with its chat.", action: "again", label: "Plan your next show" };
+  if (now.state === "error") return { kind: "bad", icon: "warning", title: "The show was cut short", text: "Something went wrong on our side. Start a new show.", action: "again", label: "New show" };
+  if (now.moving) return { kind: "info", icon: "retry", title: "Switching the video service", text: "Video will be back in a few seconds. Stay on this page." };
+  if (now.anew && ["connecting", "reconnecting"].includes(now.publisher)) return { kind: "info", icon: "retry", title: "One moment", text: "Video is reconnecting for everyone and will be back in a few seconds. Stay on this page." };
+  if (now.trouble && ["reconnecting", "failed"].includes(now.publisher)) return { kind: "bad", icon: "wifi-off", title: "Your video isn’t getting through", text: now.trouble, action: "switch", label: `Switch to ${now.other}` };
+  if (now.publisher === "reconnecting") return { kind: "warn", icon: "wifi-off", title: "Your connection was interrupted", text: "We’re reconnecting. Viewers see that you’ll be back. Stay on this page." };
   if (!now.live) return null;
-  if (now.state === "paused" && now.publisher === "sending") return { kind: "info", icon: "pause", title: "You are on a break", text: "Viewers see a card with your name and hear nothing. Resume when you are ready." };
-  if (now.publisher === "taken") return { kind: "warn", icon: "info", title: "Another page sends this show", text: "You have opened the desk somewhere else, and the picture comes from there now.", action: now.ready ? "resend" : undefined, label: "Send from here instead" };
+  if (now.state === "paused" && now.publisher === "sending") return { kind: "info", icon: "pause", title: "You’re on a break", text: "Viewers see a card with your name and hear nothing. Resume when you’re ready." };
+  if (now.publisher === "taken") return { kind: "warn", icon: "info", title: "You’re live from another page", text: "You opened this show in another window or on another device, and it sends from there now.", action: now.ready ? "resend" : undefined, label: "Send from here instead" };
   if (now.publisher !== "idle" && now.publisher !== "failed") return null;
-  if (now.encoder && now.hostPresent) return { kind: "good", icon: "broadcast", title: "Your encoder is on the air", text: "Its picture arrives, and viewers see it." };
-  if (now.encoder) return { kind: "warn", icon: "broadcast", title: "You are live, but the encoder is not sending", text: `Start the stream in your encoder with the details below. Viewers wait for the picture.${now.lostUntil ? ` The show ends by itself at ${timeOfDay(now.lostUntil)}.` : ""}` };
-  if (now.hostPresent) return { kind: "info", icon: "info", title: "You are live from another page", text: "Viewers see the picture that comes from there.", action: now.ready ? "resend" : undefined, label: "Send from here instead" };
-  const until = now.lostUntil ? ` The show ends by itself at ${timeOfDay(now.lostUntil)}.` : "";
-  if (!now.ready) return { kind: "warn", icon: "warning", title: "You are live, but this page is not sending", text: `Turn on the camera below first.${until}` };
-  return { kind: "warn", icon: "warning", title: "You are live, but this page is not sending", text: `Viewers wait for your picture.${until}`, action: "resend", label: "Resume sending" };
+  if (now.encoder && now.hostPresent) return { kind: "good", icon: "broadcast", title: "Your encoder is live", text: "Viewers see its video." };
+  if (now.encoder) return { kind: "warn", icon: "broadcast", title: "You’re live, but the encoder isn’t sending", text: `Start streaming in your encoder with the details below. Viewers are waiting.${now.lostUntil ? ` The show ends automatically at ${timeOfDay(now.lostUntil)}.` : ""}` };
+  if (now.hostPresent) return { kind: "info", icon: "info", title: "You’re live from another page", text: "Viewers see the video from there.", action: now.ready ? "resend" : undefined, label: "Send from here instead" };
+  const until = now.lostUntil ? ` The show ends at ${timeOfDay(now.lostUntil)} unless you come back.` : "";
+  if (!now.ready) return { kind: "warn", icon: "warning", title: "You’re off the air", text: `Turn on your camera below to go on.${until}` };
+  return { kind: "warn", icon: "warning", title: "You’re off the air", text: `Viewers are waiting for you.${until}`, action: "resend", label: "Resume sending" };
 }
 
 /** Draw it, anew only when it says something else: a screen reader must not hear it every second. */

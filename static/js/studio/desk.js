@@ -117,7 +117,7 @@ const verbs = {
     // The picture first, the announcement after: nobody is called to an empty stage.
     if (!encoderSends || source.ready) { encoderSends = false; await send(); }
     await move("start");
-    toast("You are live.");
+    toast("You’re live.");
   },
   async resend() {
     encoderSends = false;
@@ -130,7 +130,7 @@ const verbs = {
   },
   async cancel() {
     await move("end");
-    toast("Cancelled. It is not announced any more.");
+    toast("Show cancelled.");
   },
   async end() {
     await move("end");
@@ -153,7 +153,7 @@ async function press(node, name, run) {
     } catch (error) {
       if (name === "live" && store.session.state === "initializing") publisher.stop();
       const [first] = other.others;
-      const action = other.helps(error) ? { label: `Go on with ${first.title}`, run: () => other.offer(node) } : null;
+      const action = other.helps(error) ? { label: `Switch to ${first.title}`, run: () => other.offer(node) } : null;
       toast(words(error), { bad: true, stay: true, action, about: "desk" });
       if (error.code === "session.illegal_transition") store.setSession(await sessions.get(id));
     }

@@ -23,7 +23,7 @@ export function details(form, store) {
         requireFilled(form);
         store.setSession(await sessions.change(store.session.id, readForm(form)));
         touched = false;
-        toast("Saved. Everybody in the room sees it.");
+        toast("Saved. Everyone in the room sees the change.");
       } catch (error) {
         showProblems(form, error);
       }

@@ -20,7 +20,7 @@ export function encoder(root, sessionId) {
       address.value = new URL(given.url, location.href).href;
       pass.value = given.token;
       need("[data-pass]", root).hidden = false;
-      need("[data-valid]", root).textContent = key ? `Good until ${timeOfDay(given.expires_at)}. Whoever has it can send in your name.` : `Start the encoder before ${timeOfDay(given.expires_at)}. Once it sends, it may go on as long as you like.`;
+      need("[data-valid]", root).textContent = key ? `Valid until ${timeOfDay(given.expires_at)}. Keep it secret: anyone who has it can go live as you.` : `Start your encoder before ${timeOfDay(given.expires_at)}. Once connected, it can stream as long as you like.`;
       need("[data-label]", button).textContent = key ? "Get it again" : "Get a new token";
     } catch (error) {
       toast(words(error), { bad: true });

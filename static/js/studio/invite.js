@@ -13,8 +13,8 @@ export function invite(form, store) {
   const show = () => {
     const closed = store.session.visibility === "private";
     form.hidden = !(closed ? ["initializing", "active", "paused"] : ["active", "paused"]).includes(store.session.state);
-    need("[data-invite-label]", form).textContent = closed ? "Let somebody in" : "Let somebody back in";
-    need("[data-invite-hint]", form).textContent = closed ? "Only people you name, and the staff, can open a private show." : "For people who were removed from this show.";
+    need("[data-invite-label]", form).textContent = closed ? "Let someone in" : "Let someone back in";
+    need("[data-invite-hint]", form).textContent = closed ? "Only people you let in and site staff can open a private show." : "For people who were removed from this show.";
   };
   store.addEventListener("change", show);
   show();
@@ -29,7 +29,7 @@ export function invite(form, store) {
         item.append(bdi(user.display_name));
         list.append(item);
         name.value = "";
-        toast(`${user.display_name} can come in now.`);
+        toast(`${user.display_name} can join now.`);
       } catch (error) {
         toast(words(error), { bad: true });
       }

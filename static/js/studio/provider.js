@@ -37,7 +37,7 @@ export function goingOn(root, { store, publisher, source, confirmed, resend, pai
         store.setSession(await sessions.switch(id, name));
       } catch (error) {
         now.moving = false;
-        if (!leaving) toast(`The show stays where it is. ${words(error)}`, { bad: true, stay: true });
+        if (!leaving) toast(`The video service wasn’t switched. ${words(error)}`, { bad: true, stay: true });
         paint();
       }
     });

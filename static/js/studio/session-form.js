@@ -41,10 +41,10 @@ export function requireFilled(form) {
   const fields = {};
   for (const field of form.elements) {
     if (!field.name || field.disabled || !field.required || field.value.trim()) continue;
-    fields[field.name] = [field.type === "datetime-local" ? "Choose a day and a time." : "Give the show a title; it is what people see first."];
+    fields[field.name] = [field.type === "datetime-local" ? "Choose a date and time." : "Give your show a title."];
   }
   const when = form.elements.namedItem("scheduled_for");
-  if (when && !when.disabled && when.value && new Date(when.value) <= new Date()) fields.scheduled_for = ["Choose a time that is still to come."];
+  if (when && !when.disabled && when.value && new Date(when.value) <= new Date()) fields.scheduled_for = ["Choose a time in the future."];
   if (Object.keys(fields).length) throw new ApiError({ code: "invalid", status: 400, fields });
 }
 

@@ -53,7 +53,7 @@ export class Source extends EventTarget {
     this.video.srcObject = null;
     this.meter.watch(null);
     this.card?.stop();
-    this.#explain({ title: "The show has ended", text: "Camera and microphone are off." }, "film");
+    this.#explain({ title: "The show has ended", text: "Your camera and microphone are off." }, "film");
     for (const button of this.root.querySelectorAll("[data-switch]")) button.disabled = true;
     this.closed = true;
   }
@@ -82,13 +82,13 @@ export class Source extends EventTarget {
   encoderOnAir(onAir) {
     if (this.ready || this.closed || this.onAir === onAir) return;
     this.onAir = onAir;
-    if (onAir) this.#offer("broadcast", "On the air from your encoder", "The picture does not pass through this page. Open the show as a viewer to see it.", [["camera", "Use this camera instead"]]);
-    else this.#offer("broadcast", "Sent by an encoder", "Set up OBS or another encoder with the details below and start it, then press Go live.", [["camera", "Use this camera instead"]]);
+    if (onAir) this.#offer("broadcast", "Live from your encoder", "Video goes straight from your encoder to viewers. Open the show as a viewer to see it.", [["camera", "Switch to camera"]]);
+    else this.#offer("broadcast", "Waiting for your encoder", "Set up OBS or another encoder with the details below, start streaming, then press Go live.", [["camera", "Switch to camera"]]);
   }
 
   #ask() {
-    if (this.session.session_type === "screen") this.#offer("screen", "What do you want to show?", "Your browser asks which screen, window or tab, and then for the microphone. Nobody sees anything before you go live.", [["screen", "Choose a screen"], ["camera", "Use the camera"]]);
-    else this.#offer("camera", "Let us see you", "Your browser asks whether this page may use camera and microphone. Say yes; nobody sees anything before you go live.", [["camera", "Turn on camera and microphone"], ["screen", "Share the screen"]]);
+    if (this.session.session_type === "screen") this.#offer("screen", "Choose what to share", "Your browser will ask which screen, window or tab to share, then for your microphone. No one sees anything until you go live.", [["screen", "Choose screen"], ["camera", "Use camera"]]);
+    else this.#offer("camera", "Turn on your camera", "Your browser will ask to use your camera and microphone. Choose Allow. No one sees anything until you go live.", [["camera", "Turn on camera and microphone"], ["screen", "Share screen"]]);
   }
 
   #offer(symbol, title, text, actions) {
@@ -103,7 +103,7 @@ export class Source extends EventTarget {
 
   #trouble(error) {
     const { title, text } = deviceWords(error);
-    this.#offer("warning", title, text, [["camera", "Try again"], ["screen", "Share the screen instead"]]);
+    this.#offer("warning", title, text, [["camera", "Try again"], ["screen", "Share screen instead"]]);
     need(".overlay", this.slot).setAttribute("role", "alert");
   }
 
@@ -116,7 +116,7 @@ export class Source extends EventTarget {
       this.camera = video;
       this.microphone = audio;
       for (const kind of ["camera", "microphone"]) this[kind]?.addEventListener("ended", () => this.#gone(kind));
-      if (lacks.length && this.ready) toast(`No ${lacks.join(" and no ")} found. You can go live without.`, { bad: true, stay: true, about: "source" });
+      if (lacks.length && this.ready) toast(`No ${lacks.join(" and no ")} found. You can still go live.`, { bad: true, stay: true, about: "source" });
       await this.#list();
       this.#show();
       if (!this.ready) this.#trouble(Object.assign(new Error(), { name: "NotFoundError" }));
@@ -158,7 +158,7 @@ export class Source extends EventTarget {
       this.microphone = (await openDevices({ ...this.wish, camera: "none" })).audio;
       await this.#list();
       this.#show();
-    } catch { toast("No microphone: your screen goes out without sound.", { bad: true, stay: true, about: "source" }); }
+    } catch { toast("No microphone found. Your screen is shared without sound.", { bad: true, stay: true, about: "source" }); }
   }
 
   #stop(...kinds) {
@@ -225,7 +225,7 @@ export class Source extends EventTarget {
     paint("camera", this.on.camera, this.on.camera ? "camera" : "camera-off", "Camera", Boolean(this.camera));
     const screen = need('[data-switch="screen"]', this.root);
     screen.classList.toggle("on", Boolean(this.screen));
-    screen.setAttribute("aria-label", this.screen ? "Stop sharing the screen" : "Share the screen");
+    screen.setAttribute("aria-label", this.screen ? "Stop sharing screen" : "Share screen");
     screen.title = screen.getAttribute("aria-label");
     screen.hidden = !navigator.mediaDevices?.getDisplayMedia;
     need('[data-switch="mirror"]', this.root).classList.toggle("on", this.wish.mirror);

@@ -38,7 +38,7 @@ export async function deskStage(root, { store, source }) {
   };
   const paintSound = () => {
     setIcon(button, sound.silent ? "volume-off" : "volume");
-    button.setAttribute("aria-label", sound.silent ? "Turn the guests’ sound on here" : "Turn the guests’ sound off here");
+    button.setAttribute("aria-label", sound.silent ? "Unmute guests on this page" : "Mute guests on this page");
     button.title = button.getAttribute("aria-label");
   };
   whep.addEventListener("sections", () => receiver.settled());

@@ -16,7 +16,7 @@ function paint() {
   when.required = later.checked;
   need("#when").hidden = !later.checked;
   when.min = toLocal(new Date().toISOString());
-  need("[data-label]", button).textContent = later.checked ? "Schedule the show" : "Continue to the studio";
+  need("[data-label]", button).textContent = later.checked ? "Schedule show" : "Continue to setup";
 }
 
 later.addEventListener("change", paint);

@@ -19,7 +19,7 @@ def moderator_appoint(*, session_id: UUID, actor: Actor, user_id: UUID) -> Parti
     with at_the_desk(session_id=session_id, actor=actor) as desk:
         person = _chosen(user_id, desk)
         if person.status in OUT:
-            raise Conflict("stage.not_here", "That person was removed from this show. Let them in again first.")
+            raise Conflict("stage.not_here", "That person was removed from this show. Let them back in first.")
         if person.moderates:
             return person
         SessionModerator.objects.create(session_id=session_id, user_id=user_id, created_at=desk.now)

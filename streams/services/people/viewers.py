@@ -36,7 +36,7 @@ def viewer_join(*, session_id: UUID, actor: Actor) -> Participant:
     session = session_get(session_id)
     standing = require_view(actor=actor, session=session)
     if session.state in OVER:
-        raise Conflict("session.ended", "This show is over.")
+        raise Conflict("session.ended", "This show has ended.")
     if standing.status != ParticipantStatus.ACTIVE:
         viewer_enter(session_id=session_id, user_id=user_id, standing=standing)
     return participants().get(session_id=session_id, user_id=user_id)
@@ -104,11 +104,11 @@ def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participa
     session = session_get(session_id)
     require_host(actor=actor, session=session)
     if session.state in OVER:
-        raise Conflict("session.ended", "This show is over.")
+        raise Conflict("session.ended", "This show has ended.")
     user = get_user_model().objects.filter(username__iexact=username, is_active=True).first()
     if user is None:
         raise Invalid(
-            "participant.unknown", "There is nobody of that name.", fields={"username": ["Nobody has this name."]}
+            "participant.unknown", "No one has that username.", fields={"username": ["No one has that username."]}
         )
     now = timezone.now()
     participant, made = Participant.objects.get_or_create(
@@ -123,9 +123,7 @@ def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participa
         },
     )
     if participant.status == ParticipantStatus.BANNED:
-        raise Conflict(
-            "participant.banned", "They were banned from this show. Only the staff of this place can lift that."
-        )
+        raise Conflict("participant.banned", "They were banned from this show. Only site staff can lift a ban.")
     kicked = participant.status == ParticipantStatus.KICKED
     if kicked:
         with transaction.atomic():

@@ -176,7 +176,7 @@ def _holder(*, session_id: UUID, role: MediaRole, token: str) -> Holder:
         raise _no_token()
     standing = require_view(actor=actor, session=session)
     if session.state in OVER:
-        raise Conflict("session.ended", "This show is over.")
+        raise Conflict("session.ended", "This show has ended.")
     if role == MediaRole.PUBLISHER and not standing.can_publish:
         raise Denied("token.role_not_held", "Only the host and guests on stage may send video.")
     return Holder(held, session)
@@ -188,31 +188,31 @@ def _no_token() -> NotAuthenticated:
 
 def _offer_refused(error: ProviderError, role: MediaRole) -> DomainError:
     if isinstance(error, ProviderUnreachable):
-        message = "The video server does not answer. Try again in a moment."
+        message = "The video server isn't responding. Try again in a moment."
         return Unavailable("media.unavailable", message, retry_after=round(error.retry_after, 1))
     status = error.status if isinstance(error, ProviderRejected) else 0
     if status in (404, 409) and role == MediaRole.SUBSCRIBER:
-        return Missing("media.not_live", "Nobody is publishing in this session yet.", retry_after=1)
+        return Missing("media.not_live", "The host isn't sending video yet.", retry_after=1)
     if status == 409:
-        return Unavailable("media.unavailable", "The video server still has another sender.", retry_after=2)
+        return Unavailable("media.unavailable", "The video server still has another sender connected.", retry_after=2)
     if status in BAD_OFFER:
-        return Invalid("media.bad_offer", "The offer is not one that the video server can answer.")
+        return Invalid("media.bad_offer", "The video server can't answer that offer.")
     if status == 413:
         return BodyTooBig("media.too_large", "The offer is too large.")
     return Unavailable(
-        "provider.refused", "The video service refused. The people who run this site have to look at it."
+        "provider.refused", "The video service rejected the request. Please contact the site's administrator."
     )
 
 
 def _fragment_refused(error: ProviderError) -> DomainError:
     status = error.status if isinstance(error, ProviderRejected) else 0
     if status in FRAGMENT_STATUSES:
-        refused = Invalid("invalid", "The video server does not take that change. Connect anew.")
+        refused = Invalid("invalid", "The video server rejected the change. Reconnect.")
         refused.status = status
         return refused
     if status in (404, 410):
         return Missing()
-    return Unavailable("media.unavailable", "The video server does not answer. Try again in a moment.", retry_after=2)
+    return Unavailable("media.unavailable", "The video server isn't responding. Try again in a moment.", retry_after=2)
 
 
 # ---- For whoever takes a right away ----------------------------------------------------------------------------------

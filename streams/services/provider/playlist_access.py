@@ -26,7 +26,7 @@ def playlist_room(*, session_id: UUID, token: str, actor: Actor) -> tuple[RoomRe
     session = _session_by(token, session_id) if token else _session_as(actor, session_id)
     room = room_ref(session)
     if Capability.PLAYLISTS not in provider_named(session.provider).capabilities or not room.external:
-        raise Missing("media.not_live", "There is no playlist of this show.", retry_after=2)
+        raise Missing("media.not_live", "This show has no playlist yet.", retry_after=2)
     return room, session.provider
 
 
@@ -48,7 +48,7 @@ def _session_as(actor: Actor, session_id: UUID) -> StreamSession:
     session = session_get(session_id)
     require_view(actor=actor, session=session)
     if session.state in OVER:
-        raise Conflict("session.ended", "This show is over.")
+        raise Conflict("session.ended", "This show has ended.")
     return session
 
 

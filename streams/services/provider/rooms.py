@@ -45,7 +45,7 @@ def room_prepare(session: StreamSession) -> RoomRef:
     if not mine and not _rooms(session).filter(Q(claimed_at__lt=now - CLAIM_LIFE), ready_at__isnull=True).update(
         claimed_at=now
     ):
-        raise Unavailable("provider.preparing", "The show's room is being made. Try again in a moment.", retry_after=1)
+        raise Unavailable("provider.preparing", "The show's room is being prepared. Try again soon.", retry_after=1)
     try:
         details = provider.prepare(room=room)
     except BaseException:

@@ -64,9 +64,7 @@ def uid_claim(*, session: StreamSession, user_id: UUID, number: int) -> str:
             _require_few(session, user_id, now)
             MediaUid.objects.create(session_id=session.pk, user_id=user_id, number=number, given_at=now)
     except IntegrityError:
-        raise Conflict(
-            "token.uid_taken", "That uid is somebody else's in this show. Leave it out to get one."
-        ) from None
+        raise Conflict("token.uid_taken", "That uid is taken in this show. Leave it out to get one assigned.") from None
     return str(number)
 
 
@@ -75,7 +73,7 @@ def _require_few(session: StreamSession, user_id: UUID, now: datetime) -> None:
     times = list(lately.order_by("-given_at").values_list("given_at", flat=True)[:CLAIMS])
     if len(times) == CLAIMS:
         raise TooMany(
-            message="You have asked for many uids in this show. Leave it out to go on with the one that you have.",
+            message="Too many uids requested for this show. Leave uid out to keep your current one.",
             retry_after=max(1.0, round((times[-1] + CLAIMS_WITHIN - now).total_seconds(), 1)),
         )
 

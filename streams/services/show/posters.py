@@ -25,9 +25,9 @@ def session_poster_set(*, session_id: UUID, actor: Actor, picture: bytes) -> Str
     session = session_get(session_id)
     require_host(actor=actor, session=session)
     if session.state in OVER:
-        raise Conflict("session.ended", "This show is over.")
+        raise Conflict("session.ended", "This show has ended.")
     if len(picture) > settings.POSTER_MAX_BYTES:
-        raise BodyTooBig(message="A poster is at most 512 KiB.")
+        raise BodyTooBig(message="A poster can be at most 512 KiB.")
     encoded = _reencode(picture)
     previous = session.poster.name
     session.poster.save(f"{session.pk}/{secrets.token_hex(6)}.jpg", ContentFile(encoded), save=False)
@@ -41,11 +41,11 @@ def _reencode(picture: bytes) -> bytes:
     try:
         with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise Invalid("poster.too_large", "That picture has too many pixels.")
+                raise Invalid("poster.too_large", "That image has too many pixels.")
             image.draft("RGB", SIZE)
             small = image.convert("RGB")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise Invalid("poster.not_a_picture", "Send a JPEG or PNG picture.") from None
+        raise Invalid("poster.not_a_picture", "Send a JPEG or PNG image.") from None
     small.thumbnail(SIZE)
     out = io.BytesIO()
     small.save(out, "JPEG", quality=80, optimize=True)

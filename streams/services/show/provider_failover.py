@@ -44,15 +44,15 @@ def require_fit(*, provider: str, visibility: str, session_type: str = "") -> No
     capabilities = provider_named(provider).capabilities
     if visibility == Visibility.PRIVATE and Capability.PRIVATE_SHOWS not in capabilities:
         raise Conflict(
-            "provider.not_private", f"{provider} cannot limit who watches. Choose another provider for a private show."
+            "provider.not_private", f"{provider} can't limit who watches. Choose another provider for a private show."
         )
     if session_type not in ("", SessionType.ENCODER) and Capability.BROWSER_PUBLISHES not in capabilities:
         raise Conflict(
             "provider.no_browser",
-            f"{provider} takes pictures from an encoder alone. Choose another provider for a show from the browser.",
+            f"{provider} only supports encoders. Choose another provider to go live from the browser.",
         )
     if session_type == SessionType.ENCODER and Capability.ENCODER_PUBLISHES not in capabilities:
-        raise Conflict("provider.no_encoder", f"{provider} takes no encoder. Choose another provider for this show.")
+        raise Conflict("provider.no_encoder", f"{provider} doesn't support encoders. Choose another provider.")
 
 
 def channel_renew(*, session: StreamSession, now: datetime) -> None:
@@ -76,19 +76,19 @@ def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) ->
     session = session_get(session_id)
     require_host(actor=actor, session=session)
     if session.state in OVER:
-        raise Conflict("session.ended", "This show is over.")
+        raise Conflict("session.ended", "This show has ended.")
     if session.provider == provider:
         return session
     require_fit(provider=provider, visibility=session.visibility, session_type=session.session_type)
     if session.guest_count and Capability.STAGE not in provider_named(provider).capabilities:
         raise Conflict(
-            "provider.no_stage", f"{provider} takes video from the host alone. Take your guests off the stage first."
+            "provider.no_stage", f"{provider} doesn't support guests. Remove your guests from the stage first."
         )
     left = room_ref(session)
     now = timezone.now()
     with transaction.atomic():
         if not _swap(session, provider=provider, now=now):
-            raise Conflict("session.busy", "Somebody else is changing this show. Try again.", retry_after=1)
+            raise Conflict("session.busy", "Someone else is changing this show. Try again.", retry_after=1)
         room_leave(session=session, now=now)
         moved = session_get(session_id)
         for switch in _switches:

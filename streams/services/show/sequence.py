@@ -24,7 +24,7 @@ def seqs_take(*, session_id: UUID, count: int = 1) -> range:
     """
     head = _advance(session_id, count, "")
     if head is None:
-        raise Missing("session.missing", "There is no such show.")
+        raise Missing("session.missing", "Show not found.")
     return range(head - count + 1, head + 1)
 
 
@@ -38,7 +38,7 @@ def seqs_take_while_open(counts: Mapping[UUID, int]) -> dict[UUID, range]:
     for session_id in sorted(counts):
         head = _advance(session_id, counts[session_id], " AND state IN ('initializing', 'active', 'paused')")
         if head is None:
-            raise Conflict("session.ended", "This show is over; its chat is closed.")
+            raise Conflict("session.ended", "This show has ended and its chat is closed.")
         taken[session_id] = range(head - counts[session_id] + 1, head + 1)
     return taken
 

@@ -69,7 +69,7 @@ def session_create(
     with transaction.atomic():
         open_now = StreamSession.objects.filter(host_id=host_id).exclude(state__in=OVER).count()
         if open_now >= OPEN_SESSIONS_PER_HOST:
-            raise Conflict("session.too_many_open", "End or delete some of your open shows first.")
+            raise Conflict("session.too_many_open", "You have too many open shows. End or cancel some first.")
         session = StreamSession.objects.create(
             host_id=host_id, title=title, provider=provider, media_node=settings.MEDIA_NODE, created_at=now, **fields
         )
@@ -85,13 +85,14 @@ def session_create(
 def _clean_title(title: str) -> str:
     result = " ".join(cleaned(title).split())
     if not shows(result):
-        raise Invalid("invalid", "Give the show a title.", fields={"title": ["Give the show a title."]})
+        raise Invalid("invalid", "Give your show a title.", fields={"title": ["Give your show a title."]})
     return result
 
 
 def _require_future(moment: datetime | None, now: datetime) -> None:
     if moment is not None and moment <= now:
-        raise Invalid("invalid", "Choose a time that is still to come.", fields={"scheduled_for": ["In the past."]})
+        message = "Choose a time in the future."
+        raise Invalid("invalid", message, fields={"scheduled_for": [message]})
 
 
 def session_update(
@@ -109,7 +110,7 @@ def session_update(
     if not (actor.is_staff and not settings_changes and set(changes) <= {"title", "description"}):
         require_host(actor=actor, session=session)
     if session.state in OVER and (settings_changes or set(changes) - {"title", "description"}):
-        raise Conflict("session.ended", "This show is over; only its title and description can change.")
+        raise Conflict("session.ended", "This show has ended. You can only change its title and description.")
     now = timezone.now()
     if "title" in changes:
         changes = changes | {"title": _clean_title(changes["title"])}
@@ -221,7 +222,7 @@ def _move(
             if _swap(session, to=to, reason=reason, now=now):
                 return _record(session, to=to, reason=reason, actor=actor, now=now)
         session = session_get(session.pk)
-    raise Conflict("session.busy", "Somebody else is changing this show. Try again.", retry_after=1)
+    raise Conflict("session.busy", "Someone else is changing this show. Try again.", retry_after=1)
 
 
 def _swap(session: StreamSession, *, to: SessionState, reason: EndReason | None, now: datetime) -> bool:
@@ -284,9 +285,9 @@ def _record(
 
 def _why_not(current: SessionState, to: SessionState) -> str:
     if current in OVER:
-        return "This show is over."
+        return "This show has ended."
     if current == SessionState.INITIALIZING:
-        return "This show has not started yet."
+        return "This show hasn't started yet."
     if to == SessionState.ACTIVE:
-        return "This show is paused; resume it." if current == SessionState.PAUSED else "This show is live already."
-    return f"That is not possible while the show is {current.label.lower()}."
+        return "This show is paused. Resume it." if current == SessionState.PAUSED else "This show is already live."
+    return f"That isn't possible while the show is {current.label.lower()}."

@@ -18,7 +18,7 @@ def request_lock(*, session_id: UUID, request_id: UUID) -> GuestRequest:
     rows = guest_requests().select_for_update(of=("self",))
     row = rows.filter(pk=request_id, session_id=session_id).first()
     if row is None:
-        raise Missing("request.missing", "There is no such request.")
+        raise Missing("request.missing", "That request no longer exists.")
     return row
 
 
@@ -32,9 +32,9 @@ def require_pending(request: GuestRequest, *, now: datetime) -> None:
     """Require that the request is pending. Raises Conflict."""
     pending = request.status == GuestRequestStatus.PENDING
     if request.status == GuestRequestStatus.EXPIRED or (pending and request.expires_at <= now):
-        raise Conflict("request.expired", "That was too long ago. Ask again.")
+        raise Conflict("request.expired", "That request has expired. Ask again.")
     if not pending:
-        raise Conflict("request.answered", "That has been answered already.")
+        raise Conflict("request.answered", "That request has already been answered.")
 
 
 def request_tell(request: GuestRequest, *, now: datetime) -> None:

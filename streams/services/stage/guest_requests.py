@@ -47,7 +47,7 @@ def guest_request_make(*, session_id: UUID, actor: Actor, message: str = "") -> 
         require_open_stage(place.session)
         person = person_here(place)
         if person.role != Role.VIEWER:
-            raise Conflict("stage.on_stage_already", "You are on stage already.")
+            raise Conflict("stage.on_stage_already", "You're already on stage.")
         pending = request_pending(session_id=session_id, user_id=user_id)
         if pending is not None and pending.expires_at > place.now:
             return pending, False
@@ -75,7 +75,7 @@ def _require_cool(*, session_id: UUID, user_id: UUID, now: datetime) -> None:
     last = guest_requests().filter(session_id=session_id, user_id=user_id).order_by("-created_at").first()
     wait = cooldown_of(last, now=now) if last is not None else None
     if wait is not None:
-        raise TooMany("request.cooldown", "The host has said no for now. Ask again later.", retry_after=wait)
+        raise TooMany("request.cooldown", "The host declined for now. Ask again later.", retry_after=wait)
 
 
 def request_store(
@@ -109,7 +109,7 @@ def guest_request_cancel(*, session_id: UUID, request_id: UUID, actor: Actor) ->
         request = request_lock(session_id=session_id, request_id=request_id)
         own = request.user_id == user_id and request.invited_by_id is None
         if not own and not (request.invited_by_id is not None and place.standing.can_moderate):
-            raise Denied("stage.not_allowed", "That is not yours to take back.")
+            raise Denied("stage.not_allowed", "You can only cancel your own request.")
         if request.status == GuestRequestStatus.CANCELLED:
             return request
         require_pending(request, now=place.now)
@@ -125,7 +125,7 @@ def own_request_cancel(*, session_id: UUID, actor: Actor) -> GuestRequest:
     own = GuestRequest.objects.filter(session_id=session_id, user_id=user_id, invited_by=None)
     last = own.order_by("-created_at").values_list("pk", flat=True).first()
     if last is None:
-        raise Missing("request.missing", "You have not asked to come on stage.")
+        raise Missing("request.missing", "You have no open request.")
     return guest_request_cancel(session_id=session_id, request_id=last, actor=actor)
 
 
@@ -162,6 +162,6 @@ def _answerable(request_id: UUID, desk: Acting) -> GuestRequest:
     """The locked request, if the desk may answer it: no invitation, and not the actor's own."""
     request = request_lock(session_id=desk.session.pk, request_id=request_id)
     if request.invited_by_id is not None:
-        raise Denied("stage.not_allowed", "That is an invitation; the person invited answers it.")
+        raise Denied("stage.not_allowed", "That is an invitation. Only the person invited can answer it.")
     desk.require_act_on(request.user_id)
     return request

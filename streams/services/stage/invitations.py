@@ -47,16 +47,16 @@ def _require_invitable(person: Participant, desk: Acting) -> None:
     if person.status == ParticipantStatus.BANNED:
         raise Denied("stage.not_allowed", "That person is banned from this show.")
     if person.status == ParticipantStatus.KICKED and not (desk.standing.is_host or desk.actor.is_staff):
-        raise Denied("stage.not_allowed", "Only the host can let somebody back in.")
+        raise Denied("stage.not_allowed", "Only the host can let someone back in.")
     if person.status == ParticipantStatus.LEFT:
-        raise Conflict("stage.not_here", "That person is not in the room at the moment.")
+        raise Conflict("stage.not_here", "That person isn't in the room right now.")
     if person.role != Role.VIEWER:
-        raise Conflict("stage.on_stage_already", "That person is on stage already.")
+        raise Conflict("stage.on_stage_already", "That person is already on stage.")
 
 
 def _standing_invitation(pending: GuestRequest) -> GuestRequest:
     if pending.invited_by_id is None:
-        raise Conflict("request.pending", "That person has asked already. Approve the request.")
+        raise Conflict("request.pending", "That person has already asked to join. Approve their request.")
     return pending
 
 
@@ -98,5 +98,5 @@ def guest_decline(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestR
 def _own_invitation(*, session_id: UUID, request_id: UUID, user_id: UUID) -> GuestRequest:
     request = request_lock(session_id=session_id, request_id=request_id)
     if request.user_id != user_id or request.invited_by_id is None:
-        raise Denied("stage.not_allowed", "Only who was invited answers an invitation.")
+        raise Denied("stage.not_allowed", "Only the person invited can answer an invitation.")
     return request

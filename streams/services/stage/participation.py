@@ -41,7 +41,7 @@ def stage_leave(*, session_id: UUID, actor: Actor) -> Participant:
     user_id = require_signed_in(actor)
     with in_the_room(session_id=session_id, actor=actor) as place:
         if place.standing.is_host:
-            raise Denied("stage.not_allowed", "The host stays on stage. End or pause the show instead.")
+            raise Denied("stage.not_allowed", "The host can't leave the stage. End or pause the show instead.")
         person = _own_row(session_id, user_id)
         seat_leave(person=person, now=place.now)
         place.tell(user_id, "left")
@@ -53,7 +53,7 @@ def _own_row(session_id: UUID, user_id: UUID) -> Participant:
     """The actor's locked row. Raises Conflict when they are not on stage."""
     rows = {person.user_id: person for person in people_on_stage(session_id)}
     if user_id not in rows:
-        raise Conflict("stage.not_on_stage", "You are not on stage.")
+        raise Conflict("stage.not_on_stage", "You're not on stage.")
     return person_lock(session_id, user_id)
 
 
@@ -158,7 +158,7 @@ def stage_promote(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participa
         require_live(desk.session)
         person = desk.target(user_id)
         if person.role == Role.COHOST:
-            raise Conflict("stage.on_stage_already", "That person is a co-host already.")
+            raise Conflict("stage.on_stage_already", "That person is already a co-host.")
         if is_seated(person):
             require_choose_cohosts(actor=actor, standing=desk.standing)
             seat_rank(person=person, role=Role.COHOST, now=desk.now)

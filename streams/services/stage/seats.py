@@ -37,9 +37,9 @@ def stage_lock(session_id: UUID) -> StreamSession:
     # Weaker than FOR UPDATE, which would wait for every participant row being inserted (they reference this one).
     session = sessions().select_for_update(no_key=True, of=("self",)).filter(pk=session_id).first()
     if session is None:
-        raise Missing("session.missing", "There is no such show.")
+        raise Missing("session.missing", "Show not found.")
     if session.state in OVER:
-        raise Conflict("session.ended", "This show is over.")
+        raise Conflict("session.ended", "This show has ended.")
     return session
 
 
@@ -52,21 +52,21 @@ def session_lock_if_open(session_id: UUID) -> bool:
 def require_live(session: StreamSession) -> None:
     """Require a running show. Raises Conflict."""
     if session.state not in LIVE:
-        raise Conflict("stage.not_live", "The show has not started yet. Wait for it.")
+        raise Conflict("stage.not_live", "The show hasn't started yet.")
 
 
 def require_open_stage(session: StreamSession) -> None:
     """Require a running show that takes guests. Raises Conflict, Denied."""
     require_live(session)
     if not takes_guests(session):
-        raise Denied("stage.closed", "This show takes no guests.")
+        raise Denied("stage.closed", "This show doesn't take guests.")
 
 
 def person_lock(session_id: UUID, user_id: UUID) -> Participant:
     """A participant's row, locked. Raises Missing for people who never entered."""
     row = _locked(session_id, user_id)
     if row is None:
-        raise Missing("participant.missing", "That person is not in this show.")
+        raise Missing("participant.missing", "That person isn't in this show.")
     return row
 
 
@@ -83,7 +83,7 @@ def is_seated(person: Participant) -> bool:
 def require_seated(person: Participant) -> None:
     """Require a seat on stage. Raises Conflict."""
     if not is_seated(person):
-        raise Conflict("stage.not_on_stage", "That person is not on stage.")
+        raise Conflict("stage.not_on_stage", "That person isn't on stage.")
 
 
 def seat_take(*, session: StreamSession, person: Participant, now: datetime) -> None:
@@ -92,12 +92,12 @@ def seat_take(*, session: StreamSession, person: Participant, now: datetime) -> 
     Assigns a uid first where the provider uses numbers, so that the event about the seat carries it.
     """
     if person.status != ParticipantStatus.ACTIVE:
-        raise Conflict("stage.not_here", "That person is not in the room at the moment.")
+        raise Conflict("stage.not_here", "That person isn't in the room right now.")
     if person.role != Role.VIEWER:
-        raise Conflict("stage.on_stage_already", "That person is on stage already.")
+        raise Conflict("stage.on_stage_already", "That person is already on stage.")
     taken = Participant.objects.filter(session_id=session.pk, status=ParticipantStatus.ACTIVE, role__in=GUESTS).count()
     if taken >= min(session.settings.max_guests, SEATS):
-        raise Conflict("stage.full", "The stage is full. Wait until somebody leaves it.")
+        raise Conflict("stage.full", "The stage is full. Try again when someone leaves.")
     silent, dark = not session.settings.guest_audio_default, not session.settings.guest_video_default
     person.role = Role.GUEST
     person.staged_at = person.media_due_at = now
