@@ -321,6 +321,13 @@ class TestLiveKit(ProviderContract):
     def addresses(self, stand_in):
         return {"LIVEKIT_URL": stand_in.url.replace("http", "ws")}
 
+    @pytest.mark.parametrize("verb", ["remove", "unpublish"])
+    def test_the_server_is_not_asked_about_nobody_in_particular(self, provider, room, stand_in, verb):
+        with pytest.raises(ProviderRejected):
+            getattr(provider, verb)(room=room, uid="")
+
+        assert stand_in.requests == []
+
     def test_a_room_of_thousands_is_told_whole(self, provider, room, stand_in):
         for number in range(3000):
             stand_in.enter(room.channel_id, f"{number:0>400}")

@@ -92,8 +92,7 @@ MUTATIONS = [
         "daily",
         '{"user_ids": [uid], "ban": True}',
         '{"user_ids": [uid], "ban": False}',
-        "adapters::TestDaily",
-        "bans at Daily",
+        "bans at Daily::test_who_was_removed_and_is_let_in_again_gets_in",
     ),
     mutation(
         "what must not happen twice is tried again",

@@ -41,7 +41,8 @@ class DailyStandIn(StandIn):
                 only(body, "ids", "user_ids", "ban")
                 for uid in body["user_ids"]:
                     self.rooms.get(name, {}).pop(uid, None)
-                    self.banned.add((name, uid))
+                    if body.get("ban"):
+                        self.banned.add((name, uid))
                 return 200, {"ejectedIds": body["user_ids"]}
             case "POST", ["rooms", name, "update-permissions"]:
                 only(body, "data")
