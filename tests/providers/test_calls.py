@@ -226,10 +226,9 @@ def test_four_failures_and_a_success_leave_it_closed():
     for _ in range(3):
         for _ in range(4):
             one.failed("Timeout")
+        assert one.state == CircuitState.CLOSED
+        one.enter()
         one.succeeded()
-
-    one.enter()
-    assert one.state == CircuitState.CLOSED
 
 
 def test_it_stays_open_for_thirty_seconds_then_lets_one_try():
