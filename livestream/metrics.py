@@ -34,6 +34,7 @@ TASKS = Gauge("livestream_tasks", "Tasks of the event loop.")
 WEBHOOKS = Counter("livestream_webhooks_total", "Webhooks received by provider and outcome.", ["provider", "outcome"])
 PROVIDER_CALLS = Counter("livestream_provider_calls_total", "Calls to media providers.", ["provider", "outcome"])
 PROVIDER_SECONDS = Histogram("livestream_provider_call_seconds", "Time that a media provider took.", ["provider"])
+OUTBOX = Counter("livestream_outbox_total", "Calls of the outbox by kind and outcome.", ["kind", "outcome"])
 PROVIDER_CIRCUIT = Gauge("livestream_provider_circuit", "0 closed, 1 half open, 2 open.", ["provider"])
 TOKENS = Counter("livestream_media_tokens_total", "Media tokens by provider and what became.", ["provider", "outcome"])
 

@@ -9,10 +9,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from livestream.database import in_database
+from livestream.outbox import outbox_sweep
 from livestream.realtime import runtime
 from streams.services.provider.gateway_resources import resources_sweep
 from streams.services.provider.host_presence import media_reconcile
-from streams.services.provider.participant_sync import media_retry
 from streams.services.provider.reconcile import providers_reconcile
 from streams.services.provider.room_cleanup import left_rooms_close
 from streams.services.provider.webhook_deliveries import deliveries_forget
@@ -52,7 +52,7 @@ def janitor_tick(holder: str, sweeps: tuple[Sweep, ...] = ()) -> bool:
         return False
     own: tuple[Sweep, ...] = (
         media_reconcile,
-        media_retry,
+        outbox_sweep,
         resources_sweep,
         left_rooms_close,
         providers_reconcile,

@@ -408,7 +408,7 @@ def test_every_way_to_change_the_state_is_noticed(line):
         "self.state = 'open'",
         "StreamSession.objects.filter(state='active', version=3).update(viewer_count=0)",
         "Participant.objects.filter(pk=1).update(**changes)",
-        "LeftRoom.objects.bulk_update(rows, ['next_at'])",
+        "OutboxTask.objects.bulk_update(rows, ['due_at'])",
         "setattr(person, f'{kind}_muted', True)",
         "ProviderHealth.objects.update_or_create(pk=1, defaults={'state': 'open'})",
         "cursor.execute('UPDATE streams_streamsession SET head_seq = head_seq + 1 WHERE version = 1')",

@@ -37,9 +37,8 @@ class MutedBy(models.TextChoices):
 class Participant(models.Model):
     """A signed-in person in one session: role, whereabouts and flags.
 
-    The media fields are about people on stage. `media_due_at` stands while the provider has still to be told of the
-    person's role, mutes or removal; it is set in the transaction that changed them and cleared when the provider
-    has taken it. `moderates` is what `selectors.participants` adds: whether the person is a `SessionModerator` here.
+    The media fields are about people on stage. `moderates` is what `selectors.participants` adds: whether the person
+    is a `SessionModerator` here.
     """
 
     moderates: bool
@@ -60,7 +59,6 @@ class Participant(models.Model):
     staged_at = models.DateTimeField(null=True, blank=True, help_text="When the person came on stage.")
     media_seen_at = models.DateTimeField(null=True, blank=True, help_text="When the guest's media was last seen.")
     media_lost_at = models.DateTimeField(null=True, blank=True, help_text="Since when the guest's media is away.")
-    media_due_at = models.DateTimeField(null=True, blank=True, help_text="The provider has still to be told.")
 
     class Meta:
         ordering = ["joined_at", "id"]
@@ -73,9 +71,6 @@ class Participant(models.Model):
         indexes = [
             models.Index(fields=["session", "status", "role"], name="participant_listing"),
             models.Index(fields=["user", "-joined_at"], name="participant_by_user"),
-            models.Index(
-                fields=["media_due_at"], condition=Q(media_due_at__isnull=False), name="participant_media_due"
-            ),
             models.Index(
                 fields=["staged_at"],
                 condition=Q(status="active", role__in=["cohost", "guest"]),

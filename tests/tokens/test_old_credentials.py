@@ -9,17 +9,18 @@ from accounts.services import password_set
 from livestream.actors import actor_of
 from livestream.errors import DomainError
 from providers.base import MediaRole
-from streams.models import MediaResource, Participant
+from streams.models import MediaResource
 from streams.selectors import session_get
 from streams.services.people.viewers import viewer_invite
 from streams.services.provider.gateway_resources import resources_sweep
-from streams.services.provider.participant_sync import guest_seen, media_retry
+from streams.services.provider.participant_sync import guest_seen
 from streams.services.show.provider_failover import session_provider_switch
 from streams.services.show.sessions import session_end, session_update
 from streams.services.stage.participation import stage_demote, stage_mute, stage_promote
 from streams.services.stage.removal import participant_ban, participant_kick
 from tests.cast import let_in, make_show
 from tests.gateway import names, offer, playlist, send, token_for, trickle, watch
+from tests.outbox import sweep, waiting
 from tests.providers.setups import stand_in_of, webhook_came
 from tokens.models import IssuedToken
 from tokens.services import agora_token_issue, media_token_issue
@@ -136,7 +137,7 @@ def test_who_is_muted_by_the_desk_stays_so_however_often_their_place_is_told(on_
 
     stage_mute(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
     guest_seen(session_id=session.pk, user_id=ben.pk, at=timezone.now())
-    media_retry(now=timezone.now() + timedelta(minutes=1))
+    sweep(seconds=60)
 
     assert on_stage.sending(session.channel_id, on_stage.uids[ben.pk]) == {"video"}
 
@@ -193,10 +194,10 @@ def test_a_removal_that_the_server_did_not_hear_is_told_again(watched, ada, ben)
 
     assert connected(watched) == {"ada", "ben", "cleo"}
     assert_opens_nothing(watched, ben)
-    assert Participant.objects.get(user=ben).media_due_at is not None
-    media_retry(now=timezone.now() + timedelta(seconds=2))
+    assert len(waiting("media.participant")) == 1
+    sweep(seconds=4)
     assert connected(watched) == {"ada", "cleo"}
-    assert Participant.objects.get(user=ben).media_due_at is None
+    assert waiting() == []
 
 
 def test_who_was_let_in_again_comes_with_a_new_token_and_not_with_the_old(watched, ada, ben):
@@ -307,7 +308,7 @@ def test_who_is_put_out_gets_no_further_playlist(played, ada, ben, cleo, put_out
     with pytest.raises(DomainError) as raised:
         token_for(played.session, ben)
     assert raised.value.status == 403
-    assert Participant.objects.get(user=ben).media_due_at is None
+    assert waiting() == []
 
 
 def test_who_only_watched_gets_no_playlist_of_a_show_that_turned_private(played, ada, ben):

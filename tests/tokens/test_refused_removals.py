@@ -7,15 +7,15 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.services import password_set
+from livestream import outbox
 from livestream.actors import actor_of
 from livestream.circuit_breaker import circuits_forget
 from streams.models import Participant
 from streams.services.people.viewers import viewer_invite
-from streams.services.provider import participant_sync
-from streams.services.provider.participant_sync import media_retry
 from streams.services.show.sessions import session_end
 from streams.services.stage.removal import participant_kick
 from tests.cast import let_in, make_show, make_user
+from tests.outbox import sweep, waiting
 from tests.providers.stand_ins.server import Refused
 from tests.tokens.rooms import channel, issue, kick
 from tokens.models import IssuedToken
@@ -55,13 +55,12 @@ def test_a_refusal_holds_up_nobody_else(agora, watched, ada, ben, cleo, django_c
     with django_capture_on_commit_callbacks(execute=True):
         kick(watched, ada, ben)
         kick(watched, ada, cleo)
-    now = timezone.now()
     circuits_forget()
     agora.broken = [401]
 
-    media_retry(now=now + 2 * SECOND)
-    assert agora.present(watched.channel_id) == {issued(ben)}
-    media_retry(now=now + 63 * SECOND)
+    sweep(seconds=20)
+    assert len(agora.present(watched.channel_id)) == 1
+    sweep(seconds=100)
 
     assert agora.present(watched.channel_id) == set()
 
@@ -73,7 +72,7 @@ def issued(user):
 def test_a_provider_that_is_away_takes_nobodys_turn(
     agora, livekit, watched, ada, ben, cleo, monkeypatch, django_capture_on_commit_callbacks
 ):
-    monkeypatch.setattr(participant_sync, "RETRIED_AT_ONCE", 1)
+    monkeypatch.setattr(outbox, "AT_ONCE", 1)
     other = make_show(ada, provider="livekit")
     let_in(other, ben)
     livekit.enter(other.channel_id, issue(other, ben).uid)
@@ -85,7 +84,7 @@ def test_a_provider_that_is_away_takes_nobodys_turn(
     livekit.broken = []
     circuits_forget()
 
-    media_retry(now=timezone.now() + 2 * SECOND)
+    sweep(seconds=4)
 
     assert livekit.present(channel(other)) == set()
 
@@ -106,10 +105,9 @@ def test_a_room_that_does_not_answer_takes_nobodys_turn(
         return answered(method, path, headers, body)
 
     agora.answer = not_about_ben
-    now = timezone.now()
-    for seconds in (2, 4):
+    for seconds in (20, 40):
         circuits_forget()
-        media_retry(now=now + seconds * SECOND)
+        sweep(seconds)
 
     assert agora.present(watched.channel_id) == {unlucky}
 
@@ -126,10 +124,10 @@ def test_staff_who_is_back_is_not_removed_late(livekit, ada, ben, django_capture
     circuits_forget()
     held = enter(livekit, show, ben)
 
-    media_retry(now=timezone.now() + 2 * SECOND)
+    sweep(seconds=4)
 
     assert livekit.present(channel(show)) == {held}
-    assert Participant.objects.get(user=ben).media_due_at is None
+    assert waiting() == []
 
 
 def test_where_nobody_can_be_put_out_it_is_not_tried_again(
@@ -138,7 +136,7 @@ def test_where_nobody_can_be_put_out_it_is_not_tried_again(
     with django_capture_on_commit_callbacks(execute=True):
         kick(watched, ada, ben)
 
-    assert Participant.objects.get(user=ben).media_due_at is None
+    assert waiting() == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -150,12 +148,14 @@ def test_who_was_let_in_again_while_it_was_refused_is_not_put_out(agora, watched
             connection.close()
         raise Refused(401)
 
-    agora.answer = let_in_again
+    answered, agora.answer = agora.answer, let_in_again
 
     kick(watched, ada, ben)
 
+    agora.answer = answered
+    sweep(seconds=80)
     row = Participant.objects.get(user=ben)
-    assert (len(agora.requests), row.status, row.media_due_at) == (1, "left", None)
+    assert (row.status, issued(ben) in agora.present(watched.channel_id), waiting()) == ("left", True, [])
 
 
 @pytest.mark.parametrize(("broken", "before", "later"), [([401], 58, 61), ([503] * 3, 0, 2)])

@@ -13,7 +13,7 @@ from livestream.errors import Conflict, Denied, DomainError, Invalid
 from streams.models import AuditEntry, Participant, ParticipantStatus, Role, SessionSettings
 from streams.permissions import OUT, Standing, require_host, require_view
 from streams.selectors import participants, session_get
-from streams.services.provider.participant_sync import person_media_tell
+from streams.services.provider.participant_sync import participants_sync
 from streams.services.provider.uids import uid_retire
 from streams.services.stage.guest_queue import requests_withdraw
 from streams.services.stage.seats import (
@@ -128,7 +128,7 @@ def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participa
     if kicked:
         with transaction.atomic():
             Participant.objects.filter(pk=participant.pk, status=ParticipantStatus.KICKED).update(
-                status=ParticipantStatus.LEFT, media_due_at=None
+                status=ParticipantStatus.LEFT
             )
             uid_retire(session_id=session_id, user_id=user.pk, now=now)  # the one that they had may be kept out
     if made or kicked or not participant.invited:
@@ -163,4 +163,4 @@ def viewer_leave(*, session_id: UUID, actor: Actor) -> None:
         requests_withdraw(session_id=session_id, user_ids=[user_id], now=now)
         if was_seated:
             stage_tell(session_id=session_id, user_id=user_id, what="left", by=user_id, now=now)
-    person_media_tell(session_id=session_id, user_id=user_id)
+    participants_sync(session_id=session_id, user_ids=[user_id])

@@ -1,15 +1,15 @@
-"""What the media provider is told of the people in a session, and what it tells of them.
+"""Keeping the media provider in step with the people in a session, and what it tells of them.
 
-The rows say what should be: who is on stage as what, who is muted, who is out. `media_due_at` says that the provider
-has still to be told. It is set together with the change and cleared when the provider has taken it, so a call that
-fails, or a process that dies before it, is made good by the next sweep. Telling twice does no harm. Where it stands in
-the future the provider refused, and is asked again then.
+The rows say what should be: who is on stage as what, who is muted, who is removed. Whoever changes one has the provider
+told (`participant_sync_put`) in the same transaction; the whole standing of that moment is told, so telling twice does
+no harm.
 """
 
 import logging
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -17,8 +17,9 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from livestream.errors import ProviderError, ProviderUnsupported
+from livestream.errors import ProviderError
 from livestream.identifiers import as_uuid
+from livestream.outbox import outbox_deliver, outbox_handler, outbox_put
 from providers.base import Capability, MediaRole, Provider, RoomRef
 from providers.registry import provider_named
 from streams.models import MutedBy, Participant, ParticipantStatus, Role
@@ -28,59 +29,48 @@ from streams.services.provider.rooms import room_ref
 from streams.services.provider.uids import held_uids, known_uid, uid_retire
 from streams.state import OPEN
 
-RETRY_AFTER, REFUSED_AGAIN_AFTER = timedelta(seconds=1), timedelta(seconds=60)
-RETRIED_AT_ONCE = 100
+KIND = "media.participant"
 # A grant is good for its own life, and the media node forgives clocks a minute; then a removal needs no repeating.
 GRANT_LIFE = timedelta(seconds=settings.MEDIA_TOKEN_SECONDS + 120)
 
 logger = logging.getLogger(__name__)
 
 
-def person_media_tell(*, session_id: UUID, user_id: UUID) -> None:
-    """Tell the provider where one person stands now, if it has still to be told."""
-    people_media_tell(session_id=session_id, user_ids=[user_id])
+def participant_sync_put(*, person: Participant, now: datetime) -> None:
+    """Have the provider told where a person stands; part of the transaction that changes it."""
+    outbox_put(
+        kind=KIND,
+        key=_key(person.session_id, person.user_id),
+        target=person.session.provider,
+        payload={"session": str(person.session_id), "user": str(person.user_id)},
+        now=now,
+    )
 
 
-def people_media_tell(*, session_id: UUID, user_ids: Iterable[UUID]) -> None:
-    """The same for several. When the provider does not answer, the rest is left for the next sweep."""
-    rows = Participant.objects.filter(session_id=session_id, user_id__in=list(user_ids), media_due_at__isnull=False)
-    for row in rows.select_related("session"):
-        if not _told(row, now=timezone.now()):
-            return
+def participants_sync(*, session_id: UUID, user_ids: Iterable[UUID]) -> None:
+    """Tell the provider at once, after the commit, where these people stand."""
+    outbox_deliver(kind=KIND, keys=[_key(session_id, user_id) for user_id in user_ids])
 
 
-def media_retry(*, now: datetime) -> None:
-    """Tell providers what they could not be told when it happened."""
-    due = Participant.objects.filter(media_due_at__lt=now - RETRY_AFTER, session__state__in=OPEN)
-    for provider in due.order_by().values_list("session__provider", flat=True).distinct():
-        rows = due.filter(session__provider=provider).select_related("session", "user").order_by("media_due_at")
-        for row in rows[:RETRIED_AT_ONCE]:
-            same = Participant.objects.filter(pk=row.pk, media_due_at=row.media_due_at)
-            if row.status in OUT and row.user.is_staff:
-                same.update(media_due_at=None)  # the staff gets in all the same, and may be there again
-            elif not _told(row, now=now):
-                same.update(media_due_at=now)  # last of them: what does not answer may be this room alone
-                break
+def _key(session_id: UUID, user_id: UUID) -> str:
+    return f"{session_id}:{user_id}"
 
 
-def _told(row: Participant, *, now: datetime) -> bool:
-    """Tell one person's provider; False when it did not answer. One that is gone, or cannot do it, is not asked again.
-
-    One that refuses may be one whose key is being changed. To take something away it is asked again after a while;
-    who is on stage may go on as they are.
-    """
-    again = None
+@outbox_handler(KIND)
+def _participant_sync(payload: dict[str, Any]) -> None:
+    """A provider may refuse what is on stage, and people go on as they are; a removal is asked for again."""
+    rows = Participant.objects.filter(session_id=payload["session"], user_id=payload["user"], session__state__in=OPEN)
+    row = rows.select_related("session", "user").first()
+    if row is None or row.session.provider not in settings.PROVIDERS:
+        return
+    if row.status in OUT and row.user.is_staff:
+        return  # the staff gets in all the same, and may be there again
     try:
-        if row.session.provider in settings.PROVIDERS:
-            _tell(provider_named(row.session.provider), row)
+        _tell(provider_named(row.session.provider), row)
     except ProviderError as error:
-        logger.warning("provider not told session=%s user=%s error=%s", row.session_id, row.user_id, error)
-        if not error.permanent:
-            return False
-        if not (_seated(row) or isinstance(error, ProviderUnsupported)):
-            again = now + REFUSED_AGAIN_AFTER - RETRY_AFTER
-    Participant.objects.filter(pk=row.pk, media_due_at=row.media_due_at).update(media_due_at=again)
-    return True
+        if not (error.permanent and _seated(row)):
+            raise
+        logger.warning("provider refused session=%s user=%s error=%s", row.session_id, row.user_id, error)
 
 
 def _seated(row: Participant) -> bool:
@@ -131,14 +121,16 @@ def guest_seen(*, session_id: UUID, user_id: UUID, at: datetime) -> None:
 
     The provider is told once more where the person stands: it may be a new one, and they may not belong there.
     """
-    person = Participant.objects.filter(session_id=session_id, user_id=user_id).exclude(role=Role.HOST)
+    people = Participant.objects.filter(session_id=session_id, user_id=user_id).exclude(role=Role.HOST)
     with transaction.atomic():
-        there = person.filter(status=ParticipantStatus.ACTIVE, role__in=GUESTS, staged_at__lte=at)
+        there = people.filter(status=ParticipantStatus.ACTIVE, role__in=GUESTS, staged_at__lte=at)
         there.filter(
             Q(media_seen_at=None) | Q(media_lost_at__lt=at) | Q(media_lost_at=None, media_seen_at__lt=at)
         ).update(media_seen_at=at, media_lost_at=None)
-        if person.update(media_due_at=timezone.now()):
-            transaction.on_commit(partial(person_media_tell, session_id=session_id, user_id=user_id))
+        person = people.select_related("session").first()
+        if person is not None:
+            participant_sync_put(person=person, now=timezone.now())
+            transaction.on_commit(partial(participants_sync, session_id=session_id, user_ids=[user_id]))
 
 
 def guest_compare(*, session_id: UUID, user_id: UUID, sends: Collection[str], now: datetime) -> None:
@@ -175,13 +167,13 @@ def node_started(*, node: str) -> None:
         Q(held, status=ParticipantStatus.ACTIVE, role__in=GUESTS)
         | Q(status__in=OUT, left_at__gt=now - GRANT_LIFE, user__is_staff=False)
     )
-    transaction.on_commit(partial(_mark_due, list(concerned.values_list("pk", flat=True)), now=now))
+    transaction.on_commit(partial(_put_each, list(concerned.select_related("session")), now=now))
 
 
-def _mark_due(rows: list[int], *, now: datetime) -> None:
-    """Have the next sweep tell these. Row by row: who holds one lock at a time never waits crosswise with a service."""
-    for pk in rows:
-        Participant.objects.filter(pk=pk).update(media_due_at=now - 2 * RETRY_AFTER)
+def _put_each(people: list[Participant], *, now: datetime) -> None:
+    """Have the next sweep tell these. One by one: who holds one lock at a time never waits crosswise with a service."""
+    for person in people:
+        participant_sync_put(person=person, now=now)
 
 
 def guests_reconcile(*, publishing: dict[str, set[str]], now: datetime) -> None:
@@ -215,4 +207,4 @@ def _send_away(session_id: str, users: list[str], *, now: datetime) -> None:
     if known and session is not None:
         rows = Participant.objects.filter(session_id=session, user_id__in=known, session__state__in=OPEN)
         rows = rows.exclude(role=Role.HOST).exclude(role__in=GUESTS, status=ParticipantStatus.ACTIVE)
-        _mark_due(list(rows.values_list("pk", flat=True)), now=now)
+        _put_each(list(rows.select_related("session")), now=now)

@@ -270,7 +270,7 @@ def _record(
         endings_run(session_id=session.pk, now=now)
         requests_close(session_id=session.pk, now=now)
         Participant.objects.filter(session_id=session.pk, status=ParticipantStatus.ACTIVE).update(
-            status=ParticipantStatus.LEFT, left_at=now, media_due_at=None
+            status=ParticipantStatus.LEFT, left_at=now
         )
         close_room(
             session_id=session.pk,

@@ -6,7 +6,7 @@ from uuid import UUID
 from livestream.actors import Actor, require_signed_in
 from livestream.errors import Conflict, Denied
 from streams.models import GuestRequest, GuestRequestStatus, Participant, ParticipantStatus, Role
-from streams.services.provider.participant_sync import person_media_tell
+from streams.services.provider.participant_sync import participants_sync
 from streams.services.provider.uids import uid_retire
 from streams.services.stage.guest_queue import (
     request_lock,
@@ -64,8 +64,7 @@ def readmit(person: Participant, *, now: datetime) -> None:
     """Readmit a removed participant under a new uid, since the provider may still block the old one. A step without a
     transaction of its own."""
     person.status, person.left_at = ParticipantStatus.LEFT, now
-    person.media_due_at = None
-    person.save(update_fields=("status", "left_at", "media_due_at"))
+    person.save(update_fields=("status", "left_at"))
     uid_retire(session_id=person.session_id, user_id=person.user_id, now=now)
 
 
@@ -79,7 +78,7 @@ def guest_accept(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRe
         require_pending(request, now=place.now)
         require_open_stage(place.session)
         request_grant(request, person_here(place), place)
-    person_media_tell(session_id=session_id, user_id=user_id)
+    participants_sync(session_id=session_id, user_ids=[user_id])
     return request
 
 

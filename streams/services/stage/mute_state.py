@@ -3,29 +3,31 @@
 from datetime import datetime
 
 from streams.models import MutedBy, Participant
+from streams.services.provider.participant_sync import participant_sync_put
 from streams.services.stage.seats import MEDIA_FIELDS
 
 
 def flags_set_by_oneself(person: Participant, *, wanted: dict[str, bool], now: datetime) -> list[str]:
     """Set the given flags and return the kinds that changed; lifting a host's mute is synced with the provider."""
-    changed = []
+    changed, lifted = [], False
     for kind, on in wanted.items():
         if kind == "screen":
             if person.screen_sharing == on:
                 continue
             if on and person.screen_stopped:
-                person.screen_stopped, person.media_due_at = False, now
+                person.screen_stopped, lifted = False, True
             person.screen_sharing = on
         else:
             if getattr(person, f"{kind}_muted") != on:
                 continue
-            if getattr(person, f"{kind}_muted_by") == MutedBy.HOST:
-                person.media_due_at = now
+            lifted = lifted or getattr(person, f"{kind}_muted_by") == MutedBy.HOST
             setattr(person, f"{kind}_muted", not on)
             setattr(person, f"{kind}_muted_by", "" if on else MutedBy.SELF)
         changed.append(str(kind))
     if changed:
         person.save(update_fields=MEDIA_FIELDS)
+    if lifted:
+        participant_sync_put(person=person, now=now)
     return changed
 
 
@@ -43,6 +45,6 @@ def flags_set_by_host(person: Participant, *, kind: str, now: datetime) -> bool:
             return False
         setattr(person, f"{kind}_muted", True)
         setattr(person, f"{kind}_muted_by", MutedBy.HOST)
-    person.media_due_at = now
     person.save(update_fields=MEDIA_FIELDS)
+    participant_sync_put(person=person, now=now)
     return True

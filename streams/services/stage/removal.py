@@ -14,7 +14,7 @@ from streams.models import GuestRequestStatus, Participant, ParticipantStatus
 from streams.permissions import OUT, standing_of
 from streams.services.people.credentials import Lost, credentials_revoke
 from streams.services.people.moderators import moderator_forget
-from streams.services.provider.participant_sync import person_media_tell
+from streams.services.provider.participant_sync import participant_sync_put, participants_sync
 from streams.services.provider.uids import uid_retire
 from streams.services.stage.guest_queue import request_pending, request_resolve
 from streams.services.stage.seats import is_seated, person_lock, seat_leave
@@ -41,8 +41,8 @@ def participant_readmit(*, session_id: UUID, actor: Actor, user_id: UUID) -> Par
     with at_the_desk(session_id=session_id, actor=actor) as desk:
         person = person_lock(session_id, user_id)
         if person.status in OUT:
-            person.status, person.media_due_at = ParticipantStatus.LEFT, None
-            person.save(update_fields=("status", "media_due_at"))
+            person.status = ParticipantStatus.LEFT
+            person.save(update_fields=("status",))
             uid_retire(session_id=session_id, user_id=user_id, now=desk.now)
             desk.audit("readmit", user_id)
     return person
@@ -58,8 +58,9 @@ def _put_out(status: ParticipantStatus, *, session_id: UUID, actor: Actor, user_
         was_seated = is_seated(person)
         if was_seated:
             seat_leave(person=person, now=desk.now)
-        person.status, person.left_at, person.media_due_at = status, desk.now, desk.now
-        person.save(update_fields=("status", "left_at", "media_due_at"))
+        person.status, person.left_at = status, desk.now
+        person.save(update_fields=("status", "left_at"))
+        participant_sync_put(person=person, now=desk.now)
         moderator_forget(person)
         pending = request_pending(session_id=session_id, user_id=user_id)
         if pending is not None:
@@ -72,7 +73,7 @@ def _put_out(status: ParticipantStatus, *, session_id: UUID, actor: Actor, user_
         close_person(
             session_id=session_id, user_id=user_id, code=CloseCode.NOT_ALLOWED, reason=f"session.{status.value}"
         )
-    person_media_tell(session_id=session_id, user_id=user_id)
+    participants_sync(session_id=session_id, user_ids=[user_id])
     logger.info("participant removed session=%s user=%s as=%s by=%s", session_id, user_id, status, actor.user_id)
     return person
 

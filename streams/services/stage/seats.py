@@ -15,6 +15,7 @@ from streams.models import MutedBy, Participant, ParticipantStatus, Role, Stream
 from streams.permissions import GUESTS, standing_in, takes_guests
 from streams.selectors import participants, sessions, stage_of
 from streams.services.people.credentials import Lost, credentials_revoke
+from streams.services.provider.participant_sync import participant_sync_put
 from streams.services.provider.uids import provider_uid
 from streams.services.show.sequence import event_record
 from streams.state import LIVE, OPEN, OVER
@@ -27,7 +28,6 @@ MEDIA_FIELDS = (
     "video_muted_by",
     "screen_sharing",
     "screen_stopped",
-    "media_due_at",
 )
 SEAT_FIELDS = ("role", "staged_at", "media_seen_at", "media_lost_at", *MEDIA_FIELDS)
 
@@ -100,12 +100,13 @@ def seat_take(*, session: StreamSession, person: Participant, now: datetime) -> 
         raise Conflict("stage.full", "The stage is full. Try again when someone leaves.")
     silent, dark = not session.settings.guest_audio_default, not session.settings.guest_video_default
     person.role = Role.GUEST
-    person.staged_at = person.media_due_at = now
+    person.staged_at = now
     person.media_seen_at = person.media_lost_at = None
     person.audio_muted, person.audio_muted_by = silent, MutedBy.HOST if silent else ""
     person.video_muted, person.video_muted_by = dark, MutedBy.HOST if dark else ""
     person.screen_sharing = person.screen_stopped = False
     person.save(update_fields=SEAT_FIELDS)
+    participant_sync_put(person=person, now=now)
     provider_uid(session=session, user_id=person.user_id)
 
 
@@ -116,8 +117,8 @@ def seat_leave(*, person: Participant, now: datetime) -> None:
     person.staged_at = person.media_seen_at = person.media_lost_at = None
     person.audio_muted = person.video_muted = person.screen_sharing = person.screen_stopped = False
     person.audio_muted_by = person.video_muted_by = ""
-    person.media_due_at = now
     person.save(update_fields=SEAT_FIELDS)
+    participant_sync_put(person=person, now=now)
     credentials_revoke(session_id=person.session_id, user_id=person.user_id, lost=Lost.PUBLISHING, now=now)
     if was_cohost:
         desk_place(person)
@@ -125,8 +126,9 @@ def seat_leave(*, person: Participant, now: datetime) -> None:
 
 def seat_rank(*, person: Participant, role: Role, now: datetime) -> None:
     """Make a guest a cohost, or a cohost a guest."""
-    person.role, person.media_due_at = role, now
-    person.save(update_fields=("role", "media_due_at"))
+    person.role = role
+    person.save(update_fields=("role",))
+    participant_sync_put(person=person, now=now)
     desk_place(person)
 
 

@@ -191,8 +191,8 @@ MUTATIONS = [
     mutation(
         "a mute by the host is lifted by turning off and on",
         "flags",
-        'if getattr(person, f"{kind}_muted_by") == MutedBy.HOST:\n                person.media_due_at = now\n',
-        "if False:\n                person.media_due_at = now\n",
+        'lifted = lifted or getattr(person, f"{kind}_muted_by") == MutedBy.HOST',
+        "lifted = False",
         "stage media::test_a_mute_by_the_desk_is_held_at_the_node_until_the_person_lifts_it",
     ),
     mutation(

@@ -1,0 +1,19 @@
+"""The outbox in tests: what waits in it, and the janitor's sweep some time from now."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from livestream.models import OutboxTask
+from livestream.outbox import outbox_sweep
+
+
+def waiting(kind: str = "") -> list[str]:
+    """The keys of the tasks whose calls have still to be made; of one kind, or of all."""
+    tasks = OutboxTask.objects.filter(kind=kind) if kind else OutboxTask.objects.all()
+    return sorted(tasks.values_list("key", flat=True))
+
+
+def sweep(seconds: float = 0.0) -> int:
+    """The sweep that comes so long from now; how many calls it made."""
+    return outbox_sweep(now=timezone.now() + timedelta(seconds=seconds))
