@@ -58,10 +58,13 @@ def outbox_put(*, kind: str, key: str, target: str, payload: dict[str, Any], now
 
 
 def outbox_deliver(*, kind: str, keys: Iterable[str]) -> None:
-    """Make the calls of these tasks, after the commit. Where a target does not answer the rest is left to the sweep."""
+    """Make the calls of these tasks, after the commit. What takes too long or does not answer is left to the sweep."""
     silent: set[str] = set()
+    until = time.monotonic() + SWEEP_SECONDS
     rows = OutboxTask.objects.filter(kind=kind, key__in=list(keys), gave_up_at__isnull=True)
     for pk, target in list(rows.order_by("due_at", "pk").values_list("pk", "target")):
+        if time.monotonic() > until:
+            return
         if target not in silent and not _deliver(pk, timezone.now()):
             silent.add(target)
 

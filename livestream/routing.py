@@ -25,7 +25,6 @@ from streams.services.people.viewers import viewers_left
 from streams.services.provider.host_presence import viewers_record
 from streams.shared_rooms import SharedRooms
 from tokens.expiry import tokens_expiring_tell, tokens_forget
-from tokens.withdrawals import withdrawn_cut
 
 PARTS = RoomParts(
     sections={"messages": lambda session_id, head: chat_page(session_id=session_id, before=head + 1)},
@@ -52,7 +51,7 @@ runtime.configure(
         events=PARTS.events,
         viewers_changed=viewers_record,
         viewers_left=viewers_left,
-        background=(partial(janitor, (tokens_forget, tokens_expiring_tell, withdrawn_cut)), chat_writer, read_writer),
+        background=(partial(janitor, (tokens_forget, tokens_expiring_tell)), chat_writer, read_writer),
     )
 )
 

@@ -71,14 +71,12 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class RoomRef:
-    """A session as a provider knows it. `external` is the result of the provider's `prepare`; `resources` are the
-    open connections of a `Gateway`, empty elsewhere."""
+    """A session as a provider knows it. `external` is the result of the provider's `prepare`."""
 
     session_id: UUID
     channel_id: str
     node: str = ""
     external: dict[str, str] = field(default_factory=dict)
-    resources: tuple[Resource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,13 @@ they hold opens nothing here.
 import json
 import re
 import time
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from urllib.parse import urljoin, urlsplit
 
 import jwt
 from django.conf import settings
 
-from livestream.errors import ProviderError, ProviderRejected, ProviderUnreachable
+from livestream.errors import ProviderRejected
 from livestream.identifiers import secret_token
 from providers.adapter import Adapter
 from providers.base import (
@@ -41,8 +40,6 @@ TOKEN_LEEWAY = timedelta(seconds=60)
 REDIRECTS = 2
 REDIRECTED = frozenset({307, 308})
 GONE = frozenset({404, 410})
-# Whoever closes a room waits this long at most; what is left then is for the next sweep.
-CLOSE_SECONDS = 2.0
 URL_LIMIT, LINKS_LIMIT, LINK_LIMIT = 2000, 8, 1000
 _LINK = re.compile(r"""<(stun|turn)s?:[^<>]*>((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"<>]*"|[^\s;,"<>]+))*)""", re.IGNORECASE)
 _ICE_SERVER = re.compile(r"""\brel\s*=\s*"?ice-server\b""", re.IGNORECASE)
@@ -141,37 +138,6 @@ class WhipProvider(Adapter):
         answer = self._request("DELETE", resource.url, room=room, uid=resource.uid, role=resource.role)
         if answer.status not in GONE and not 200 <= answer.status < 300:
             raise ProviderRejected(self.name, f"answered {answer.status} to an end", status=answer.status)
-
-    # ---- People and rooms ----------------------------------------------------------------------------------------
-
-    def unpublish(self, *, room: RoomRef, uid: str) -> None:
-        """End the participant's publishing connections."""
-        self._end_all(room, (one for one in room.resources if one.uid == uid and one.role == MediaRole.PUBLISHER))
-
-    def remove(self, *, room: RoomRef, uid: str) -> None:
-        """End all connections of the participant."""
-        self._end_all(room, (one for one in room.resources if one.uid == uid))
-
-    def close(self, *, room: RoomRef) -> None:
-        """End all connections, publishers first, so that the picture stops at once."""
-        self._end_all(
-            room,
-            sorted(room.resources, key=lambda one: one.role != MediaRole.PUBLISHER),
-            until=time.monotonic() + CLOSE_SECONDS,
-        )
-
-    def _end_all(self, room: RoomRef, resources: Iterable[Resource], *, until: float | None = None) -> None:
-        """One that is refused keeps no other from being ended; who does not answer is not asked for the rest."""
-        refused: ProviderError | None = None
-        for resource in resources:
-            if until is not None and time.monotonic() > until:
-                raise ProviderUnreachable(self.name, "has more to end than there is time for")
-            try:
-                self.end(room=room, resource=resource)
-            except ProviderRejected as error:
-                refused = error
-        if refused is not None:
-            raise refused
 
     # ---- The wire ------------------------------------------------------------------------------------------------
 

@@ -11,10 +11,8 @@ from django.utils import timezone
 from livestream.database import in_database
 from livestream.outbox import outbox_sweep
 from livestream.realtime import runtime
-from streams.services.provider.gateway_resources import resources_sweep
 from streams.services.provider.host_presence import media_reconcile
 from streams.services.provider.reconcile import providers_reconcile
-from streams.services.provider.room_cleanup import left_rooms_close
 from streams.services.provider.webhook_deliveries import deliveries_forget
 from streams.services.show.sweeps import lease_release, lease_take, sessions_expire
 from streams.services.stage.sweeps import guests_expire, requests_expire
@@ -53,8 +51,6 @@ def janitor_tick(holder: str, sweeps: tuple[Sweep, ...] = ()) -> bool:
     own: tuple[Sweep, ...] = (
         media_reconcile,
         outbox_sweep,
-        resources_sweep,
-        left_rooms_close,
         providers_reconcile,
         requests_expire,
         guests_expire,

@@ -26,9 +26,6 @@ class IssuedToken(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
-    cut_due_at = models.DateTimeField(
-        null=True, blank=True, help_text="What was opened with it has still to be cut at the provider."
-    )
     told_at = models.DateTimeField(null=True, blank=True, help_text="When its holder was told that it runs out.")
 
     class Meta:
@@ -40,7 +37,6 @@ class IssuedToken(models.Model):
             models.Index(fields=["session", "user", "-created_at"], name="token_by_holder"),
             models.Index(fields=["expires_at"], name="token_by_expiry"),
             models.Index(fields=["session", "uid", "-expires_at"], name="token_by_uid"),
-            models.Index(fields=["cut_due_at"], condition=Q(cut_due_at__isnull=False), name="token_cut_due"),
         ]
 
     def __str__(self) -> str:

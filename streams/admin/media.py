@@ -36,24 +36,13 @@ class ProviderRoomAdmin(ReadOnlyAdmin):
     uuid_search_fields = ("session_id",)
 
 
-@admin.register(models.LeftRoom)
-class LeftRoomAdmin(ReadOnlyAdmin):
-    """Rooms at providers that sessions have left, and that have still to be closed there, or to be kept closed."""
-
-    list_display = ("channel_id", "provider", "session", "left_at", "next_at")
-    list_filter = ("provider",)
-    list_select_related = ("session",)
-    search_fields = ("channel_id", "session__title")
-    uuid_search_fields = ("session_id",)
-
-
 @admin.register(models.MediaResource)
 class MediaResourceAdmin(ReadOnlyAdmin):
     """What people have open at providers that are reached through this product's own address."""
 
     exclude = ("url", "token_hash")
-    list_display = ("created_at", "user", "uid", "session", "provider", "role", "due_at")
-    list_filter = ("provider", "role", ("due_at", HappenedFilter))
+    list_display = ("created_at", "user", "uid", "session", "provider", "role")
+    list_filter = ("provider", "role")
     list_select_related = ("user", "session")
     search_fields = ("user__username", "session__title", "channel_id", "uid")
     uuid_search_fields = ("session_id", "user_id")

@@ -1,6 +1,6 @@
 """A live session and everything that hangs on it. Only services write these."""
 
-from streams.models.media import LeftRoom, MediaResource, MediaUid, ProviderDelivery, ProviderHealth, ProviderRoom
+from streams.models.media import MediaResource, MediaUid, ProviderDelivery, ProviderHealth, ProviderRoom
 from streams.models.session import (
     AuditEntry,
     SessionEvent,
@@ -26,7 +26,6 @@ __all__ = [
     "GuestRequest",
     "GuestRequestStatus",
     "JanitorLease",
-    "LeftRoom",
     "MediaResource",
     "MediaUid",
     "MutedBy",

@@ -72,28 +72,10 @@ class ProviderRoom(models.Model):
         return f"{self.provider} {self.channel_id}"
 
 
-class LeftRoom(models.Model):
-    """A room at a provider that a session has left, until it is closed there."""
-
-    session = models.ForeignKey(StreamSession, models.CASCADE, related_name="left_rooms")
-    provider = models.CharField(max_length=20)
-    channel_id = models.CharField(max_length=64)
-    left_at = models.DateTimeField()
-    next_at = models.DateTimeField(db_index=True, help_text="When the provider is to be told again.")
-
-    class Meta:
-        ordering = ["-left_at"]
-        constraints = [models.UniqueConstraint(fields=["provider", "channel_id"], name="left_room_once")]
-
-    def __str__(self) -> str:
-        return f"{self.provider} {self.channel_id}"
-
-
 class MediaResource(models.Model):
     """A connection at a provider that somebody opened through our own address (WHIP, WHEP), until it is ended there.
 
-    `name` is its address here, `url` its address there, which is nobody's business. `due_at` stands while it has
-    still to be ended whoever it belongs to; what a show has left behind is ended without a mark.
+    `name` is its address here, `url` its address there, which is nobody's business.
     """
 
     name = models.CharField(max_length=64, primary_key=True)
@@ -108,13 +90,11 @@ class MediaResource(models.Model):
     url = models.CharField(max_length=2000)
     token_hash = models.CharField(max_length=64)
     created_at = models.DateTimeField()
-    due_at = models.DateTimeField(null=True, blank=True, help_text="It has still to be ended at the provider.")
 
     class Meta:
         ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["channel_id", "uid", "-created_at"], name="resource_by_person"),
-            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="resource_due"),
         ]
 
     def __str__(self) -> str:

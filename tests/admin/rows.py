@@ -6,6 +6,7 @@ from django.contrib.auth.models import Group
 
 from accounts.models import User
 from chat.models import ChatMessage, ReadMarker
+from livestream.models import OutboxTask
 from streams import models as streams
 from tokens.models import IssuedToken
 
@@ -73,8 +74,8 @@ def _session_rows(session: streams.StreamSession, host: User, viewer: User, numb
     streams.ProviderRoom.objects.create(
         session=session, provider="daily", channel_id=session.channel_id, details={"url": "u"}, claimed_at=NOW
     )
-    streams.LeftRoom.objects.create(
-        session=session, provider="livekit", channel_id=f"left-{number}", left_at=NOW, next_at=NOW
+    OutboxTask.objects.create(
+        kind="media.room", key=f"livekit:{number}", target="livekit", created_at=NOW, due_at=NOW, last_error="503"
     )
     streams.MediaResource.objects.create(
         name=f"resource-{number}",

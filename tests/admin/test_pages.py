@@ -23,7 +23,7 @@ from streams.state import SessionState
 from tests.admin.rows import CANARY, NOW, make_rows
 
 pytestmark = pytest.mark.django_db
-OURS = ("accounts", "streams", "chat", "tokens")
+OURS = ("livestream", "accounts", "streams", "chat", "tokens")
 MODELS = sorted(
     (model for model in admin.site._registry if model._meta.app_label in (*OURS, "auth")),
     key=lambda model: model._meta.label_lower,
@@ -32,8 +32,8 @@ MODELS = sorted(
 ADMINISTRATORS_ONLY = {
     "auth.group",
     "chat.readmarker",
+    "livestream.outboxtask",
     "streams.janitorlease",
-    "streams.leftroom",
     "streams.mediauid",
     "streams.providerdelivery",
     "streams.providerhealth",

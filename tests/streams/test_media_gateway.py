@@ -11,13 +11,14 @@ from livestream.actors import actor_of
 from providers.base import MediaRole
 from providers.registry import provider_named
 from streams.gateways.whip import AT_ONCE, _place
-from streams.models import MediaResource, StreamSession
-from streams.services.provider.gateway_resources import resources_sweep, session_is_gated
+from streams.models import MediaResource
+from streams.services.provider.gateway_resources import session_is_gated
 from streams.services.show.sessions import session_end
 from streams.services.stage.removal import participant_kick
 from tests.bodies import assert_error
-from tests.cast import let_in, make_show, make_user
+from tests.cast import let_in, make_show
 from tests.gateway import call, offer, send, token_for, trickle, watch
+from tests.outbox import sweep, waiting
 from tests.providers.setups import SECRET, stand_in_of
 from tests.providers.stand_ins import Refused, WhipStandIn
 from tokens.models import IssuedToken
@@ -266,11 +267,11 @@ def test_a_show_that_left_connections_behind_is_swept(whip, show, ada, ben):
     session_end(session_id=show.pk, actor=actor_of(ada))
     assert whip.present(show.channel_id) == {str(ada.pk), str(ben.pk)}
 
-    assert resources_sweep(now=timezone.now() + LATER) == 0
+    assert sweep(seconds=20) == 0
     whip.broken = []
 
-    assert resources_sweep(now=timezone.now() + LATER) == 2
-    assert resources_sweep(now=timezone.now() + LATER) == 0
+    assert sweep(seconds=40) == 2
+    assert waiting() == []
     assert whip.present(show.channel_id) == set()
 
 
@@ -282,8 +283,8 @@ def test_a_connection_that_could_not_be_ended_is_ended_by_the_sweep(whip, show, 
     assert str(ben.pk) in whip.present(show.channel_id)
     assert_error(trickle(location, token), 404, "missing")
 
-    assert resources_sweep(now=timezone.now()) == 0
-    assert resources_sweep(now=timezone.now() + LATER) == 1
+    assert sweep() == 0
+    assert sweep(seconds=20) == 1
     assert whip.present(show.channel_id) == {str(show.host_id)}
 
 
@@ -292,23 +293,12 @@ def test_what_cannot_be_ended_keeps_nothing_else_from_it(whip, show, ada, ben, c
         watch(show, user)
     whip.broken = [503] * 10
     session_end(session_id=show.pk, actor=actor_of(ada))
-    whip.broken = [503]  # for the first of the three
+    whip.broken = [403]  # for the first of the three
 
-    assert resources_sweep(now=timezone.now() + LATER) == 2
-    assert resources_sweep(now=timezone.now() + LATER) == 1
+    assert sweep(seconds=20) == 3
+    assert len(whip.present(show.channel_id)) == 1
+    assert sweep(seconds=100) == 1
     assert whip.present(show.channel_id) == set()
-
-
-def test_a_sweep_gives_up_on_a_silent_server_soon(whip, show, ada):
-    for _ in range(6):
-        watch(show, make_user())
-    whip.broken = [503] * 100
-    session_end(session_id=show.pk, actor=actor_of(ada))
-    asked = len(whip.requests)
-
-    resources_sweep(now=timezone.now() + LATER)
-
-    assert len(whip.requests) == asked + 3
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
@@ -318,24 +308,12 @@ def test_who_is_put_out_while_the_server_refuses_us_is_cut_off_later(whip, show,
     whip.broken = [status] * 2
 
     participant_kick(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk)
-    resources_sweep(now=timezone.now() + LATER)
+    sweep(seconds=100)
     assert str(ben.pk) in whip.present(show.channel_id)
     whip.broken = []
 
-    resources_sweep(now=timezone.now() + LATER)
+    sweep(seconds=200)
     assert whip.present(show.channel_id) == {str(show.host_id)}
-
-
-@pytest.mark.parametrize(("status", "hours", "kept"), [(403, 25, 0), (403, 23, 1), (503, 25, 1)])
-def test_a_day_after_the_show_nothing_is_expected_of_a_server_that_refuses(whip, show, ben, status, hours, kept):
-    watch(show, ben)
-    StreamSession.objects.filter(pk=show.pk).update(state="ended", ended_at=timezone.now() - timedelta(hours=hours))
-    MediaResource.objects.exclude(user=ben).delete()
-    whip.broken = [status]
-
-    assert resources_sweep(now=timezone.now()) == 0
-
-    assert MediaResource.objects.count() == kept
 
 
 def test_more_exchanges_than_there_are_places_are_sent_away(whip, show, ben):

@@ -12,7 +12,6 @@ from providers.base import MediaRole
 from streams.models import MediaResource
 from streams.selectors import session_get
 from streams.services.people.viewers import viewer_invite
-from streams.services.provider.gateway_resources import resources_sweep
 from streams.services.provider.participant_sync import guest_seen
 from streams.services.show.provider_failover import session_provider_switch
 from streams.services.show.sessions import session_end, session_update
@@ -194,7 +193,7 @@ def test_a_removal_that_the_server_did_not_hear_is_told_again(watched, ada, ben)
 
     assert connected(watched) == {"ada", "ben", "cleo"}
     assert_opens_nothing(watched, ben)
-    assert len(waiting("media.participant")) == 1
+    assert len(waiting("media.connection")) == 1
     sweep(seconds=4)
     assert connected(watched) == {"ada", "cleo"}
     assert waiting() == []
@@ -261,7 +260,7 @@ def test_a_new_password_cuts_what_the_old_one_opened_and_lets_its_owner_come_bac
     IssuedToken.objects.filter(user=ben).update(created_at=LONG_AGO, expires_at=timezone.now() - timedelta(minutes=1))
 
     password_set(user_id=ben.pk, password="another correct horse 8")
-    resources_sweep(now=timezone.now() + timedelta(seconds=2))
+    sweep(seconds=2)
 
     assert connected(watched) == {"ada", "cleo"}
     assert_opens_nothing(watched, ben)

@@ -7,18 +7,16 @@ away finds it. A connection whose answer nobody got cannot carry anything.
 
 import hashlib
 import logging
-import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db.models import F, Q, QuerySet
+from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from livestream.actors import actor_of
@@ -36,9 +34,10 @@ from livestream.errors import (
     Unavailable,
 )
 from livestream.identifiers import secret_token
+from livestream.outbox import outbox_deliver, outbox_handler, outbox_put, outbox_waits
 from livestream.ratelimit import require_allowed
 from providers.base import Amended, Capability, Gateway, MediaRole, Opened, Resource, RoomRef
-from providers.registry import provider_named, providers_with
+from providers.registry import provider_can, provider_named, providers_with
 from streams.models import MediaResource, StreamSession
 from streams.permissions import require_view
 from streams.selectors import session_get
@@ -46,13 +45,11 @@ from streams.services.people.passes import Pass, pass_presented
 from streams.services.provider.rooms import room_ref
 from streams.state import OVER
 
+KIND = "media.connection"
 # How many earlier connections of a person stay beside a new one. Whoever sends anew, sends that alone.
 KEPT = {MediaRole.PUBLISHER: 0, MediaRole.SUBSCRIBER: 7}
 OFFERS_PER_PERSON_AND_MINUTE = 120
 OFFERS_PER_ADDRESS_AND_MINUTE = 600
-RETRY_AFTER = timedelta(seconds=1)
-GIVEN_UP_AFTER = timedelta(days=1)
-ENDED_AT_ONCE, FAILURES_A_SWEEP, SWEEP_SECONDS = 200, 3, 2.0
 # The server takes one of a kind at a time, and there is one.
 TAKEN = 409
 # Statuses of a changed connection that are the client's business.
@@ -138,8 +135,8 @@ def resource_amend(
 ) -> Amended:
     """Hand on what a client has to add to its own connection, as long as it may have it."""
     held = _holder(session_id=session_id, role=role, token=token).held
-    row = _rows(held).filter(pk=name, due_at=None).first()
-    if row is None:
+    row = _rows(held).filter(pk=name).first()
+    if row is None or outbox_waits(kind=KIND, key=name):  # it has still to be ended
         raise Missing()
     resource, room = _resource(row), _room(row)
     try:
@@ -215,83 +212,55 @@ def _fragment_refused(error: ProviderError) -> DomainError:
     return Unavailable("media.unavailable", "The video server isn't responding. Try again in a moment.", retry_after=2)
 
 
-# ---- For whoever takes a right away ----------------------------------------------------------------------------------
+# ---- For revoking ----------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def held_room(
-    room: RoomRef, *, provider: str, uid: str | None = None, role: MediaRole | None = None
-) -> Iterator[RoomRef]:
-    """The room with what is open there through our own address: all of it, one person's, or what they send.
+def connections_end(*, room: RoomRef, provider: str, uid: str | None = None, role: MediaRole | None = None) -> bool:
+    """End what is open through our own address: all of a room, one person's, or what they send.
 
-    Once the provider has ended that it is forgotten; what it could not end is for the sweep. Other providers see the
-    room as it is.
+    False where people talk to the provider itself. Each is a task of its own: one that cannot be ended keeps no other
+    from it. What is sent comes first: then nobody sees anything, however long the rest takes.
     """
-    if Capability.GATEWAY not in provider_named(provider).capabilities:
-        yield room
-        return
+    if not provider_can(provider, Capability.GATEWAY):
+        return False
     rows = MediaResource.objects.filter(provider=provider, channel_id=room.channel_id)
     rows = rows.filter(uid=uid) if uid is not None else rows
     rows = rows.filter(role=role.value) if role is not None else rows
-    resources = tuple(_resource(row) for row in rows)
-    names = [one.name for one in resources]
-    try:
-        yield replace(room, resources=resources)
-    except ProviderError:
-        MediaResource.objects.filter(pk__in=names, due_at=None).update(due_at=timezone.now())
-        raise
-    _forget(names)
-
-
-def person_resources_due(user_id: UUID, now: datetime) -> int:
-    """Have all that a person has open ended, in every session, by the next sweep; how many. For a new password."""
-    return MediaResource.objects.filter(user_id=user_id, due_at=None).update(due_at=now - 2 * RETRY_AFTER)
-
-
-def resources_sweep(*, now: datetime) -> int:
-    """End what could not be ended when it had to be, and what shows have left behind; how many.
-
-    Left behind is what belongs to a show that is over, or that went on in another channel or elsewhere.
-    """
-    providers = providers_with(Capability.GATEWAY)
-    if not providers:
-        return 0
-    left = Q(session__state__in=OVER) | ~Q(session__channel_id=F("channel_id")) | ~Q(session__provider=F("provider"))
-    due = MediaResource.objects.filter(left | Q(due_at__lt=now - RETRY_AFTER), provider__in=providers)
-    failures: Counter[str] = Counter()
-    ended = 0
-    until = time.monotonic() + SWEEP_SECONDS
-    # What failed before has a later moment: it comes last, and keeps nothing else from being ended.
-    for row in due.select_related("session").order_by(F("due_at").asc(nulls_first=True), "created_at")[:ENDED_AT_ONCE]:
-        if time.monotonic() > until:
-            break
-        if failures[row.provider] >= FAILURES_A_SWEEP:
-            continue
-        if _row_end(row):
-            ended += 1
-        else:
-            failures[row.provider] += 1
-    return ended
-
-
-def _row_end(row: MediaResource) -> bool:
-    """End one at its provider; False when that does not answer or refuses, and the sweep has to ask again.
-
-    A refusal may be over soon, a key that is being changed, say. A day after the show nothing is expected any more.
-    """
-    try:
-        _gateway(row.provider).end(room=_room(row), resource=_resource(row))
-    except ProviderError as error:
-        logger.warning("connection not ended session=%s uid=%s error=%s", row.session_id, row.uid, error)
-        now, over_at = timezone.now(), row.session.ended_at
-        if error.permanent and over_at is not None and over_at < now - GIVEN_UP_AFTER:
-            logger.error("connection never ended session=%s uid=%s", row.session_id, row.uid)
-            _forget([row.pk])
-        else:
-            MediaResource.objects.filter(pk=row.pk).update(due_at=now)
-        return False
-    _forget([row.pk])
+    now = timezone.now()
+    names = []
+    for row in sorted(rows, key=lambda one: one.role != MediaRole.PUBLISHER):
+        _end_put(row, now)
+        names.append(row.name)
+    outbox_deliver(kind=KIND, keys=names)
     return True
+
+
+def person_resources_end(user_id: UUID, now: datetime) -> int:
+    """End all that a person has open, in every session; how many. For a new password, in its transaction."""
+    rows = list(MediaResource.objects.filter(user_id=user_id))
+    for row in rows:
+        _end_put(row, now)
+    names = [row.name for row in rows]
+    transaction.on_commit(partial(outbox_deliver, kind=KIND, keys=names), robust=True)
+    return len(rows)
+
+
+def _row_end(row: MediaResource) -> None:
+    """End one at its provider; what fails is for the outbox."""
+    _end_put(row, timezone.now())
+    outbox_deliver(kind=KIND, keys=[row.name])
+
+
+def _end_put(row: MediaResource, now: datetime) -> None:
+    outbox_put(kind=KIND, key=row.name, target=row.provider, payload={"name": row.name}, now=now)
+
+
+@outbox_handler(KIND)
+def _connection_end(payload: dict[str, Any]) -> None:
+    row = MediaResource.objects.filter(pk=payload["name"]).first()
+    if row is not None and row.provider in settings.PROVIDERS:
+        _gateway(row.provider).end(room=_room(row), resource=_resource(row))
+        _forget([row.pk])
 
 
 def _forget(names: list[str]) -> None:

@@ -1,7 +1,4 @@
-"""A session's media: cut when the session is over, noticed when the host's comes and goes.
-
-A provider is called after the transaction that made the call necessary; what fails is made good by reconciling.
-"""
+"""The host's media: noticed when it comes and goes, and compared with what the built-in node says."""
 
 import logging
 from datetime import datetime, timedelta
@@ -13,31 +10,15 @@ from django.utils import timezone
 
 from livestream.errors import ProviderError
 from livestream.events import publish
-from providers.base import Capability, RoomRef
+from providers.base import Capability, Provider, RoomRef
 from providers.registry import provider_named
 from streams.events import HostBack, HostLost
 from streams.models import StreamSession
 from streams.payloads import instant
 from streams.services.provider.participant_sync import guests_reconcile
-from streams.services.provider.room_cleanup import room_close, room_leave
-from streams.services.provider.rooms import room_ref
-from streams.services.show.endings import when_over
 from streams.state import LIVE, OPEN
 
 logger = logging.getLogger(__name__)
-
-
-def media_close(*, session: StreamSession, room: RoomRef | None = None) -> None:
-    """Cut everybody's media of a session that is over, or in the room that it has left."""
-    room_close(provider=session.provider, room=room or room_ref(session))
-
-
-def _room_over(session_id: UUID, now: datetime) -> None:
-    """Nobody comes back to the room of a session that is over."""
-    room_leave(session=StreamSession.objects.get(pk=session_id), now=now)
-
-
-when_over(_room_over)  # here, since whoever can end a session has this module
 
 
 def host_seen(*, session_id: UUID, at: datetime) -> None:
@@ -96,21 +77,22 @@ def media_reconcile(*, now: datetime) -> None:
             host_lost(session_id=row["pk"], at=now)
     guests_reconcile(publishing={name: rooms[name] for name in known & set(rooms)}, now=now)
     for session_id in set(rooms) - known:
-        _close_leftover(session_id)
+        _close_leftover(provider, session_id)
 
 
-def _close_leftover(name: str) -> None:
-    """Close a room whose session is over or unknown."""
+def _close_leftover(provider: Provider, name: str) -> None:
+    """Close a room of the built-in node whose session is over, elsewhere or unknown. What fails is found again."""
     try:
         session_id = UUID(name)
     except ValueError:
         logger.warning("media node has a room that is no session's name=%r", name[:64])
         return
-    session = StreamSession.objects.filter(pk=session_id).first()
-    if session is None or session.provider != "builtin":
-        room_close(provider="builtin", room=RoomRef(session_id=session_id, channel_id=""))
-    elif session.state not in OPEN:
-        media_close(session=session)
+    if StreamSession.objects.filter(pk=session_id, provider="builtin", state__in=OPEN).exists():
+        return
+    try:
+        provider.close(room=RoomRef(session_id=session_id, channel_id=""))
+    except ProviderError as error:
+        logger.warning("room not closed session=%s error=%s", session_id, error)
 
 
 def viewers_record(session_id: UUID, count: int, newcomers: int) -> None:

@@ -24,7 +24,7 @@ from providers.base import Capability, MediaRole, Provider, RoomRef
 from providers.registry import provider_named
 from streams.models import MutedBy, Participant, ParticipantStatus, Role
 from streams.permissions import GUESTS, OUT
-from streams.services.provider.gateway_resources import held_room
+from streams.services.provider.gateway_resources import connections_end
 from streams.services.provider.rooms import room_ref
 from streams.services.provider.uids import held_uids, known_uid, uid_retire
 from streams.state import OPEN
@@ -86,13 +86,14 @@ def _tell(provider: Provider, row: Participant) -> None:
     in_use = known_uid(session=row.session, user_id=row.user_id)
     for uid in uids:
         if row.status in OUT:
-            with held_room(room, provider=row.session.provider, uid=uid) as held:
-                provider.remove(room=held, uid=uid)
+            if not connections_end(room=room, provider=provider.name, uid=uid):
+                provider.remove(room=room, uid=uid)
         elif seated:
             _tell_seated(provider, row, room=room, uid=uid, is_in_use=uid == in_use)
-        elif row.role != Role.HOST:
-            with held_room(room, provider=row.session.provider, uid=uid, role=MediaRole.PUBLISHER) as held:
-                provider.unpublish(room=held, uid=uid)
+        elif row.role == Role.HOST:
+            continue
+        elif not connections_end(room=room, provider=provider.name, uid=uid, role=MediaRole.PUBLISHER):
+            provider.unpublish(room=room, uid=uid)
     if row.status in OUT:
         uid_retire(session_id=row.session_id, user_id=row.user_id, now=now)
 

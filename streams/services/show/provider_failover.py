@@ -20,7 +20,6 @@ from streams.payloads import session_payload
 from streams.permissions import require_host
 from streams.selectors import session_get
 from streams.services.provider.room_cleanup import room_close, room_leave
-from streams.services.provider.rooms import room_ref
 from streams.services.show.sequence import event_record
 from streams.state import OVER
 
@@ -60,8 +59,8 @@ def channel_renew(*, session: StreamSession, now: datetime) -> None:
 
     The built-in node refuses tokens issued before its room was closed; elsewhere the session gets a new channel.
     """
+    room_leave(session=StreamSession.objects.get(pk=session.pk), now=now)  # it may have moved since it was read
     if session.provider != "builtin":
-        room_leave(session=StreamSession.objects.get(pk=session.pk), now=now)  # it may have moved since it was read
         StreamSession.objects.filter(pk=session.pk).update(channel_id=channel_name())
     for switch in _switches:
         switch(session.pk, now)
@@ -84,7 +83,6 @@ def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) ->
         raise Conflict(
             "provider.no_stage", f"{provider} doesn't support guests. Remove your guests from the stage first."
         )
-    left = room_ref(session)
     now = timezone.now()
     with transaction.atomic():
         if not _swap(session, provider=provider, now=now):
@@ -103,7 +101,7 @@ def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) ->
         data = {"session": session_payload(moved, now=now), "changed": ["provider"]}
         seq = event_record(session_id=session_id, wire_name=SettingsChanged.wire_name, data=data, now=now)
         publish(SettingsChanged(session_id=session_id, at=now, seq=seq, data=data))
-    room_close(provider=session.provider, room=left)  # it is left because it does not answer, often enough
+    room_close(provider=session.provider, channel_id=session.channel_id)
     logger.info("provider switched session=%s from=%s to=%s", session_id, session.provider, provider)
     return moved
 

@@ -33,8 +33,7 @@ from streams.models import (
 from streams.payloads import session_payload
 from streams.permissions import require_end, require_host
 from streams.selectors import session_get
-from streams.services.provider.host_presence import media_close
-from streams.services.provider.rooms import room_ref
+from streams.services.provider.room_cleanup import room_close, room_leave
 from streams.services.show.endings import endings_run
 from streams.services.show.provider_choice import provider_for
 from streams.services.show.provider_failover import channel_renew, require_fit
@@ -129,7 +128,7 @@ def session_update(
         require_fit(provider=session.provider, visibility=session.visibility, session_type=changed["session_type"])
     if turns_private:
         require_fit(provider=session.provider, visibility=Visibility.PRIVATE)
-    left = room_ref(session)
+    left = session.channel_id
     with transaction.atomic():
         if changed:
             StreamSession.objects.filter(pk=session_id).update(**changed)
@@ -138,7 +137,7 @@ def session_update(
         if turns_private:
             channel_renew(session=session, now=now)
         session = session_get(session_id)
-        moved = ["channel"] if turns_private and session.channel_id != left.channel_id else []
+        moved = ["channel"] if turns_private and session.channel_id != left else []
         data = {"session": session_payload(session, now=now), "changed": sorted([*changed, *turned, *moved])}
         seq = event_record(session_id=session_id, wire_name=SettingsChanged.wire_name, data=data, now=now)
         publish(SettingsChanged(session_id=session_id, at=now, seq=seq, data=data))
@@ -146,7 +145,7 @@ def session_update(
             # Everyone reconnects, and only people with access get in again.
             close_room(session_id=session_id, code=CloseCode.POSITION_LOST, reason="private now", after_seconds=0)
     if turns_private:
-        media_close(session=session, room=left)
+        room_close(provider=session.provider, channel_id=left)
     return session
 
 
@@ -181,7 +180,7 @@ def session_end(*, session_id: UUID, actor: Actor, reason: EndReason = EndReason
     if actor.user_id is not None and actor.user_id != session.host_id:
         reason = EndReason.MODERATOR
     session = _move(session, to=SessionState.ENDED, actor=actor, reason=reason)
-    media_close(session=session)
+    room_close(provider=session.provider, channel_id=session.channel_id)
     return session
 
 
@@ -190,7 +189,7 @@ def session_fail(*, session_id: UUID, actor: Actor) -> StreamSession:
     session = session_get(session_id)
     require_end(actor=actor, session=session)
     session = _move(session, to=SessionState.ERROR, actor=actor, reason=EndReason.FAILURE)
-    media_close(session=session)
+    room_close(provider=session.provider, channel_id=session.channel_id)
     return session
 
 
@@ -268,6 +267,7 @@ def _record(
     publish(SessionChanged(session_id=session.pk, at=now, seq=seq, data=data))
     if to in OVER:
         endings_run(session_id=session.pk, now=now)
+        room_leave(session=moved, now=now)
         requests_close(session_id=session.pk, now=now)
         Participant.objects.filter(session_id=session.pk, status=ParticipantStatus.ACTIVE).update(
             status=ParticipantStatus.LEFT, left_at=now
