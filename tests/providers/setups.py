@@ -7,11 +7,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from django.utils import timezone
 
 from livestream.circuit_breaker import circuits_forget
 from providers import registry
-from streams.services.provider.webhook_deliveries import delivery_accept
 from tests.providers.stand_ins import (
     AgoraStandIn,
     DailyStandIn,
@@ -96,10 +94,3 @@ def stand_in_of(name: str, settings: Any) -> Iterator[StandIn]:
         finally:
             registry._load.cache_clear()
             circuits_forget()
-
-
-def webhook_came(provider: str) -> None:
-    """The provider has told something, so its webhooks reach us."""
-    delivery_accept(
-        provider=provider, delivery_id="first", type="room_started", payload={}, apply=lambda: None, now=timezone.now()
-    )

@@ -21,7 +21,7 @@ from streams.services.stage.participation import stage_mute
 from streams.services.stage.removal import participant_kick
 from streams.services.stage.seats import seat_leave
 from tests.cast import let_in, make_show, make_user
-from tests.providers.setups import PATHS, stand_in_of, webhook_came
+from tests.providers.setups import PATHS, stand_in_of
 from tests.streams.test_stage import on_stage
 from tokens.services import media_token_issue
 
@@ -127,7 +127,6 @@ def on_air(request, settings, ada, ben, cleo, django_capture_on_commit_callbacks
     """A show at a vendor with Ada, Ben and Cleo sending, as the vendor has told; its requests so far are forgotten."""
     with stand_in_of(request.param, settings) as server:
         session = on_stage(make_show(ada, provider=request.param), ben, cleo)
-        webhook_came(request.param)
         server.uids = {}
         for user in (ada, ben, cleo):
             made = media_token_issue(session_id=session.pk, actor=actor_of(user), role=MediaRole.PUBLISHER)
@@ -200,7 +199,6 @@ def test_who_sends_without_a_seat_is_stopped_by_one_call(on_air, cleo):
 
 def test_a_show_that_somebody_was_put_out_of_is_compared_closely_while_they_may_come_back(ada, ben, livekit):
     session = make_show(ada, provider="livekit")
-    webhook_came("livekit")
     let_in(session, ben)
     now = timezone.now()
     participant_kick(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
@@ -215,7 +213,6 @@ def test_somebody_who_was_put_out_before_the_show_began_is_looked_for(
     ada, ben, livekit, django_capture_on_commit_callbacks
 ):
     session = make_show(ada, provider="livekit", state="initializing")
-    webhook_came("livekit")
     let_in(session, ben)
     uid = media_token_issue(session_id=session.pk, actor=actor_of(ben), role=WATCH).uid
     now = timezone.now()

@@ -20,7 +20,7 @@ from streams.services.stage.removal import participant_ban, participant_kick
 from tests.cast import let_in, make_show
 from tests.gateway import names, offer, playlist, send, token_for, trickle, watch
 from tests.outbox import sweep, waiting
-from tests.providers.setups import stand_in_of, webhook_came
+from tests.providers.setups import stand_in_of
 from tokens.models import IssuedToken
 from tokens.services import agora_token_issue, media_token_issue
 
@@ -35,7 +35,6 @@ def on_stage(request, settings, ada, ben, cleo):
     """Ben is a guest who sends, Cleo watches; both are at the provider."""
     with stand_in_of(request.param, settings) as server:
         session = make_show(ada, provider=request.param)
-        webhook_came(request.param)
         let_in(session, ben, role="guest")
         let_in(session, cleo)
         server.uids = {}
