@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('streams', '0009_remove_media_due'),
+        ('streams', '0010_remove_media_due'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('streams', '0008_remove_room_rotation'),
+        ('streams', '0009_remove_features_to_come'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tokens', '0003_cut_due'),
+        ('tokens', '0004_remove_features_to_come'),
     ]
 
     operations = [
