@@ -72,13 +72,13 @@ def _checked(
     request: TokenRequest, session: StreamSession | None, standing: Standing, now: datetime
 ) -> AuthorizedRequest:
     if session is None:
-        raise Missing("session.missing", "There is no such show.")
+        raise Missing("session.missing", "Show not found.")
     require_view_as(standing=standing, actor=request.actor, session=session)
     if session.state in OVER:  # first: everybody has left the stage of a show that is over, its host too
-        raise Conflict("session.ended", "This show is over.")
+        raise Conflict("session.ended", "This show has ended.")
     if request.role == MediaRole.PUBLISHER:
         if request.actor.user_id is None:
             raise NotAuthenticated()
         if not standing.can_publish:
-            raise Denied("token.role_not_held", "Only the host and guests on stage may send video.")
+            raise Denied("token.role_not_held", "Only the host and guests on stage can send video.")
     return AuthorizedRequest(session, request.actor, standing, request.role, now)

@@ -122,7 +122,7 @@ def agora_token_issue(
     request = authorize(TokenRequest(found or uuid4(), actor, role))
     provider = provider_named(request.session.provider)
     if not isinstance(provider, AgoraProvider):
-        raise Conflict("token.other_provider", "This show does not go through Agora. Ask for its own media token.")
+        raise Conflict("token.other_provider", "This show doesn't use Agora. Request its own media token.")
     if with_rtm and VERSIONS[0] != settings.AGORA_TOKEN_VERSION:
         raise Invalid("token.rtm_needs_007", "Media and signalling in one token need tokens of version 007.")
     if uid is not None:
@@ -173,10 +173,10 @@ def _require_carried(request: AuthorizedRequest) -> None:
     """The show's provider can do what the request needs. Raises Conflict."""
     provider = provider_named(request.session.provider)
     if request.session.visibility == Visibility.PRIVATE and Capability.PRIVATE_SHOWS not in provider.capabilities:
-        raise Conflict("provider.not_private", "The provider of this show cannot limit who watches.")
+        raise Conflict("provider.not_private", "This show's provider can't limit who watches.")
     publishes = request.role == MediaRole.PUBLISHER
     if publishes and not request.standing.is_host and Capability.STAGE not in provider.capabilities:
-        raise Conflict("provider.no_stage", "The provider of this show takes video from the host alone.")
+        raise Conflict("provider.no_stage", "This show's provider doesn't support guests.")
 
 
 def _draft(request: AuthorizedRequest, *, room: RoomRef, uid: str, join: Callable[..., JoinDescriptor]) -> _Draft:
@@ -283,7 +283,7 @@ def _as_domain(error: ProviderError) -> DomainError:
         message = "The video service does not answer. Try again in a moment."
         return Unavailable("provider.unavailable", message, retry_after=round(error.retry_after, 1))
     return Unavailable(
-        "provider.refused", "The video service refused. The people who run this site have to look at it."
+        "provider.refused", "The video service rejected the request. Please contact the site's administrator."
     )
 
 

@@ -163,7 +163,7 @@ def _holder(*, session_id: UUID, role: MediaRole, token: str) -> Holder:
     if held is None:
         raise _no_token()
     if held.session_id != session_id:
-        raise Denied("media.wrong_session", "The media token is for another session.")
+        raise Denied("media.wrong_session", "The media token is for another show.")
     if held.role != role:
         raise Denied("media.wrong_role", "The media token does not allow this.")
     session = session_get(session_id)
@@ -175,7 +175,7 @@ def _holder(*, session_id: UUID, role: MediaRole, token: str) -> Holder:
     if session.state in OVER:
         raise Conflict("session.ended", "This show has ended.")
     if role == MediaRole.PUBLISHER and not standing.can_publish:
-        raise Denied("token.role_not_held", "Only the host and guests on stage may send video.")
+        raise Denied("token.role_not_held", "Only the host and guests on stage can send video.")
     return Holder(held, session)
 
 

@@ -35,7 +35,7 @@ def _session_by(token: str, session_id: UUID) -> StreamSession:
     if held is None:
         raise _no_token()
     if held.session_id != session_id:
-        raise Denied("media.wrong_session", "The media token is for another session.")
+        raise Denied("media.wrong_session", "The media token is for another show.")
     if held.role != MediaRole.SUBSCRIBER:
         raise Denied("media.wrong_role", "The media token does not allow this.")
     session = StreamSession.objects.get(pk=session_id)
