@@ -56,6 +56,11 @@ def test_words_links_and_drafts_and_the_sum_at_the_end(people: People) -> None:
     expect(hebrew).to_be_visible()
     assert hebrew.evaluate("(node) => getComputedStyle(node).direction") == "rtl"
 
+    # Enter that only accepts a word from an input method sends nothing.
+    buyer.fill("#chat-text", "かな")
+    buyer.locator("#chat-text").dispatch_event("keydown", {"key": "Enter", "keyCode": 229})
+    expect(buyer.locator("#chat-text")).to_have_value("かな")
+
     # Unsent words come back after a reload, and are gone once they are sent.
     buyer.fill("#chat-text", "How much is the")
     buyer.reload()

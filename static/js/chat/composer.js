@@ -75,8 +75,9 @@ export class Composer extends EventTarget {
 
   #key(event) {
     if (event.key === "Escape" && this.replyTo) { event.stopPropagation(); this.answer(null); }
-    // On a phone the return key makes a new line; there the button sends. isComposing: Enter only accepts the IME's word.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || matchMedia("(pointer: coarse)").matches) return;
+    // On a phone the return key makes a new line; there the button sends. Enter may only accept an input method's word:
+    // Safari ends the composition before this event, and says so with key code 229.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229 || matchMedia("(pointer: coarse)").matches) return;
     event.preventDefault();
     this.#submit();
   }
