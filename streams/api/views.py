@@ -310,7 +310,7 @@ class PosterView(APIView):
     def post(self, request: Request, session_id: UUID) -> Response:
         """Set the poster: a JPEG or PNG of at most 512 KiB as the body, or as the form field `poster`."""
         actor = actor_of(request.user)
-        require_allowed(scope="poster", key=str(actor.user_id), limit=20, seconds=60)
+        require_allowed(scope="poster", key=str(actor.user_id), limit=6, seconds=60)
         form: Any = request.data
         sent = form.get("poster") or form.get("picture") or b""
         picture = sent.read(settings.POSTER_MAX_BYTES + 1) if hasattr(sent, "read") else sent

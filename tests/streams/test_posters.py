@@ -3,14 +3,10 @@
 import io
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from livestream.actors import actor_of
-from livestream.errors import Invalid
 from streams.models import StreamSession
-from streams.services.show.posters import _reencode
 from streams.services.show.sessions import session_start
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
@@ -123,22 +119,3 @@ def test_another_kind_of_file_is_refused(api, ada, show):
     gif = io.BytesIO()
     Image.new("RGB", (8, 8)).save(gif, "GIF")
     assert_error(put(api(ada), show, gif.getvalue(), "image/gif"), 400, "poster.not_a_picture")
-
-
-JPEG, PNG = picture(size=(48, 32)), picture("PNG", (48, 32))
-
-
-@given(
-    whole=st.sampled_from([JPEG, PNG]),
-    changes=st.lists(st.tuples(st.integers(0, 2000), st.binary(min_size=1, max_size=4)), min_size=1, max_size=12),
-    cut=st.integers(0, 2000),
-)
-def test_a_damaged_picture_is_a_picture_or_refused_and_nothing_else(whole, changes, cut):
-    damaged = bytearray(whole)
-    for at, new in changes:
-        at %= len(damaged)
-        damaged[at : at + len(new)] = new
-    try:
-        assert _reencode(bytes(damaged[: max(cut, 4)] if cut < 1000 else damaged)).startswith(b"\xff\xd8")
-    except Invalid as error:
-        assert error.code in ("poster.not_a_picture", "poster.too_large")

@@ -1,23 +1,20 @@
 """The poster of a session, shown in lists."""
 
-import io
 import secrets
 from uuid import UUID
 
 from django.conf import settings
 from django.core.files.base import ContentFile
-from PIL import Image, UnidentifiedImageError
 
 from livestream.actors import Actor
-from livestream.errors import BodyTooBig, Conflict, Invalid
+from livestream.errors import BodyTooBig, Conflict
+from livestream.pictures import picture_scaled
 from streams.models import StreamSession
 from streams.permissions import require_host
 from streams.selectors import session_get
 from streams.state import OVER
 
-MAX_PIXELS = 4096 * 4096
 SIZE = (640, 360)
-FORMATS = ("JPEG", "PNG")
 
 
 def session_poster_set(*, session_id: UUID, actor: Actor, picture: bytes) -> StreamSession:
@@ -28,25 +25,10 @@ def session_poster_set(*, session_id: UUID, actor: Actor, picture: bytes) -> Str
         raise Conflict("session.ended", "This show has ended.")
     if len(picture) > settings.POSTER_MAX_BYTES:
         raise BodyTooBig(message="A poster can be at most 512 KiB.")
-    encoded = _reencode(picture)
+    encoded = picture_scaled(picture, size=SIZE, subject="poster")
     previous = session.poster.name
     session.poster.save(f"{session.pk}/{secrets.token_hex(6)}.jpg", ContentFile(encoded), save=False)
     StreamSession.objects.filter(pk=session_id).update(poster=session.poster.name)
     if previous:
         session.poster.storage.delete(previous)
     return session
-
-
-def _reencode(picture: bytes) -> bytes:
-    try:
-        with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Invalid("poster.too_large", "That image has too many pixels.")
-            image.draft("RGB", SIZE)
-            small = image.convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise Invalid("poster.not_a_picture", "Send a JPEG or PNG image.") from None
-    small.thumbnail(SIZE)
-    out = io.BytesIO()
-    small.save(out, "JPEG", quality=80, optimize=True)
-    return out.getvalue()
