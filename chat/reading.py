@@ -49,13 +49,15 @@ async def _flush() -> None:
     if not _noted:
         return
     marks = dict(_noted)
-    _noted.clear()
     try:
         await in_database(reads_write, marks)
     except DatabaseError as error:
         logger.warning("read positions not written count=%d error=%s", len(marks), type(error).__name__)
-        for (session_id, user_id), seq in marks.items():
-            note(session_id=session_id, user_id=user_id, seq=seq)
+        return
+    # Noted until they are written for good: a reader who comes back meanwhile is told their position from here.
+    for key, seq in marks.items():
+        if _noted[key] == seq:
+            del _noted[key]
 
 
 def reads_write(marks: Marks) -> None:
@@ -87,12 +89,13 @@ def readings_of(session_id: UUID, user_ids: Sequence[UUID]) -> dict[UUID, dict[s
 
     Two queries, and one more for each whose own messages fill the end of the room.
     """
+    noted = {user_id: _noted.get((session_id, user_id), 0) for user_id in user_ids}  # before they are written
     stored = dict(ReadMarker.objects.filter(session_id=session_id, user_id__in=user_ids).values_list("user_id", "seq"))
     shown = ChatMessage.objects.filter(session_id=session_id, removed_at__isnull=True)
     newest = list(shown.order_by("-seq").values_list("seq", "user_id")[: 2 * UNREAD_LIMIT])
     readings = {}
     for user_id in user_ids:
-        seq = max(stored.get(user_id, 0), _noted.get((session_id, user_id), 0))
+        seq = max(stored.get(user_id, 0), noted[user_id])
         unread = sum(number > seq and author != user_id for number, author in newest)
         if unread < UNREAD_LIMIT and len(newest) == 2 * UNREAD_LIMIT and newest[-1][0] > seq:
             unread = shown.filter(seq__gt=seq).exclude(user_id=user_id)[:UNREAD_LIMIT].count()

@@ -41,7 +41,7 @@ class LiveConsumer(RoomConsumer):
         **session_commands.COMMANDS,
         **stage_commands.COMMANDS,
         **chat_commands.COMMANDS,
-        "sync": CommandHandler(run_async=partial(do_sync, rooms), takes=session_commands.Position),
+        "sync": CommandHandler(run_async=partial(do_sync, rooms), takes=session_commands.Position, is_rare=True),
     }
 
 

@@ -32,6 +32,8 @@ from livestream.rest import serializer_errors
 
 BURST = 10
 PER_SECOND = 10.0
+RARE_BURST = 10
+RARE_PER_SECOND = 2.0
 FLOOD_SECONDS = 5.0
 CALM_SECONDS = 1.0
 
@@ -45,12 +47,14 @@ class CommandHandler(Generic[Context]):
     `run_async` on the event loop.
 
     `usual` may say at once what `takes` would make of usual data; it returns None for all that needs a closer look.
+    `is_rare` has a limit of its own: its answers are large, and no client needs one often.
     """
 
     run: Callable[..., dict[str, Any]] | None = None
     takes: type[Serializer[Any]] | None = None
     run_async: Callable[..., Awaitable[dict[str, Any]]] | None = None
     usual: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None
+    is_rare: bool = False
 
     def validated(self, data: dict[str, Any]) -> dict[str, Any]:
         """The data of a command, validated. Raises Invalid."""
@@ -85,6 +89,7 @@ class CommandConsumer:
     # Made when they are first needed; most sockets only watch.
     _bucket: TokenBucket | None = None
     _refusals: TokenBucket | None = None
+    _rare: TokenBucket | None = None
     _refused_at = _flood_began_at = float("-inf")
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -180,6 +185,10 @@ class CommandConsumer:
         handler = self.commands.get(command.op)
         if handler is None:
             raise Invalid("op.unknown", "Unknown command.")
+        if handler.is_rare:
+            self._rare = self._rare or TokenBucket(burst=RARE_BURST, per_second=RARE_PER_SECOND)
+            if not self._rare.take():
+                raise TooMany(retry_after=1 / RARE_PER_SECOND)
         data: dict[str, Any] = {}
         if handler.takes is not None:
             data = handler.validated(command.data)

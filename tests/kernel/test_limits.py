@@ -135,8 +135,17 @@ def test_a_bucket_never_gives_more_than_its_burst_and_its_rate(pauses, burst, pe
         clock = Clock()
         patch.setattr(ratelimit, "time", clock)
         bucket = TokenBucket(burst=burst, per_second=per_second)
-        given_out = 0
+        taken: list[float] = []
         for pause in pauses:
             clock.now += pause
-            given_out += bucket.take()
-            assert given_out <= burst + clock.now * per_second + 1e-6
+            if bucket.take():
+                taken.append(clock.now)
+                for before, since in enumerate(taken):  # every window that ends now
+                    assert len(taken) - before <= burst + (clock.now - since) * per_second + 1e-6
+
+
+def test_an_idle_bucket_saves_up_no_more_than_its_burst(clock):
+    bucket = TokenBucket(burst=3, per_second=10)
+    clock.now += 3600
+
+    assert [bucket.take() for _ in range(5)] == [True] * 3 + [False] * 2

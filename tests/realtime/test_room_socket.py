@@ -767,6 +767,20 @@ async def test_a_flood_is_limited_and_then_closed_with_4429(live):
         assert (await other.command("ping")).ok
 
 
+async def test_sync_has_a_lower_limit(live):
+    ada = live.person("ada")
+    async with live.watching(live.show(ada), ada) as socket:
+        asked = {"epoch": socket.snapshot["epoch"], "after": 0}
+        replies = []
+        while len(replies) < 40 and (not replies or replies[-1].ok):
+            replies.append(await socket.command("sync", **asked))
+            await asyncio.sleep(0.11)  # slower than the limit for all commands
+
+        assert replies[-1].code == "too_many"
+        assert len(replies) > 10
+        assert (await socket.command("ping")).ok
+
+
 async def test_a_short_burst_is_limited_and_forgiven(live):
     ada = live.person("ada")
     show = live.show(ada)
