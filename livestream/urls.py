@@ -2,10 +2,11 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from livestream.health import health, ready
 from livestream.metrics import metrics
+from livestream.schema import SchemaView
 from streams.api.providers import ProvidersView
 from streams.api.views import not_found
 from streams.gateways.hls import hls_gateway
@@ -41,7 +42,7 @@ urlpatterns = [
     path("api/v1/", include(api)),
     path("live/", include("livestream.compat_routes")),
     path("api/agora/token", AgoraTokenView.as_view(), name="agora-token"),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("webhooks/builtin/", builtin_webhook, name="webhook-builtin"),
     path("webhooks/<slug:provider>/", provider_webhook, name="webhook"),

@@ -56,6 +56,23 @@ def test_the_schema_is_valid():
     validate_schema(schema())
 
 
+@pytest.mark.parametrize("query", ["", "?format=json"])
+def test_the_schema_is_made_once_and_a_caller_who_has_it_is_told_so(client, db, monkeypatch, query):
+    first = client.get(f"/api/schema/{query}")
+    monkeypatch.setattr(SchemaGenerator, "get_schema", None)  # nobody asks again
+    second = client.get(f"/api/schema/{query}")
+    known = client.get(f"/api/schema/{query}", headers={"If-None-Match": first["ETag"]})
+
+    assert (first.status_code, second.status_code, known.status_code) == (200, 200, 304)
+    assert first.content == second.content
+    assert b"session_poster_set" in first.content
+    assert (
+        first["Content-Type"]
+        == ("application/vnd.oai.openapi+json" if query else "application/vnd.oai.openapi") + "; charset=utf-8"
+    )
+    assert known.content == b""
+
+
 def test_the_schema_is_served_with_pages_to_read_it(client, db):
     assert client.get("/api/schema/").status_code == 200
     assert client.get("/api/docs/").status_code == 200
