@@ -402,7 +402,21 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {
+        name: {"()": f"livestream.log_filters.{name}"} for name in ("NoPeerTraceback", "RareWarnings", "OnlyExceptions")
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "plain"},
+        "strangers": {
+            "class": "logging.StreamHandler",
+            "formatter": "plain",
+            "filters": ["NoPeerTraceback", "RareWarnings"],
+        },
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"django.request": {"level": "ERROR"}, "daphne": {"level": "WARNING"}},
+    "loggers": {
+        "django.request": {"level": "ERROR", "filters": ["OnlyExceptions"]},
+        "django.security": {"handlers": ["strangers"], "propagate": False},
+        "daphne": {"level": "WARNING"},
+    },
 }
