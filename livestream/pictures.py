@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from PIL import Image, UnidentifiedImageError
 
-from livestream.errors import Invalid, Unavailable
+from livestream.errors import Unavailable
 
 FORMATS = ("JPEG", "PNG")
 # The most pixels of a PNG, which is decoded at full size, and of a JPEG, of which an eighth of each side can be.
@@ -29,14 +29,22 @@ _decoder = ThreadPoolExecutor(1, thread_name_prefix="pictures")
 _admitted = threading.BoundedSemaphore(WAITING + 1)
 
 
-def picture_scaled(picture: bytes, *, size: tuple[int, int], subject: str) -> bytes:
+class NotAPicture(Exception):
+    """Neither a JPEG nor a PNG, or a broken one."""
+
+
+class TooManyPixels(Exception):
+    """Decoding it would take too much."""
+
+
+def picture_scaled(picture: bytes, *, size: tuple[int, int]) -> bytes:
     """A JPEG or PNG as a JPEG that fits into `size`, without metadata. Waits in the calling thread.
 
-    Raises Invalid with `<subject>.not_a_picture` or `<subject>.too_large`, and Unavailable when too many wait already.
+    Raises NotAPicture, TooManyPixels, and Unavailable when too many wait already.
     """
     if not _admitted.acquire(blocking=False):
         raise Unavailable(retry_after=WAIT_SECONDS)
-    work = _decoder.submit(_scaled, picture, size, subject)
+    work = _decoder.submit(_scaled, picture, size)
     work.add_done_callback(lambda _: _admitted.release())
     try:
         return work.result(WAIT_SECONDS)
@@ -45,15 +53,15 @@ def picture_scaled(picture: bytes, *, size: tuple[int, int], subject: str) -> by
         raise Unavailable(retry_after=WAIT_SECONDS) from None
 
 
-def _scaled(picture: bytes, size: tuple[int, int], subject: str) -> bytes:
+def _scaled(picture: bytes, size: tuple[int, int]) -> bytes:
     try:
         with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
             if not _is_affordable(image.width * image.height, image.format, picture.count(START_OF_SCAN)):
-                raise Invalid(f"{subject}.too_large", "That picture has too many pixels.")
+                raise TooManyPixels
             image.draft("RGB", size)
             small = image.convert("RGB")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise Invalid(f"{subject}.not_a_picture", "Send a JPEG or PNG picture.") from None
+        raise NotAPicture from None
     small.thumbnail(size)
     small.info.clear()  # a comment would be written again
     out = io.BytesIO()
