@@ -58,6 +58,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(lane)
     if is_database_test(item):
         item.add_marker("both_databases")
+    if lane == "waits" and (shared := SERVERS & set(item.fixturenames)):
+        # One worker has all tests of a server that takes long to start.
+        item.add_marker(pytest.mark.xdist_group("cluster" if "cluster" in shared else "live"))
 
 
 @pytest.hookimpl(trylast=True)

@@ -38,19 +38,20 @@ class Lane:
     name: str
     tests: str
     workers: int = 0
+    spread: str = "worksteal"
     database: str = "sqlite"
     needs_built: bool = False
 
     @property
     def command(self) -> list[str]:
-        spread = ["--numprocesses", str(self.workers), "--dist", "worksteal"] if self.workers else []
+        spread = ["--numprocesses", str(self.workers), "--dist", self.spread] if self.workers else []
         return [sys.executable, "-m", "pytest", "-m", self.tests, *spread]
 
 
 LANES = (
     Lane("light", "light", workers=2, database="postgresql"),
     Lane("sqlite", "light and both_databases", workers=2),
-    Lane("waits", "waits", workers=3, needs_built=True),
+    Lane("waits", "waits", workers=3, spread="loadgroup", needs_built=True),
     Lane("browser", "browser", workers=2, needs_built=True),
     Lane("alone", "alone", needs_built=True),
 )
