@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.bearer import bearer_pair, bearer_refresh
+from accounts.known_browsers import browser_remember, known_browser
 from accounts.serializers import (
     Account,
     Credentials,
@@ -65,6 +66,7 @@ class RegisterView(OpenView):
         address = network_of(client_address(request))
         require_allowed(scope="register", key=address, limit=settings.REGISTRATIONS_PER_HOUR, seconds=3600)
         user = user_register(**validated(Registration, request))
+        browser_remember(request, user.username)
         return Response({"user": Account(user).data, **bearer_pair(user=user)}, status=201)
 
 
@@ -139,5 +141,10 @@ class PasswordView(APIView):
     def post(self, request: Request) -> Response:
         """Change my password. Every session, token and socket ends; the answer holds new tokens."""
         passwords = validated(PasswordChange, request)
-        user = password_change(actor=actor_of(request.user), address=client_address(request), **passwords)
+        user = password_change(
+            actor=actor_of(request.user),
+            address=client_address(request),
+            browser=known_browser(request, request.user.get_username()),
+            **passwords,
+        )
         return Response(bearer_pair(user=user))

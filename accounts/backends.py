@@ -8,6 +8,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.db.models.functions import Lower
 from django.http import HttpRequest
 
+from accounts.known_browsers import browser_remember, known_browser
 from accounts.models import User
 from accounts.sign_in import password_tries
 from livestream.rest import client_address
@@ -29,13 +30,17 @@ class LimitedModelBackend(ModelBackend):
         """The person, or None for a wrong name or password, which take the same time."""
         if username is None or password is None:
             return None
-        address = client_address(request) if request is not None else ""
-        with password_tries(username=username, address=address) as tries:
+        address, browser = "", ""
+        if request is not None:
+            address, browser = client_address(request), known_browser(request, username)
+        with password_tries(username=username, address=address, browser=browser) as tries:
             user = _named(username)
             if user is None:
                 User().set_password(password)
             elif user.check_password(password) and self.user_can_authenticate(user):
                 tries.give_back()
+                if request is not None:
+                    browser_remember(request, username)
                 return user
         return None
 

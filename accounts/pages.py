@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 
 from accounts.forms import SignInForm, sentence
+from accounts.known_browsers import browser_remember, known_browser
 from accounts.models import User
 from accounts.people import DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson
 from accounts.services import MAX_PASSWORD_LENGTH, password_change, profile_update, user_register
@@ -169,6 +170,7 @@ class SignUp(RedirectURLMixin, DomainFormView):
         require_allowed(scope="register", key=address, limit=settings.REGISTRATIONS_PER_HOUR, seconds=3600)
         user = user_register(**form.cleaned_data)
         login(self.request, user, backend=BACKEND)
+        browser_remember(self.request, user.username)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(next=self.get_redirect_url(), **kwargs)
@@ -208,6 +210,11 @@ class PasswordChange(_OwnForm):
     form_class = PasswordForm
 
     def work(self, form: PasswordForm) -> None:
-        user = password_change(actor=actor_of(self.person()), address=client_address(self.request), **form.cleaned_data)
+        user = password_change(
+            actor=actor_of(self.person()),
+            address=client_address(self.request),
+            browser=known_browser(self.request, self.person().username),
+            **form.cleaned_data,
+        )
         update_session_auth_hash(self.request, user)
         messages.success(self.request, "Password changed. Other devices have been logged out.")

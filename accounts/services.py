@@ -72,7 +72,7 @@ def profile_update(*, actor: Actor, display_name: str | None = None) -> User:
     return user
 
 
-def password_change(*, actor: Actor, old_password: str, new_password: str, address: str) -> User:
+def password_change(*, actor: Actor, old_password: str, new_password: str, address: str, browser: str = "") -> User:
     """A new password, by somebody who knows the old one. Everything that the old one let in is thrown out.
 
     Sessions and JWTs end by themselves, as they hold a hash of the password; a page that wants to stay signed in calls
@@ -80,7 +80,7 @@ def password_change(*, actor: Actor, old_password: str, new_password: str, addre
     many changes: each may have the shows that the person is in move to another room.
     """
     user = get_user(user_id=require_signed_in(actor))
-    with password_tries(username=user.username, address=address) as tries:
+    with password_tries(username=user.username, address=address, browser=browser) as tries:
         if not user.check_password(old_password):
             raise _invalid({"old_password": ["That isn't your current password."]})
         tries.give_back()

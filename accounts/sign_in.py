@@ -1,8 +1,10 @@
 """Limits on guessing passwords, counted before the hasher runs.
 
-At most 10 wrong tries per account and 30 per address in any 15 minutes. Each try takes one of that many slots in the
-shared cache, and each slot is free again 15 minutes after it was taken: no window whose edge a guesser could use. A
-right password gives its slots back, so that only wrong ones count.
+In any 15 minutes at most 10 wrong tries at an account from one network, 30 from a network at all accounts, and 100 at
+an account from everywhere. A browser that signed in to the account before has 10 of its own and is not counted with
+the others: nobody else can lock its owner out (decision 0027). Each try takes one of that many slots in the shared
+cache, and each slot is free again 15 minutes after it was taken: no window whose edge a guesser could use. A right
+password gives its slots back, so that only wrong ones count.
 """
 
 import hashlib
@@ -17,8 +19,9 @@ from redis.exceptions import RedisError
 
 from livestream.errors import TooMany, Unavailable
 
-TRIES_PER_ACCOUNT = 10
-TRIES_PER_ADDRESS = 30
+TRIES_FROM_ONE_PLACE = 10
+TRIES_PER_NETWORK = 30
+TRIES_PER_ACCOUNT = 100
 TRY_SECONDS = 15 * 60
 
 
@@ -36,21 +39,19 @@ class Tries:
 
 
 @contextmanager
-def password_tries(*, username: str, address: str) -> Iterator[Tries]:
+def password_tries(*, username: str, address: str, browser: str = "") -> Iterator[Tries]:
     """Around one look at a password. Raises TooMany before it, with `retry_after`, when there were too many.
 
-    `address` may be "" when nobody knows it (a command, a test client): then the account alone counts. With the
-    cache away nobody can sign in: guessing without limit is worse.
+    `address` may be "" when nobody knows it (a command, a test client): one place like any other. `browser` is what
+    `accounts.known_browsers` says. With the cache away nobody can sign in: guessing without limit is worse.
     """
     tries = Tries()
     try:
-        if address:
-            _take(tries, f"address:{network_of(address)}", TRIES_PER_ADDRESS)
-        try:
-            _take(tries, f"account:{username.lower()}", TRIES_PER_ACCOUNT)
-        except TooMany:
-            tries.give_back()
-            raise
+        for key, limit in _counters(username.lower(), network_of(address), browser):
+            _take(tries, key, limit)
+    except TooMany:
+        tries.give_back()
+        raise
     except (RedisError, OSError):
         raise Unavailable() from None
     try:
@@ -58,6 +59,14 @@ def password_tries(*, username: str, address: str) -> Iterator[Tries]:
     except Unavailable:
         tries.give_back()
         raise
+
+
+def _counters(account: str, network: str, browser: str) -> list[tuple[str, int]]:
+    if browser:
+        return [(f"browser:{browser}:{account}", TRIES_FROM_ONE_PLACE)]
+    of_network = [(f"network:{network}", TRIES_PER_NETWORK)] if network else []
+    from_there = (f"place:{network}:{account}", TRIES_FROM_ONE_PLACE)
+    return [*of_network, from_there, (f"account:{account}", TRIES_PER_ACCOUNT)]
 
 
 def _take(tries: Tries, key: str, limit: int) -> None:

@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "livestream.http.headers.PermissionsPolicyMiddleware",
     "accounts.visitors.VisitorCookieMiddleware",
+    "accounts.known_browsers.KnownBrowserMiddleware",
 ]
 
 ROOT_URLCONF = "livestream.urls"

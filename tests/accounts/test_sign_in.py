@@ -66,6 +66,108 @@ def test_ten_wrong_tries_reach_the_hasher_and_no_more(client):
     assert int(last["Retry-After"]) > 800
 
 
+def wrong(client, count, *, network="198.51.100", username="ben"):
+    """So many wrong tries, ten from each of as many addresses as that takes."""
+    return [
+        token(client, username=username, REMOTE_ADDR=f"{network}.{number // 10}").status_code for number in range(count)
+    ]
+
+
+def test_wrong_tries_elsewhere_lock_nobody_out(client):
+    assert wrong(client, 20) == [401] * 20
+
+    assert token(client, password=PASSWORD).status_code == 200
+
+
+def test_an_account_bears_a_hundred_wrong_tries_from_everywhere(client):
+    assert wrong(client, 100) == [401] * 100
+    CountingHasher.calls = 0
+
+    assert token(client, password=PASSWORD).status_code == 429
+    assert token(client, username="other").status_code == 401
+    assert CountingHasher.calls == 1
+
+
+SIGN_INS = {
+    "api": lambda client, password: token(client, password=password).status_code == 200,
+    "page": lambda client, password: (
+        client.post("/accounts/login/", {"username": "ben", "password": password}).status_code == 302
+    ),
+    "admin": lambda client, password: (
+        client.post("/admin/login/", {"username": "ben", "password": password}).status_code == 302
+    ),
+}
+
+
+@pytest.mark.parametrize("way", SIGN_INS)
+@pytest.mark.parametrize("again", SIGN_INS)
+def test_a_browser_that_signed_in_before_is_let_in_whatever_others_tried(client, ben, way, again):
+    User.objects.filter(pk=ben.pk).update(is_staff=True)
+    assert SIGN_INS[way](client, PASSWORD)
+    client.cookies.pop("sessionid", None)
+    stranger = type(client)()
+    wrong(stranger, 100)
+    for number in range(31):
+        token(stranger, username=f"person{number}")  # the same network as the browser's
+
+    assert not SIGN_INS[again](stranger, PASSWORD)
+    assert SIGN_INS[again](client, PASSWORD)
+
+
+def test_a_new_accounts_browser_is_known_at_once(client):
+    body = {"username": "dora", "password": PASSWORD, "display_name": ""}
+    assert client.post("/api/v1/auth/register/", body, content_type="application/json").status_code == 201
+    wrong(type(client)(), 100, username="dora")
+
+    assert token(client, username="Dora", password=PASSWORD).status_code == 200
+
+
+def test_a_known_browser_has_ten_wrong_tries_too(client):
+    token(client, password=PASSWORD)
+    CountingHasher.calls = 0
+
+    assert [token(client).status_code for _ in range(12)] == [401] * 10 + [429] * 2
+    assert CountingHasher.calls == 10
+
+
+def test_a_cookie_is_good_for_its_own_account_only_and_only_if_we_signed_it(client, eve):
+    token(client, username="eve", password=PASSWORD)
+    wrong(type(client)(), 100)
+    assert token(client, password=PASSWORD).status_code == 429
+
+    known = client.cookies["signed_in_before"].value
+    body, rest = known.split(":", 1)
+    for forged in ("", "x", known[:-1] + ("a" if known[-1] != "a" else "b"), f"{body[:-2]}:{rest}", "a:b:c"):
+        client.cookies["signed_in_before"] = forged
+        assert token(client, password=PASSWORD).status_code == 429
+
+
+def test_a_browser_remembers_a_few_accounts(client, ben, eve):
+    for name in ("ben", "eve"):
+        assert token(client, username=name, password=PASSWORD).status_code == 200
+    for name in ("ben", "eve"):
+        wrong(type(client)(), 100, username=name)
+
+    assert [token(client, username=name, password=PASSWORD).status_code for name in ("ben", "eve")] == [200, 200]
+    cookie = client.cookies["signed_in_before"]
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
+
+
+def test_changing_the_password_is_counted_alike(client, ben):
+    def change(caller, old):
+        body = {"old_password": old, "new_password": "another horse entirely"}
+        return caller.post("/api/v1/auth/password/", body, content_type="application/json", headers=headers)
+
+    access = token(client, password=PASSWORD).json()["access"]
+    headers = {"Authorization": f"Bearer {access}"}
+    stranger = type(client)()
+    assert [change(stranger, "wrong").status_code for _ in range(11)] == [400] * 10 + [429]
+    wrong(stranger, 90)
+
+    assert change(stranger, PASSWORD).status_code == 429
+    assert change(client, PASSWORD).status_code == 200
+
+
 def test_thirty_wrong_tries_from_one_address_reach_the_hasher_and_no_more(client):
     answers = [token(client, username=f"person{number}").status_code for number in range(40)]
 
@@ -96,6 +198,7 @@ def test_a_right_password_does_not_forgive_the_wrong_ones(client):
     for _ in range(9):
         token(client)
     token(client, password=PASSWORD)
+    client.cookies.clear()  # a browser that is not known
 
     assert [token(client).status_code for _ in range(2)] == [401, 429]
 
@@ -135,7 +238,7 @@ def test_the_admin_says_the_limit_in_a_sentence(client):
     assert CountingHasher.calls == 10
 
 
-def test_without_a_request_the_account_alone_is_counted(ben):
+def test_without_a_request_ten_wrong_tries_are_the_most(ben):
     assert authenticate(None, username="ben", password=PASSWORD) == ben
     for _ in range(10):
         authenticate(None, username="ben", password="wrong")
