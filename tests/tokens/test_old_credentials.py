@@ -9,6 +9,7 @@ from accounts.services import password_set
 from livestream.actors import actor_of
 from livestream.errors import DomainError
 from providers.base import MediaRole
+from streams.gateways import hls
 from streams.models import MediaResource
 from streams.selectors import session_get
 from streams.services.people.viewers import viewer_invite
@@ -272,8 +273,9 @@ def test_a_new_password_cuts_what_the_old_one_opened_and_lets_its_owner_come_bac
 
 
 @pytest.fixture
-def played(mux, ada, ben, cleo):
+def played(mux, ada, ben, cleo, monkeypatch):
     """Ada's encoder sends to Mux, Ben and Cleo play; each by token, and by cookie as a browser's own player does."""
+    monkeypatch.setattr(hls, "RIGHT_SECONDS", 0.0)  # how long a right is kept is tested beside the gateway
     session = make_show(ada, provider="mux")
     for user in (ben, cleo):
         let_in(session, user)
