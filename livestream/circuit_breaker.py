@@ -111,12 +111,6 @@ def circuit_named(name: str) -> Circuit:
         return _circuits[name]
 
 
-def circuits_forget() -> None:
-    """Start anew with all of them closed."""
-    with _making:
-        _circuits.clear()
-
-
 def when_circuits_change(listener: Listener) -> None:
     """Have a function called with each breaker that changes, and why; an app registers its own once."""
     if listener not in _listeners:

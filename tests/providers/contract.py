@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from livestream import circuit_breaker
-from livestream.circuit_breaker import circuits_forget
 from livestream.errors import ProviderError, ProviderUnreachable, ProviderUnsupported
 from providers.base import JOIN_WAITS, Capability, MediaRole, PersonRef, Revocation, RoomRef
+from tests.circuits import circuits_forget
 
 ADA, BEN = "ada", "ben"
 

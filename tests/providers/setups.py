@@ -8,8 +8,8 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from livestream.circuit_breaker import circuits_forget
 from providers import registry
+from tests.circuits import circuits_forget
 from tests.providers.stand_ins import (
     AgoraStandIn,
     DailyStandIn,

@@ -5,10 +5,11 @@ import logging
 import pytest
 
 from livestream import circuit_breaker
-from livestream.circuit_breaker import Circuit, CircuitOpen, CircuitState, circuits_forget, when_circuits_change
+from livestream.circuit_breaker import Circuit, CircuitOpen, CircuitState, when_circuits_change
 from livestream.errors import ProviderRejected, ProviderUnreachable
 from livestream.retry_policy import Category
 from providers.http import ANSWER_LIMIT_BYTES, LIST_LIMIT_BYTES, AnswerTooLong, LeftAlone, ProviderHttp
+from tests.circuits import circuits_forget
 from tests.providers.stand_ins import StandIn, running
 from tests.providers.stand_ins.server import Raw
 

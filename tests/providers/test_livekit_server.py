@@ -12,9 +12,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from livestream import circuit_breaker
-from livestream.circuit_breaker import circuits_forget
 from providers.base import MediaRole, PersonRef, RoomRef
 from providers.livekit import LiveKitProvider
+from tests.circuits import circuits_forget
 from tests.docs.reading import document, section
 from tests.players.livekit_server import livekit_path, livekit_running, livekit_said
 

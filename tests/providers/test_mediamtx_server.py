@@ -5,10 +5,10 @@ import uuid
 import pytest
 
 from livestream import circuit_breaker
-from livestream.circuit_breaker import circuits_forget
 from livestream.errors import ProviderRejected
 from providers.base import MediaRole, RoomRef
 from providers.whip import WhipProvider
+from tests.circuits import circuits_forget
 from tests.players.mediamtx import ASKING, ITS_OWN, mediamtx_running
 
 pytestmark = pytest.mark.waits

@@ -1,7 +1,8 @@
 """What becomes of the breakers is written down for the people who run the product."""
 
-from livestream.circuit_breaker import circuit_named, circuits_forget
+from livestream.circuit_breaker import circuit_named
 from streams.models import ProviderHealth
+from tests.circuits import circuits_forget
 
 
 def test_a_breaker_that_opens_and_closes_is_written_down_and_metered(db, client):

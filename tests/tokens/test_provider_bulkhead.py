@@ -10,12 +10,12 @@ from django.utils import timezone
 
 from accounts.bearer import bearer_pair
 from livestream.asgi import application
-from livestream.circuit_breaker import circuits_forget
 from livestream.database import REQUESTS
 from providers import registry
 from streams.models import ProviderRoom
 from tests.asgi import answer_of
 from tests.cast import make_show, make_user
+from tests.circuits import circuits_forget
 from tokens import provider_bulkhead
 from tokens.provider_bulkhead import ADMITTED, WAIT_SECONDS
 

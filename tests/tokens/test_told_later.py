@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from accounts.services import password_set
 from livestream.actors import actor_of
-from livestream.circuit_breaker import circuits_forget
 from streams.janitor import janitor_tick
 from streams.models import MediaUid, Participant, StreamSession
 from streams.selectors import session_get
@@ -17,6 +16,7 @@ from streams.services.show.sessions import session_end, session_fail, session_up
 from streams.services.stage.participation import stage_demote
 from streams.services.stage.removal import participant_ban, participant_kick
 from tests.cast import let_in, make_show, make_user
+from tests.circuits import circuits_forget
 from tests.outbox import sweep, waiting
 from tests.providers.stand_ins.server import Refused
 from tests.tokens.rooms import PUBLISH, channel, issue, kick
