@@ -55,7 +55,7 @@ class ParameterSets:
 
 
 def _small_number(start: bytes) -> int:
-    """An exponential-Golomb number (ITU-T H.264 section 9.1) of up to 6; 7 for any larger."""
+    """An exponential-Golomb number (ITU-T H.264 section 9.1) of up to 14; 15 for any larger."""
     first = start[0] if start else 0
     zeros = 8 - first.bit_length()
-    return (first >> (7 - 2 * zeros)) - 1 if zeros < 4 else 7
+    return (first >> (7 - 2 * zeros)) - 1 if zeros < 4 else 15

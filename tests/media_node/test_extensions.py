@@ -88,3 +88,10 @@ def test_ids_are_looked_for_in_anything_and_its_length_stays(payload, by, base_b
         shifted = with_shifted_ids(payload, ids, picture_shift=by, base_shift=base_by)
         assert len(shifted) == len(payload)
         assert picture_ids(shifted).is_long == ids.is_long
+
+
+def test_after_64_elements_or_bytes_of_padding_nothing_more_is_read():
+    def block(padding):
+        return b"\xbe\xde\x00\x20" + b"\0" * padding + b"\x10a" + b"\0" * (126 - padding)
+
+    assert [extension_values(block(padding)) for padding in (0, 62, 63, 64)] == [{1: b"a"}] * 3 + [{}]

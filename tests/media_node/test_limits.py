@@ -2,6 +2,8 @@
 
 import ipaddress
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -107,3 +109,23 @@ def test_a_setting_that_cannot_be_used_is_named(environ, names):
 
 def test_a_secret_is_never_shown():
     assert SECRET not in repr(NodeConfig(secret=SECRET, turn_secret=SECRET))
+
+
+def test_the_node_is_a_program_without_django():
+    """Every module is loaded, and the program started as far as its settings, where Django cannot be imported."""
+    script = (
+        "import sys, pkgutil, importlib; sys.modules['django'] = None; import media_node\n"
+        "for module in pkgutil.walk_packages(media_node.__path__, 'media_node.'):\n"
+        "    importlib.import_module(module.name)\n"
+        "from media_node.__main__ import main\n"
+        "others = ('livestream', 'streams', 'accounts', 'chat', 'tokens', 'providers')\n"
+        "assert not [name for name in sys.modules if name.split('.')[0] in others]\n"
+        "sys.exit(main())"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env={}, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("MEDIA_SECRET must have at least 32 characters")

@@ -8,13 +8,21 @@ import pytest
 from media_node.forwarding.encoding import Encoding
 from media_node.forwarding.slot import Slot
 from media_node.stats import Stats
-from media_node.wire.parameter_sets import ParameterSets
+from media_node.wire.parameter_sets import ParameterSets, _small_number
 from media_node.wire.sdp import H264
 from tests.media_node.test_feed import Source, new_feed
 from tests.media_node.test_keyframes import SPS
 from tests.media_node.test_slot import Wire, feed
 
 PPS, OTHER_PPS, IDR, DELTA = b"\x68\xce\x3c\x80", b"\x68\x5c\x3c\x80", b"\x7c\x85idr", b"\x61delta"
+
+
+@pytest.mark.parametrize(
+    ("start", "number"),
+    [(0x80, 0), (0xFF, 0), (0x40, 1), (0x7F, 2), (0x20, 3), (0x3F, 6), (0x10, 7), (0x1F, 14), (0x0F, 15), (0, 15)],
+)
+def test_the_number_of_a_set_is_read_from_its_first_byte(start, number):
+    assert _small_number(bytes((start,))) == number
 
 
 def aggregate(*units):

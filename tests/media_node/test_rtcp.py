@@ -82,3 +82,12 @@ def test_what_is_unknown_is_skipped_and_the_rest_read():
     unknown = bytes.fromhex("80cf0001 00000001")
 
     assert rtcp_parse(unknown + picture_loss(ssrc=1, media_ssrc=2)) == [KeyframeRequest(2)]
+
+
+def test_of_all_that_a_datagram_asks_for_again_512_packets_are_read():
+    many = nack(ssrc=1, media_ssrc=2, sequences=list(range(17 * 9))) * 29
+
+    items = rtcp_parse(many)
+
+    assert sum(len(item.sequences) for item in items) == 3 * 17 * 9
+    assert rtcp_parse(many + picture_loss(ssrc=1, media_ssrc=2))[-1] == KeyframeRequest(2)
