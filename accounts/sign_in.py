@@ -2,7 +2,7 @@
 
 In any 15 minutes at most 10 wrong tries at an account from one network, 30 from a network at all accounts, and 100 at
 an account from everywhere. A browser that signed in to the account before has 10 of its own and is not counted with
-the others: nobody else can lock its owner out (decision 0027). Each try takes one of that many slots in the shared
+the others: nobody else can lock its owner out (decision 0030). Each try takes one of that many slots in the shared
 cache, and each slot is free again 15 minutes after it was taken: no window whose edge a guesser could use. A right
 password gives its slots back, so that only wrong ones count.
 """
