@@ -1,116 +1,222 @@
-"""Property 14 of the design."""
-
-from datetime import timedelta
+"""Property 14 of the design: the table decides, time ends what is left alone, and an end leaves nothing behind."""
 
 import pytest
-from django.conf import settings
-from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
-
-from livestream.actors import SYSTEM, actor_of
-from livestream.errors import DomainError
-from streams.models import Participant, SessionEvent, SessionTransition, StreamSession
-from streams.selectors import session_get
-from streams.services.provider.host_presence import host_lost, host_seen
-from streams.services.show.sessions import session_end, session_fail, session_pause, session_resume, session_start
-from streams.services.show.sweeps import sessions_expire
-from tests.cast import let_in, make_show, make_user
-
-pytestmark = pytest.mark.django_db
-
-STEPS = {"start": session_start, "pause": session_pause, "resume": session_resume, "end": session_end}
-ACTS = st.lists(
-    st.one_of(
-        st.tuples(st.sampled_from([*sorted(STEPS), "seen", "lost", "join", "fail"]), st.just(0)),
-        st.tuples(st.just("wait"), st.sampled_from([1, 30, 59, 61, 700, 5 * 3600, 25 * 3600])),
-    ),
-    max_size=10,
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
 )
 
+from livestream.realtime.protocol import CloseCode
+from streams.janitor import janitor_tick
+from streams.models import GuestRequest, Participant, SessionEvent, SessionTransition, StreamSession
+from streams.providers.base import MediaRole
+from streams.services.guest_requests import guest_request_make
+from streams.services.media import host_lost, host_seen
+from streams.services.sweeps import sessions_expire
+from streams.state import EndReason, SessionState, can_move
+from tests.properties.reach import Reach
+from tests.properties.show_life import LEADS_TO, Show
+from tests.streams.fake_node import FakeNode
+from tokens.models import IssuedToken
+from tokens.services import media_token_issue
 
-def shift(session, seconds):
-    """Time passes: everything that happened so far happened longer ago."""
-    ago = timedelta(seconds=seconds)
-    row = StreamSession.objects.get(pk=session.pk)
-    names = ("created_at", "started_at", "paused_at", "ended_at", "host_lease_at", "host_lost_at")
-    moments = {name: getattr(row, name) - ago for name in names if getattr(row, name) is not None}
-    StreamSession.objects.filter(pk=session.pk).update(**moments)
-    for transition in SessionTransition.objects.filter(session=session):
-        SessionTransition.objects.filter(pk=transition.pk).update(created_at=transition.created_at - ago)
-
-
-def due(row, now):
-    """Why the rules end this session now; None while they do not."""
-
-    def past(moment, seconds):
-        return moment is not None and moment + timedelta(seconds=seconds) < now
-
-    if row.state == "initializing":
-        return "never_started" if past(row.created_at, settings.SESSION_START_TIMEOUT_SECONDS) else None
-    if row.state == "paused":
-        return "paused_too_long" if past(row.paused_at, settings.PAUSE_TIMEOUT_SECONDS) else None
-    if row.state == "active":
-        on_since = row.transitions.filter(to_state="active").order_by("-version").first().created_at
-        if row.host_lease_at is None and past(on_since, settings.HOST_ARRIVAL_SECONDS):
-            return "host_never_came"
-        if past(row.host_lost_at, row.settings.grace_seconds):
-            return "host_lost"
-    return None
+# How a life that ends for this reason begins. "seen" and "lost": the host's media is there, and away.
+FATES = {
+    EndReason.NEVER_STARTED: [],
+    EndReason.HOST_NEVER_CAME: ["start"],
+    EndReason.HOST_LOST: ["start", "seen", "lost", "pause"],
+    EndReason.PAUSED_TOO_LONG: ["start", "seen", "pause"],
+    EndReason.HOST: ["start", "seen"],
+    EndReason.MODERATOR: ["start"],
+    EndReason.FAILURE: ["start", "seen", "pause"],
+}
 
 
-@given(acts=ACTS)
-def test_property_14_a_session_lives_by_the_table_and_leaves_nothing_behind(acts):
+class Lifecycle(RuleBasedStateMachine):
+    """Lives of one show, one after the other. Each begins in the middle, with people, a request and tokens."""
+
+    show: Show
+    node: FakeNode
+    reach: Reach
+
+    @initialize(fate=st.sampled_from(EndReason))
+    def first_life(self, fate):
+        self.reach.begin()
+        self.begin(fate)
+
+    def begin(self, fate):
+        self.fate = fate
+        self.show.begin()
+        self.node.closed.clear()
+        for step in FATES[fate]:
+            self.media(step == "seen") if step in ("seen", "lost") else self.taken(step)
+        self.waiting = int(self.is_live())
+        if self.waiting:
+            with self.show.clock():
+                guest_request_make(session_id=self.show.session.pk, actor=self.show.actors["viewer"])
+
+    def teardown(self):
+        if self.is_open():
+            self.meet_fate()
+        for step in self.show.model.impossible():
+            self.taken(step)
+        self.the_row_is_the_model()
+        self.an_end_leaves_nothing_behind()
+        self.show.undo()
+        self.reach.finish()
+
+    def taken(self, step, who="host"):
+        """Take a step; the room hears of it if, and only if, it moved the show."""
+        before = self.show.model.state
+        outcome, heard = self.show.step(step, who)
+        assert can_move(current=SessionState(before), to=SessionState(LEADS_TO[step])) or outcome != "moved"
+        self.told(before, heard, moved=outcome == "moved")
+        self.reach.note(step if outcome == "moved" else f"{outcome}_while_{before}")
+
+    def told(self, before, heard, *, moved):
+        """What the room heard of a move: the event, and at the end that sockets close."""
+        model = self.show.model
+        if not moved:
+            assert heard == []
+            return
+        (event, *rest) = heard
+        _, after, reason = model.moves[-1]
+        assert (event["type"], event["data"]["session"]["state"]) == ("session.changed", after)
+        assert (event["data"]["previous"], event["data"]["reason"]) == (before, reason or None)
+        close = {"type": "close", "code": CloseCode.SESSION_ENDED, "after": 60.0}
+        assert rest == ([close] if model.over else [])
+
+    def is_open(self):
+        return not self.show.model.over
+
+    def is_live(self):
+        return self.show.model.state in ("active", "paused")
+
+    @precondition(is_live)
+    @rule()
+    def go_on(self):
+        (step,) = set(self.show.model.possible()) - {"end", "fail"}
+        self.taken(step)
+
+    @rule(data=st.data(), who=st.sampled_from(["host", "host", "viewer", "guest", "anonymous"]))
+    def try_in_vain(self, data, who):
+        """Take a step that is done already or not possible now, or that somebody else would have to take."""
+        steps = self.show.model.impossible() if who == "host" else sorted(LEADS_TO)
+        self.taken(data.draw(st.sampled_from(steps)), who)
+
+    @precondition(is_open)
+    @rule()
+    def meet_fate(self):
+        """The show ends for the reason that this life is for."""
+        model = self.show.model
+        match self.fate:
+            case EndReason.HOST | EndReason.MODERATOR:
+                self.taken("end", "host" if self.fate == EndReason.HOST else "staff")
+            case EndReason.FAILURE:
+                self.taken("fail", "system")
+            case _:
+                if (model.state == "paused") != (self.fate == EndReason.PAUSED_TOO_LONG) and self.is_live():
+                    self.go_on()
+                if self.fate == EndReason.HOST_LOST and model.host_lost_at is None:
+                    self.media(False)
+                self.time_passes("too long")
+        assert model.end_reason == self.fate
+
+    @precondition(lambda self: self.show.model.state == "error")
+    @rule(who=st.sampled_from(["host", "staff"]))
+    def put_away(self, who):
+        self.taken("end", who)
+
+    @precondition(lambda self: self.is_open() and self.fate != EndReason.HOST_NEVER_CAME)
+    @rule(seen=st.booleans())
+    def media(self, seen):
+        """The host's media comes or goes."""
+        show = self.show
+        show.pass_time()
+        news = show.model.host_seen() if seen else show.model.host_lost()
+        with show.hearing() as heard:
+            (host_seen if seen else host_lost)(session_id=show.session.pk, at=show.model.now)
+        assert [event["type"] for event in heard] == (["host.back" if seen else "host.lost"] if news else [])
+
+    @precondition(lambda self: self.show.model.deadline() is not None)
+    @rule(wait=st.sampled_from(["a little", "until the last moment"]))
+    def time_passes(self, wait):
+        """The sweep ends what has waited too long, and nothing a moment sooner."""
+        show = self.show
+        moment, reason = show.model.deadline()
+        left = max((moment - show.model.now).total_seconds(), 0)
+        show.pass_time({"a little": left / 3, "until the last moment": left, "too long": left + 1}[wait])
+        before = show.model.state
+        ends = show.model.now > moment
+        if ends:
+            show.model.take("end", reason)
+        with show.hearing() as heard:
+            assert sessions_expire(now=show.model.now) == ends
+        self.told(before, heard, moved=ends)
+        self.reach.note(f"left for {wait}".replace(" ", "_"))
+
+    @precondition(lambda self: self.show.model.over)
+    @rule(fate=st.sampled_from(EndReason))
+    def another_life(self, fate):
+        self.show.undo()
+        self.begin(fate)
+
+    @invariant()
+    def the_row_is_the_model(self):
+        model, row = self.show.model, StreamSession.objects.get(pk=self.show.session.pk)
+        names = ("state", "end_reason", "started_at", "paused_at", "ended_at", "host_lease_at", "host_lost_at")
+        assert {name: getattr(row, name) for name in names} == {name: getattr(model, name) for name in names}
+        assert row.version == len(model.moves)
+        moves = SessionTransition.objects.filter(session=row, version__gt=0).order_by("version")
+        assert [(move.from_state, move.to_state, move.reason) for move in moves] == model.moves
+        events = SessionEvent.objects.filter(session=row, type="session.changed").order_by("seq")
+        assert [event.data["session"]["state"] for event in events] == [after for _, after, _ in model.moves]
+        self.reach.note(row.state, row.end_reason)
+
+    @invariant()
+    def an_end_leaves_nothing_behind(self):
+        session = self.show.session
+        unexpired = IssuedToken.objects.filter(session=session, expires_at__gt=self.show.model.now)
+        here = Participant.objects.filter(session=session, status="active").count()
+        waiting = GuestRequest.objects.filter(session=session, status="pending").count()
+        good = unexpired.filter(revoked_at__isnull=True).count()
+        if self.is_open():
+            assert (here, waiting, good) == (3, self.waiting, unexpired.count())
+            return
+        assert (here, waiting, good) == (0, 0, 0)
+        row = StreamSession.objects.get(pk=session.pk)
+        assert (row.viewer_count, row.guest_count, row.stage_slots) == (0, 0, {})
+        if not self.node.closed:  # the call may be left to the janitor
+            with self.show.clock():
+                janitor_tick("tests")
+        assert f"/rooms/{session.pk}" in self.node.closed
+
+
+@pytest.mark.django_db
+def test_property_14_a_session_lives_by_the_table_and_leaves_nothing_behind(node):
     """Feature: streaming-realtime-fixes, Property 14: session lifecycle."""
-    host, viewer = make_user(), make_user()
-    session = make_show(host, state="initializing")
-    let_in(session, viewer)
-    ended_with = None
-    for act, seconds in acts:
-        before = session_get(session.pk)
-        now = before.created_at.now(before.created_at.tzinfo)
-        try:
-            match act:
-                case "wait":
-                    shift(session, seconds)
-                    expected = due(session_get(session.pk), now)
-                    sessions_expire(now=now)
-                    after = session_get(session.pk)
-                    assert (after.state, after.end_reason) == (
-                        ("ended", expected) if expected else (before.state, before.end_reason)
-                    )
-                case "seen":
-                    host_seen(session_id=session.pk, at=now)
-                case "lost":
-                    host_lost(session_id=session.pk, at=now)
-                case "join":
-                    let_in(session, viewer) if before.state not in ("ended", "error") else None
-                case "fail":
-                    session_fail(session_id=session.pk, actor=SYSTEM)
-                case step:
-                    STEPS[step](session_id=session.pk, actor=actor_of(host))
-        except DomainError as error:
-            assert error.code == "session.illegal_transition"
-        after = session_get(session.pk)
-        if before.state == "ended":
-            assert (after.state, after.version, after.head_seq) == ("ended", before.version, before.head_seq)
-        if after.state in ("ended", "error") and before.state not in ("ended", "error"):
-            ended_with = after.end_reason
-        holds(after, ended_with)
+    Lifecycle.show, Lifecycle.node, Lifecycle.reach = show, _, _ = Show(), node, Reach()
+    with show.clock():
+        for who, role in (("host", "publisher"), ("guest", "publisher"), ("viewer", "subscriber")):
+            media_token_issue(session_id=show.session.pk, actor=show.actors[who], role=MediaRole(role))
+
+    run_state_machine_as_test(Lifecycle, settings=settings(stateful_step_count=8))
+
+    Lifecycle.reach.require(start=90, pause=40, resume=30, end=40, fail=8, refused_while_ended=50, refused_while_error=8)
+    Lifecycle.reach.require(refused_while_paused=5, held_while_active=5, left_for_until_the_last_moment=10)
+    Lifecycle.reach.require(**dict.fromkeys(EndReason.values, 5))
 
 
-def holds(row, ended_with):
-    """What is true of a session at any time."""
-    over = row.state in ("ended", "error")
-    assert (row.ended_at is not None) == over
-    assert row.end_reason == (ended_with if over else "")
-    assert (row.paused_at is not None) or row.state != "paused"
-    assert (row.started_at is not None) or row.state in ("initializing", "ended", "error")
-    here = Participant.objects.filter(session=row, status="active").count()
-    assert here == 0 if over else here >= 1
-    if over:
-        assert (row.viewer_count, row.guest_count) == (0, 0)
-    moves = list(SessionTransition.objects.filter(session=row, version__gt=0).order_by("version"))
-    told = list(SessionEvent.objects.filter(session=row, type="session.changed").order_by("seq"))
-    assert [move.version for move in moves] == list(range(1, row.version + 1))
-    assert [move.to_state for move in moves] == [event.data["session"]["state"] for event in told]
-    assert row.state == (moves[-1].to_state if moves else "initializing")
+@pytest.fixture
+def node(settings):
+    """A media node that remembers which rooms it was asked to close."""
+    made = FakeNode()
+    settings.MEDIA_URL_INTERNAL = made.url
+    yield made
+    made.stop()

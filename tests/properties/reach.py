@@ -1,0 +1,43 @@
+"""How many examples of a property reach the states that it is about."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+ENOUGH_EXAMPLES = 50
+
+
+class Reach:
+    """Counts examples by what they reached. `require` fails when the generators miss what the property is about."""
+
+    def __init__(self) -> None:
+        self.examples = 0
+        self.counts: Counter[str] = Counter()
+        self._reached: set[str] = set()
+
+    @contextmanager
+    def example(self) -> Iterator[None]:
+        """One example; only one that holds is counted."""
+        self.begin()
+        yield
+        self.finish()
+
+    def begin(self) -> None:
+        """For state machines, which have no block around an example."""
+        self._reached = set()
+
+    def finish(self) -> None:
+        self.examples += 1
+        self.counts.update(self._reached)
+
+    def note(self, *names: str) -> None:
+        """The example has reached these."""
+        self._reached.update(names)
+
+    def require(self, **percentages: int) -> None:
+        """At least so many of 100 examples reached each of these. A short run is no sample and is not judged."""
+        if self.examples < ENOUGH_EXAMPLES:
+            return
+        found = {name: round(100 * self.counts[name] / self.examples) for name in percentages}
+        missed = {name: found[name] for name, least in percentages.items() if found[name] < least}
+        assert not missed, f"of 100 examples only {missed} reached this, not {percentages}; all: {dict(self.counts)}"
