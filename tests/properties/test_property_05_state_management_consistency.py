@@ -1,63 +1,145 @@
-"""Property 5 of the design."""
+"""Property 5 of the design: every view of a show agrees with the model, and with what its room was sent."""
 
 import pytest
-from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from rest_framework.test import APIClient
 
-from livestream.actors import actor_of
-from livestream.errors import Conflict, Denied
+from chat.models import ChatMessage
+from chat.posting import message_post
+from chat.services import message_remove
+from livestream.errors import DomainError
 from streams.models import SessionTransition
 from streams.room import room_load
 from streams.selectors import session_get, sessions_visible_to
-from streams.services.show.sessions import session_end, session_pause, session_resume, session_start
-from tests.cast import let_in, make_show, make_user
-from tests.properties.rooms import HAPPENINGS, PARTS, ClientRoom, History, LifeModel
+from streams.services.sessions import session_update
+from streams.services.stage import stage_promote, stage_remove
+from tests.properties.reach import Reach
+from tests.properties.rooms import PARTS, ClientRoom
+from tests.properties.show_life import LEADS_TO, Show
 
-STEPS = {"start": session_start, "pause": session_pause, "resume": session_resume, "end": session_end}
-ACTS = st.lists(
-    st.tuples(st.sampled_from(sorted(STEPS)), st.sampled_from(["host", "host", "viewer", "staff"])), max_size=8
-)
-
-pytestmark = pytest.mark.django_db
+BEGINNINGS = {"live": ["start"], "paused": ["start", "pause"], "resumed": ["start", "pause", "resume"]}
 
 
-@given(ACTS)
-def test_property_05_every_view_of_a_session_has_the_state_of_the_model(acts):
+class Consistency(RuleBasedStateMachine):
+    """A live show with people in it. `client` knows its snapshot of the beginning, and hears what is published."""
+
+    show: Show
+    reach: Reach
+
+    @initialize(beginning=st.sampled_from(sorted(BEGINNINGS)), closing=st.sampled_from(["end", "fail"]))
+    def begin(self, beginning, closing):
+        self.closing = closing
+        self.reach.begin()
+        self.show.begin()
+        self.client = self.snapshot()
+        self.said = 0
+        for step in BEGINNINGS[beginning]:
+            self.move(step)
+
+    def teardown(self):
+        if not self.show.model.over:
+            self.move(self.closing, "staff")
+            self.every_view_has_the_state_of_the_model()
+            self.who_heard_everything_shows_what_a_newcomer_shows()
+        self.show.undo()
+        self.reach.finish()
+
+    def snapshot(self):
+        return ClientRoom.of(room_load(self.show.session.pk, PARTS).common)
+
+    def hear(self, heard):
+        """Durable events, each the next one; closes are for sockets."""
+        for document in heard:
+            if document["type"] != "close":
+                self.client.apply(document)
+
+    def move(self, step, who="host"):
+        outcome, heard = self.show.step(step, who)
+        assert sum(event["type"] == "session.changed" for event in heard) == (outcome == "moved")
+        self.hear(heard)
+        self.reach.note(step if outcome == "moved" else outcome)
+        if outcome == "moved":
+            with self.show.clock():
+                self.look_over_http()
+
+    @precondition(lambda self: not self.show.model.over)
+    @rule()
+    def go_on(self):
+        (step,) = set(self.show.model.possible()) - {"end", "fail"}
+        self.move(step)
+
+    @rule(step=st.sampled_from(sorted(LEADS_TO)), who=st.sampled_from(["host", "staff", "viewer", "anonymous"]))
+    def try_to_move(self, step, who):
+        self.move(step, who)
+
+    @rule(what=st.sampled_from(["say", "remove", "title", "cap", "promote", "step down"]), which=st.integers(0, 20))
+    def change_something_else(self, what, which):
+        """Whether it is done or refused, the room hears exactly what changed."""
+        self.show.pass_time()
+        actors, pk, client = self.show.actors, self.show.session.pk, f"c{self.said}"
+        with self.show.hearing() as heard:
+            try:
+                match what:
+                    case "say":
+                        self.said += 1
+                        message_post(session_id=pk, actor=actors["viewer"], text=f"text {which}", client_id=client)
+                    case "remove":
+                        for message in ChatMessage.objects.filter(session=pk)[:1]:
+                            message_remove(message_id=message.pk, actor=actors["host"], session_id=pk)
+                    case "title":
+                        session_update(session_id=pk, actor=actors["host"], changes={"title": f"title {which}"})
+                    case "cap":
+                        cap = {"max_guests": which}
+                        session_update(session_id=pk, actor=actors["host"], changes={}, settings_changes=cap)
+                    case _:
+                        change = stage_promote if what == "promote" else stage_remove
+                        change(session_id=pk, actor=actors["host"], user_id=self.show.viewer.pk)
+            except DomainError:
+                self.reach.note("refused")
+            else:
+                self.reach.note(what.replace(" ", "_"))
+        self.hear(heard)
+
+    @invariant()
+    def every_view_has_the_state_of_the_model(self):
+        model, pk = self.show.model, self.show.session.pk
+        stored, listed = session_get(pk), sessions_visible_to(self.show.actors["viewer"]).get(pk=pk)
+        with self.show.clock():
+            snapshot = room_load(pk, PARTS).common
+        assert {stored.state, listed.state, snapshot["session"]["state"], self.client.session["state"]} == {model.state}
+        assert stored.version == len(model.moves) == snapshot["session"]["version"]
+        assert stored.head_seq == snapshot["seq"] == self.client.seq
+        self.reach.note(model.state)
+
+    @invariant()
+    def who_heard_everything_shows_what_a_newcomer_shows(self):
+        with self.show.clock():
+            assert self.client.shown() == self.snapshot().shown()
+
+    def look_over_http(self):
+        """The same over HTTP, with the moves as they are stored."""
+        model = self.show.model
+        answer = APIClient().get(f"/api/v1/sessions/{self.show.session.pk}/").json()
+        assert (answer["state"], answer["version"]) == (model.state, len(model.moves))
+        rows = SessionTransition.objects.filter(session=self.show.session, version__gt=0).order_by("version")
+        assert [(row.from_state, row.to_state, row.reason) for row in rows] == model.moves
+
+
+@pytest.mark.django_db
+def test_property_05_every_view_of_a_session_has_the_state_of_the_model():
     """Feature: streaming-realtime-fixes, Property 05: state management consistency."""
-    host, viewer, staff = make_user(), make_user(), make_user(is_staff=True)
-    people = {"host": host, "viewer": viewer, "staff": staff}
-    session = make_show(host, state="initializing")
-    let_in(session, viewer)
-    model = LifeModel()
-    for step, who in acts:
-        allowed = who == "host" or (who == "staff" and step == "end")
-        outcome = model.take(step) if allowed else "denied"
-        try:
-            result = STEPS[step](session_id=session.pk, actor=actor_of(people[who]))
-        except Conflict as error:
-            assert (outcome, error.code) == ("refused", "session.illegal_transition")
-        except Denied as error:
-            assert (outcome, error.code) == ("denied", "session.not_host")
-        else:
-            assert outcome in ("moved", "held")
-            assert result.state == model.state
+    Consistency.show, Consistency.reach = Show(), Reach()
 
-        stored = session_get(session.pk)
-        listed = sessions_visible_to(actor_of(viewer)).get(pk=session.pk)
-        snapshot = room_load(session.pk, PARTS).common
-        assert {stored.state, listed.state, snapshot["session"]["state"]} == {model.state}
-        assert stored.version == len(model.moves) == snapshot["seq"] == snapshot["session"]["version"]
-    rows = SessionTransition.objects.filter(session=session, version__gt=0).order_by("version")
-    assert [(row.from_state, row.to_state) for row in rows] == model.moves
+    run_state_machine_as_test(Consistency, settings=settings(stateful_step_count=8))
 
-
-@given(st.lists(st.tuples(st.sampled_from(HAPPENINGS), st.integers(0, 50)), max_size=12))
-def test_property_05_the_state_before_and_the_events_make_the_state_after(happenings):
-    """Feature: streaming-realtime-fixes, Property 05: state management consistency."""
-    history = History()
-    for what, which in happenings:
-        before = ClientRoom.of(history.snapshots[-1])
-        history.happen(what, which)
-        for event in history.events(after=before.seq):
-            before.apply(event)
-        assert before.shown() == ClientRoom.of(history.snapshots[-1]).shown()
+    Consistency.reach.require(active=60, paused=50, resume=40, ended=20, error=20, refused=20, denied=10)
+    Consistency.reach.require(say=10, title=5, step_down=3)
