@@ -17,7 +17,7 @@ from livestream.actors import ANONYMOUS, SYSTEM, Actor, actor_of
 from livestream.errors import Conflict, Denied, NotAuthenticated
 from livestream.realtime.groups import room_group
 from streams.models import StreamSession
-from streams.services.sessions import session_end, session_fail, session_pause, session_resume, session_start
+from streams.services.show.sessions import session_end, session_fail, session_pause, session_resume, session_start
 from tests.cast import let_in, make_show, make_user
 from tests.conftest import Ear
 

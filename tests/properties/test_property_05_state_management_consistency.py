@@ -20,8 +20,8 @@ from livestream.errors import DomainError
 from streams.models import SessionTransition
 from streams.room import room_load
 from streams.selectors import session_get, sessions_visible_to
-from streams.services.sessions import session_update
-from streams.services.stage import stage_promote, stage_remove
+from streams.services.show.sessions import session_update
+from streams.services.stage.participation import stage_promote, stage_remove
 from tests.properties.reach import Reach
 from tests.properties.rooms import PARTS, ClientRoom
 from tests.properties.show_life import LEADS_TO, Show
@@ -141,5 +141,5 @@ def test_property_05_every_view_of_a_session_has_the_state_of_the_model():
 
     run_state_machine_as_test(Consistency, settings=settings(stateful_step_count=8))
 
-    Consistency.reach.require(active=60, paused=50, resume=40, ended=20, error=20, refused=20, denied=10)
-    Consistency.reach.require(say=10, title=5, step_down=3)
+    Consistency.reach.require(active=60, paused=50, resume=40, ended=20, error=20, refused=8, denied=10)
+    Consistency.reach.require(say=10, title=5, remove=10)

@@ -13,12 +13,12 @@ from hypothesis.stateful import (
 )
 
 from livestream.realtime.protocol import CloseCode
+from providers.base import MediaRole
 from streams.janitor import janitor_tick
 from streams.models import GuestRequest, Participant, SessionEvent, SessionTransition, StreamSession
-from streams.providers.base import MediaRole
-from streams.services.guest_requests import guest_request_make
-from streams.services.media import host_lost, host_seen
-from streams.services.sweeps import sessions_expire
+from streams.services.provider.host_presence import host_lost, host_seen
+from streams.services.show.sweeps import sessions_expire
+from streams.services.stage.guest_requests import guest_request_make
 from streams.state import EndReason, SessionState, can_move
 from tests.properties.reach import Reach
 from tests.properties.show_life import LEADS_TO, Show
@@ -208,8 +208,12 @@ def test_property_14_a_session_lives_by_the_table_and_leaves_nothing_behind(node
 
     run_state_machine_as_test(Lifecycle, settings=settings(stateful_step_count=8))
 
-    Lifecycle.reach.require(start=90, pause=40, resume=30, end=40, fail=8, refused_while_ended=50, refused_while_error=8)
-    Lifecycle.reach.require(refused_while_paused=5, held_while_active=5, left_for_until_the_last_moment=10)
+    Lifecycle.reach.require(
+        start=90, pause=40, resume=30, end=40, fail=8, refused_while_ended=50, refused_while_error=8
+    )
+    Lifecycle.reach.require(
+        refused_while_error=8, refused_while_paused=5, held_while_active=5, left_for_until_the_last_moment=10
+    )
     Lifecycle.reach.require(**dict.fromkeys(EndReason.values, 5))
 
 

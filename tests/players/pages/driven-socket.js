@@ -11,6 +11,10 @@ const BEAT_MS = 10000;
 const FIRST_ATTEMPT_MS = 5000; // contract: the first attempt comes within five seconds
 const STEADY_MS = patience("steady"); // a shorter connection was no good one, and waits go on growing
 const LONGEST_WAIT_MS = 35000; // the longest delay of the table, and what an overloaded room asks for on top
+const OVERLOAD_MS = 3000; // how long a room that is busy wants to be left alone
+const OPEN_AND_CUT_MS = 50; // how long a connection lives in a room that cuts each
+// The quick attempts of the table within a minute, and those that follow, ten seconds apart at least.
+const ATTEMPTS_A_MINUTE = 16;
 const STATES = ["idle", "connecting", "open", "waiting", "stopped"];
 
 /** Time that passes only when it is told to. */
@@ -48,6 +52,8 @@ function drawing() {
 const settled = async () => { for (let i = 0; i < 8; i += 1) await Promise.resolve(); };
 const clock = new Clock();
 let room = null;
+let online = true;
+Object.defineProperty(navigator, "onLine", { configurable: true, get: () => online });
 
 /** A socket of the room below. */
 class Wire extends EventTarget {
@@ -73,6 +79,7 @@ class Wire extends EventTarget {
     if (this.readyState === Wire.CLOSED) return;
     this.readyState = Wire.CLOSED;
     if (code === 4403) room.saidNo = true;
+    if (code === 4101) room.leftAloneUntil = clock.now + OVERLOAD_MS;
     this.dispatchEvent(new CloseEvent("close", { code, reason }));
   }
 
@@ -81,10 +88,10 @@ class Wire extends EventTarget {
   }
 }
 
-/** The server's side. `mode`: up, refuse (no connection), hole (nothing answers), busy (4101), closed (4403). */
+/** The server's side. `mode`: up, flap (open, then cut), refuse (no connection), hole (nothing answers), busy (4101), closed (4403). */
 class Room {
   constructor() {
-    Object.assign(this, { mode: "up", epoch: "a1", log: [], wires: [], stored: new Map(), saidNo: false });
+    Object.assign(this, { mode: "up", epoch: "a1", log: [], wires: [], stored: new Map(), saidNo: false, leftAloneUntil: 0, told: null, wrong: [] });
     this.beat();
   }
 
@@ -96,7 +103,16 @@ class Room {
     setTimeout(() => this.beat(), BEAT_MS);
   }
 
+  /** The page asks for what it has not shown, and for a snapshot only before the first. */
+  asked(what, epoch, after) {
+    if (!this.told) return;
+    const { epoch: known, shown } = this.told();
+    if (known === null ? epoch !== null : epoch !== known || after !== shown) this.wrong.push(`${what}: asks for what follows ${after} of ${epoch}, knows ${shown} of ${known}`);
+  }
+
   connected(wire) {
+    if (clock.now < this.leftAloneUntil) this.wrong.push(`comes back ${this.leftAloneUntil - clock.now} ms too early`);
+    this.asked("connection", wire.asked.get("epoch"), Number(wire.asked.get("after")));
     setTimeout(() => {
       if (this.mode === "hole" || wire.readyState !== Wire.CONNECTING) return;
       if (this.mode === "refuse") { wire.gone(1006); return; }
@@ -105,6 +121,7 @@ class Room {
       if (this.mode === "closed") { wire.gone(4403, "session.kicked"); return; }
       if (wire.asked.has("epoch")) wire.tell({ type: "resumed", data: this.since(wire.asked.get("epoch"), Number(wire.asked.get("after"))) });
       else wire.tell({ type: "snapshot", data: this.snapshot() });
+      if (this.mode === "flap") setTimeout(() => wire.gone(1006), OPEN_AND_CUT_MS);
     }, 5);
   }
 
@@ -117,6 +134,7 @@ class Room {
 
   heard(wire, { id, op, data }) {
     if (this.mode === "hole") return;
+    if (op === "sync") this.asked(op, data.epoch, data.after);
     const answers = { ping: () => ({}), sync: () => this.since(data.epoch, data.after), "chat.send": () => this.store(data.client_id) };
     setTimeout(() => { if (this.mode !== "hole") wire.tell({ re: id, ok: true, data: answers[op]() }); }, 3);
   }
@@ -152,9 +170,12 @@ const EVENTS = {
   refuse: () => { room.mode = "refuse"; for (const wire of room.live) wire.gone(1006); },
   busy: () => { room.mode = "busy"; for (const wire of room.live) wire.gone(4101, "retry in 3"); },
   hole: () => { room.mode = "hole"; },
+  flap: () => { room.mode = "flap"; for (const wire of room.live) wire.gone(1006); },
+  offline: () => { room.mode = "hole"; online = false; window.dispatchEvent(new Event("offline")); },
+  restore: () => { room.epoch += "r"; room.log.length = 0; },
   renew: () => { room.epoch += "x"; room.log.length = 0; for (const wire of room.live) wire.gone(4002); },
   retry: (socket) => socket.retry(),
-  wake: () => window.dispatchEvent(new Event("online")),
+  wake: () => { online = true; window.dispatchEvent(new Event("online")); },
   out: () => { room.mode = "closed"; for (const wire of room.live) wire.gone(4403, "session.kicked"); },
 };
 
@@ -163,7 +184,7 @@ export const NAMES = Object.keys(EVENTS);
 /** What the page was told: every durable event, and every link. */
 class Witness {
   constructor(socket) {
-    Object.assign(this, { socket, epoch: null, shown: 0, link: { state: "idle" }, failedAt: null, found: [] });
+    Object.assign(this, { socket, epoch: null, shown: 0, link: { state: "idle" }, failedAt: null, found: [], reached: new Set() });
     socket.addEventListener("snapshot", ({ detail }) => { this.epoch = detail.snapshot.epoch; this.shown = detail.snapshot.seq; });
     socket.addEventListener("message", ({ detail }) => {
       if (!detail.seq) return;
@@ -179,6 +200,7 @@ class Witness {
     if (link.state === "open" && before.state !== "open") this.openedAt = clock.now;
     if (link.state === "waiting") {
       const wait = link.retryAt - clock.now;
+      if (!(link.retryAt >= link.leftAloneUntil)) this.found.push("tries before the room wants to be asked again");
       // After a connection that was good for a while the first attempt is near, unless the room asks for patience.
       const first = before.state === "open" && clock.now - this.openedAt >= STEADY_MS && room.mode !== "busy";
       if (!(wait >= 0 && wait <= (first ? FIRST_ATTEMPT_MS : LONGEST_WAIT_MS))) this.found.push(`waits ${wait} ms`);
@@ -202,35 +224,62 @@ function broken({ socket, link }, after, sockets) {
   return Object.entries(rules).filter(([, holds]) => !holds).map(([rule]) => `${after.name}: ${rule} (${socket.state})`);
 }
 
+/** What takes its time: the rules that did not hold once that has passed. */
+const LATER = {
+  flap: { ms: 60000, rule: ({ made }) => made <= ATTEMPTS_A_MINUTE || `${made} attempts in a minute` },
+  offline: { ms: patience("offline_silence") + 1, rule: ({ socket }) => socket.state !== "open" || "nothing said of a network that is away" },
+  restore: { ms: BEAT_MS + 100, rule: ({ socket, witness, wasOpen }) => !wasOpen || socket.state !== "open" || witness.epoch === room.epoch || "a restored room is not shown" },
+};
+
+async function later(name, { socket, witness, wasOpen }) {
+  const made = room.wires.length;
+  await clock.pass(LATER[name].ms);
+  const held = LATER[name].rule({ socket, witness, wasOpen, made: room.wires.length - made });
+  return held === true ? [] : [`${name}: ${held}`];
+}
+
 /** One person's page through these events; then everything heals. The rules that did not hold. */
-export async function drive(events) {
+async function drive(events) {
   clock.jobs.clear();
+  online = true;
   Math.random = drawing();
   room = new Room();
   window.WebSocket = Wire;
   const socket = new RoomSocket("/ws/live/show/");
   const witness = new Witness(socket);
+  room.told = () => witness;
   socket.open();
   await clock.pass(50);
   let stopped;
   for (const [name, ms] of events) {
-    const { state, leftAloneUntil } = witness.link, made = room.wires.length;
+    const { state, leftAloneUntil } = witness.link, made = room.wires.length, wasOpen = state === "open" && room.mode === "up";
+    witness.reached.add(`${name} while ${state}`);
     EVENTS[name](socket);
     const tried = room.wires.length - made;
     if (name === "retry" || name === "wake") {
       const expected = state === "waiting" && clock.now >= leftAloneUntil ? 1 : 0;
       if (tried !== expected) witness.found.push(`${name}: ${tried} attempts at once, not ${expected}`);
     }
+    if (LATER[name] && ms) witness.found.push(...await later(name, { socket, witness, wasOpen }));
     await clock.pass(ms);
     if (socket.state === "stopped") stopped ??= room.wires.length;
     witness.found.push(...broken(witness, { name, stopped }, room.wires.length));
   }
-  return [...witness.found, ...await healed(socket, witness, stopped)];
+  const found = [...witness.found, ...await healed(socket, witness, stopped)];
+  return { found: [...found, ...room.wrong], reached: [...witness.reached] };
+}
+
+/** Many sequences, one after the other: for each, the rules that did not hold, and what it reached. */
+export async function driveAll(sequences) {
+  const results = [];
+  for (const events of sequences) results.push(await drive(events));
+  return results;
 }
 
 async function healed(socket, witness, stopped) {
   const found = [];
   room.mode = "up";
+  online = true;
   await clock.pass(70000);
   if (stopped !== undefined) {
     if (socket.state !== "stopped" || room.wires.length !== stopped) found.push(`healed: put out, and yet ${socket.state}`);
@@ -257,4 +306,4 @@ async function sendTwice(socket) {
   return seqs;
 }
 
-Object.assign(window, { drivenSocket: { drive, NAMES } });
+Object.assign(window, { drivenSocket: { driveAll, NAMES } });
