@@ -1,7 +1,11 @@
-"""A room as a client keeps it, a plain model of a session's life, and ways to make history."""
+"""A room as a client keeps it, and ways to make history."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
+
+from django.db import transaction
 
 from chat.models import ChatMessage
 from chat.posting import message_post
@@ -22,34 +26,6 @@ PARTS = RoomParts(
 )
 # What no event tells: these are told on a tick, or by the clock.
 VOLATILE = {"viewer_count", "peak_viewers", "total_viewers", "duration_seconds", "host_present", "host_lost_until"}
-
-NEXT = {
-    "initializing": {"start": "active", "end": "ended"},
-    "active": {"pause": "paused", "end": "ended"},
-    "paused": {"resume": "active", "end": "ended"},
-    "error": {"end": "ended"},
-    "ended": {},
-}
-HOLDS = {"start": "active", "resume": "active", "pause": "paused", "end": "ended"}
-
-
-@dataclass
-class LifeModel:
-    """What a session's state must be, said as plainly as possible."""
-
-    state: str = "initializing"
-    moves: list[tuple[str, str]] = field(default_factory=list)
-
-    def take(self, step: str) -> str:
-        """'moved', 'held' or 'refused'."""
-        if HOLDS[step] == self.state:
-            return "held"
-        after = NEXT[self.state].get(step)
-        if after is None:
-            return "refused"
-        self.moves.append((self.state, after))
-        self.state = after
-        return "moved"
 
 
 @dataclass
@@ -101,16 +77,26 @@ class ClientRoom:
 
 
 class History:
-    """A session in which things happen. Keeps a snapshot of every moment."""
+    """A live show in which things happen, with a chat and somebody on stage. Keeps a snapshot of every moment."""
 
     def __init__(self, *, snapshots: bool = True) -> None:
         self.host = make_user()
         self.people = [self.host, make_user(), make_user()]
-        self.session = make_show(self.host, state="initializing")
+        self.session = make_show(self.host)
         self._with_snapshots = snapshots
         self.snapshots: list[dict[str, Any]] = []
-        self._numbers = iter(range(10_000))
-        self.look()
+        self._numbers = iter(range(1_000_000))
+        for what, which in BEGINNING:
+            self.happen(what, which)
+
+    @contextmanager
+    def example(self) -> Iterator["History"]:
+        """What happens in the block is undone after it."""
+        snapshots = list(self.snapshots)
+        with transaction.atomic():
+            yield self
+            transaction.set_rollback(True)
+        self.snapshots = snapshots
 
     def look(self) -> dict[str, Any]:
         """The snapshot of now."""
@@ -157,4 +143,5 @@ class History:
             self.look()
 
 
+BEGINNING = (*(("say", number) for number in range(9)), ("remove", 3), ("stage", 1))
 HAPPENINGS = ("say", "say", "say", "remove", "start", "pause", "resume", "title", "slow", "stage")

@@ -1,18 +1,23 @@
 """Feature: streaming-realtime-fixes, Property 01: token generation and validation consistency."""
 
 import string
+from dataclasses import replace
+from datetime import UTC, datetime
 
+import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_node.grants import Grant, GrantInvalid, grant_sign, grant_verify
+from media_node.grants import SOURCES, STAGES, Grant, GrantInvalid, grant_sign, grant_verify
 from providers import agora_006, agora_007
 from providers.agora_007 import RtcService
 from providers.agora_bytes import TokenMalformed
 from providers.agora_tokens import TokenOrder, token_006, token_007
-from providers.base import MediaRole
+from providers.base import MediaRole, PersonRef, RoomRef
+from providers.livekit import LiveKitProvider
 
+NO_CLOCK = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
 HEX = st.text("0123456789abcdefABCDEF", min_size=32, max_size=32)
 CHANNELS = st.text(string.ascii_letters + string.digits + "-_.:@ ", min_size=1, max_size=63)
 MOMENTS = st.integers(1_600_000_000, 4_000_000_000)
@@ -109,25 +114,62 @@ def test_a_token_that_was_changed_anywhere_is_none(order, fraction, letter, make
     assert read == original  # the last letters of base64 may carry bits that mean nothing
 
 
-@given(
-    st.text(min_size=1, max_size=60),
-    st.sampled_from(["publisher", "subscriber"]),
-    st.floats(1.6e9, 3e9),
-    st.integers(1, 86_000),
-    st.text(min_size=32, max_size=64),
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
+grants = st.builds(
+    Grant,
+    sub=NAMES,
+    jti=NAMES,
+    session=NAMES,
+    role=st.sampled_from(["publisher", "subscriber"]),
+    name=NAMES,
+    node=NAMES,
+    iat=st.floats(1.6e9, 3e9),
+    exp=st.integers(1, 86_000),
+    stage=st.sampled_from(STAGES),
+    sources=st.sampled_from([(), ("audio",), ("audio", "camera"), ("screen",), SOURCES]),
 )
-def test_a_grant_of_the_media_node_says_what_it_was_made_of(name, role, issued_at, lifetime, secret):
+
+
+@given(grants, st.text(string.ascii_letters, min_size=32, max_size=64))
+def test_a_grant_of_the_media_node_says_what_it_was_made_of(drawn, secret):
     """Feature: streaming-realtime-fixes, Property 01: token generation and validation consistency."""
-    grant = Grant(
-        sub=name, jti="j", session="s", role=role, name=name, node="n", iat=issued_at, exp=issued_at + lifetime
-    )
-    try:
-        token = grant_sign(grant=grant, secret=secret)
-    except UnicodeEncodeError:
-        return
+    issued_at, lifetime = drawn.iat, drawn.exp
+    grant = replace(drawn, exp=issued_at + lifetime)
+    token = grant_sign(grant=grant, secret=secret)
 
     assert grant_verify(token=token, secret=secret, now=issued_at) == grant
     with pytest.raises(GrantInvalid):
         grant_verify(token=token, secret=secret + "x", now=issued_at)
     with pytest.raises(GrantInvalid):
         grant_verify(token=token, secret=secret, now=issued_at + lifetime + 61)
+
+
+people = st.builds(
+    PersonRef, uid=st.uuids().map(str), name=NAMES, stage=st.sampled_from(["host", "cohost", "guest", ""])
+)
+rooms = st.builds(RoomRef, session_id=st.uuids(), channel_id=st.uuids().map(str))
+MOMENTS_OF_TOKENS = st.datetimes(datetime(2024, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))
+
+
+def test_a_livekit_token_says_what_was_asked_for(settings):
+    """Feature: streaming-realtime-fixes, Property 01: token generation and validation consistency."""
+    settings.LIVEKIT_URL, settings.LIVEKIT_API_KEY = "wss://livekit.example", "APIkey"
+
+    @given(rooms, people, st.sampled_from(MediaRole), MOMENTS_OF_TOKENS, st.text(string.ascii_letters, min_size=32))
+    def holds(room, person, role, now, secret):
+        settings.LIVEKIT_API_SECRET = secret
+        made = LiveKitProvider().join(room=room, person=person, role=role, is_admin=False, now=now)
+
+        claims = jwt.decode(made.token, secret, algorithms=["HS256"], options=NO_CLOCK)
+        publishes = role == MediaRole.PUBLISHER
+        assert (claims["iss"], claims["sub"], claims["name"]) == ("APIkey", person.uid, person.name)
+        assert (claims["video"]["room"], claims["video"]["roomJoin"]) == (room.channel_id, True)
+        assert (claims["video"]["canPublish"], claims["video"]["canSubscribe"]) == (publishes, True)
+        assert claims["attributes"] == {"role": role.value, "stage": person.stage}
+        assert claims["exp"] - claims["nbf"] == settings.MEDIA_TOKEN_SECONDS
+        assert abs(made.expires_at.timestamp() - claims["exp"]) < 1
+        assert (made.can_publish, made.uid, made.channel_id) == (publishes, person.uid, room.channel_id)
+        with pytest.raises(jwt.InvalidSignatureError):
+            jwt.decode(made.token, secret + "x", algorithms=["HS256"], options=NO_CLOCK)
+
+    holds()

@@ -16,7 +16,7 @@ from tests.threads import at_once
 from tokens.models import IssuedToken
 from tokens.services import media_token_issue, token_hash
 
-ASKERS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(MediaRole), st.booleans()), min_size=2, max_size=6)
+ASKERS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(MediaRole), st.booleans()), min_size=2, max_size=12)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,16 +5,20 @@ from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 import pytest
+from django.db import transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
 from livestream.actors import actor_of
-from livestream.errors import DomainError
-from livestream.retry_policy import STRATEGIES, Category, delays
+from livestream.circuit_breaker import circuits_forget
+from livestream.errors import DomainError, Unavailable
+from livestream.retry_policy import STRATEGIES, TABLE, Category, category_of, delays
 from providers.base import MediaRole
 from streams.models import Participant
 from streams.services.people.credentials import Lost, credentials_revoke
 from tests.cast import let_in, make_show, make_user
+from tests.properties.reach import Reach
+from tests.providers.setups import stand_in_of
 from tokens.arrivals import arrival_judgement
 from tokens.expiry import TELL_BEFORE, tokens_expiring_tell
 from tokens.models import IssuedToken
@@ -24,11 +28,19 @@ START = datetime(2030, 1, 1, tzinfo=UTC)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("ask"), st.sampled_from(MediaRole)),
+        st.tuples(st.just("wait"), st.sampled_from([10, 300, 530, 545, 590, 610])),
         st.tuples(st.just("wait"), st.integers(1, 400)),
         st.tuples(st.just("lose"), st.sampled_from(Lost)),
     ),
-    max_size=8,
+    min_size=1,
+    max_size=4,
 )
+
+
+def is_clear(message):
+    """A sentence for people: no codes, no classes, no addresses."""
+    sentence = message[:1].isupper() and message.endswith(".") and 10 <= len(message) <= 160
+    return sentence and not set(message) & set("_{}<>/=")
 
 
 @dataclass
@@ -44,7 +56,8 @@ class Held:
 class Life:
     """One guest in one show, and what has to be true of what they hold."""
 
-    def __init__(self):
+    def __init__(self, reach):
+        self.reach = reach
         IssuedToken.objects.all().delete()  # those of the life before would be told of, too
         host = make_user()
         self.now = START
@@ -60,7 +73,7 @@ class Life:
         except DomainError as error:
             assert role not in self.may
             assert (error.category, STRATEGIES[error.category].retry) == (Category.PERMISSION, False)
-            assert error.message.endswith(".")
+            assert is_clear(error.message)
             return
         assert role in self.may
         assert made.expires_at == self.now + timedelta(minutes=10)
@@ -81,10 +94,10 @@ class Life:
                 token.revoked = True
 
     def wait(self, seconds):
-        """As the janitor does, every ten seconds."""
+        """As the janitor does, if every twenty seconds."""
         until = self.now + timedelta(seconds=seconds)
         while self.now < until:
-            self.now = min(until, self.now + timedelta(seconds=10))
+            self.now = min(until, self.now + timedelta(seconds=20))
             assert tokens_expiring_tell(now=self.now) == self._told()
 
     def _told(self):
@@ -97,9 +110,12 @@ class Life:
             if soon and not token.told and not token.revoked and token.expires_at == newest:
                 token.told = True
                 count += 1
+                self.reach.note("told")
         return count
 
     def check(self):
+        self.reach.note(*("ran_out" for token in self.tokens if token.expires_at <= self.now))
+        self.reach.note(*("revoked" for token in self.tokens if token.revoked))
         rows = IssuedToken.objects.filter(session=self.session, revoked_at__isnull=True)
         good = [token for token in self.tokens if not token.revoked]
         assert sorted(row.expires_at for row in rows) == sorted(token.expires_at for token in good)
@@ -112,15 +128,56 @@ class Life:
 def test_holders_are_told_in_time_and_what_is_lost_is_lost_at_once():
     """Feature: streaming-realtime-fixes, Property 03: token lifecycle."""
 
-    @given(STEPS)
-    def holds(steps):
-        life = Life()
-        with patch("django.utils.timezone.now", lambda: life.now):
-            for step, what in steps:
+    reach = Reach()
+
+    @given(st.sampled_from(MediaRole), STEPS)
+    def holds(role, steps):
+        life = Life(reach)
+        with reach.example(), patch("django.utils.timezone.now", lambda: life.now):
+            for step, what in [("ask", role), *steps]:
                 getattr(life, step)(what)
                 life.check()
 
     holds()
+
+    reach.require(told=15, ran_out=20, revoked=10)
+
+
+@pytest.mark.django_db
+def test_a_provider_that_fails_is_tried_again_and_then_the_asker_is_told_when_to_come_back(settings):
+    """Feature: streaming-realtime-fixes, Property 03: token lifecycle."""
+    reach, attempts = Reach(), TABLE["provider_calls"]["attempts"]
+    host = make_user()
+
+    @given(st.lists(st.sampled_from([500, 502, 503]), max_size=attempts + 1))
+    def holds(failures):
+        circuits_forget()
+        with reach.example(), transaction.atomic():
+            session = make_show(host, provider="mux")
+            vendor.requests.clear()
+            vendor.broken[:] = failures
+            try:
+                made = media_token_issue(session_id=session.pk, actor=actor_of(host), role=MediaRole.SUBSCRIBER)
+            except Unavailable as error:
+                assert len(failures) >= attempts
+                assert is_clear(error.message)
+                assert error.retry_after and STRATEGIES[category_of(error.code)].retry
+                assert len(vendor.requests) == attempts
+                assert not IssuedToken.objects.filter(session=session).exists()
+                reach.note("given_up")
+            else:
+                assert len(failures) < attempts
+                assert made.token
+                assert IssuedToken.objects.filter(session=session).count() == 1
+                reach.note("tried_again" if failures else "at_once")
+            vendor.broken.clear()
+            transaction.set_rollback(True)
+
+    with stand_in_of("mux", settings) as vendor:
+        holds()
+        assert vendor.mistakes == []
+
+    reach.require(given_up=10, tried_again=15)
 
 
 @given(st.integers(1, 10), st.floats(0.01, 5), st.floats(0.01, 60), st.randoms())

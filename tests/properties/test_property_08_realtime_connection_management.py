@@ -10,16 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.bearer import bearer_pair
 from accounts.socket_auth import _authenticate
-from livestream.actors import ANONYMOUS
+from livestream.actors import ANONYMOUS, actor_of
 from livestream.errors import Conflict, Denied, DomainError, Missing, NotAuthenticated, TooMany, Unavailable
 from livestream.realtime.groups import room_group
 from livestream.realtime.hub import Hub
 from livestream.realtime.protocol import encode
 from livestream.realtime.socket_writer import Member
 from streams.consumers import RoomConsumer
+from tests.cast import make_user, session_key_of
+from tests.properties.reach import Reach
 
 TICKS_SECONDS = 0.05
+# Every history begins with people who listen to a room in which something has been said.
+LISTENED_TO = [("open", 0), ("say", 2), ("open", 0), ("say", 3), ("open", 0), ("say", 4)]
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("open"), st.integers(0, 9)),
@@ -32,7 +37,7 @@ STEPS = st.lists(
         st.tuples(st.just("beat"), st.just(0)),
     ),
     min_size=4,
-    max_size=40,
+    max_size=34,
 )
 
 
@@ -133,25 +138,35 @@ def runner() -> Iterator[asyncio.Runner]:
         yield running
 
 
-@given(STEPS)
-def test_property_08_sockets_get_every_event_once_in_order_whatever_the_layer_does(runner, steps):
+def test_property_08_sockets_get_every_event_once_in_order_whatever_the_layer_does(runner):
     """Feature: streaming-realtime-fixes, Property 08: realtime connection management."""
+    reach = Reach()
 
-    async def run() -> World:
+    async def run(steps: list[tuple[str, int]]) -> World:
         world = World()
-        for kind, number in steps:
+        for kind, number in LISTENED_TO + steps:
+            if world.wire or kind not in ("carry", "double", "lose"):
+                reach.note(f"{kind}_while_heard" if world.sockets else kind)
             await world.step(kind, number)
         await world.quiet()
         world.stop()
         return world
 
-    world = runner.run(run())
+    @given(STEPS)
+    def holds(steps: list[tuple[str, int]]) -> None:
+        with reach.example():
+            world = runner.run(run(steps))
 
-    for socket in world.sockets:
-        assert socket.closed_with is None
-        assert socket.seqs() == list(range(socket.after + 1, len(world.stored) + 1))
-    for socket, frames in world.gone:
-        assert len(socket.frames) == frames or not socket.open.is_set()
+            for socket in world.sockets:
+                assert socket.closed_with is None
+                assert socket.seqs() == list(range(socket.after + 1, len(world.stored) + 1))
+            for socket, frames in world.gone:
+                assert len(socket.frames) == frames or not socket.open.is_set()
+
+    holds()
+
+    reach.require(say_while_heard=90, lose_while_heard=20, double_while_heard=20)
+    reach.require(stall_while_heard=20, beat_while_heard=20)
 
 
 @given(st.integers(1, 5), st.integers(1, 30))
@@ -219,3 +234,26 @@ def test_property_08_made_up_credentials_sign_nobody_in(runner, text, kind):
 
     assert actor == ANONYMOUS
     assert (error is None) == (kind == "cookie")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_property_08_whoever_shows_a_good_credential_is_who_they_are(runner):
+    """Feature: streaming-realtime-fixes, Property 08: realtime connection management."""
+    people = [make_user(), make_user(is_staff=True), make_user()]
+    cookies = [session_key_of(person) for person in people]
+    bearers = [bearer_pair(user=person)["access"] for person in people]
+
+    @given(st.integers(0, 2), st.sampled_from(["bearer", "cookie"]), st.booleans())
+    def holds(who: int, kind: str, spoiled: bool) -> None:
+        scope: dict[str, Any] = {"headers": [], "path": f"/ws/live/{uuid4()}/", "query_string": b""}
+        key = {"bearer": bearers, "cookie": cookies}[kind][who]
+        key = key[:-4] + "0000" if spoiled else key
+        if kind == "bearer":
+            scope["headers"] = [(b"authorization", f"Bearer {key}".encode())]
+
+        actor, error = runner.run(_authenticate(scope, {"sessionid": key} if kind == "cookie" else {}))
+
+        assert actor == (ANONYMOUS if spoiled else actor_of(people[who]))
+        assert (error is not None) == (spoiled and kind == "bearer")
+
+    holds()

@@ -89,8 +89,8 @@ def tiles_of(visitor: Visitor) -> list[dict[str, Any]]:
     return visitor.run(  # type: ignore[no-any-return]
         """() => [...document.querySelectorAll(".tile")].map((tile) => {
             const { left, top, right, bottom } = tile.getBoundingClientRect();
-            const [number] = Object.keys(window.numbers).filter((one) => window.numbers[one] === tile.dataset.user);
-            return { left, top, right, bottom, asked: window.call.wish?.tiles?.[`${number}:camera`]?.height };
+            const asked = window.call.wish?.tiles?.[`${window.numbers[tile.dataset.user]}:camera`]?.height;
+            return { left, top, right, bottom, asked };
         })"""
     )
 
@@ -125,7 +125,10 @@ def test_a_turned_window_keeps_every_tile_in_sight_and_asks_for_its_size(visitor
     visitor.run(
         """(given) => {
             window.harness.stage(given);
-            window.numbers = Object.fromEntries(given.people.map(([name, , number]) => [number, name]));
+            window.numbers = Object.fromEntries(given.people.map(([name, , number]) => [`id-of-${name}`, number]));
+            const sheet = { rel: "stylesheet", href: "/static/css/stage.css" };
+            document.head.append(Object.assign(document.createElement("link"), sheet));
+            window.view.root.className = "stage";
             Object.assign(window.view.root.style, { position: "fixed", inset: 0, width: "auto", height: "auto" });
         }""",
         given,

@@ -1,6 +1,8 @@
 """Property 13 of the design."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,8 +19,12 @@ from tests.cast import make_show, make_user
 pytestmark = pytest.mark.django_db
 
 TEXTS = st.lists(
-    st.one_of(st.text(max_size=60), st.sampled_from(["", "  ", "x" * 501, "<b>", "é\u0301" * 3])), max_size=12
+    st.one_of(st.text(max_size=60), st.sampled_from(["", "  ", "x" * 501, "<b>", "é\u0301" * 3])),
+    min_size=2,
+    max_size=10,
 )
+
+QUERIES_A_BATCH = 12
 
 
 def is_good(text):
@@ -65,8 +71,10 @@ def test_property_13_a_batch_stores_what_the_same_messages_one_by_one_store(text
     def told(outcome):
         return (outcome.seq, outcome.content, outcome.role) if isinstance(outcome, ChatMessage) else outcome.code
 
-    batch = [told(outcome) for outcome in messages_post(posts=posts(together))]
+    with CaptureQueriesContext(connection) as queries:
+        batch = [told(outcome) for outcome in messages_post(posts=posts(together))]
     singles = [told(messages_post(posts=[post])[0]) for post in posts(apart)]
 
     assert batch == singles
+    assert len(queries) <= QUERIES_A_BATCH, "a batch of any size takes the same few visits to the database"
     assert session_get(together.pk).head_seq == session_get(apart.pk).head_seq
