@@ -21,7 +21,7 @@ from tests.e2e.test_show import inbound, live, moving_picture, open_room, rises,
 from tests.players.calls import Caller
 from tests.players.mediamtx import ITS_OWN, MediaMtx, mediamtx_running
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.waits, pytest.mark.timeout(240)]
 
 Screenshot = Callable[[Page, str], None]
 # The moment of the last picture and of the last packet, in milliseconds since 1970.
