@@ -27,7 +27,7 @@ from livestream.actors import Actor
 from livestream.errors import Conflict, Denied, DomainError, Invalid, Missing, NotAuthenticated, TooMany
 from livestream.events import publish
 from streams.models import StreamSession
-from streams.permissions import NOBODY, Standing, require_view_as, standings_of
+from streams.permissions import NO_STANDING, Standing, require_view_as, standings_of
 from streams.services.show.sequence import is_lock_timeout, seqs_take_promptly, seqs_take_unheld, seqs_take_while_open
 from streams.state import OVER
 
@@ -213,7 +213,7 @@ def _checked(post: Post, facts: Facts) -> ChatMessage:
     session = facts.rooms.get(post.session_id)
     if session is None:
         raise Missing("session.missing", "Show not found.")
-    standing = facts.standings.get((post.session_id, user_id), NOBODY)
+    standing = facts.standings.get((post.session_id, user_id), NO_STANDING)
     require_view_as(standing=standing, actor=post.actor, session=session)
     _require_may_write(post=post, session=session, standing=standing)
     content = text_clean(post.text)

@@ -26,7 +26,7 @@ from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.protocol import CloseCode, encode
 from livestream.realtime.socket_limits import Holder
 from livestream.realtime.socket_writer import Member
-from streams.permissions import NOBODY, require_view_as
+from streams.permissions import NO_STANDING, require_view_as
 from streams.room import Admission, Place, SharedRoom, me_payload, rooms_admit
 from streams.shared_rooms import SharedRooms
 from streams.state import OVER
@@ -209,8 +209,8 @@ async def admitted(rooms: SharedRooms, place: Place, room: SharedRoom) -> Admiss
     """Admit a person to a room that was read already. An anonymous viewer costs no query."""
     if place.actor.user_id is not None:
         return await _admit((place, room.session, rooms.parts))
-    require_view_as(standing=NOBODY, actor=place.actor, session=room.session)
-    return Admission(NOBODY)
+    require_view_as(standing=NO_STANDING, actor=place.actor, session=room.session)
+    return Admission(NO_STANDING)
 
 
 def snapshot_text(room: SharedRoom, *, actor: Actor, admission: Admission, viewers: int) -> str:

@@ -57,13 +57,13 @@ class Standing:
         return self.is_on_stage
 
 
-NOBODY = Standing(role=None, status=None, moderates=False)
+NO_STANDING = Standing(role=None, status=None, moderates=False)
 
 
 def standing_of(*, actor: Actor, session_id: UUID) -> Standing:
     """The actor's standing, from the database."""
     if actor.user_id is None:
-        return NOBODY
+        return NO_STANDING
     row = (
         Participant.objects.filter(session_id=session_id, user_id=actor.user_id)
         .values("role", "status", "invited")

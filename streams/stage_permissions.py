@@ -33,7 +33,7 @@ def may_with(
         May.MANAGE: on,
         May.RANK: partial(require_choose_cohosts, actor=actor, standing=standing),
         May.APPOINT: partial(require_choose_moderators, actor=actor, standing=standing),
-        May.PUT_OUT: partial(require_put_out, **on.keywords, target_is_staff=target_is_staff),
+        May.PUT_OUT: partial(require_remove, **on.keywords, target_is_staff=target_is_staff),
     }
     return [what for what, require in asked.items() if _is_allowed(require)]
 
@@ -61,7 +61,7 @@ def require_act_on(*, actor: Actor, standing: Standing, target_id: UUID, target:
         raise Denied("stage.not_allowed", "Only the host can do that to a co-host.")
 
 
-def require_put_out(
+def require_remove(
     *, actor: Actor, standing: Standing, target_id: UUID, target: Standing, target_is_staff: bool
 ) -> None:
     """Require the right to remove this participant: staff only by staff, moderators only by host and staff."""

@@ -12,7 +12,7 @@ from livestream.actors import Actor
 from livestream.errors import Conflict, Denied, DomainError, Missing, NotAuthenticated
 from providers.base import MediaRole
 from streams.models import StreamSession
-from streams.permissions import NOBODY, Standing, require_view_as, standings_of
+from streams.permissions import NO_STANDING, Standing, require_view_as, standings_of
 from streams.state import OVER
 
 
@@ -50,7 +50,7 @@ def authorize_all(requests: Sequence[TokenRequest]) -> list[AuthorizedRequest | 
     access = access_versions({one.actor.user_id for one in requests if one.actor.user_id})
     answers: list[AuthorizedRequest | Exception] = []
     for one in requests:
-        standing = standings.get((one.session_id, one.actor.user_id), NOBODY) if one.actor.user_id else NOBODY
+        standing = standings.get((one.session_id, one.actor.user_id), NO_STANDING) if one.actor.user_id else NO_STANDING
         try:
             if one.actor.user_id and access.get(one.actor.user_id) != one.actor.access:
                 raise NotAuthenticated()  # a new password, or new rights, since they signed in

@@ -11,7 +11,7 @@ import { memory, need, toast } from "../lib/dom.js";
 import { words } from "../lib/errors.js";
 import { plural } from "../lib/format.js";
 import { LinkState } from "./connection-status.js";
-import { putOut } from "../lib/remove-dialog.js";
+import { askToRemove } from "../lib/remove-dialog.js";
 
 const NEAR_PX = 90;
 const KEEP = 400;
@@ -158,7 +158,7 @@ export class Chat {
     const quoted = message.reply_to ? this.log.byId(message.reply_to?.id ?? message.reply_to)?.message : null;
     return messageElement(entry, {
       me: this.me?.id ?? null, quoted,
-      canDelete: Boolean(this.me?.can?.moderate), canPutOut: Boolean(this.me?.can?.moderate) && this.store.live, canAppoint: Boolean(this.me?.can?.appoint), canReply: !this.composer.form.hidden,
+      canDelete: Boolean(this.me?.can?.moderate), canRemove: Boolean(this.me?.can?.moderate) && this.store.live, canAppoint: Boolean(this.me?.can?.appoint), canReply: !this.composer.form.hidden,
     });
   }
 
@@ -280,7 +280,7 @@ export class Chat {
     if (act === "discard") { this.log.forget(entry.key); item.remove(); this.composer.restore(entry.message.content); }
     if (act === "jump") this.#jump(button.dataset.target);
     if (act === "delete") this.#remove(entry, item);
-    if (act === "kick" || act === "ban") putOut({ user: entry.message.user, op: `stage.${act}`, call: (op, data) => this.#call(op, data) });
+    if (act === "kick" || act === "ban") askToRemove({ user: entry.message.user, op: `stage.${act}`, call: (op, data) => this.#call(op, data) });
   }
 
   async #call(op, data) {

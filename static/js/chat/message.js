@@ -11,7 +11,7 @@ const ROLES = { host: "Host", cohost: "Co-host", guest: "Guest", moderator: "Mod
 
 /**
  * @param {import("./log.js").Entry} entry
- * @param {{me: string|null, canDelete: boolean, canReply: boolean, canPutOut: boolean, canAppoint: boolean, quoted: Object|null}} context
+ * @param {{me: string|null, canDelete: boolean, canReply: boolean, canRemove: boolean, canAppoint: boolean, quoted: Object|null}} context
  * @returns {HTMLLIElement}
  */
 export function messageElement(entry, context) {
@@ -71,15 +71,15 @@ function tools(message, context) {
   return el("span", { class: "tools" },
     context.canReply && button("reply", `Reply to ${who}`, "reply"),
     context.canDelete && button("delete", `Remove message from ${who}`, "trash"),
-    mayPutOut(message, context) && button("kick", `Remove ${who} from the show`, "user-x"),
-    mayPutOut(message, context) && button("ban", `Ban ${who}`, "ban"));
+    mayRemove(message, context) && button("kick", `Remove ${who} from the show`, "user-x"),
+    mayRemove(message, context) && button("ban", `Ban ${who}`, "ban"));
 }
 
 /**
  * Nobody puts the host out, nor oneself; only who chooses moderators (host and staff) a cohost or a moderator. What the
  * message says of its author is what they were when they wrote it: the server knows better, and may refuse.
  */
-function mayPutOut({ user }, { canPutOut, canAppoint, me }) {
-  if (!canPutOut || !user?.id || user.id === me || user.role === "host") return false;
+function mayRemove({ user }, { canRemove, canAppoint, me }) {
+  if (!canRemove || !user?.id || user.id === me || user.role === "host") return false;
   return canAppoint || !["cohost", "moderator"].includes(user.role);
 }

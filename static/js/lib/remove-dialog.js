@@ -8,7 +8,7 @@ import { need, toast } from "./dom.js";
  * Ask before somebody is removed or banned, with a reason that they may read.
  * @param {{user: Object, op: "stage.kick"|"stage.ban", call: (op: string, data: Object) => Promise<boolean>}} given
  */
-export function putOut({ user, op, call }) {
+export function askToRemove({ user, op, call }) {
   const dialog = /** @type {HTMLDialogElement} */ (need("#out-dialog"));
   const ban = op === "stage.ban";
   const name = user.display_name || user.username;
@@ -23,6 +23,6 @@ export function putOut({ user, op, call }) {
     if (dialog.returnValue !== "yes") return;
     if (!(await call(op, { user: user.id, ...(reason.value.trim() ? { reason: reason.value.trim() } : {}) }))) return;
     toast(ban ? `${name} was banned.` : `${name} was removed.`);
-    document.dispatchEvent(new CustomEvent("put-out", { detail: user.id })); // who only watched is in no news of the room
+    document.dispatchEvent(new CustomEvent("removed", { detail: user.id })); // who only watched is in no news of the room
   }, { once: true });
 }

@@ -8,7 +8,7 @@ import { busy, el, icon, need, settled, toast } from "../lib/dom.js";
 import { words } from "../lib/errors.js";
 import { fromNow } from "../lib/format.js";
 import { personHead, personRow } from "./person-row.js";
-import { putOut } from "../lib/remove-dialog.js";
+import { askToRemove } from "../lib/remove-dialog.js";
 import { SideTabs } from "./side-tabs.js";
 
 const AUDIENCE_LIMIT = 100;
@@ -70,7 +70,7 @@ export class StagePanel {
       if (type === "chat.message") written(data);
       if (type === "chat.removed") this.tabs.removed(data.id);
     });
-    document.addEventListener("put-out", ({ detail }) => {
+    document.addEventListener("removed", ({ detail }) => {
       this.audience = this.audience.filter(({ user }) => user.id !== detail);
       this.#lists();
     });
@@ -259,7 +259,7 @@ export class StagePanel {
   #act(person, action, button) {
     const data = { user: person.user.id, ...(action.data || {}) };
     const name = nameOf(person);
-    if (action.op === "stage.kick" || action.op === "stage.ban") { putOut({ user: person.user, op: action.op, call: (op, more) => this.#call(op, more) }); return; }
+    if (action.op === "stage.kick" || action.op === "stage.ban") { askToRemove({ user: person.user, op: action.op, call: (op, more) => this.#call(op, more) }); return; }
     const done = { "stage.appoint": `${name} is a moderator now.`, "stage.dismiss": `${name} is no longer a moderator.`, "stage.unmute": `You asked ${name} to turn on their ${action.data?.kind === "video" ? "camera" : "microphone"}.`, "stage.remove": `${name} was removed from the stage and can keep watching.` }[action.op];
     busy(button, () => this.#call(action.op, data, done));
   }

@@ -19,7 +19,7 @@ from streams.services.provider.uids import uid_retire
 from streams.services.stage.guest_queue import request_pending, request_resolve
 from streams.services.stage.seats import is_seated, person_lock, seat_leave
 from streams.services.stage.stage_transaction import Acting, at_the_desk
-from streams.stage_permissions import require_put_out
+from streams.stage_permissions import require_remove
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def _put_out(status: ParticipantStatus, *, session_id: UUID, actor: Actor, user_
     reason = cleaned(reason)
     with at_the_desk(session_id=session_id, actor=actor) as desk:
         person = person_lock(session_id, user_id)
-        _require_put_out(person, desk)
+        _require_remove(person, desk)
         if person.status in (status, ParticipantStatus.BANNED):
             return person
         was_seated = is_seated(person)
@@ -78,8 +78,8 @@ def _put_out(status: ParticipantStatus, *, session_id: UUID, actor: Actor, user_
     return person
 
 
-def _require_put_out(person: Participant, desk: Acting) -> None:
-    require_put_out(
+def _require_remove(person: Participant, desk: Acting) -> None:
+    require_remove(
         actor=desk.actor,
         standing=desk.standing,
         target_id=person.user_id,
