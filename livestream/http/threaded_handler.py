@@ -3,7 +3,7 @@
 Django's own ASGI handler goes back and forth between the event loop and a thread for each middleware (a dozen times for
 a request of the API), makes a new thread for each request, and with it a new connection to the database. Here the
 whole chain runs as it does under WSGI. Views that are coroutines stay on the event loop: they wait, and a thread that
-waits for them would be a thread less for everybody (`livestream.awaited`).
+waits for them would be a thread less for everybody (`livestream.http.async_application`).
 """
 
 import asyncio
