@@ -89,34 +89,6 @@ def test_the_room_is_told_the_number_under_which_the_host_sends(people: People) 
     assert people.complaints == []
 
 
-def joins(page: Page) -> list[str]:
-    """The channels that the page has joined."""
-    return list(page.evaluate("window.used.filter(([name]) => name === 'client.join').map(([, , channel]) => channel)"))
-
-
-def test_everybody_but_who_was_put_out_follows_a_show_that_moves(people: People) -> None:
-    seller, buyer, stranger = people.signed_in("seller"), people.signed_in("buyer"), people.window()
-    show = show_made(seller, "Moves")
-    live(seller)
-    for page in (buyer, stranger):
-        page.goto(f"/live/{show}/")
-        wait_until(page, "window.used?.some(([name]) => name === 'client.join')")
-    (left,) = joins(buyer)
-    tokens: list[str] = []
-    seller.on("request", lambda request: tokens.append(request.url) if request.url.endswith("/token/") else None)
-
-    path = f"sessions/{show}/participants/{buyer.evaluate('document.body.dataset.user')}/kick/"
-    seller.evaluate("""async (path) => (await import("/static/js/lib/api.js")).post(path, {})""", path)
-
-    for page in (seller, stranger):
-        wait_until(page, "window.used.filter(([name]) => name === 'client.join').length === 2")
-    wait_until(seller, "window.livestream.publisher.state === 'sending'")
-    assert joins(seller) == joins(stranger)
-    assert joins(seller)[0] == left != joins(seller)[1]
-    assert joins(buyer) == [left]
-    assert len(tokens) == 1  # the desk sends and watches by one connection
-
-
 SEEN = """(where) => {
   const node = document.querySelector(where);
   window.seen = [];
