@@ -67,7 +67,7 @@ def stop(process: subprocess.Popen[bytes], *, sign: int = signal.SIGTERM, second
 
 
 def wait_until(
-    true: Callable[[], Any], *, process: subprocess.Popen[bytes] | None = None, log: Path, seconds: float = 30
+    true: Callable[[], Any], *, process: subprocess.Popen[bytes] | None = None, log: Path, seconds: float = 120
 ) -> None:
     """Ask until the answer is yes. Raises with the log when the time is over or the process has ended."""
     deadline = time.monotonic() + seconds

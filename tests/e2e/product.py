@@ -14,7 +14,7 @@ from typing import Any
 from media_node.grants import control_sign
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 40
+START_SECONDS = 120
 # Nothing of the tests' own environment: the product runs as it would for a user.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
 MEDIA_SECRET = "e2e-media-secret-e2e-media-secret-e2e"
