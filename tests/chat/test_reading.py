@@ -49,6 +49,12 @@ def test_a_room_and_a_person_that_are_gone_do_not_keep_the_others_from_being_wri
     assert stored() == {"ada": 3}
 
 
+def test_a_noted_position_never_goes_back(room, ada):
+    key = {"session_id": room.pk, "user_id": ada.pk}
+
+    assert [note(**key, seq=seq) for seq in (4, 2, 5)] == [4, 4, 5]
+
+
 def test_positions_are_kept_in_rooms_of_up_to_so_many(settings):
     settings.READ_MARKERS_MAX_AUDIENCE = 5
 

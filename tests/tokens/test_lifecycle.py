@@ -133,10 +133,12 @@ def test_losing_everything_ends_all_of_one_persons_tokens_in_this_show(ada, ben,
     other = make_show(ada)
     for session in (show, other):
         issue(session, ben)
+    issue(show, ada, PUBLISHER)
 
     credentials_revoke(session_id=show.pk, user_id=ben.pk, lost=Lost.EVERYTHING, now=timezone.now())
 
-    assert [row.session_id for row in IssuedToken.objects.filter(revoked_at__isnull=False)] == [show.pk]
+    revoked = IssuedToken.objects.filter(revoked_at__isnull=False)
+    assert list(revoked.values_list("session_id", "user_id")) == [(show.pk, ben.pk)]
 
 
 def test_the_end_of_the_show_ends_all(ada, ben, show):
