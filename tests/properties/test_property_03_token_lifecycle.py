@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livestream.actors import actor_of
-from livestream.circuit_breaker import circuits_forget
 from livestream.errors import DomainError, Unavailable
 from livestream.retry_policy import STRATEGIES, TABLE, Category, category_of, delays
 from providers.base import MediaRole
 from streams.models import Participant
 from streams.services.people.credentials import Lost, credentials_revoke
 from tests.cast import let_in, make_show, make_user
+from tests.circuits import circuits_forget
 from tests.properties.reach import Reach
 from tests.providers.setups import stand_in_of
 from tokens.arrivals import arrival_judgement
