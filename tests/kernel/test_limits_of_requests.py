@@ -65,3 +65,13 @@ def test_a_cursor_out_of_time_is_missing(live, moment):
     line.request("GET", f"/api/v1/sessions/?cursor={quote(cursor)}")
 
     assert line.getresponse().status == 404
+
+
+def test_a_head_of_too_many_lines_is_refused_by_the_running_product(live):
+    line = connection(live)
+    line.putrequest("GET", "/health")
+    for number in range(101):
+        line.putheader(f"x-{number}", "y")
+    line.endheaders()
+
+    assert line.getresponse().status == 431
