@@ -26,7 +26,7 @@ RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class PersonForm(forms.ModelForm):
-    """What an administrator may change of somebody."""
+    """What an administrator may change about a person."""
 
     class Meta:
         model = User
@@ -70,7 +70,7 @@ class PersonAdmin(ReadOnlyAdmin, UserAdmin):
     )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Administrators alone: whoever changes rights could give themselves all of them."""
+        """Administrators only: changing rights allows granting oneself all of them."""
         return bool(request.user.is_active and request.user.is_superuser)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -85,7 +85,7 @@ class PersonAdmin(ReadOnlyAdmin, UserAdmin):
 
     @admin.display(description="role")
     def standing(self, user: User) -> str | None:
-        """What somebody is beyond everybody else."""
+        """Administrator, staff, or closed."""
         rank = "Administrator" if user.is_superuser else "Staff" if user.is_staff else ""
         return ", ".join(word for word in (rank, "" if user.is_active else "Closed") if word) or None
 

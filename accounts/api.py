@@ -112,7 +112,7 @@ class TicketView(APIView):
 
 
 class MeView(APIView):
-    """The account of whoever asks."""
+    """The caller's own account."""
 
     permission_classes = (IsAuthenticated,)
 

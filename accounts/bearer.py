@@ -71,7 +71,7 @@ class Pair(TypedDict):
 
 
 def bearer_pair(*, user: User) -> Pair:
-    """New tokens for somebody who has just shown who they are."""
+    """New tokens for a person who has just authenticated."""
     refresh = RefreshToken.for_user(user)
     return Pair(access=str(refresh.access_token), refresh=str(refresh))
 

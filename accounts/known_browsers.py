@@ -1,4 +1,4 @@
-"""Browsers that somebody signed in with before, by a signed cookie; they have their own limit on wrong passwords."""
+"""Browsers that logged in before, known by a signed cookie; they have their own limit on wrong passwords."""
 
 import hashlib
 import secrets

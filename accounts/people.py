@@ -29,7 +29,7 @@ MODERATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class DemoPerson:
-    """Somebody to try the product as."""
+    """A demo account."""
 
     username: str
     display_name: str

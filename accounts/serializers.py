@@ -26,7 +26,7 @@ class Account(serializers.Serializer[Any]):
 
 
 class Me(Account):
-    """The account of whoever asks."""
+    """The caller's own account."""
 
     is_staff = serializers.BooleanField()
 
@@ -40,7 +40,7 @@ class Registration(serializers.Serializer[Any]):
 
 
 class Credentials(serializers.Serializer[Any]):
-    """Who says that they are somebody, and how they prove it."""
+    """Credentials of a person who logs in."""
 
     username = serializers.CharField(max_length=150)
     password = PasswordField()

@@ -73,7 +73,7 @@ def profile_update(*, actor: Actor, display_name: str | None = None) -> User:
 
 
 def password_change(*, actor: Actor, old_password: str, new_password: str, address: str, browser: str = "") -> User:
-    """A new password, by somebody who knows the old one. Everything that the old one let in is thrown out.
+    """Set a new password, given the old one. Ends every session and token of the old one.
 
     Sessions and JWTs end by themselves, as they hold a hash of the password; a page that wants to stay signed in calls
     `update_session_auth_hash` with the user that this returns. Raises TooMany after too many wrong tries, and after too
@@ -98,7 +98,7 @@ def password_change(*, actor: Actor, old_password: str, new_password: str, addre
 
 
 def password_set(*, user_id: UUID, password: str | None) -> User:
-    """A new password, from somebody who may set it without knowing the old one; None: no password lets in any more.
+    """Set a new password without the old one. None disables logging in with a password.
 
     The account may be closed.
     """
@@ -178,7 +178,7 @@ def get_user(*, user_id: UUID) -> User:
 
 
 def username_taken(*, username: str) -> bool:
-    """Whether somebody has this name already, in whatever case."""
+    """Whether the username is taken, ignoring case."""
     lowered = User.objects.alias(lowered=Lower("username"))
     return lowered.filter(lowered=username.lower()).exists()
 

@@ -1,4 +1,4 @@
-"""Telling visitors apart without knowing them: a random cookie, so that somebody who reloads counts once."""
+"""Count anonymous visitors once each, by a random cookie."""
 
 import re
 import secrets

@@ -21,7 +21,7 @@ EXCERPT_LENGTH = 120
 
 
 def excerpt(text: str) -> str:
-    """The beginning of somebody's text."""
+    """The beginning of a text."""
     return isolated(Truncator(text).chars(EXCERPT_LENGTH))
 
 
@@ -40,7 +40,7 @@ class ChatMessageAdmin(ReadOnlyAdmin):
     actions = ("remove_messages",)
 
     def is_open(self, row: models.ChatMessage) -> bool:
-        """What is removed is removed."""
+        """Removed messages take no further action."""
         return row.removed_at is None
 
     @admin.display(description="author", ordering="username")

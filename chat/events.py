@@ -6,7 +6,7 @@ from livestream.events import Event
 
 
 class ChatMessagePosted(Event):
-    """Somebody said something. Durable; its seq is the message's own."""
+    """A message was posted. Durable; its seq is the message's own."""
 
     wire_name: ClassVar[str] = "chat.message"
 

@@ -1,4 +1,4 @@
-"""What is said in a session, and what moderators do about it. Only services write these."""
+"""Chat messages and their moderation. Only services write these."""
 
 import uuid
 

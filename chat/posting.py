@@ -41,7 +41,7 @@ Key = tuple[UUID, UUID | None, str]
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Something that somebody wants to say. `client_id` is their own name for it."""
+    """A message to post. `client_id` is the client's own id for it."""
 
     session_id: UUID
     actor: Actor

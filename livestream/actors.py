@@ -9,7 +9,7 @@ from livestream.errors import NotAuthenticated
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A signed-in person, nobody in particular (`user_id` None), or the product itself (`is_system`).
+    """A logged-in person, an anonymous viewer (`user_id` None), or the product itself (`is_system`).
 
     `access` is the account's `access_version` when the person was let in; tickets do not tell it.
     """
@@ -33,7 +33,7 @@ SYSTEM = Actor(username="system", display_name="Livestream", is_system=True)
 
 
 def actor_of(user: Any) -> Actor:
-    """The actor for a Django user; somebody who is not signed in or not active is nobody."""
+    """The actor for a Django user; anonymous if not logged in or not active."""
     if not getattr(user, "is_authenticated", False) or not user.is_active:
         return ANONYMOUS
     return Actor(
@@ -46,7 +46,7 @@ def actor_of(user: Any) -> Actor:
 
 
 def require_signed_in(actor: Actor) -> UUID:
-    """The actor's user id. Raises NotAuthenticated for nobody in particular."""
+    """The actor's user id. Raises NotAuthenticated for anonymous viewers."""
     if actor.user_id is None:
         raise NotAuthenticated()
     return actor.user_id

@@ -102,7 +102,7 @@ def turn_is_whole(**_: Any) -> list[CheckMessage]:
 
 @register()
 def sdks_are_there(**_: Any) -> list[CheckMessage]:
-    """Whoever turns on a provider with a browser SDK has installed it; else its shows have no picture."""
+    """Warn if an enabled provider's browser SDK is not installed: its shows would have no video."""
     return [
         CheckWarning(
             f"{sdk.package}, the browser SDK of the provider {' or '.join(sdk.providers)}, is not installed.",

@@ -56,7 +56,7 @@ class Circuit:
         PROVIDER_CIRCUIT.labels(name).set(0)
 
     def enter(self) -> None:
-        """Ask to make a call. Raises CircuitOpen. Whoever may has to say how it went."""
+        """Ask to make a call; the caller must report the outcome. Raises CircuitOpen."""
         with self._lock:
             if self.state == CircuitState.CLOSED:
                 return

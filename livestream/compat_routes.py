@@ -38,14 +38,14 @@ class AskThere(SessionRef, Ask):
 
 
 class AnswerThere(SessionRef, Refusal):
-    """What is answered to a request, by its id."""
+    """The answer to a guest request, by its id."""
 
     request = serializers.UUIDField()
     answer = serializers.ChoiceField(choices=list(ANSWERS))
 
 
 class DeedThere(SessionRef, Refusal):
-    """What is done to somebody, by their id; `kind` for `mute` and `unmute`, `reason` for `kick` and `ban`."""
+    """A moderation action on a person, by their id; `kind` for `mute` and `unmute`, `reason` for `kick` and `ban`."""
 
     user = serializers.UUIDField()
     action = serializers.ChoiceField(choices=list(DEEDS))

@@ -68,7 +68,7 @@ class Invalid(DomainError):
 
 
 class NotAuthenticated(DomainError):
-    """Nobody is signed in, and somebody must be."""
+    """The caller must log in first."""
 
     status, code, message = 401, "not_authenticated", "Log in first."
 

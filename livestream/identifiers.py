@@ -30,7 +30,7 @@ def secret_token() -> str:
 
 
 def as_uuid(value: object) -> UUID | None:
-    """The id that somebody else wrote; None for what is none."""
+    """Parse an untrusted id; None if it is not valid."""
     try:
         return UUID(str(value))
     except ValueError:

@@ -1,4 +1,4 @@
-"""How often somebody may do something: fixed windows, counted atomically in the cache that all processes share."""
+"""Rate limits: fixed windows, counted atomically in the cache that all processes share."""
 
 import hashlib
 import logging
@@ -91,7 +91,7 @@ def require_allowed(*, scope: str, key: str, limit: int, seconds: int, message: 
 
 
 def too_many(wait: float, message: str | None = None) -> TooMany:
-    """The error for who has to wait so many seconds."""
+    """The error that asks the caller to wait `wait` seconds."""
     return TooMany(message=message, retry_after=round(wait, 1))
 
 

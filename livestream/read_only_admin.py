@@ -116,7 +116,7 @@ def _as_uuid(term: str) -> UUID | None:
 
 
 def isolated(text: str) -> str:
-    """Somebody's text in a list, kept from turning the text around it."""
+    """User text in a list, isolated so that it cannot change the direction of the text around it."""
     return format_html('<bdi dir="auto">{}</bdi>', text)
 
 

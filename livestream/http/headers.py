@@ -15,7 +15,7 @@ CAMERA_PATHS = ("/studio/", "/live/")
 
 
 class PermissionsPolicyMiddleware(MiddlewareMixin):
-    """Camera and microphone only where somebody may go on air."""
+    """Allow camera and microphone only on pages that can send."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Add the header."""

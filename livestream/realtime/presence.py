@@ -43,7 +43,7 @@ class PresenceStore(Protocol):
         """Give a lease up. Dropping an unknown one changes nothing."""
 
     async def audiences(self, rooms: list[str]) -> dict[str, Audience]:
-        """Whoever has a lease in force, for each of the rooms."""
+        """The holders of current leases in each room."""
 
     async def first_visit(self, *, room: str, person: str) -> bool:
         """Note a person; whether it is for the first time."""

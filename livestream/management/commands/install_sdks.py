@@ -11,7 +11,7 @@ from livestream.sdks import SDKS, is_installed, needed_sdks
 
 
 class Command(BaseCommand):
-    """Installs what is needed, or what is named. What is there already is fetched again only with --again."""
+    """Installs the SDKs that are needed, or those named. Fetches installed ones again only with --again."""
 
     help = "Install the browser SDKs of the media providers that are turned on, through npm."
     requires_system_checks = []  # the check that they are missing is the reason to be here
