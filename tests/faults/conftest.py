@@ -22,10 +22,10 @@ LEASE_SECONDS = 30 if FULL else 9
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give rows of the cluster the time that their size needs."""
+    """Give rows of the cluster the time that their full size needs."""
     for item in items:
-        if "cluster" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.timeout(1200 if FULL else 120))
+        if FULL and "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(1200))
 
 
 @pytest.fixture(scope="session")
