@@ -73,6 +73,7 @@ def test_a_layer_starts_at_its_key_frame_and_the_old_one_goes_on_until_then(wire
     assert high.encoding.take_keyframe_request(now=0.1), "it is asked for at once"
 
     high.send(now=0.1)
+    assert len(wire.packets) == 2, "nothing of it comes before its key frame"
     low.send(now=0.1)
     high.send(now=0.2, is_key=True)
     low.send(now=0.2)
