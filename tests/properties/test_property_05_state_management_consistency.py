@@ -46,11 +46,13 @@ class Consistency(RuleBasedStateMachine):
             self.move(step)
 
     def teardown(self):
-        if not self.show.model.over:
-            self.move(self.closing, "staff")
-            self.every_view_has_the_state_of_the_model()
-            self.who_heard_everything_shows_what_a_newcomer_shows()
-        self.show.undo()
+        try:
+            if not self.show.model.over:
+                self.move(self.closing, "staff")
+                self.every_view_has_the_state_of_the_model()
+                self.who_heard_everything_shows_what_a_newcomer_shows()
+        finally:
+            self.show.undo()
         self.reach.finish()
 
     def snapshot(self):

@@ -62,13 +62,15 @@ class Lifecycle(RuleBasedStateMachine):
                 guest_request_make(session_id=self.show.session.pk, actor=self.show.actors["viewer"])
 
     def teardown(self):
-        if self.is_open():
-            self.meet_fate()
-        for step in self.show.model.impossible():
-            self.taken(step)
-        self.the_row_is_the_model()
-        self.an_end_leaves_nothing_behind()
-        self.show.undo()
+        try:
+            if self.is_open():
+                self.meet_fate()
+            for step in self.show.model.impossible():
+                self.taken(step)
+            self.the_row_is_the_model()
+            self.an_end_leaves_nothing_behind()
+        finally:
+            self.show.undo()
         self.reach.finish()
 
     def taken(self, step, who="host"):
