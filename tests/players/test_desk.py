@@ -89,6 +89,31 @@ def test_the_room_is_told_the_number_under_which_the_host_sends(people: People) 
     assert people.complaints == []
 
 
+def joins(page: Page) -> list[str]:
+    """The channels that the page has joined."""
+    return list(page.evaluate("window.used.filter(([name]) => name === 'client.join').map(([, , channel]) => channel)"))
+
+
+MOVED = '{"type": "settings.changed", "data": {"settings": {}, "changed": ["channel"]}}'
+
+
+def test_a_removal_stops_nobody_elses_picture(people: People) -> None:
+    seller, buyer, stranger = people.signed_in("seller"), people.signed_in("buyer"), people.window()
+    show = show_made(seller, "Goes on")
+    live(seller)
+    for page in (buyer, stranger):
+        page.goto(f"/live/{show}/")
+        wait_until(page, "window.used?.some(([name]) => name === 'client.join')")
+    (channel,) = joins(buyer)
+
+    path = f"sessions/{show}/participants/{buyer.evaluate('document.body.dataset.user')}/kick/"
+    seller.evaluate("""async (path) => (await import("/static/js/lib/api.js")).post(path, {})""", path)
+
+    wait_until(buyer, "document.querySelector('[data-player] [data-overlay]').innerText.includes('removed')")
+    wait_until(seller, "window.livestream.publisher.state === 'sending'")
+    assert [joins(page) for page in (seller, buyer, stranger)] == [[channel]] * 3
+
+
 SEEN = """(where) => {
   const node = document.querySelector(where);
   window.seen = [];
@@ -112,17 +137,18 @@ HELD_UP = """(show) => {
 
 
 def test_pages_that_follow_a_show_say_so_and_a_loss_is_still_a_loss(people: People) -> None:
-    seller, buyer, stranger = people.signed_in("seller"), people.signed_in("buyer"), people.window()
+    seller, stranger = people.signed_in("seller"), people.window()
+    others: list[WebSocketRoute] = []
     sockets: list[WebSocketRoute] = []
-    stranger.route_web_socket(
-        re.compile("/ws/live/"), lambda socket: sockets.append(socket) or socket.connect_to_server()
-    )
+    for page, routed in ((seller, others), (stranger, sockets)):
+        page.route_web_socket(
+            re.compile("/ws/live/"), lambda socket, routed=routed: routed.append(socket) or socket.connect_to_server()
+        )
     show = show_made(seller, "Moves while somebody looks")
     live(seller)
     number = seller.evaluate("window.used.find(([name]) => name === 'client.join')[4]")
-    for page in (buyer, stranger):
-        page.goto(f"/live/{show}/")
-        wait_until(page, "window.control?.client?.state === 'CONNECTED'")
+    stranger.goto(f"/live/{show}/")
+    wait_until(stranger, "window.control?.client?.state === 'CONNECTED'")
     stranger.evaluate(f"window.control.client.comes({number}, 'audio', 'video')")
     wait_until(stranger, PLAYING)
     seller.evaluate(SEEN, "#banner")
@@ -130,8 +156,8 @@ def test_pages_that_follow_a_show_say_so_and_a_loss_is_still_a_loss(people: Peop
     for page in (seller, stranger):
         page.evaluate(HELD_UP, show)
 
-    path = f"sessions/{show}/participants/{buyer.evaluate('document.body.dataset.user')}/kick/"
-    seller.evaluate("""async (path) => (await import("/static/js/lib/api.js")).post(path, {})""", path)
+    for routed in (others, sockets):
+        routed[-1].send(MOVED)
     wait_until(stranger, "window.seen.length > 1")
     sockets[-1].send('{"type": "host.lost", "data": {"until": null}}')
     for page in (seller, stranger):

@@ -15,7 +15,7 @@ from tests.players.livekit_server import LiveKitServer, livekit_running
 
 pytestmark = pytest.mark.timeout(240)
 
-# What LiveKit's SDK says when a room is closed while somebody is in it, as it is when a show ends or moves.
+# What LiveKit's SDK says when a room is closed while somebody is in it, as it is when a show ends.
 CLOSED_UNDER_IT = ("error reading from signal stream", "DataChannel error on", "closed unexpectedly")
 FRAMES = "document.querySelector('[data-player] video')?.getVideoPlaybackQuality().totalVideoFrames"
 
@@ -150,7 +150,6 @@ def test_a_guest_comes_on_stage_is_seen_by_all_and_goes_again(people: People, sc
     wait_until(stranger, f"{TILES} !== '{both}'", 20)
     wait_until(buyer, "window.livestream.stage.sending === 'idle'")
     expect(buyer.locator("[data-ask-open]")).to_be_visible()
-    # This server tells nothing, so the show moves as she leaves, and the room is closed behind everybody.
     assert complaints_of(people) == []
 
 
@@ -158,40 +157,11 @@ RETURN = """async ({ url, token }) => {
   const { loadSdk } = await import("/static/js/providers/sdk.js");
   const { Room } = await loadSdk("livekit");
   const room = new Room();
-  window.thief = { gone: false, met: () => room.remoteParticipants.size, leave: () => room.disconnect() };
+  window.thief = { gone: false };
   room.on("disconnected", () => { window.thief.gone = true; });
   await room.connect(url, token).catch(() => { window.thief.gone = true; }); // cut off before it stood
   return window.thief.gone ? "gone" : "there";
 }"""
-
-
-STANDING = """async (id) => {
-  const { callOf } = await import("/static/js/providers/call.js");
-  const { link, last, lastSending, run, moves, engine, stream } = callOf(id);
-  const video = document.querySelector("[data-player] video");
-  return JSON.stringify({
-    link, last, lastSending, run, moves, room: engine?.room?.name,
-    tracks: stream.getTracks().map(({ kind, readyState, muted }) => [kind, readyState, muted]),
-    video: video && [video.paused, video.readyState, video.videoWidth],
-    words: document.querySelector("[data-overlay]")?.innerText,
-  });
-}"""
-
-
-def moves_again(watcher: Page, seller: Page, show: str) -> None:
-    """The picture stops while the show moves, and then goes on for two seconds.
-
-    That is after two seconds as a rule; but where a negotiation fails, LiveKit's SDK needs 15 s to begin anew.
-    """
-    seconds: list[int] = []
-    for _ in range(40):
-        before = watcher.evaluate(FRAMES) or 0
-        watcher.wait_for_timeout(1000)
-        seconds.append((watcher.evaluate(FRAMES) or 0) - before)
-        if len(seconds) > 1 and min(seconds[-2:]) >= 10:
-            return
-    told = [page.evaluate(STANDING, show) for page in (watcher, seller)]
-    raise AssertionError(f"the picture stands still: {seconds} frames; {told}")
 
 
 def token_of(viewer: Page, show: str) -> dict[str, Any]:
@@ -222,35 +192,17 @@ def buyer_removed(people: People) -> tuple[str, Page, Page, Page, dict[str, Any]
     return show, seller, buyer, stranger, held
 
 
-def meets_nobody(seller: Page, buyer: Page, held: dict[str, Any]) -> None:
-    """What the buyer holds opens a room that stays empty, for two seconds, while the seller sends."""
-    assert buyer.evaluate(RETURN, held) == "there"
-    assert seller.evaluate("window.livestream.publisher.state") == "sending"
-    met = []
-    for _ in range(20):
-        met.append(buyer.evaluate("window.thief.met()"))
-        buyer.wait_for_timeout(100)
-    buyer.evaluate("window.thief.leave()")
-    assert set(met) == {0}
-
-
-def test_where_the_server_tells_nothing_an_old_token_opens_an_empty_room_at_once(people: People) -> None:
-    show, seller, buyer, stranger, held = buyer_removed(people)
-
-    moves_again(stranger, seller, show)
-    meets_nobody(seller, buyer, held)
-    moving(stranger)
-
-
-def test_who_was_removed_and_comes_back_with_an_old_token_finds_nobody(
-    people: People, product: Product, livekit: LiveKitServer
+@pytest.mark.parametrize("webhooks", [False, True])
+def test_a_removed_buyer_who_joins_again_with_an_old_token_is_removed_again(
+    people: People, product: Product, livekit: LiveKitServer, webhooks: bool
 ) -> None:
-    livekit.tell(f"{product.url}/webhooks/livekit/")
-    show, seller, buyer, stranger, held = buyer_removed(people)
+    if webhooks:
+        livekit.tell(f"{product.url}/webhooks/livekit/")
+    _, seller, buyer, stranger, held = buyer_removed(people)
 
-    buyer.wait_for_timeout(4000)  # later than two clocks differ, in whole seconds
-    buyer.evaluate(RETURN, held)
-    wait_until(buyer, "window.thief.gone", 10)
-    moves_again(stranger, seller, show)
-    meets_nobody(seller, buyer, held)
+    for _ in range(2):
+        buyer.evaluate(RETURN, held)
+        wait_until(buyer, "window.thief.gone", 20)
+
     moving(stranger)
+    assert seller.evaluate("window.livestream.publisher.state") == "sending"
