@@ -25,6 +25,13 @@ def test_a_bucket_lets_a_burst_through_and_then_the_rate():
     assert [buckets.take("eve", now=0.5), buckets.take("eve", now=0.5)] == [True, False]
 
 
+def test_an_idle_bucket_saves_up_no_more_than_its_burst():
+    buckets = TokenBuckets(rate=10, burst=3)
+    buckets.take("ada", now=0.0)
+
+    assert [buckets.take("ada", now=3600.0) for _ in range(5)] == [True] * 3 + [False] * 2
+
+
 def test_buckets_do_not_grow_without_end():
     buckets = TokenBuckets(rate=1.0, burst=1)
 

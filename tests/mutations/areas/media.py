@@ -260,7 +260,7 @@ ROOMS = [
         "media limits",
         "tokens = min(self._burst, tokens + (now - at) * self._rate)",
         "tokens = tokens + (now - at) * self._rate",
-        "media limits::test_a_bucket_lets_a_burst_through_and_then_the_rate",
+        "media limits::test_an_idle_bucket_saves_up_no_more_than_its_burst",
     ),
     mutation(
         "buckets of the node are kept for ever",
