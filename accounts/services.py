@@ -16,8 +16,8 @@ from django.db.models.functions import Lower
 from accounts.models import User
 from accounts.names import clean_display_name, is_reserved
 from accounts.sign_in import password_tries
+from accounts.signals import access_revoked
 from accounts.tickets import tickets_withdraw
-from accounts.withdrawals import withdrawals_run
 from livestream.actors import Actor, require_signed_in
 from livestream.errors import Conflict, Denied, Invalid, Missing
 from livestream.events import close_user
@@ -107,7 +107,7 @@ def password_set(*, user_id: UUID, password: str | None) -> User:
         user = User.objects.get(pk=user_id)
         user.password = hashed
         user.save(update_fields=["password"])
-        access_withdraw(user_id=user_id, now=datetime.now(UTC))
+        access_revoke(user_id=user_id, now=datetime.now(UTC))
         user.refresh_from_db(fields=["access_version"])
     logger.info("password changed user=%s", user_id)
     return user
@@ -133,7 +133,7 @@ def account_update(*, user_id: UUID, actor: Actor, changes: dict[str, Any]) -> U
     with transaction.atomic():
         user.save(update_fields=list(changes))
         if any(not changes[name] for name in rights):
-            access_withdraw(user_id=user_id, now=now)
+            access_revoke(user_id=user_id, now=now)
         elif rights:
             _let_in_anew(user_id=user_id, now=now)
     if rights:
@@ -147,7 +147,7 @@ def access_versions(user_ids: Iterable[UUID]) -> dict[UUID, int]:
     return dict(people.values_list("pk", "access_version"))
 
 
-def access_withdraw(*, user_id: UUID, now: datetime) -> None:
+def access_revoke(*, user_id: UUID, now: datetime) -> None:
     """End what a person has open under the account as it was: sockets, tickets for them, and what other apps gave.
 
     For a new password, rights that are taken away, a closed account. Takes effect when the running transaction has
@@ -155,7 +155,7 @@ def access_withdraw(*, user_id: UUID, now: datetime) -> None:
     """
     User.objects.filter(pk=user_id).update(access_version=F("access_version") + 1)
     _let_in_anew(user_id=user_id, now=now)
-    withdrawals_run(user_id=user_id, now=now)
+    access_revoked.send(sender=User, user_id=user_id, now=now)
 
 
 def _let_in_anew(*, user_id: UUID, now: datetime) -> None:

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 
+from django.dispatch import Signal
+
 from livestream.metrics import PROVIDER_CIRCUIT
 from livestream.retry_policy import TABLE
 
@@ -28,8 +30,8 @@ class CircuitState(StrEnum):
 
 
 LEVELS = {CircuitState.CLOSED: 0, CircuitState.HALF_OPEN: 1, CircuitState.OPEN: 2}
-Listener = Callable[["Circuit", str], None]
-_listeners: list[Listener] = []
+# A breaker changed its state. Arguments: circuit, reason.
+circuit_changed = Signal()
 _circuits: dict[str, "Circuit"] = {}
 _making = threading.Lock()
 
@@ -99,8 +101,7 @@ class Circuit:
         if not changed:
             return
         logger.warning("circuit name=%s state=%s failures=%s reason=%s", self.name, self.state, self.failures, reason)
-        for listener in _listeners:
-            listener(self, reason)
+        circuit_changed.send(sender=Circuit, circuit=self, reason=reason)
 
 
 def circuit_named(name: str) -> Circuit:
@@ -109,9 +110,3 @@ def circuit_named(name: str) -> Circuit:
         if name not in _circuits:
             _circuits[name] = Circuit(name)
         return _circuits[name]
-
-
-def when_circuits_change(listener: Listener) -> None:
-    """Have a function called with each breaker that changes, and why; an app registers its own once."""
-    if listener not in _listeners:
-        _listeners.append(listener)

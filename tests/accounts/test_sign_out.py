@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from accounts.services import access_withdraw, account_update
+from accounts.services import access_revoke, account_update
 from livestream.actors import actor_of
 from livestream.errors import Denied
 
@@ -61,7 +61,7 @@ def test_a_rolled_back_change_ends_nothing(ben, told):
     bens = told(ben)
 
     with transaction.atomic():
-        access_withdraw(user_id=ben.pk, now=datetime.now(UTC))
+        access_revoke(user_id=ben.pk, now=datetime.now(UTC))
         transaction.set_rollback(True)
 
     assert bens() == []

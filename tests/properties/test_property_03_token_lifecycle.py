@@ -19,8 +19,8 @@ from tests.cast import let_in, make_show, make_user
 from tests.circuits import circuits_forget
 from tests.properties.reach import Reach
 from tests.providers.setups import stand_in_of
-from tokens.arrivals import arrival_judgement
 from tokens.expiry import TELL_BEFORE, tokens_expiring_tell
+from tokens.join_policy import join_verdict
 from tokens.models import IssuedToken
 from tokens.services import media_token_issue
 
@@ -121,7 +121,7 @@ class Life:
         assert sorted(row.expires_at for row in rows) == sorted(token.expires_at for token in good)
         held = {token.role for token in good}  # also what ran out: the provider looks at that
         expected = "publish" if held and MediaRole.PUBLISHER in self.may else "watch" if held else "nothing"
-        assert arrival_judgement(session=self.session, uid=str(self.guest.pk)) == expected
+        assert join_verdict(session=self.session, uid=str(self.guest.pk)) == expected
 
 
 @pytest.mark.django_db

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from livestream import circuit_breaker
+from livestream.circuit_breaker import circuit_changed
 from livestream.errors import ProviderError, ProviderUnreachable, ProviderUnsupported
 from providers.base import JOIN_WAITS, Capability, MediaRole, PersonRef, Revocation, RoomRef
 from tests.circuits import circuits_forget
@@ -27,7 +27,7 @@ class ProviderContract:
 
     @pytest.fixture(autouse=True)
     def _calm(self, monkeypatch):
-        monkeypatch.setattr(circuit_breaker, "_listeners", [])  # what they write down has a test of its own
+        monkeypatch.setattr(circuit_changed, "receivers", [])  # what they write down has a test of its own
         circuits_forget()
         yield
         circuits_forget()

@@ -4,8 +4,7 @@ import logging
 
 import pytest
 
-from livestream import circuit_breaker
-from livestream.circuit_breaker import Circuit, CircuitOpen, CircuitState, when_circuits_change
+from livestream.circuit_breaker import Circuit, CircuitOpen, CircuitState, circuit_changed
 from livestream.errors import ProviderRejected, ProviderUnreachable
 from livestream.retry_policy import Category
 from providers.http import ANSWER_LIMIT_BYTES, LIST_LIMIT_BYTES, AnswerTooLong, LeftAlone, ProviderHttp
@@ -30,7 +29,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def _closed(monkeypatch):
-    monkeypatch.setattr(circuit_breaker, "_listeners", [])
+    monkeypatch.setattr(circuit_changed, "receivers", [])
     circuits_forget()
     yield
     circuits_forget()
@@ -272,10 +271,13 @@ def test_a_try_that_nobody_finished_does_not_block_for_good():
     one.enter()
 
 
-def test_changes_are_told_once_each(monkeypatch):
+def test_changes_are_told_once_each():
     told = []
-    monkeypatch.setattr(circuit_breaker, "_listeners", [])
-    when_circuits_change(lambda one, reason: told.append((one.name, str(one.state), reason)))
+
+    def hear(circuit, reason, **_):
+        told.append((circuit.name, str(circuit.state), reason))
+
+    circuit_changed.connect(hear)
     clock = Clock()
 
     one = opened(clock)

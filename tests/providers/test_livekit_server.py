@@ -11,7 +11,7 @@ import urllib3
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from livestream import circuit_breaker
+from livestream.circuit_breaker import circuit_changed
 from providers.base import MediaRole, PersonRef, RoomRef
 from providers.livekit import LiveKitProvider
 from tests.circuits import circuits_forget
@@ -29,7 +29,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def provider(settings, server, monkeypatch):
-    monkeypatch.setattr(circuit_breaker, "_listeners", [])
+    monkeypatch.setattr(circuit_changed, "receivers", [])
     circuits_forget()
     settings.LIVEKIT_URL, settings.LIVEKIT_API_KEY, settings.LIVEKIT_API_SECRET = server.url, server.key, server.secret
     yield LiveKitProvider()

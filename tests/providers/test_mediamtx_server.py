@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from livestream import circuit_breaker
+from livestream.circuit_breaker import circuit_changed
 from livestream.errors import ProviderRejected
 from providers.base import MediaRole, RoomRef
 from providers.whip import WhipProvider
@@ -18,7 +18,7 @@ ROOM = RoomRef(session_id=uuid.uuid4(), channel_id="live-lamps")
 
 @pytest.fixture(params=[ITS_OWN, ASKING], ids=["one-token", "signed-tokens"])
 def provider(request, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(circuit_breaker, "_listeners", [])
+    monkeypatch.setattr(circuit_changed, "receivers", [])
     circuits_forget()
     settings.WHIP_TOKEN = settings.WHIP_TOKEN_SECRET = ""
     with mediamtx_running(tmp_path, auth=request.param) as server:

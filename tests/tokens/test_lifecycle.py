@@ -20,8 +20,8 @@ from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 from tests.conftest import Ear
 from tests.threads import at_once
-from tokens.arrivals import arrival_judgement
 from tokens.expiry import tokens_expiring_tell
+from tokens.join_policy import join_verdict
 from tokens.models import IssuedToken
 from tokens.services import media_token_issue, token_hash
 
@@ -280,7 +280,7 @@ def test_what_a_viewer_may_do_follows_from_what_is_not_revoked(ben, show, held, 
     Participant.objects.filter(user=ben).update(role="viewer")
     IssuedToken.objects.filter(role=revoked).update(revoked_at=timezone.now())
 
-    assert arrival_judgement(session=show, uid=str(ben.pk)) == verdict
+    assert join_verdict(session=show, uid=str(ben.pk)) == verdict
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_a_new_role_counts_with_what_was_given_for_the_one_before(ben, show, rol
         issue(show, ben, MediaRole(one))
     Participant.objects.filter(user=ben).update(role=role, status=status)
 
-    assert arrival_judgement(session=show, uid=str(ben.pk)) == verdict
+    assert join_verdict(session=show, uid=str(ben.pk)) == verdict
 
 
 def test_who_is_nobody_in_particular_and_watches_for_long_may_watch_on(show):
@@ -308,8 +308,8 @@ def test_who_is_nobody_in_particular_and_watches_for_long_may_watch_on(show):
     ago = timezone.now() - timedelta(hours=1)
     IssuedToken.objects.update(created_at=ago, expires_at=ago + timedelta(minutes=10))
 
-    assert arrival_judgement(session=show, uid=uid) == "watch"
-    assert arrival_judgement(session=show, uid="anon:somebody-else") == "nothing"
+    assert join_verdict(session=show, uid=uid) == "watch"
+    assert join_verdict(session=show, uid="anon:somebody-else") == "nothing"
 
 
 # ---- Rooms that have to be made ------------------------------------------------------------------------------------

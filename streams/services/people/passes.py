@@ -21,16 +21,15 @@ class Pass:
 
 Reader = Callable[[str], Pass | None]
 
-_readers: list[Reader] = []
+_reader: Reader | None = None
 
 
 def when_presented(reader: Reader) -> None:
-    """Register the lookup. Apps register once, when loaded."""
-    if reader not in _readers:
-        _readers.append(reader)
+    """Set the lookup: tokens are stored by an app above."""
+    global _reader
+    _reader = reader
 
 
 def pass_presented(*, token: str) -> Pass | None:
     """The token's scope; None when it is unknown, revoked or expired."""
-    found = (reader(token) for reader in _readers)
-    return next((held for held in found if held is not None), None)
+    return _reader(token) if _reader else None

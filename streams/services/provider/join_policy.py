@@ -34,22 +34,22 @@ class Judge(Protocol):
     def __call__(self, *, session: StreamSession, uid: str) -> Verdict: ...
 
 
-_judges: list[Judge] = []
+_judge: Judge | None = None
 
 
-def when_arriving(judge: Judge) -> None:
-    """Have a function asked about session and uid; an app registers its own once, when it is loaded."""
-    if judge not in _judges:
-        _judges.append(judge)
+def when_joining(judge: Judge) -> None:
+    """Set the function that judges a session's uid: tokens are stored by an app above."""
+    global _judge
+    _judge = judge
 
 
-def arrival_judge(*, session: StreamSession, uid: str, publishes: bool) -> Verdict:
+def join_apply(*, session: StreamSession, uid: str, publishes: bool) -> Verdict:
     """Remove somebody, or take them off the stage, who holds nothing that allows it; once this transaction commits."""
-    verdicts = {judge(session=session, uid=uid) for judge in _judges}
-    if Verdict.NOTHING in verdicts:
+    verdict = _judge(session=session, uid=uid) if _judge else Verdict.PUBLISH
+    if verdict == Verdict.NOTHING:
         transaction.on_commit(partial(_act, session.provider, "remove", room_ref(session), uid))
         return Verdict.NOTHING
-    if Verdict.WATCH in verdicts and publishes:
+    if verdict == Verdict.WATCH and publishes:
         transaction.on_commit(partial(_act, session.provider, "unpublish", room_ref(session), uid))
         return Verdict.WATCH
     return Verdict.PUBLISH if publishes else Verdict.WATCH

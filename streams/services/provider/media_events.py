@@ -6,7 +6,7 @@ from uuid import UUID
 from providers.events import HOST_UID, EventKind, MediaEvent
 from streams.models import StreamSession
 from streams.services.provider.host_presence import host_lost, host_seen
-from streams.services.provider.join_policy import Verdict, arrival_judge
+from streams.services.provider.join_policy import Verdict, join_apply
 from streams.services.provider.participant_sync import guest_lost, guest_seen
 from streams.services.provider.uids import person_by_uid
 from streams.state import OPEN
@@ -31,7 +31,7 @@ def media_event_apply(*, provider: str, event: MediaEvent) -> None:
 
 def _arrived(session: StreamSession, event: MediaEvent, user_id: UUID | None) -> None:
     if event.uid != HOST_UID:
-        verdict = arrival_judge(session=session, uid=event.uid, publishes=event.publishes is not False)
+        verdict = join_apply(session=session, uid=event.uid, publishes=event.publishes is not False)
         if verdict != Verdict.PUBLISH:
             return
     sends = event.kind == EventKind.PUBLISHING or event.publishes is not False

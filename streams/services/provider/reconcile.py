@@ -14,7 +14,7 @@ from providers.registry import provider_named, providers_with
 from streams.models import AuditEntry, Participant, StreamSession
 from streams.permissions import OUT
 from streams.services.people.credentials import OPENS_FOR
-from streams.services.provider.join_policy import Verdict, arrival_judge
+from streams.services.provider.join_policy import Verdict, join_apply
 from streams.services.provider.media_events import presence_note
 from streams.services.provider.participant_sync import guest_compare
 from streams.services.provider.rooms import room_ref
@@ -128,13 +128,13 @@ def _judged(session: StreamSession, people: Mapping[str, There], now: datetime) 
             continue
         if not (person.sends or person.may_send):
             continue
-        verdict = arrival_judge(session=session, uid=uid, publishes=True)
+        verdict = join_apply(session=session, uid=uid, publishes=True)
         if user_id is not None and verdict == Verdict.PUBLISH and person.sends:
             here.add(user_id)
             guest_compare(session_id=session.pk, user_id=user_id, sends=person.kinds, now=now)
     watching = {uid for uid, person in people.items() if not (person.sends or person.may_send)}
     for uid in watching & _removed(session, now) if watching else ():
-        arrival_judge(session=session, uid=uid, publishes=False)
+        join_apply(session=session, uid=uid, publishes=False)
     return here
 
 

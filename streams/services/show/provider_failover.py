@@ -1,7 +1,6 @@
 """Move a session to another provider, chosen by the host or because the current one does not answer."""
 
 import logging
-from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -21,18 +20,10 @@ from streams.permissions import require_host
 from streams.selectors import session_get
 from streams.services.provider.room_cleanup import room_close, room_leave
 from streams.services.show.sequence import event_record
+from streams.signals import provider_switched
 from streams.state import OVER
 
-Switch = Callable[[UUID, datetime], object]
-
-_switches: list[Switch] = []
 logger = logging.getLogger(__name__)
-
-
-def when_switched(switch: Switch) -> None:
-    """Register a callback inside the transaction, called with session and time. Apps register once."""
-    if switch not in _switches:
-        _switches.append(switch)
 
 
 def require_fit(*, provider: str, visibility: str, session_type: str = "") -> None:
@@ -62,8 +53,7 @@ def channel_renew(*, session: StreamSession, now: datetime) -> None:
     room_leave(session=StreamSession.objects.get(pk=session.pk), now=now)  # it may have moved since it was read
     if session.provider != "builtin":
         StreamSession.objects.filter(pk=session.pk).update(channel_id=channel_name())
-    for switch in _switches:
-        switch(session.pk, now)
+    provider_switched.send(sender=StreamSession, session_id=session.pk, now=now)
 
 
 def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) -> StreamSession:
@@ -89,8 +79,7 @@ def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) ->
             raise Conflict("session.busy", "Someone else is changing this show. Try again.", retry_after=1)
         room_leave(session=session, now=now)
         moved = session_get(session_id)
-        for switch in _switches:
-            switch(session_id, now)
+        provider_switched.send(sender=StreamSession, session_id=session_id, now=now)
         AuditEntry.objects.create(
             session_id=session_id,
             actor_id=actor.user_id,

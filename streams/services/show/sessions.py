@@ -34,11 +34,11 @@ from streams.payloads import session_payload
 from streams.permissions import require_end, require_host
 from streams.selectors import session_get
 from streams.services.provider.room_cleanup import room_close, room_leave
-from streams.services.show.endings import endings_run
 from streams.services.show.provider_choice import provider_for
 from streams.services.show.provider_failover import channel_renew, require_fit
 from streams.services.show.sequence import event_record
 from streams.services.stage.guest_queue import requests_close
+from streams.signals import session_over
 from streams.state import OVER, EndReason, SessionState, can_move
 
 OPEN_SESSIONS_PER_HOST = 50
@@ -266,7 +266,7 @@ def _record(
     seq = event_record(session_id=session.pk, wire_name=SessionChanged.wire_name, data=data, now=now)
     publish(SessionChanged(session_id=session.pk, at=now, seq=seq, data=data))
     if to in OVER:
-        endings_run(session_id=session.pk, now=now)
+        session_over.send(sender=StreamSession, session_id=session.pk, now=now)
         room_leave(session=moved, now=now)
         requests_close(session_id=session.pk, now=now)
         Participant.objects.filter(session_id=session.pk, status=ParticipantStatus.ACTIVE).update(

@@ -11,7 +11,7 @@ from streams.services.provider.join_policy import Verdict
 from tokens.models import IssuedToken
 
 
-def arrival_judgement(*, session: StreamSession, uid: str) -> Verdict:
+def join_verdict(*, session: StreamSession, uid: str) -> Verdict:
     """What somebody may do who is connected as this uid.
 
     Expired tokens count: the provider checks expiry, and renews connected clients by itself. Revoked ones do not.
