@@ -20,7 +20,7 @@ class AccountsConfig(AppConfig):
 def _moderators_after_the_last_app(sender: AppConfig, **_: Any) -> None:
     """The moderators' group, once every app has made its permissions."""
     if sender is list(apps.get_app_configs())[-1]:
-        from accounts.people import moderators_group_ensure  # noqa: PLC0415 - needs the app registry
+        from accounts.demo_accounts import moderators_group_ensure  # noqa: PLC0415 - needs the app registry
 
         with suppress(RuntimeError):  # a migration of some apps alone leaves permissions out
             moderators_group_ensure()

@@ -16,10 +16,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 
+from accounts.demo_accounts import DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson
 from accounts.forms import SignInForm, sentence
 from accounts.known_browsers import browser_remember, known_browser
 from accounts.models import User
-from accounts.people import DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson
 from accounts.services import MAX_PASSWORD_LENGTH, password_change, profile_update, user_register
 from accounts.sign_in import network_of
 from livestream.actors import actor_of

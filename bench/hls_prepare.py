@@ -11,7 +11,7 @@ from django.utils import timezone  # noqa: E402
 
 from accounts.models import User  # noqa: E402
 from livestream.actors import actor_of  # noqa: E402
-from providers.base import MediaRole  # noqa: E402
+from providers.interface import MediaRole  # noqa: E402
 from streams.models import ProviderRoom  # noqa: E402
 from streams.services.show.sessions import session_create, session_start  # noqa: E402
 from tokens.services import media_token_issue  # noqa: E402

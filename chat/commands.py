@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from chat.posting import Post
-from chat.reading import kept_for, note
+from chat.read_markers import kept_for, note
 from chat.selectors import chat_page
 from chat.serializers import MessagePost, MessageRef, PageOfMessages, ReadPosition, usual_post
 from chat.services import message_remove
@@ -14,7 +14,7 @@ from livestream.realtime import runtime
 from livestream.realtime.consumer import CommandHandler
 from livestream.realtime.groups import room_group
 from streams.permissions import require_view
-from streams.room import Place
+from streams.room_snapshot import Place
 from streams.selectors import session_get
 
 

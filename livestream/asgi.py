@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "livestream.settings")
 django.setup(set_prefix=False)
 
 # The apps are loaded by the line above; all that follows needs them.
-from accounts.people import demo_people_close  # noqa: E402
+from accounts.demo_accounts import demo_people_close  # noqa: E402
 from livestream.checks import require_whole_providers  # noqa: E402
 from livestream.database import in_database  # noqa: E402
 from livestream.http.async_application import AsyncApplication  # noqa: E402

@@ -6,24 +6,24 @@ from typing import Any
 
 from accounts.socket_auth import SocketAuthentication
 from chat import commands as chat_commands
-from chat.reading import read_writer, readings_of
+from chat.read_markers import read_writer, readings_of
 from chat.selectors import chat_page, message_documents
 from chat.writer import chat_writer
 from livestream.errors import Missing
 from livestream.realtime import runtime
-from livestream.realtime.addresses import room_of
 from livestream.realtime.consumer import CommandHandler
 from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.protocol import CloseCode
+from livestream.realtime.socket_path import room_of
 from streams.commands import session as session_commands
 from streams.commands import stage as stage_commands
 from streams.consumers import RoomConsumer, do_sync
 from streams.janitor import janitor
-from streams.room import RoomParts
+from streams.room_snapshot import RoomParts
 from streams.selectors import positions
 from streams.services.people.viewers import viewers_left
 from streams.services.provider.host_presence import viewers_record
-from streams.shared_rooms import SharedRooms
+from streams.snapshot_cache import SharedRooms
 from tokens.expiry import tokens_expiring_tell, tokens_forget
 
 PARTS = RoomParts(

@@ -13,9 +13,10 @@ from urllib.parse import quote
 from django.conf import settings
 
 from livestream.errors import ProviderError, ProviderRejected, ProviderUnsupported
-from providers.adapter import Adapter
 from providers.agora_tokens import CHANNEL, HEX_32, UID_MAX, VERSIONS, TokenOrder, token_in
-from providers.base import (
+from providers.base_adapter import Adapter
+from providers.http import ProviderHttp
+from providers.interface import (
     Capability,
     JoinDescriptor,
     MediaRole,
@@ -24,7 +25,6 @@ from providers.base import (
     RoomRef,
     SettingProblem,
 )
-from providers.http import ProviderHttp
 
 # Life of a token where nobody can be removed; pages renew it a minute before it expires.
 SHORT_TOKEN_SECONDS = 120

@@ -11,7 +11,7 @@ from typing import Literal
 
 from providers import agora_006, agora_007
 from providers.agora_007 import AccessToken2, RtcPrivilege, RtcService, RtmService, Service
-from providers.base import MediaRole
+from providers.interface import MediaRole
 
 Version = Literal["007", "006"]
 VERSIONS: tuple[Version, ...] = ("007", "006")

@@ -16,8 +16,8 @@ from livestream.database import release_connections
 from livestream.errors import ProviderRejected, ProviderUnreachable
 from livestream.identifiers import secret_token
 from media_node.grants import Grant, Stage, control_sign, grant_sign
-from providers.adapter import Adapter
-from providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, Revocation, RoomRef
+from providers.base_adapter import Adapter
+from providers.interface import Capability, JoinDescriptor, MediaRole, PersonRef, Revocation, RoomRef
 
 TIMEOUT = urllib3.Timeout(connect=1.0, read=2.0)
 

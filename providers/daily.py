@@ -12,9 +12,9 @@ from urllib.parse import quote
 from django.conf import settings
 
 from livestream.errors import ProviderRejected
-from providers.adapter import Adapter
-from providers.base import Capability, JoinDescriptor, MediaRole, PersonRef, Revocation, RoomRef, There
+from providers.base_adapter import Adapter
 from providers.http import LIST_LIMIT_BYTES, ProviderHttp, text_at
+from providers.interface import Capability, JoinDescriptor, MediaRole, PersonRef, Revocation, RoomRef, There
 
 MAX_PEOPLE = 200
 USER_ID_MAX_CHARACTERS = 36

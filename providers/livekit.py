@@ -15,8 +15,9 @@ from django.conf import settings
 
 from livestream.errors import ProviderRejected
 from livestream.identifiers import secret_token
-from providers.adapter import Adapter
-from providers.base import (
+from providers.base_adapter import Adapter
+from providers.http import LIST_LIMIT_BYTES, ProviderHttp
+from providers.interface import (
     Capability,
     JoinDescriptor,
     MediaRole,
@@ -26,7 +27,6 @@ from providers.base import (
     SettingProblem,
     There,
 )
-from providers.http import LIST_LIMIT_BYTES, ProviderHttp
 
 SECRET_MIN_CHARACTERS = 32
 CALL_TOKEN_SECONDS = 60

@@ -19,8 +19,9 @@ from django.conf import settings
 
 from livestream.errors import ProviderRejected
 from livestream.identifiers import as_uuid, secret_token
-from providers.adapter import Adapter
-from providers.base import (
+from providers.base_adapter import Adapter
+from providers.http import ProviderHttp, text_at
+from providers.interface import (
     Capability,
     JoinDescriptor,
     MediaRole,
@@ -30,7 +31,6 @@ from providers.base import (
     RoomRef,
     SettingProblem,
 )
-from providers.http import ProviderHttp, text_at
 from providers.playlists import is_playlist
 
 # Mux ends a broadcast after this long; the key must last as long.

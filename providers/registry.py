@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from livestream.errors import Invalid
-from providers.base import Capability, Provider
+from providers.interface import Capability, Provider
 
 
 @cache

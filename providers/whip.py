@@ -17,8 +17,10 @@ from django.conf import settings
 
 from livestream.errors import ProviderRejected
 from livestream.identifiers import secret_token
-from providers.adapter import Adapter
-from providers.base import (
+from providers.base_adapter import Adapter
+from providers.builtin import ice_servers
+from providers.http import Answer, ProviderHttp
+from providers.interface import (
     Amended,
     Capability,
     JoinDescriptor,
@@ -30,8 +32,6 @@ from providers.base import (
     RoomRef,
     SettingProblem,
 )
-from providers.builtin import ice_servers
-from providers.http import Answer, ProviderHttp
 
 SECRET_MIN_CHARACTERS = 32
 OFFER_TYPE, FRAGMENT_TYPE = "application/sdp", "application/trickle-ice-sdpfrag"

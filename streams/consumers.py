@@ -19,16 +19,16 @@ from livestream.errors import Conflict, DomainError, TooMany, Unavailable
 from livestream.identifiers import connection_name
 from livestream.metrics import SOCKETS_REFUSED
 from livestream.realtime import runtime
-from livestream.realtime.audience import Counts, viewers_document
 from livestream.realtime.consumer import CommandConsumer
 from livestream.realtime.groups import desk_group, person_group, room_group, user_group
 from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.protocol import CloseCode, encode
 from livestream.realtime.socket_limits import Holder
 from livestream.realtime.socket_writer import Member
+from livestream.realtime.viewer_counts import Counts, viewers_document
 from streams.permissions import NO_STANDING, require_view_as
-from streams.room import Admission, Place, SharedRoom, me_payload, rooms_admit
-from streams.shared_rooms import SharedRooms
+from streams.room_snapshot import Admission, Place, SharedRoom, me_payload, rooms_admit
+from streams.snapshot_cache import SharedRooms
 from streams.state import OVER
 
 RETRY_SECONDS = 5

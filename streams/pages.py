@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 
 from livestream.actors import actor_of
 from livestream.errors import Denied, Missing, NotAuthenticated
-from providers.base import Capability
+from providers.interface import Capability
 from providers.registry import provider_can
 from streams.models import StreamSession
 from streams.payloads import session_payload

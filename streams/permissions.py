@@ -6,7 +6,7 @@ from uuid import UUID
 
 from livestream.actors import Actor
 from livestream.errors import Denied, Missing, NotAuthenticated
-from providers.base import Capability
+from providers.interface import Capability
 from providers.registry import provider_can
 from streams.models import Participant, ParticipantStatus, Role, SessionModerator, StreamSession, Visibility
 from streams.state import LIVE

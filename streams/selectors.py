@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from livestream.actors import Actor
 from livestream.errors import Missing
-from providers.base import Capability
+from providers.interface import Capability
 from providers.registry import providers_with
 from streams.models import (
     GuestRequest,

@@ -6,7 +6,7 @@ from typing import Any
 from django.test import Client
 
 from livestream.actors import actor_of
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from streams.models import StreamSession
 from tests.providers.stand_ins import WhipStandIn
 from tokens.services import media_token_issue

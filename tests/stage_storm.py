@@ -51,7 +51,7 @@ def storm(session: UUID, number: int, of: int, at: float, scene: dict[str, Any])
     from accounts.models import User
     from livestream.actors import SYSTEM, Actor, actor_of
     from livestream.errors import DomainError
-    from providers.base import MediaRole
+    from providers.interface import MediaRole
     from streams.models import GuestRequest, StreamSession
     from streams.permissions import standing_of
     from streams.services.people.viewers import viewer_enter, viewers_left

@@ -13,7 +13,7 @@ from livestream.ratelimit import require_allowed
 from livestream.rest import serializer_errors
 from livestream.schema import ErrorOut
 from providers.agora_tokens import UID_MAX
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from streams.payloads import instant
 from tokens.api import PER_PERSON_AND_MINUTE
 from tokens.services import agora_token_issue

@@ -22,7 +22,7 @@ from livestream.errors import BodyTooBig, Invalid
 from livestream.ratelimit import Limit, too_many, waits
 from livestream.rest import api_error, client_address, json_body, serializer_errors
 from livestream.schema import SIGN_INS, described_by
-from providers.base import JoinDescriptor, MediaRole
+from providers.interface import JoinDescriptor, MediaRole
 from streams.payloads import instant
 from tokens.authorization import AuthorizedRequest, TokenRequest
 from tokens.services import media_token_from_provider, media_tokens_issue, privileges_of

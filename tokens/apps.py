@@ -9,7 +9,7 @@ class TokensConfig(AppConfig):
     name = "tokens"
 
     def ready(self) -> None:
-        from streams.services.people.passes import when_presented  # noqa: PLC0415 - needs the app registry
+        from streams.services.people.token_lookup import when_presented  # noqa: PLC0415 - needs the app registry
         from streams.services.provider.join_policy import when_joining  # noqa: PLC0415 - needs the app registry
         from tokens import join_policy, receivers, services  # noqa: F401, PLC0415 - connects the signals
 

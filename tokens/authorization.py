@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.services import access_versions
 from livestream.actors import Actor
 from livestream.errors import Conflict, Denied, DomainError, Missing, NotAuthenticated
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from streams.models import StreamSession
 from streams.permissions import NO_STANDING, Standing, require_view_as, standings_of
 from streams.state import OVER

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from livestream.outbox import outbox_deliver, outbox_handler, outbox_put
-from providers.base import Revocation
+from providers.interface import Revocation
 from providers.registry import provider_named
 from streams.models import StreamSession
 from streams.services.provider.gateway_resources import connections_end

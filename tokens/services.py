@@ -26,11 +26,11 @@ from livestream.errors import (
 from livestream.metrics import TOKENS
 from providers.agora import AgoraProvider
 from providers.agora_tokens import VERSIONS
-from providers.base import JOIN_WAITS, Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
+from providers.interface import JOIN_WAITS, Capability, JoinDescriptor, MediaRole, PersonRef, RoomRef
 from providers.registry import provider_named
 from streams.models import SessionType, StreamSession, Visibility
-from streams.services.people.credentials import Lost
-from streams.services.people.passes import Pass
+from streams.services.people.revocation import Lost
+from streams.services.people.token_lookup import Pass
 from streams.services.provider.rooms import room_prepare, room_ref
 from streams.services.provider.uids import provider_uid
 from streams.services.show.provider_failover import session_provider_switch

@@ -24,11 +24,11 @@ from bench.realtime import tickets  # noqa: E402
 from livestream.actors import Actor  # noqa: E402
 from livestream.identifiers import connection_name  # noqa: E402
 from livestream.realtime import consumer, layer_sender, runtime  # noqa: E402
-from livestream.realtime.addresses import room_of  # noqa: E402
 from livestream.realtime.consumer import CommandConsumer, CommandHandler  # noqa: E402
 from livestream.realtime.groups import room_group  # noqa: E402
 from livestream.realtime.hub import Group, Hub  # noqa: E402
 from livestream.realtime.protocol import encode  # noqa: E402
+from livestream.realtime.socket_path import room_of  # noqa: E402
 from livestream.realtime.socket_writer import Member  # noqa: E402
 
 PEOPLE = UUID(int=1)

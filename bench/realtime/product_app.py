@@ -26,7 +26,7 @@ from livestream.realtime import consumer
 from livestream.realtime.consumer import CommandHandler
 from livestream.routing import LiveConsumer
 from streams.models import StreamSession
-from streams.room import Place
+from streams.room_snapshot import Place
 
 CHAT = os.environ.get("BENCH_CHAT", "")
 PEOPLE: list[dict[str, str]] = json.loads(Path(os.environ["BENCH_PEOPLE"]).read_text())

@@ -17,8 +17,8 @@ from accounts.bearer import bearer_pair  # noqa: E402
 from accounts.models import User  # noqa: E402
 from livestream.actors import actor_of  # noqa: E402
 from providers.agora import AgoraProvider  # noqa: E402
-from providers.base import MediaRole, PersonRef, RoomRef  # noqa: E402
 from providers.builtin import BuiltinProvider  # noqa: E402
+from providers.interface import MediaRole, PersonRef, RoomRef  # noqa: E402
 from providers.livekit import LiveKitProvider  # noqa: E402
 from streams.services.show.sessions import session_create, session_start  # noqa: E402
 from tokens.services import media_token_issue  # noqa: E402

@@ -15,7 +15,6 @@ from django.conf import settings
 
 from livestream.database import in_database
 from livestream.realtime import layer_sender
-from livestream.realtime.audience import AudienceCounter
 from livestream.realtime.background_jobs import BackgroundJobs, Job
 from livestream.realtime.groups import room_group, session_of
 from livestream.realtime.hub import Hub
@@ -24,6 +23,7 @@ from livestream.realtime.presence import MemoryPresence, RedisPresence
 from livestream.realtime.protocol import CloseCode, encode
 from livestream.realtime.redis_leases import SharedLeases
 from livestream.realtime.socket_limits import SocketLimits
+from livestream.realtime.viewer_counts import AudienceCounter
 
 VISIT_SECONDS = 90.0
 DRAINED_PER_SECOND = 200

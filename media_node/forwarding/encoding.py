@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from media_node.forwarding.fanout import Fanout
-from media_node.forwarding.reception import Reception
+from media_node.forwarding.receive_stats import Reception
 from media_node.stats import Stats
 from media_node.wire.dimensions import Dimensions, dimensions_reader
 from media_node.wire.parameter_sets import ParameterSets

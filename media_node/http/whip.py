@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from media_node.cors import CORS, PREFLIGHT
 from media_node.errors import (
     MediaRefused,
     OfferInvalid,
@@ -22,7 +23,6 @@ from media_node.errors import (
     WrongSession,
 )
 from media_node.grants import Grant, GrantInvalid, Role, grant_verify
-from media_node.http.cors import CORS, PREFLIGHT
 from media_node.http.ice_servers import ice_server_links
 from media_node.rooms.peer import Peer
 from media_node.rooms.viewer import Viewer

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from media_node.forwarding.slot import Slot
-from media_node.forwarding.tables import SourceName
+from media_node.forwarding.stage_order import SourceName
 from media_node.rooms.peer import CloseReason
 from media_node.rooms.publisher import Publisher, PublisherState
 from media_node.rooms.stage import RoomStage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from media_node.forwarding.slot import Slot
-from media_node.forwarding.tables import IndexTable, SourceName, SpeakersTable, TableName
+from media_node.forwarding.stage_order import IndexTable, SourceName, SpeakersTable, TableName
 from media_node.wire.sdp import OPUS
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from media_node.errors import OfferInvalid
 from media_node.forwarding.feed import Feed, Format
 from media_node.forwarding.slot import Sink, Slot
-from media_node.forwarding.tables import HOST_INDEX
+from media_node.forwarding.stage_order import HOST_INDEX
 from media_node.rooms.viewer import Place, Seat
 from media_node.wire.answer import SectionAnswer
 from media_node.wire.extensions import SEND_TIME

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from pylibsrtp import Error as SrtpError
 
+from media_node.forwarding.bandwidth_estimate import Link
 from media_node.forwarding.feed import Feed
 from media_node.forwarding.layers import RAISE, Picture, Wishes, allocate, useful_layer, wishes_read
-from media_node.forwarding.link import Link
 from media_node.forwarding.slot import Sink, Slot
-from media_node.forwarding.tables import TableName
+from media_node.forwarding.stage_order import TableName
 from media_node.rooms.limits import TokenBuckets
 from media_node.rooms.peer import CloseReason, Peer
 from media_node.wire.rtcp import BitrateEstimate, KeyframeRequest, Nack, ReportBlock, rtcp_parse

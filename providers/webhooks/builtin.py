@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
-from media_node.rooms.reports import ReportInvalid, report_verify
+from media_node.reports import ReportInvalid, report_verify
 from providers.webhooks.base import WebhookForged, WebhookMalformed
 
 

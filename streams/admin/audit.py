@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from livestream.identifiers import as_uuid
 from livestream.read_only_admin import ReadOnlyAdmin, isolated
 from streams import models
-from streams.audit import ACTIONS, action_words, details_words
+from streams.audit_labels import ACTIONS, action_words, details_words
 
 
 class ActionFilter(admin.AllValuesFieldListFilter):

@@ -18,7 +18,7 @@ from livestream.actors import actor_of
 from livestream.errors import DomainError
 from livestream.read_only_admin import ReadOnlyAdmin, ReadOnlyInline, isolated, report_done, selected_names
 from streams import models
-from streams.audit import reason_words
+from streams.audit_labels import reason_words
 from streams.services.show.sessions import session_end, session_fail, session_update
 from streams.state import OPEN, EndReason, SessionState
 

@@ -15,7 +15,7 @@ from livestream.actors import actor_of
 from livestream.ratelimit import require_allowed
 from livestream.rest import validated
 from livestream.schema import ErrorOut
-from providers.base import Capability, Revocation
+from providers.interface import Capability, Revocation
 from providers.registry import provider_named
 from streams.api.serializers import Session
 from streams.api.views import answer

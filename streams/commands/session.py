@@ -8,7 +8,7 @@ from rest_framework import serializers
 from livestream.realtime.consumer import CommandHandler
 from streams.models import StreamSession
 from streams.payloads import session_payload
-from streams.room import Place
+from streams.room_snapshot import Place
 from streams.services.show import sessions
 
 

@@ -20,7 +20,7 @@ from streams.api.stage_serializers import (
 )
 from streams.models import GuestRequest, Participant
 from streams.payloads import participant_payload
-from streams.room import Place
+from streams.room_snapshot import Place
 from streams.selectors import request_now
 from streams.services.people import moderators
 from streams.services.stage import guest_requests, invitations, participation, removal

@@ -36,7 +36,7 @@ from livestream.errors import (
     Unavailable,
 )
 from livestream.rest import client_address, error_response
-from providers.base import PlaylistSource, RoomRef
+from providers.interface import PlaylistSource, RoomRef
 from providers.playlists import Named, playlists_named, rewritten, same_playlist
 from providers.registry import provider_named
 from streams.services.provider.playlist_access import playlist_room

@@ -16,7 +16,7 @@ from livestream.database import CROWDS, GATEWAYS
 from livestream.errors import BodyTooBig, Unavailable
 from livestream.identifiers import as_uuid
 from livestream.rest import client_address, error_response, public_prefix
-from providers.base import Capability
+from providers.interface import Capability
 from providers.registry import providers_with
 from streams.gateways.whip import media_gateway
 from streams.services.provider.gateway_resources import session_is_gated

@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from livestream.database import GATEWAYS
 from livestream.errors import BodyTooBig, DomainError, Invalid, Unavailable
 from livestream.rest import client_address, error_response, public_prefix
-from media_node.http.cors import CORS, PREFLIGHT
-from providers.base import MediaRole
+from media_node.cors import CORS, PREFLIGHT
+from providers.interface import MediaRole
 from streams.services.provider.gateway_resources import resource_amend, resource_close, resource_open
 
 OFFER_LIMIT_BYTES, FRAGMENT_LIMIT_BYTES = 256 * 1024, 64 * 1024

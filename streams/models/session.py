@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from livestream.identifiers import channel_name, epoch_name
-from streams.audit import action_words
+from streams.audit_labels import action_words
 from streams.state import EndReason, SessionState
 
 

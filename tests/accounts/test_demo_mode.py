@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth import authenticate
 from rest_framework.test import APIClient
 
+from accounts.demo_accounts import demo_people_close, demo_people_create
 from accounts.models import User
-from accounts.people import demo_people_close, demo_people_create
 
 
 @pytest.fixture

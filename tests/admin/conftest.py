@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
+from accounts.demo_accounts import moderators_group_ensure
 from accounts.models import User
-from accounts.people import moderators_group_ensure
 
 
 def _logged_in(user: User) -> Client:

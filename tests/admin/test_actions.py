@@ -6,7 +6,7 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.people import moderators_group_ensure
+from accounts.demo_accounts import moderators_group_ensure
 from chat.models import ChatMessage
 from streams.models import (
     AuditEntry,

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from chat.models import ChatMessage
-from streams.audit import ACTIONS
+from streams.audit_labels import ACTIONS
 from streams.models import (
     AuditEntry,
     GuestRequest,

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media_node.errors import MediaRefused
+from media_node.forwarding.bandwidth_estimate import HOLD_LIMIT_SECONDS, HOLD_SECONDS, Link
 from media_node.forwarding.layers import Picture, Tile, Wishes, allocate, useful_layer, wishes_read
-from media_node.forwarding.link import HOLD_LIMIT_SECONDS, HOLD_SECONDS, Link
 from media_node.forwarding.loudness import Loudness
 from media_node.forwarding.track import rids_lowest_first
 from media_node.wire.dimensions import Dimensions, h264_dimensions, vp8_dimensions

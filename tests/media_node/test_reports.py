@@ -8,7 +8,7 @@ import time
 import pytest
 from aiohttp import web
 
-from media_node.rooms.reports import QUEUE_LIMIT, Reporter, ReportInvalid, report_sign, report_verify
+from media_node.reports import QUEUE_LIMIT, Reporter, ReportInvalid, report_sign, report_verify
 from tests.media_node.show import ROOM, SECRET, eventually, running
 from tests.media_node.test_whip import send_key_frame
 

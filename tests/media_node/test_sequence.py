@@ -2,7 +2,7 @@
 
 import pytest
 
-from media_node.forwarding.reception import Reception
+from media_node.forwarding.receive_stats import Reception
 from media_node.wire.nack import CACHE_PACKETS, PacketCache, due_sequences
 from media_node.wire.rtcp import SenderReport
 from media_node.wire.sequence import WINDOW, SequenceTracker

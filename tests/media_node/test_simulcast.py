@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from media_node.forwarding.link import DOUBT_SECONDS
+from media_node.forwarding.bandwidth_estimate import DOUBT_SECONDS
 from media_node.wire.picture_ids import picture_ids
 from media_node.wire.rtcp import BitrateEstimate, bitrate_estimate, rtcp_parse
 from tests.media_node.lossy import Bottleneck, lossy

@@ -13,7 +13,7 @@ from chat.selectors import chat_page, message_documents
 from chat.services import message_remove
 from livestream.actors import actor_of
 from livestream.errors import DomainError
-from streams.room import RoomParts, room_load
+from streams.room_snapshot import RoomParts, room_load
 from streams.selectors import session_get
 from streams.services.people.viewers import viewer_join
 from streams.services.show.sessions import session_pause, session_resume, session_start, session_update

@@ -14,7 +14,7 @@ from providers import agora_006, agora_007
 from providers.agora_007 import RtcService
 from providers.agora_bytes import TokenMalformed
 from providers.agora_tokens import TokenOrder, token_006, token_007
-from providers.base import MediaRole, PersonRef, RoomRef
+from providers.interface import MediaRole, PersonRef, RoomRef
 from providers.livekit import LiveKitProvider
 
 NO_CLOCK = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from livestream.actors import actor_of
 from livestream.errors import Denied
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from streams.models import MediaUid
 from tests.cast import make_show, make_user
 from tests.providers.setups import stand_in_of

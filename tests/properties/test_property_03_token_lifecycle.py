@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from livestream.actors import actor_of
 from livestream.errors import DomainError, Unavailable
 from livestream.retry_policy import STRATEGIES, TABLE, Category, category_of, delays
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from streams.models import Participant
-from streams.services.people.credentials import Lost, credentials_revoke
+from streams.services.people.revocation import Lost, credentials_revoke
 from tests.cast import let_in, make_show, make_user
 from tests.circuits import circuits_forget
 from tests.properties.reach import Reach

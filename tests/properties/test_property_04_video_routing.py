@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from livestream.actors import ANONYMOUS, SYSTEM, actor_of
 from livestream.errors import DomainError
 from media_node.grants import grant_verify
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from streams.models import Participant
-from streams.room import RoomParts, room_load
+from streams.room_snapshot import RoomParts, room_load
 from streams.services.people.viewers import viewer_join, viewer_leave
 from streams.services.show.sessions import session_end, session_pause, session_resume
 from streams.services.stage.participation import stage_demote, stage_leave, stage_promote

@@ -18,7 +18,7 @@ from chat.posting import message_post
 from chat.services import message_remove
 from livestream.errors import DomainError
 from streams.models import SessionTransition
-from streams.room import room_load
+from streams.room_snapshot import room_load
 from streams.selectors import session_get, sessions_visible_to
 from streams.services.show.sessions import session_update
 from streams.services.stage.participation import stage_promote, stage_remove

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from chat.selectors import chat_page
 from livestream.realtime.protocol import encode
 from livestream.realtime.room_log import RoomLog
-from streams.room import recent_events
+from streams.room_snapshot import recent_events
 from tests.properties.reach import Reach
 from tests.properties.rooms import HAPPENINGS, PARTS, ClientRoom, History
 

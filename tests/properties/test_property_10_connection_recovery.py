@@ -21,7 +21,7 @@ from livestream.realtime.room_log import KEPT
 from livestream.realtime.socket_writer import Member
 from streams.models import StreamSession
 from streams.selectors import RESUME_LIMIT
-from streams.shared_rooms import SharedRooms
+from streams.snapshot_cache import SharedRooms
 from tests.cast import make_show, make_user
 from tests.properties.rooms import PARTS
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livestream.actors import actor_of
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from tests.cast import make_show, make_user
 from tests.providers.setups import stand_in_of
 from tokens.services import media_token_issue

@@ -13,7 +13,7 @@ from hypothesis.stateful import (
 )
 
 from livestream.realtime.protocol import CloseCode
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from streams.janitor import janitor_tick
 from streams.models import GuestRequest, Participant, SessionEvent, SessionTransition, StreamSession
 from streams.services.provider.host_presence import host_lost, host_seen

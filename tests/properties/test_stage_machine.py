@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from livestream.actors import actor_of
 from livestream.errors import DomainError
 from streams.models import GuestRequest, Participant
-from streams.room import RoomParts, room_load
+from streams.room_snapshot import RoomParts, room_load
 from streams.selectors import session_get
 from streams.services.people.viewers import viewer_join, viewer_leave
 from streams.services.show.sessions import session_update

@@ -10,7 +10,7 @@ import pytest
 
 from livestream.circuit_breaker import circuit_changed
 from livestream.errors import ProviderError, ProviderUnreachable, ProviderUnsupported
-from providers.base import JOIN_WAITS, Capability, MediaRole, PersonRef, Revocation, RoomRef
+from providers.interface import JOIN_WAITS, Capability, MediaRole, PersonRef, Revocation, RoomRef
 from tests.circuits import circuits_forget
 
 ADA, BEN = "ada", "ben"

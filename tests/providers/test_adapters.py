@@ -10,10 +10,10 @@ from django.conf import settings as django_settings
 from livestream.errors import ProviderError, ProviderRejected, ProviderUnreachable, ProviderUnsupported
 from providers.agora import AgoraProvider
 from providers.agora_007 import token_verified
-from providers.base import Capability, MediaRole, Resource, Revocation
 from providers.builtin import BuiltinProvider
 from providers.daily import DailyProvider
 from providers.http import AnswerTooLong
+from providers.interface import Capability, MediaRole, Resource, Revocation
 from providers.livekit import LiveKitProvider
 from providers.mux import MuxProvider
 from providers.whip import WhipProvider

@@ -11,7 +11,7 @@ from providers import agora_006
 from providers.agora_007 import RtcService, RtmService, token_read, token_verified
 from providers.agora_bytes import TokenMalformed
 from providers.agora_tokens import OrderRefused, TokenOrder, token_006, token_007
-from providers.base import MediaRole
+from providers.interface import MediaRole
 
 GOOD = {
     "app_id": "0123456789abcdef0123456789ABCDEF",

@@ -3,7 +3,7 @@
 import pytest
 
 from providers.agora import AgoraProvider
-from providers.base import Capability, Revocation
+from providers.interface import Capability, Revocation
 from providers.mux import MuxProvider
 from tests.providers.contract import ADA, BEN, ProviderContract
 from tests.providers.setups import APP_ID, CERTIFICATE

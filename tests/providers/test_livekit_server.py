@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from livestream.circuit_breaker import circuit_changed
-from providers.base import MediaRole, PersonRef, RoomRef
+from providers.interface import MediaRole, PersonRef, RoomRef
 from providers.livekit import LiveKitProvider
 from tests.circuits import circuits_forget
 from tests.docs.reading import document, section

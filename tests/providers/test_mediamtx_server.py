@@ -6,7 +6,7 @@ import pytest
 
 from livestream.circuit_breaker import circuit_changed
 from livestream.errors import ProviderRejected
-from providers.base import MediaRole, RoomRef
+from providers.interface import MediaRole, RoomRef
 from providers.whip import WhipProvider
 from tests.circuits import circuits_forget
 from tests.players.mediamtx import ASKING, ITS_OWN, mediamtx_running

@@ -10,7 +10,7 @@ from livestream.realtime import runtime
 from livestream.realtime.groups import room_group
 from livestream.realtime.socket_writer import Member
 from streams.selectors import RESUME_LIMIT
-from streams.shared_rooms import SharedRooms
+from streams.snapshot_cache import SharedRooms
 from tests.cast import make_show, make_user
 from tests.properties.rooms import PARTS
 from tests.realtime.test_hub import until

@@ -916,7 +916,7 @@ async def test_reports_of_the_media_node_reach_the_room(live):
     import time
     from datetime import UTC, datetime
 
-    from media_node.rooms.reports import SIGNATURE_HEADER, report_sign
+    from media_node.reports import SIGNATURE_HEADER, report_sign
 
     ada = live.person("ada")
     show = live.show(ada)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.services import password_set
 from livestream.actors import actor_of
 from livestream.errors import Missing, ProviderUnreachable, TooMany
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from providers.playlists import playlists_named
 from providers.registry import provider_named
 from streams.gateways import hls

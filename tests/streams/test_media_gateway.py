@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from livestream.actors import actor_of
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from providers.registry import provider_named
 from streams.gateways.whip import AT_ONCE, _place
 from streams.models import MediaResource

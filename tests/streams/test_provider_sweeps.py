@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from livestream.actors import actor_of
 from livestream.models import OutboxTask
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from streams.models import Participant, StreamSession
 from streams.payloads import host_present
 from streams.selectors import session_get

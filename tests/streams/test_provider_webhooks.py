@@ -14,13 +14,13 @@ from django.utils import timezone
 
 from livestream.actors import actor_of
 from livestream.errors import Invalid
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from providers.webhooks.base import WebhookForged
 from providers.webhooks.registry import WEBHOOK_PARSERS
 from streams.models import Participant, ProviderDelivery
 from streams.payloads import host_present
 from streams.selectors import session_get
-from streams.services.people.credentials import Lost, credentials_revoke
+from streams.services.people.revocation import Lost, credentials_revoke
 from streams.services.provider.reconcile import session_reconcile
 from streams.services.provider.webhook_deliveries import delivery_accept
 from tests.bodies import assert_error

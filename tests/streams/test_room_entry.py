@@ -5,13 +5,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from chat.posting import message_post
-from chat.reading import UNREAD_LIMIT, readings_of
+from chat.read_markers import UNREAD_LIMIT, readings_of
 from livestream.actors import actor_of
 from livestream.errors import DomainError
 from livestream.routing import PARTS
 from streams.models import Participant, ParticipantStatus, SessionSettings, Visibility
 from streams.permissions import standing_of
-from streams.room import Admission, Place, rooms_admit
+from streams.room_snapshot import Admission, Place, rooms_admit
 from streams.services.people.viewers import viewers_enter
 from tests.cast import make_show, make_user
 

@@ -14,7 +14,7 @@ from livestream.actors import ANONYMOUS, SYSTEM, actor_of
 from livestream.errors import DomainError
 from livestream.routing import LiveConsumer
 from streams.models import GuestRequest, Participant, SessionEvent, SessionModerator
-from streams.room import Place
+from streams.room_snapshot import Place
 from streams.services.stage.guest_requests import guest_request_make
 from streams.services.stage.participation import stage_promote
 from tests.cast import let_in, make_show, make_user

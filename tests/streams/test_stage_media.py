@@ -8,7 +8,7 @@ from django.utils import timezone
 from livestream.actors import SYSTEM, actor_of
 from livestream.realtime.groups import room_group
 from streams.models import MutedBy, Participant, ProviderDelivery, SessionSettings, StreamSession
-from streams.room import RoomParts, room_load
+from streams.room_snapshot import RoomParts, room_load
 from streams.services.people.viewers import viewer_leave
 from streams.services.provider.host_presence import host_seen, media_reconcile
 from streams.services.provider.participant_sync import guest_lost, guest_seen, node_started

@@ -8,9 +8,9 @@ from django.utils import timezone
 from livestream.actors import SYSTEM, actor_of
 from livestream.errors import Conflict
 from livestream.realtime.groups import room_group
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from streams.models import MediaUid
-from streams.room import RoomParts, room_load
+from streams.room_snapshot import RoomParts, room_load
 from streams.selectors import stage_of
 from streams.services.show.provider_failover import session_provider_switch
 from streams.services.stage.participation import stage_demote, stage_promote

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from media_node.rooms.reports import SIGNATURE_HEADER, report_sign
+from media_node.reports import SIGNATURE_HEADER, report_sign
 from streams.models import ProviderDelivery
 from streams.payloads import host_present
 from streams.selectors import session_get

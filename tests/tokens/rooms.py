@@ -5,8 +5,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from livestream.actors import actor_of
-from providers.base import MediaRole
 from providers.events import EventKind, MediaEvent
+from providers.interface import MediaRole
 from streams.selectors import session_get
 from streams.services.provider.media_events import media_event_apply
 from streams.services.stage.removal import participant_kick

@@ -12,7 +12,7 @@ from accounts.bearer import BearerAuthentication
 from accounts.models import User
 from livestream.actors import ANONYMOUS, actor_of
 from livestream.errors import Conflict, Denied, Missing, NotAuthenticated
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from streams.models import ParticipantStatus
 from tests.cast import let_in, make_show, make_user
 from tokens.authorization import AuthorizedRequest, TokenRequest, authorize_all

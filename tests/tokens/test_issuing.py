@@ -12,8 +12,8 @@ from accounts.bearer import bearer_pair
 from accounts.models import User
 from livestream.actors import actor_of
 from livestream.errors import ProviderUnreachable
-from providers.base import MediaRole
 from providers.builtin import BuiltinProvider
+from providers.interface import MediaRole
 from providers.livekit import LiveKitProvider
 from streams.models import Participant, StreamSession
 from tests.bodies import assert_error

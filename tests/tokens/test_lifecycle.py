@@ -10,10 +10,10 @@ from accounts.services import password_set
 from livestream.actors import ANONYMOUS, actor_of
 from livestream.errors import Conflict, Denied, NotAuthenticated, Unavailable
 from livestream.realtime.groups import carrier_of, user_group
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from streams.models import MediaUid, Participant, ProviderRoom, StreamSession
 from streams.selectors import session_get
-from streams.services.people.credentials import Lost, credentials_revoke
+from streams.services.people.revocation import Lost, credentials_revoke
 from streams.services.show.provider_failover import channel_renew, session_provider_switch
 from streams.services.show.sessions import session_end, session_update
 from tests.bodies import assert_error

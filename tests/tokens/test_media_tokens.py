@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from livestream.actors import actor_of
 from media_node.grants import grant_verify
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from streams.models import SessionModerator
 from tests.bodies import BAD_BODIES, OVERSIZED, assert_error
 from tests.cast import let_in, make_show, make_user

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.services import password_set
 from livestream.actors import actor_of
 from livestream.errors import DomainError
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from streams.gateways import hls
 from streams.models import MediaResource
 from streams.selectors import session_get

@@ -1,7 +1,7 @@
 """A private show whose provider is away goes on where it stays private."""
 
 from livestream.actors import actor_of
-from providers.base import MediaRole
+from providers.interface import MediaRole
 from streams.models import StreamSession, Visibility
 from streams.selectors import session_get
 from tests.cast import make_show

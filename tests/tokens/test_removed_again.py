@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from livestream.actors import actor_of
-from providers.base import Revocation
+from providers.interface import Revocation
 from providers.registry import provider_named
 from streams.models import Participant
 from streams.selectors import session_get

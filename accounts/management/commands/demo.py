@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.people import DEMO_PASSWORD, demo_people_create
+from accounts.demo_accounts import DEMO_PASSWORD, demo_people_create
 
 
 class Command(BaseCommand):

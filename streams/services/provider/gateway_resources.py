@@ -36,12 +36,12 @@ from livestream.errors import (
 from livestream.identifiers import secret_token
 from livestream.outbox import outbox_deliver, outbox_handler, outbox_put, outbox_waits
 from livestream.ratelimit import require_allowed
-from providers.base import Amended, Capability, Gateway, MediaRole, Opened, Resource, RoomRef
+from providers.interface import Amended, Capability, Gateway, MediaRole, Opened, Resource, RoomRef
 from providers.registry import provider_can, provider_named, providers_with
 from streams.models import MediaResource, StreamSession
 from streams.permissions import require_view
 from streams.selectors import session_get
-from streams.services.people.passes import Pass, pass_presented
+from streams.services.people.token_lookup import Pass, pass_presented
 from streams.services.provider.rooms import room_ref
 from streams.state import OVER
 

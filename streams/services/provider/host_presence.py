@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from livestream.errors import ProviderError
 from livestream.events import publish
-from providers.base import Capability, Provider, RoomRef
+from providers.interface import Capability, Provider, RoomRef
 from providers.registry import provider_named
 from streams.events import HostBack, HostLost
 from streams.models import StreamSession

@@ -12,7 +12,7 @@ from typing import Protocol
 from django.db import transaction
 
 from livestream.errors import ProviderError
-from providers.base import RoomRef
+from providers.interface import RoomRef
 from providers.registry import provider_named
 from streams.models import StreamSession
 from streams.services.provider.rooms import room_ref

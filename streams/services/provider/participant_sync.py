@@ -20,7 +20,7 @@ from django.utils import timezone
 from livestream.errors import ProviderError
 from livestream.identifiers import as_uuid
 from livestream.outbox import outbox_deliver, outbox_handler, outbox_put
-from providers.base import Capability, MediaRole, Provider, RoomRef
+from providers.interface import Capability, MediaRole, Provider, RoomRef
 from providers.registry import provider_named
 from streams.models import MutedBy, Participant, ParticipantStatus, Role
 from streams.permissions import GUESTS, OUT

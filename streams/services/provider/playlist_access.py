@@ -8,12 +8,12 @@ from uuid import UUID
 
 from livestream.actors import Actor
 from livestream.errors import Conflict, Denied, Missing, NotAuthenticated
-from providers.base import Capability, MediaRole, RoomRef
+from providers.interface import Capability, MediaRole, RoomRef
 from providers.registry import provider_named
 from streams.models import StreamSession
 from streams.permissions import require_view
 from streams.selectors import session_get
-from streams.services.people.passes import pass_presented
+from streams.services.people.token_lookup import pass_presented
 from streams.services.provider.rooms import room_ref
 from streams.state import OVER
 

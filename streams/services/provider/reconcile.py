@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from livestream.errors import DomainError, ProviderError
-from providers.base import Capability, Revocation, There
 from providers.events import HOST_UID
+from providers.interface import Capability, Revocation, There
 from providers.registry import provider_named, providers_with
 from streams.models import AuditEntry, Participant, StreamSession
 from streams.permissions import OUT
-from streams.services.people.credentials import OPENS_FOR
+from streams.services.people.revocation import OPENS_FOR
 from streams.services.provider.join_policy import Verdict, join_apply
 from streams.services.provider.media_events import presence_note
 from streams.services.provider.participant_sync import guest_compare

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 
 from livestream.outbox import outbox_deliver, outbox_handler, outbox_put
-from providers.base import RoomRef
+from providers.interface import RoomRef
 from providers.registry import provider_named
 from streams.models import ProviderRoom, StreamSession
 from streams.services.provider.gateway_resources import connections_end

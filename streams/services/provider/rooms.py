@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from livestream.errors import Unavailable
-from providers.base import Capability, RoomRef
+from providers.interface import Capability, RoomRef
 from providers.registry import provider_named
 from streams.models import ProviderRoom, StreamSession
 

@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from livestream.errors import Conflict, TooMany, Unavailable
 from livestream.identifiers import connection_name
-from providers.base import Capability
+from providers.interface import Capability
 from providers.registry import provider_named
 from streams.models import MediaUid, StreamSession
-from streams.services.people.credentials import OPENS_FOR
+from streams.services.people.revocation import OPENS_FOR
 
 NUMBERS = 2**32 - 1
 TRIES = 8

@@ -11,7 +11,7 @@ from livestream.actors import Actor
 from livestream.errors import Conflict
 from livestream.events import publish
 from livestream.identifiers import channel_name
-from providers.base import Capability
+from providers.interface import Capability
 from providers.registry import provider_named
 from streams.events import SettingsChanged
 from streams.models import AuditEntry, SessionType, StreamSession, Visibility

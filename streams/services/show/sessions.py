@@ -16,7 +16,7 @@ from livestream.events import close_room, publish
 from livestream.metrics import TRANSITIONS
 from livestream.realtime.protocol import CloseCode
 from livestream.text import cleaned, shows
-from providers.base import Capability
+from providers.interface import Capability
 from providers.registry import provider_can
 from streams.events import SessionChanged, SettingsChanged
 from streams.models import (

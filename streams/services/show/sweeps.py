@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 
 from livestream.actors import SYSTEM
 from livestream.errors import DomainError
-from providers.base import Capability
+from providers.interface import Capability
 from providers.registry import providers_with
 from streams.models import JanitorLease, SessionSettings, SessionTransition, StreamSession
 from streams.services.show.sessions import session_end

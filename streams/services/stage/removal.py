@@ -12,8 +12,8 @@ from livestream.realtime.protocol import CloseCode
 from livestream.text import cleaned
 from streams.models import GuestRequestStatus, Participant, ParticipantStatus
 from streams.permissions import OUT, standing_of
-from streams.services.people.credentials import Lost, credentials_revoke
 from streams.services.people.moderators import moderator_forget
+from streams.services.people.revocation import Lost, credentials_revoke
 from streams.services.provider.participant_sync import participant_sync_put, participants_sync
 from streams.services.provider.uids import uid_retire
 from streams.services.stage.guest_queue import request_pending, request_resolve

@@ -14,7 +14,7 @@ from streams.events import StageChanged
 from streams.models import MutedBy, Participant, ParticipantStatus, Role, StreamSession
 from streams.permissions import GUESTS, standing_in, takes_guests
 from streams.selectors import participants, sessions, stage_of
-from streams.services.people.credentials import Lost, credentials_revoke
+from streams.services.people.revocation import Lost, credentials_revoke
 from streams.services.provider.participant_sync import participant_sync_put
 from streams.services.provider.uids import provider_uid
 from streams.services.show.sequence import event_record

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from livestream.errors import DomainError
-from providers.base import Capability
+from providers.interface import Capability
 from providers.registry import provider_named
 from streams.models import GuestRequest, GuestRequestStatus, Participant, ParticipantStatus
 from streams.permissions import GUESTS

@@ -16,7 +16,7 @@ from livestream.realtime import runtime
 from livestream.realtime.groups import room_group
 from livestream.realtime.protocol import encode
 from livestream.realtime.room_log import RoomLog
-from streams.room import RoomParts, SharedRoom, recent_events, room_load
+from streams.room_snapshot import RoomParts, SharedRoom, recent_events, room_load
 from streams.selectors import RESUME_LIMIT
 
 FRESH_SECONDS = 1.0

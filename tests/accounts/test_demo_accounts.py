@@ -2,8 +2,8 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 
+from accounts.demo_accounts import demo_people_create, moderators_group_ensure
 from accounts.models import User
-from accounts.people import demo_people_create, moderators_group_ensure
 
 pytestmark = pytest.mark.django_db
 

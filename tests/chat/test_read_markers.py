@@ -6,17 +6,17 @@ from uuid import uuid4
 import pytest
 from django.db import DatabaseError, connection
 
-from chat import reading
+from chat import read_markers
 from chat.models import ReadMarker
-from chat.reading import kept_for, note, reads_write
+from chat.read_markers import kept_for, note, reads_write
 from streams.models import StreamSession
 
 
 @pytest.fixture(autouse=True)
 def nothing_noted():
-    reading._noted.clear()
+    read_markers._noted.clear()
     yield
-    reading._noted.clear()
+    read_markers._noted.clear()
 
 
 @pytest.fixture
@@ -71,15 +71,15 @@ async def test_a_position_is_known_until_it_is_written(monkeypatch, fails):
         if fails:
             raise DatabaseError("away")
 
-    monkeypatch.setattr(reading, "in_database", in_database)
+    monkeypatch.setattr(read_markers, "in_database", in_database)
     note(session_id=key[0], user_id=key[1], seq=4)
-    writing = asyncio.create_task(reading._flush())
+    writing = asyncio.create_task(read_markers._flush())
     await asyncio.sleep(0)
-    assert reading._noted == {key: 4}
+    assert read_markers._noted == {key: 4}
     going.set()
     await writing
 
-    assert reading._noted == ({key: 4} if fails else {})
+    assert read_markers._noted == ({key: 4} if fails else {})
 
 
 async def test_what_is_read_during_a_write_is_written_next(monkeypatch):
@@ -88,11 +88,11 @@ async def test_what_is_read_during_a_write_is_written_next(monkeypatch):
     async def in_database(function, marks):
         note(session_id=key[0], user_id=key[1], seq=7)
 
-    monkeypatch.setattr(reading, "in_database", in_database)
+    monkeypatch.setattr(read_markers, "in_database", in_database)
     note(session_id=key[0], user_id=key[1], seq=4)
-    await reading._flush()
+    await read_markers._flush()
 
-    assert reading._noted == {key: 7}
+    assert read_markers._noted == {key: 7}
 
 
 def test_a_reader_who_comes_back_during_the_write_is_told_the_new_position(room, ada):
@@ -101,11 +101,11 @@ def test_a_reader_who_comes_back_during_the_write_is_told_the_new_position(room,
     def write_commits_after_the_look(execute, sql, *more):
         found = execute(sql, *more)
         if "chat_readmarker" in sql:
-            reading._noted.clear()
+            read_markers._noted.clear()
         return found
 
     with connection.execute_wrapper(write_commits_after_the_look):
-        told = reading.readings_of(room.pk, [ada.pk])
+        told = read_markers.readings_of(room.pk, [ada.pk])
 
     assert told[ada.pk]["seq"] == 4
-    assert reading._noted == {}
+    assert read_markers._noted == {}

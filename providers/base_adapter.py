@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from django.conf import settings
 
 from livestream.errors import ProviderUnsupported
-from providers.base import Capability, Revocation, RoomRef, SettingProblem, There
+from providers.interface import Capability, Revocation, RoomRef, SettingProblem, There
 
 
 class Adapter:

@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from media_node.forwarding.tables import HOST_INDEX, SCREEN_INDEX, IndexTable, SourceName, SpeakersTable
+from media_node.forwarding.stage_order import HOST_INDEX, SCREEN_INDEX, IndexTable, SourceName, SpeakersTable
 
 
 def cam(user):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from providers.base import MediaRole
+from providers.interface import MediaRole
 
 
 @dataclass(frozen=True, slots=True)
