@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
-
 from chat.models import ChatMessage
 from chat.posting import message_post
 from chat.selectors import chat_page, message_documents
@@ -19,6 +17,7 @@ from streams.services.people.viewers import viewer_join
 from streams.services.show.sessions import session_pause, session_resume, session_start, session_update
 from streams.services.stage.participation import stage_promote, stage_remove
 from tests.cast import make_show, make_user
+from tests.transactions import rolled_back
 
 PARTS = RoomParts(
     sections={"messages": lambda session_id, head: chat_page(session_id=session_id, before=head + 1)},
@@ -93,9 +92,8 @@ class History:
     def example(self) -> Iterator["History"]:
         """What happens in the block is undone after it."""
         snapshots = list(self.snapshots)
-        with transaction.atomic():
+        with rolled_back():
             yield self
-            transaction.set_rollback(True)
         self.snapshots = snapshots
 
     def look(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from streams.models import StreamSession
 from streams.services.show.sessions import session_end, session_fail, session_pause, session_resume, session_start
 from tests.cast import let_in, make_show, make_user
 from tests.conftest import Ear
+from tests.transactions import atomic
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 MOVES = {
@@ -139,8 +140,7 @@ class Show:
         """A new life, from before the start; `undo` takes back all that it stores."""
         cache.clear()
         self.model = LifeModel()
-        self._atomic = transaction.atomic()
-        self._atomic._from_testcase = True  # as Django's own tests: durable blocks may stand within
+        self._atomic = atomic()
         self._atomic.__enter__()
 
     def undo(self) -> None:

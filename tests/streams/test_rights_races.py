@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from livestream.actors import SYSTEM, actor_of
 from livestream.errors import DomainError
@@ -32,6 +32,7 @@ from streams.services.stage.removal import participant_ban, participant_kick
 from streams.services.stage.seats import stage_lock
 from tests.cast import let_in, make_user
 from tests.threads import at_once
+from tests.transactions import atomic
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,7 +50,7 @@ def overtaken(session, change, deed):
         return "ok"
 
     with ThreadPoolExecutor(1) as pool:
-        with transaction.atomic():
+        with atomic():
             stage_lock(session.pk)
             outcome = pool.submit(attempt)
             wait_for_a_waiter()

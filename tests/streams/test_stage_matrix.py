@@ -8,7 +8,6 @@ from functools import cached_property, partial
 from typing import Any
 
 import pytest
-from django.db import transaction
 
 from livestream.actors import ANONYMOUS, SYSTEM, actor_of
 from livestream.errors import DomainError
@@ -18,6 +17,7 @@ from streams.room_snapshot import Place
 from streams.services.stage.guest_requests import guest_request_make
 from streams.services.stage.participation import stage_promote
 from tests.cast import let_in, make_show, make_user
+from tests.transactions import rolled_back
 
 pytestmark = pytest.mark.django_db
 
@@ -174,11 +174,10 @@ def on_the_socket(cast, op, actor, **data):
 def tried(cast, attempt):
     """The outcome of an attempt, which leaves no trace; a refused one has left none by itself."""
     before = cast.stored
-    with transaction.atomic():
+    with rolled_back():
         outcome = attempt()
         if outcome != OK:
             assert cast.stored_now() == before
-        transaction.set_rollback(True)
     return outcome
 
 
