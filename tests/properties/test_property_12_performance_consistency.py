@@ -20,6 +20,7 @@ LIMIT_SECONDS = 0.2
 TRIES = 2
 
 
+@pytest.mark.alone
 @pytest.mark.django_db
 @pytest.mark.parametrize("provider", ["builtin", "agora", "livekit"])
 def test_a_token_is_there_in_time_whatever_is_live(settings, provider):
@@ -38,8 +39,11 @@ def test_a_token_is_there_in_time_whatever_is_live(settings, provider):
         return len(queries)
 
     def run():
-        alone = make_show(hosts[0], provider=provider)
-        visits = {role: visits_for(alone, hosts[0], role) for role in MediaRole}
+        # The first token of a show costs most: the host's uid is claimed with it.
+        newcomers = {MediaRole.PUBLISHER: hosts[0], MediaRole.SUBSCRIBER: viewers[0]}
+        visits = {
+            role: visits_for(make_show(hosts[0], provider=provider), user, role) for role, user in newcomers.items()
+        }
         sessions = [make_show(hosts[number % 10], provider=provider) for number in range(STREAMS)]
 
         @given(st.integers(0, STREAMS - 1), st.integers(0, 9), st.sampled_from(MediaRole))
