@@ -624,7 +624,7 @@ async def test_a_line_break_in_a_text_does_not_break_the_frame(live):
         await socket.command("chat.send", text=text, client_id="c")
         event = await socket.next("chat.message")
 
-    assert event["data"]["content"].split("\n") == ["one", 'two\u2028threefour "five" \\ six']
+    assert event["data"]["content"].split("\n") == ["one", "two", 'threefour "five" \\ six']
 
 
 # ---- Closing -----------------------------------------------------------------------------------------------------
