@@ -1,6 +1,7 @@
 """Batches that cannot be stored at once: what happened meanwhile to one room or message costs the others nothing."""
 
 import pytest
+from django.db import transaction
 
 from chat.models import ChatMessage
 from chat.posting import Post, _post, message_post
@@ -60,11 +61,21 @@ def test_a_message_in_one_slow_room_does_not_slow_its_sender_down_in_another(ada
     slow = {"slow_mode_seconds": 30}
     one, other = make_show(ada, settings_changes=slow), make_show(ada, settings_changes=slow)
 
-    for room in (one, other):
-        assert message_post(session_id=room.pk, actor=actor_of(ben), text="hello", client_id="1").seq == 2
-    for room in (one, other):
+    # A name of its own for each: the same message again is no second one.
+    for room, name in ((one, "1"), (other, "2")):
+        assert message_post(session_id=room.pk, actor=actor_of(ben), text="hello", client_id=name).seq == 2
+    for room, name in ((one, "3"), (other, "4")):
         with pytest.raises(TooMany, match=r"chat\.slow_mode"):
-            message_post(session_id=room.pk, actor=actor_of(ben), text="hello", client_id="2")
+            message_post(session_id=room.pk, actor=actor_of(ben), text="hello", client_id=name)
+
+
+def test_a_message_that_was_rolled_back_is_no_second_one_in_slow_mode(ada, ben):
+    session = make_show(ada, settings_changes={"slow_mode_seconds": 30})
+    with transaction.atomic():
+        message_post(session_id=session.pk, actor=actor_of(ben), text="hello", client_id="1")
+        transaction.set_rollback(True)
+
+    assert message_post(session_id=session.pk, actor=actor_of(ben), text="hello", client_id="1").seq == 2
 
 
 def test_while_the_cache_is_away_people_write_without_slow_mode_and_it_is_logged(ada, ben, settings, caplog):
