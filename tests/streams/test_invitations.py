@@ -144,3 +144,11 @@ def test_who_cannot_be_invited(api, hall, ada, ben, cleo, eve):
     assert_error(invite(api, hall, ada, eve), 404, "participant.missing")
     assert_error(invite(api, hall, ada, ada), 403, "stage.not_allowed")
     assert_error(invite(api, hall, eve, ben), 403, "session.not_moderator")
+
+
+def test_a_moderator_does_not_invite_back_who_was_removed(api, hall, ada, ben, cleo):
+    let_in(hall, cleo, role="cohost")
+    api(ada).post(f"/api/v1/sessions/{hall.pk}/participants/{ben.pk}/kick/")
+
+    assert_error(invite(api, hall, cleo, ben), 403, "stage.not_allowed")
+    assert invite(api, hall, ada, ben).status_code == 201

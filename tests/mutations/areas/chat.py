@@ -139,7 +139,7 @@ MUTATIONS = [
         "a text without anything to see is said",
         "chat text",
         "    if not shows(result):\n",
-        "    if not result:\n",
+        "    if False:\n",
         "chat text::test_what_shows_nothing_is_empty",
     ),
     mutation(

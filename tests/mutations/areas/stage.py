@@ -228,8 +228,7 @@ MUTATIONS = [
         "invitations",
         "if person.status == ParticipantStatus.KICKED and not (desk.standing.is_host or desk.actor.is_staff):",
         "if False:",
-        "stage::test_the_host_lets_back_in_by_name_or_by_inviting_on_stage",
-        "invitations::test_who_cannot_be_invited",
+        "invitations::test_a_moderator_does_not_invite_back_who_was_removed",
     ),
     mutation(
         "old tables of slots are taken",
