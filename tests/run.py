@@ -54,7 +54,7 @@ LANES = (
     Lane("light", "light", workers=2, database="postgresql"),
     Lane("sqlite", "light and both_databases", workers=2),
     Lane("waits", WAITS, workers=3, spread="loadgroup", needs_built=True),
-    Lane("browser", BROWSER, workers=2, needs_built=True),
+    Lane("browser", BROWSER, needs_built=True),
     Lane("alone", "alone", needs_built=True),
 )
 NIGHTLY = (

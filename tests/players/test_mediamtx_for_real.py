@@ -31,8 +31,10 @@ WATCHED = """() => {
     const video = document.querySelector("[data-player] video");
     const drawn = () => { last.frame = now(); video.requestVideoFrameCallback(drawn); };
     video.requestVideoFrameCallback(drawn);
-    const { pc } = window.livestream.player;
+    let pc = null;
     const look = async () => {
+        pc ??= window.livestream.player.pc;
+        if (pc === null) { setTimeout(look, 33); return; }
         if (pc.connectionState === "closed") return;
         (await pc.getStats()).forEach((item) => {
             if (item.type === "inbound-rtp" && item.kind === "video") last.packet = item.lastPacketReceivedTimestamp;

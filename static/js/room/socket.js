@@ -197,6 +197,7 @@ export class RoomSocket extends EventTarget {
 
   #snapshot(data) {
     const again = this.epoch !== null;
+    if (again && data.epoch !== this.epoch) this.held.clear(); // numbered in a history that is gone
     this.epoch = data.epoch;
     this.seq = data.seq;
     for (const seq of [...this.held.keys()]) if (seq <= this.seq) this.held.delete(seq);
