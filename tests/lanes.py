@@ -2,7 +2,7 @@
 
 `light`    computes, or asks the database. Two workers.
 `waits`    talks to servers of its own and waits for them most of the time. Three workers, each with its servers.
-`browser`  drives a browser. Two workers, each with a Chromium.
+`browser`  drives a browser. One at a time: two share two cores badly, and waits of seconds run out.
 `alone`    asserts how fast, how late or how large something is. Nothing else runs.
 
 `alone` and `waits` are marks that a test or a module carries; the fixtures of servers and browsers imply their lanes.
