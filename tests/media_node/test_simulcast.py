@@ -115,10 +115,12 @@ async def test_sound_goes_on_when_the_link_carries_no_picture():
 def test_an_estimate_alone_takes_the_picture_away_only_when_it_goes_on():
     hall = Hall()
     ada = Sender(hall, layers=THREE, name="ada", start=1)
-    ada.send("l", is_key=True)
+    for layer in THREE:
+        ada.send(layer, is_key=True)
     ben = Watching(hall, "ben")
     ben.peer.wish({"quality": "low"})
-    ada.send("l", is_key=True)
+    for layer in THREE:
+        ada.send(layer, is_key=True)
     (feed,), began_at = ben.peer.feeds, hall.now
     feed.encoding.rate = 100_000.0  # an estimate of nothing says nothing
     tell = bitrate_estimate(ssrc=1, bits_per_second=1000, ssrcs=[1])
@@ -126,7 +128,8 @@ def test_an_estimate_alone_takes_the_picture_away_only_when_it_goes_on():
     shown = []
     while hall.now < began_at + DOUBT_SECONDS + 2.0:
         hall.now += 0.5
-        ada.send("l", is_key=False)
+        for layer in THREE:
+            ada.send(layer, is_key=False)
         ben.peer.receive_rtcp(tell, now=hall.now)
         shown.append(feed.encoding is not None)
 
