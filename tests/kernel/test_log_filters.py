@@ -22,6 +22,7 @@ def refusals(written):
     return [line for line in written if " WARNING django.security.DisallowedHost " in line]
 
 
+@pytest.mark.alone  # other tests of the suite configure logging for their process
 async def test_a_foreign_host_is_one_warning_in_ten_seconds_and_no_traceback(lines, monkeypatch):
     from livestream.asgi import application
 
