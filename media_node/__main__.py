@@ -1,4 +1,4 @@
-"""`python -m media_node`: a node without Django, from the same environment variables."""
+"""Run a node without Django, configured from the environment variables that web reads too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from media_node.node import serve
 
 
 def main() -> int:
-    """The exit code."""
+    """Run the node until it is stopped and return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         config = config_from_environment(os.environ)

@@ -1,4 +1,4 @@
-"""What a node needs to know, checked once at the start."""
+"""The node's configuration, validated once at startup."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ SECRET_LIMIT_CHARACTERS = 32
 
 
 class ConfigInvalid(ValueError):
-    """A setting that cannot be used; the text is one plain sentence with what to do."""
+    """A setting that cannot be used. The text is one plain sentence that says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What strangers, and honest crowds, may use. Rates are per second."""
+    """Limits per client and for the whole node, generous enough for an honest crowd. Rates are per second."""
 
-    # A browser that receives 24 pictures and 24 sounds offers 140 KiB.
+    # An offer from a browser that receives 24 video and 24 audio sections is 140 KiB.
     offer_bytes: int = 256 * 1024
     peers: int = 2000
     peers_per_user: int = 16
@@ -34,7 +34,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeConfig:
-    """One media node. Durations in seconds, rates in bits per second; port 0 lets the system choose."""
+    """Configuration of one media node. Durations are in seconds, rates in bits per second. Port 0 lets the system
+    choose."""
 
     secret: str = field(repr=False)
     node: str = "local"
@@ -53,9 +54,9 @@ class NodeConfig:
     idle_seconds: float = 30.0
     handshake_seconds: float = 10.0
     silence_seconds: float = 4.0
-    # Longer than the longest grace of a session, after which web ends it and closes the room itself.
+    # Longer than the longest grace period of a session, after which web ends the session and closes the room itself.
     hold_seconds: float = 1860.0
-    # How many pictures viewers get: the host, a screen, and who spoke last.
+    # How many videos viewers receive: the host, a screen, and the most recent speakers.
     last_n: int = 9
     limits: Limits = Limits()
 
@@ -88,7 +89,7 @@ class NodeConfig:
                 ) from None
 
     def trusts(self, address: str) -> bool:
-        """Whether X-Forwarded-For from this address is believed: this machine, and the proxies that were named."""
+        """Return whether to trust X-Forwarded-For from this address: loopback and the configured proxies."""
         try:
             caller = ipaddress.ip_address(address.partition("%")[0])
         except ValueError:
@@ -97,7 +98,7 @@ class NodeConfig:
 
 
 def config_from_environment(environ: Mapping[str, str]) -> NodeConfig:
-    """The configuration of a node run without Django, from the variables that web reads too."""
+    """Return the configuration of a node run without Django, from the same variables as web."""
     return NodeConfig(
         secret=_secret(environ, "MEDIA_SECRET"),
         node=environ.get("MEDIA_NODE", "local"),

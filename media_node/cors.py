@@ -1,4 +1,4 @@
-"""What every answer on WHIP and WHEP addresses tells browsers of other sites: they may come in, as RFC 9725 asks."""
+"""CORS headers of all WHIP and WHEP responses: any origin is allowed, as RFC 9725 asks."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Refusals that the node sends to its HTTP callers.
+"""Errors that the node returns to its HTTP clients.
 
 MediaRefused          code, status, message, retry_after
 ├── OfferInvalid      400 media.bad_offer
-├── TokenInvalid      401 media.bad_token    one shape for every reason
+├── TokenInvalid      401 media.bad_token    same response for every reason
 ├── WrongSession      403 media.wrong_session
 ├── WrongRole         403 media.wrong_role
 ├── NotLive           404 media.not_live     carries retry_after
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 
 class MediaRefused(Exception):
-    """A request that the node answers with an error; `code` is stable."""
+    """Base class of the errors returned to clients. `code` is stable."""
 
     code = "invalid"
     status = 400
@@ -28,7 +28,7 @@ class MediaRefused(Exception):
         self.retry_after = retry_after
 
     def body(self) -> dict[str, object]:
-        """The contract's error object."""
+        """Return the error object of the API."""
         error: dict[str, object] = {"code": self.code, "message": self.text}
         if self.retry_after is not None:
             error["retry_after"] = self.retry_after

@@ -1,7 +1,7 @@
-"""Signed grants: who may publish or watch in which session, and who may control the node.
+"""Signed grants: permission to publish or watch a session, and permission to control the node.
 
-Both are JSON Web Tokens signed with HMAC-SHA256 (RFC 7519, RFC 7518 section 3.2) by the secret that web
-and node share. Pure functions without a clock of their own when `now` is given.
+Both are JSON Web Tokens signed with HMAC-SHA256 (RFC 7519, RFC 7518 section 3.2), with the secret shared by web and
+node. The functions are pure when `now` is given.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, Literal, cast
 import jwt
 
 Role = Literal["publisher", "subscriber"]
-# Who the holder was in the session when the grant was issued; empty for everybody not on stage, and in
-# grants that do not say.
+# The holder's stage role when the grant was issued. Empty for participants who are not on stage, and in grants without
+# the claim.
 Stage = Literal["host", "cohost", "guest", ""]
 Source = Literal["audio", "camera", "screen"]
 
@@ -25,13 +25,13 @@ AUDIENCE = "media"
 CONTROL_AUDIENCE = "media-control"
 LEEWAY_SECONDS = 60
 CONTROL_LIFETIME_SECONDS = 30
-# A revocation is remembered this long, so no grant may live longer.
+# Revocations are kept this long, so a grant must not live longer.
 LIFETIME_LIMIT_SECONDS = 24 * 3600
 TOKEN_LIMIT_CHARACTERS = 4096
 
 
 class GrantInvalid(Exception):
-    """A token that proves nothing. `code` is the same for every cause; `reason` is for debug logs only."""
+    """An invalid token. `code` is the same for every cause; `reason` is for debug logs only."""
 
     def __init__(self, reason: str, code: str = "media.bad_token") -> None:
         super().__init__(code)
@@ -41,8 +41,8 @@ class GrantInvalid(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a media token says. Times are Unix seconds; fractions are kept, so that a revocation in the
-    same second as a new grant tells them apart. `sources` is what a publisher may send."""
+    """The claims of a media token. Times are Unix seconds. Fractions are kept, so that a revocation and a new grant in
+    the same second can be told apart. `sources` are the sources that a publisher may send."""
 
     sub: str
     jti: str
@@ -57,7 +57,7 @@ class Grant:
 
 
 def grant_sign(*, grant: Grant, secret: str) -> str:
-    """The token of a grant."""
+    """Return a signed token for the grant."""
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,
@@ -76,7 +76,7 @@ def grant_sign(*, grant: Grant, secret: str) -> str:
 
 
 def grant_verify(*, token: str, secret: str, now: float | None = None) -> Grant:
-    """The grant in a token, valid until 60 s after its expiry. Raises GrantInvalid for everything else."""
+    """Verify a token and return its grant. A grant is accepted until 60 s after its expiry. Raises GrantInvalid."""
     now = time.time() if now is None else now
     claims = _signed_claims(token=token, secret=secret, audience=AUDIENCE)
     grant = _grant_of(claims)
@@ -88,14 +88,14 @@ def grant_verify(*, token: str, secret: str, now: float | None = None) -> Grant:
 
 
 def control_sign(*, secret: str, node: str, now: float | None = None) -> str:
-    """A token for the control API of one node, good for 30 s."""
+    """Return a token for the control API of one node, valid for 30 s."""
     now = time.time() if now is None else now
     claims = {"iss": ISSUER, "aud": CONTROL_AUDIENCE, "node": node, "iat": now, "exp": now + CONTROL_LIFETIME_SECONDS}
     return jwt.encode(claims, secret, algorithm="HS256")
 
 
 def control_verify(*, token: str, secret: str, node: str, now: float | None = None) -> None:
-    """Raises GrantInvalid unless the token controls this node now."""
+    """Verify a control token for this node. Raises GrantInvalid."""
     now = time.time() if now is None else now
     claims = _signed_claims(token=token, secret=secret, audience=CONTROL_AUDIENCE)
     if claims.get("node") != node:
@@ -108,7 +108,7 @@ def control_verify(*, token: str, secret: str, node: str, now: float | None = No
 def _signed_claims(*, token: str, secret: str, audience: str) -> dict[str, Any]:
     if len(token) > TOKEN_LIMIT_CHARACTERS:
         raise GrantInvalid("size")
-    # Expiry is judged by the callers, whose leeway and clock differ from the library's.
+    # The callers check expiry, because their leeway and clock differ from the library's.
     options: Any = {"verify_exp": False, "verify_iat": False, "require": ["iss", "aud", "iat", "exp"]}
     try:
         return jwt.decode(token, secret, algorithms=["HS256"], audience=audience, issuer=ISSUER, options=options)

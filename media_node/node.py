@@ -1,4 +1,4 @@
-"""A media node as a process: starts, runs until a signal, and says goodbye."""
+"""The process of a media node: startup, signal handling and shutdown."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ FLUSH_SECONDS = 1.5
 
 
 class NodeStartFailed(Exception):
-    """The node cannot start; the text is one plain sentence with what to do."""
+    """The node cannot start. The text is one plain sentence that says what to do."""
 
 
 class Node:
-    """Engine, UDP port, HTTP server, reports and timers together."""
+    """A complete node: engine, UDP port, HTTP server, reports and timers."""
 
     def __init__(self, config: NodeConfig) -> None:
         self.config = config
@@ -38,7 +38,7 @@ class Node:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Serve. Raises NodeStartFailed, with nothing left open."""
+        """Start serving. Raises NodeStartFailed and leaves nothing open."""
         config = self.config
         try:
             self.engine.udp.open(host=config.udp_host, port=config.udp_port)
@@ -58,7 +58,7 @@ class Node:
         logger.info("media node started node=%s udp=%d http=%d", config.node, self.engine.udp.port, self.http.port)
 
     async def stop(self) -> None:
-        """Say goodbye to peers, deliver what reports can be delivered quickly, free the ports."""
+        """Close all peers, deliver the reports that can be delivered quickly, and free the ports."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -71,7 +71,7 @@ class Node:
         self.http.on_slow_tick(now)
 
     async def _every(self, seconds: float, action: Callable[[float], None]) -> None:
-        """A supervised loop: one failing round is logged and the next one runs."""
+        """Run an action periodically. A failing run is logged and does not end the loop."""
         while True:
             await asyncio.sleep(seconds)
             try:
@@ -82,7 +82,7 @@ class Node:
 
 
 def serve(config: NodeConfig) -> int:
-    """Run a node until SIGTERM or SIGINT; the exit code. A node that cannot start says why on stderr."""
+    """Run a node until SIGTERM or SIGINT and return the exit code. If it cannot start, print the reason on stderr."""
     try:
         _run(_serve(config))
     except NodeStartFailed as failure:
@@ -98,7 +98,7 @@ async def _serve(config: NodeConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    # What lives now lives as long as the process; the collector need not walk it during a show.
+    # Objects alive now live as long as the process, so the garbage collector need not traverse them.
     gc.collect()
     gc.freeze()
     await stop.wait()

@@ -1,4 +1,4 @@
-"""Signed reports to web: what happened in the rooms, in order, through web's absences."""
+"""Signed reports to web about events in rooms, delivered in order and retried while web is down."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ GIVE_UP_SECONDS = 300.0
 _REQUEST_TIMEOUT_SECONDS = 5.0
 _BACKOFF_START_SECONDS = 0.2
 _BACKOFF_LIMIT_SECONDS = 10.0
-# Answers that will not change by asking again; everything else may be a restart or a mistake in progress.
+# Statuses that a retry cannot change. All others may be caused by a restart or a temporary fault.
 _PERMANENT = frozenset({400, 413, 422})
 
 
 class ReportInvalid(Exception):
-    """A report that the node did not sign, or not now."""
+    """A report with a wrong signature, or signed too long ago."""
 
 
 def report_sign(*, body: bytes, secret: str, now: float) -> str:
-    """The value of the Livestream-Signature header."""
+    """Return the value of the Livestream-Signature header."""
     at = int(now)
     return f"t={at},v1={_mac(body=body, secret=secret, at=at)}"
 
@@ -44,7 +44,7 @@ def report_sign(*, body: bytes, secret: str, now: float) -> str:
 def report_verify(
     *, body: bytes, header: str, secret: str, now: float, tolerance_seconds: int = TOLERANCE_SECONDS
 ) -> None:
-    """Raises ReportInvalid unless the header signs exactly this body, at most `tolerance_seconds` away."""
+    """Raise ReportInvalid unless the header signs this body and its time is at most `tolerance_seconds` away."""
     fields = dict(part.partition("=")[::2] for part in header[:256].split(","))
     at_text = fields.get("t", "")
     if not at_text.isascii() or not at_text.isdigit() or len(at_text) > 12:
@@ -69,8 +69,8 @@ class _Report:
 
 
 class Reporter:
-    """Delivers reports one after the other. A report is tried for five minutes with growing pauses; the
-    queue holds 1000, and then drops the oldest, since web can ask for the present state at any time."""
+    """Delivers reports one at a time. Each is retried for five minutes with growing pauses. The queue holds 1000
+    reports and drops the oldest beyond that, because web can query the current state at any time."""
 
     def __init__(self, *, url: str, secret: str, node: str, certificate: str = "") -> None:
         self._url = url
@@ -89,7 +89,7 @@ class Reporter:
         return len(self._queue)
 
     def start(self) -> None:
-        """Begin delivering on the running loop."""
+        """Start delivering on the running loop."""
         if self._url:
             self._task = asyncio.create_task(self._run(), name="media reports")
 
@@ -103,8 +103,8 @@ class Reporter:
         data: dict[str, object] | None = None,
         is_latest_enough: bool = False,
     ) -> None:
-        """Queue one report; never waits, never fails. One of which the latest is enough takes the place of
-        those of its kind and session that web has not taken yet."""
+        """Queue one report. Never blocks and never fails. With `is_latest_enough` it replaces undelivered reports of
+        its kind and session."""
         if not self._url:
             return
         at = datetime.datetime.now(tz=datetime.UTC).isoformat()
@@ -132,7 +132,7 @@ class Reporter:
         self._wake.set()
 
     async def stop(self, *, flush_seconds: float) -> None:
-        """Deliver what is queued if that is quick, then end."""
+        """Deliver queued reports for up to `flush_seconds`, then stop."""
         if self._task is None:
             return
         with contextlib.suppress(TimeoutError):
@@ -143,7 +143,7 @@ class Reporter:
 
     async def _run(self) -> None:
         timeout = aiohttp.ClientTimeout(total=_REQUEST_TIMEOUT_SECONDS)
-        # A certificate that web made for itself is trusted by its file; any other by the system's authorities.
+        # Trust web's self-signed certificate by its file, any other by the system's authorities.
         trusted = ssl.create_default_context(cafile=self._certificate) if self._certificate else True
         async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(ssl=trusted)) as client:
             while True:
@@ -164,11 +164,11 @@ class Reporter:
                 self.dropped += 1
                 logger.warning("report given up type=%s outcome=%s", report.kind, outcome)
                 break
-            # Jitter keeps many nodes from returning to a restarted web in one instant.
+            # Jitter keeps many nodes from contacting a restarted web at the same instant.
             await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311
             pause = min(pause * 2, _BACKOFF_LIMIT_SECONDS)
             if not self._queue or self._queue[0] is not report:
-                # The full queue pushed this one out while we waited.
+                # The full queue dropped this report during the pause.
                 return
         if self._queue and self._queue[0] is report:
             self._queue.popleft()

@@ -1,4 +1,4 @@
-"""Counters of a node, and their Prometheus text form (text exposition format 0.0.4)."""
+"""Counters of a node and their Prometheus text format (text exposition format 0.0.4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(slots=True)
 class Stats:
-    """Everything counted since the start. Increments happen on the event loop only."""
+    """Counters since the start. Incremented on the event loop only."""
 
     datagrams_received: int = 0
     datagrams_unknown: int = 0
@@ -40,7 +40,7 @@ Gauge = tuple[str, str, float]
 
 
 def metrics_text(*, stats: Stats, gauges: Iterable[Gauge], node: str) -> str:
-    """Every counter and gauge with the node's name as label."""
+    """Return all counters and gauges with the node's name as a label."""
     label = node.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     lines: list[str] = []
     for entry in fields(stats):

@@ -1,39 +1,39 @@
-"""How much a viewer's link carries, from what he reports: loss in receiver reports, and REMB where he sends it.
+"""Bandwidth estimate for a viewer's link, from loss in receiver reports and from REMB where the viewer sends it.
 
-Down at once, to what arrived; up one step at a time, after the link was clean for a while, and more slowly
-after each step that failed. What a failed step takes with it beyond itself comes back without that wait: the link
-carried it before. Times are monotonic seconds, rates bits per second.
+The budget falls at once, to what arrived. It rises one step at a time, after the link has been clean for a while, and
+more slowly after each failed step. Budget that a failed step lost beyond the step itself is restored without that wait,
+because the link carried it before. Times are monotonic seconds, rates bits per second.
 """
 
 from __future__ import annotations
 
 START_BITS_PER_SECOND = 1_200_000
 FLOOR_BITS_PER_SECOND = 30_000
-# Random loss of wireless links is repaired; more than this is a queue that overflows.
+# Random loss on wireless links is repaired by retransmission. More loss than this means an overflowing queue.
 LOSS_TOO_HIGH = 0.10
 LOSS_CLEAN = 0.02
-# Browsers lower their estimate by a seventh at each hint of delay; several in a row are a real fall.
+# Browsers lower their estimate by a seventh at each sign of delay, so a real drop is several in a row.
 ESTIMATE_TOO_LOW = 0.7
-# They know only what has arrived, are never more than half above it, and grow by a twelfth a second: an estimate made
-# of less says nothing of more.
+# A browser's estimate covers only received traffic. It never exceeds that by more than half and grows by a twelfth a
+# second, so an estimate made at a lower rate says nothing about a higher one.
 MORE = 1.2
 ESTIMATE_REACH = 1.5
 MARGIN = 0.9
-# Just after a change of layers browsers tell of less than a small picture for a moment. Where no more gets through they
-# go on telling so, or packets are lost.
+# For a moment after a change of layers, browsers report less than a small video needs. If the link really carries no
+# more, the low estimates continue or packets are lost.
 DOUBT_SECONDS, DOUBT_GAP_SECONDS = 4.0, 2.5
-# Reports of this long after a fall still tell of what was sent before it.
+# Reports in this interval after a fall may still describe traffic sent before it.
 SETTLE_SECONDS = 1.0
 HOLD_SECONDS, HOLD_LIMIT_SECONDS = 1.5, 5.0
 GROWTH, GROWTH_AFTER_FALL = 1.5, 1.1
-# A step up that survives so long was right.
+# A step up that lasts this long has succeeded.
 TRIAL_SECONDS = 4.0
-# What a failed step has queued is still reported as lost for so long.
+# Packets queued by a failed step are reported as lost for this long afterwards.
 AFTERMATH_SECONDS = 3.0
 
 
 class Link:
-    """The budget for one viewer. `limit` includes sound."""
+    """The bit rate budget of one viewer. `limit` includes audio."""
 
     __slots__ = (
         "_carried",
@@ -60,23 +60,23 @@ class Link:
         self._changed_at = self._held_since = now
         self._fell_at = self._failed_at = float("-inf")
         self._tried_at: float | None = None
-        # Since when, and until when, the viewer has told of too little for any picture.
+        # First and last time of the current run of estimates too low for any video.
         self._doubted_at: float | None = None
         self._doubted_until = float("-inf")
-        # The budget that held until the last step up.
+        # The budget before the last step up.
         self._carried = 0.0
         self._reported_at = float("-inf")
-        # The last estimate, the highest since more was sent than before, and how much that was.
+        # The last estimate, the highest one since the sent rate last grew, and that rate.
         self._estimate = self._highest_estimate = float("inf")
         self._sent = 0.0
 
     @property
     def has_fallen(self) -> bool:
-        """Whether the link was ever seen to carry less than was sent."""
+        """Whether the link has ever carried less than was sent."""
         return self._fell_at > float("-inf")
 
     def on_loss(self, loss: float, *, sent: float, now: float) -> bool:
-        """The loss over all that is sent, as a fraction; whether the budget fell."""
+        """Note the loss over all streams, as a fraction. Return whether the budget fell."""
         self.loss, self._reported_at = loss, now
         if loss < LOSS_TOO_HIGH or now - self._fell_at < SETTLE_SECONDS or sent <= 0:
             return False
@@ -84,8 +84,11 @@ class Link:
         return True
 
     def on_estimate(self, estimate: float, *, sent: float, beside: float, now: float, least: float = 0.0) -> bool:
-        """How much of what is `sent` the viewer thinks his link carries, `beside` what he does not count; whether the
-        budget fell. Only one who goes on telling of less than the `least` that shows a picture is believed that."""
+        """Note the viewer's bandwidth estimate for the `sent` rate. Return whether the budget fell.
+
+        `beside` is sent traffic that the estimate does not include. An estimate below `least`, the rate of the smallest
+        video, is believed only if it persists.
+        """
         self._note_estimate(estimate, sent=sent)
         if estimate > min(sent, self._highest_estimate) * ESTIMATE_TOO_LOW:
             self._doubted_at = None
@@ -99,7 +102,8 @@ class Link:
         return True
 
     def _is_doubted(self, is_least: bool, *, now: float) -> bool:
-        """Whether so little was not told for long enough yet; silence tells nothing."""
+        """Return whether estimates below the minimum are too recent to believe. A gap without reports starts the wait
+        again."""
         if not is_least:
             self._doubted_at = None
             return False
@@ -112,9 +116,10 @@ class Link:
         return self._doubted_at is not None and now - self._doubted_until <= DOUBT_GAP_SECONDS
 
     def may_rise(self, limit: float, *, now: float, is_dark: bool = False) -> bool:
-        """Whether to try so much now: the link is clean, was so for long enough, and told us since.
+        """Return whether to raise the budget to `limit` now.
 
-        While no picture is sent (`is_dark`) nothing is reported either, and only trying can tell.
+        The link must be clean, have been clean for long enough, and have reported since the last change. While no video
+        is sent (`is_dark`) nothing is reported either, and the only way to find out is to try.
         """
         if self._tried_at is not None and now - self._tried_at > TRIAL_SECONDS:
             self._tried_at, self._hold = None, HOLD_SECONDS
@@ -124,7 +129,7 @@ class Link:
         return self._is_known(limit) or now - self._held_since >= self._hold
 
     def rise(self, limit: float, *, now: float) -> None:
-        """Try with this much, and in larger steps while the link has never failed."""
+        """Raise the budget to `limit`, or by a larger step while the link has never failed."""
         if self._is_known(limit):
             self.limit = limit
         else:
@@ -135,11 +140,11 @@ class Link:
         self._highest_estimate = self._estimate
 
     def _is_known(self, limit: float) -> bool:
-        """Whether the link carried so much before the last step up; what pictures take varies a little."""
+        """Whether the link carried this much before the last step up, with a tolerance for varying video bit rates."""
         return limit <= self._carried * GROWTH_AFTER_FALL
 
     def _note_estimate(self, estimate: float, *, sent: float) -> None:
-        if sent > self._sent * MORE:  # a picture that moves again, or a larger tile; what was reached before counts on
+        if sent > self._sent * MORE:  # renewed motion or a larger tile; the rate already reached still counts
             reached = max(self._estimate, self._sent * ESTIMATE_REACH)
             self._sent, self._highest_estimate = sent, min(self._highest_estimate, reached)
         self._sent = min(self._sent, sent)

@@ -1,4 +1,4 @@
-"""One RTP stream of a published track, as it arrives: the only one, or a layer of several (RFC 8853)."""
+"""One RTP stream of a published track: the only one, or one of several simulcast layers (RFC 8853)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from media_node.forwarding.slot import Slot
 
 KEYFRAME_INTERVAL_SECONDS = 0.5
-# A layer without packets for so long is off: browsers stop the largest ones when their own link is poor.
+# A layer without packets for this long is off: browsers stop the largest layers when their uplink is poor.
 PAUSED_SECONDS = 1.0
 _RATE_SMOOTHING = 0.5
 
 
 class Encoding:
-    """A stream. `slots` are the shared streams it feeds, `fanout` the viewers who are sent it singly.
+    """One received RTP stream. `slots` are the shared streams it feeds, `fanout` sends it to viewers individually.
 
-    `rid` is empty unless the offer names its layers; `rate` is in bits per second, as of the last second.
+    `rid` is empty unless the offer names its layers. `rate` is in bits per second over the last second.
     """
 
     __slots__ = (
@@ -83,7 +83,7 @@ class Encoding:
         self._keyframe_due = False
 
     def take(self, packet: RtpPacket, *, number: int, now: float) -> None:
-        """Count one new packet and send it to everybody who gets this stream."""
+        """Count one new packet and forward it to all receivers of this stream."""
         self.packets += 1
         self.bytes += len(packet.payload)
         self.heard_at = now
@@ -98,15 +98,15 @@ class Encoding:
             self.fanout.forward(packet, number=number, generation=self.reception.tracker.generation, now=now)
 
     def opening(self, payload: bytes) -> bytes:
-        """The parameter sets that a key frame which starts with this packet lacks; empty when it lacks none."""
+        """Return the parameter sets missing from a key frame that starts with this packet, or b""."""
         return self._sets.opening(payload) if self._sets is not None else b""
 
     def is_flowing(self, now: float) -> bool:
-        """Whether packets come now."""
+        """Whether packets are arriving."""
         return now - self.heard_at < PAUSED_SECONDS
 
     def measure(self, now: float) -> None:
-        """Every second: the bit rate."""
+        """Update the bit rate. Called every second."""
         if self._measured_at is not None and now > self._measured_at:
             rate = (self.bytes - self._measured_bytes) * 8 / (now - self._measured_at)
             is_new = self.rate == 0.0 or rate == 0.0
@@ -114,11 +114,12 @@ class Encoding:
         self._measured_at, self._measured_bytes = now, self.bytes
 
     def want_keyframe(self) -> None:
-        """Somebody cannot go on without a key frame. Many wishes become one request."""
+        """Request a key frame. Requests are merged into one."""
         self._keyframe_due = self.is_video
 
     def take_keyframe_request(self, *, now: float) -> bool:
-        """Whether to ask the publisher now; at most every half second, and no wish is forgotten."""
+        """Return whether to send a key frame request to the publisher now: at most one every half second. Requests are
+        deferred, not dropped."""
         if not (self._keyframe_due or self.fanout.is_awaited):
             return False
         if now - self._keyframe_asked_at < KEYFRAME_INTERVAL_SECONDS:
@@ -127,7 +128,7 @@ class Encoding:
         return True
 
     def adopt(self, ssrc: int) -> None:
-        """Take a stream of a sender that the offer did not name; another than before starts numbering anew."""
+        """Use an SSRC that the offer did not announce. Replacing another SSRC restarts the sequence numbering."""
         if self.ssrc is not None:
             generation = self.reception.tracker.generation
             self.reception = Reception(clock_rate=self.clock_rate)

@@ -1,8 +1,8 @@
-"""One published stream sent to viewers who each see it in a numbering of their own.
+"""Send one published stream to viewers with a separate sequence numbering for each.
 
-Shared streams (`slot`) are cheaper; this is for whoever may be moved to another layer or another person in
-mid-stream. What a viewer costs is one header, one encryption and one send: his numbering is a set of
-shifts that change only when he is moved, so nothing is counted for each packet.
+Shared streams (`slot`) are cheaper; this is for viewers that may be switched to another layer or participant
+mid-stream. The cost per viewer and packet is one header, one encryption and one send. A viewer's numbering is a set of
+offsets that changes only on a switch, so there are no per-packet counters.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from media_node.forwarding.feed import Entry, Feed
     from media_node.wire.parameter_sets import ParameterSets
 
-# A viewer who sees nothing waits this long for a key frame, then goes on with whatever comes.
+# A viewer without video waits this long for a key frame and then starts at any packet.
 KEYFRAME_PATIENCE_SECONDS = 3.0
 
 
 class Fanout:
-    """Who is sent one stream, and where it stands. Numbers are extended sequence numbers of the source."""
+    """The receivers of one stream and its current position. Numbers are extended sequence numbers of the source."""
 
     __slots__ = (
         "_cache",
@@ -74,39 +74,39 @@ class Fanout:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether somebody waits for a key frame."""
+        """Whether a feed is waiting for a key frame."""
         return bool(self._waiting)
 
     @property
     def feeds(self) -> Iterable[Feed]:
-        """Who is sent this stream, or waits for it."""
+        """The feeds that receive this stream or wait for it."""
         return [*self._feeds, *self._waiting]
 
     def admit(self, feed: Feed, *, now: float) -> None:
-        """Send to this feed from the next key frame on; meanwhile it goes on with what it has."""
+        """Send to this feed from the next key frame on. Until then it keeps its current source."""
         self._waiting.setdefault(feed, now)
 
     def dismiss(self, feed: Feed) -> None:
-        """Neither send to this feed nor let it wait."""
+        """Stop sending to this feed and remove it from the waiting feeds."""
         self._waiting.pop(feed, None)
         if feed in self._feeds:
             self._feeds.remove(feed)
             self.regroup()
 
     def regroup(self) -> None:
-        """Rebuild the sending list after a feed came, went, or moved to another address."""
+        """Rebuild the send list after a feed was added, removed, or moved to another address."""
         self._entries = [entry for feed in self._feeds if (entry := feed.entry()) is not None]
 
     def ids_of(self, payload: bytes) -> PictureIds | None:
-        """The packet's picture ids, where the codec has such."""
+        """Return the packet's picture IDs, or None if the codec has none."""
         return picture_ids(payload) if self._has_ids else None
 
     def cached(self, sequence: int) -> CachedPacket | None:
-        """A packet sent not long ago, by the source's own sequence number."""
+        """Return a recently sent packet by the source's sequence number."""
         return self._cache.get(sequence) if self._cache is not None else None
 
     def forward(self, packet: RtpPacket, *, number: int, generation: int, now: float) -> None:
-        """Send one packet of the source to everybody who gets it."""
+        """Send one packet of the source to all feeds."""
         if generation != self._generation:
             self._restart(generation, now=now)
         if not self._feeds and not self._waiting:
@@ -152,7 +152,7 @@ class Fanout:
         stats.packets_failed += failed
 
     def tell_report(self, report: SenderReport, *, clock_shift: int) -> None:
-        """Pass a sender report on to everybody, each in his own numbering."""
+        """Forward a sender report to all feeds, each in its own numbering."""
         self.report = (report, clock_shift)
         for feed in self._feeds:
             feed.send_report(report, clock_shift=clock_shift)
@@ -178,7 +178,7 @@ class Fanout:
         self.regroup()
 
     def _restart(self, generation: int, *, now: float) -> None:
-        """The source numbers anew; everybody goes on with its next key frame."""
+        """Make all feeds wait for a key frame after the source restarted its numbering."""
         for feed in list(self._feeds):
             feed.pause()
             self.admit(feed, now=now)
@@ -186,7 +186,8 @@ class Fanout:
 
 
 def body_of(payload: bytes, ids: PictureIds | None, *, variant: tuple[bytes, int, int], clock: bytes) -> bytes:
-    """What follows the header: the sending time where negotiated, and the payload with its picture ids."""
+    """Return the packet after its header: the abs-send-time extension if negotiated, and the payload with shifted
+    picture IDs."""
     head, picture_shift, base_shift = variant
     if ids is not None and (picture_shift or base_shift):
         payload = with_shifted_ids(payload, ids, picture_shift=picture_shift, base_shift=base_shift)

@@ -1,7 +1,7 @@
-"""A viewer's video section: one stream for him, whatever layer of whomever it shows.
+"""A viewer's video section: one outgoing stream whose source may be any layer of any participant.
 
-Sequence numbers, time stamps and picture ids go on without a break when the source changes, and the
-change happens at a key frame, so the viewer's decoder notices nothing and nothing is negotiated anew.
+Sequence numbers, timestamps and picture IDs stay continuous when the source changes, and the change happens at a key
+frame. The viewer's decoder does not notice it and no renegotiation is needed.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 _LONG_HEADER, _PLAIN_HEADER = 0x90, 0x80
 
-# variant (extension head, picture shift, base shift), floor, first header byte, payload type, sequence
-# shift, time shift, ssrc, and how to send. A tuple, because it is read for every packet of every viewer.
+# variant (extension head, picture shift, base shift), floor, first header byte, payload type, sequence shift, time
+# shift, ssrc, and how to send. A tuple, because it is read for every packet of every viewer.
 Entry = tuple[tuple[bytes, int, int], int, int, int, int, int, int, Protect, Send, Address]
 
 
 class Format(NamedTuple):
-    """The viewer's payload types for a codec."""
+    """The payload types that a viewer negotiated for a codec."""
 
     payload_type: int
     repair_type: int | None
 
 
 class Segment(NamedTuple):
-    """How one source's numbers became the viewer's, from output number `start` on. `opening` are parameter
-    sets that were sent before it, at `time`."""
+    """Mapping from one source's numbers to the viewer's, from output sequence number `start` on. `opening` are
+    parameter sets sent just before it, at timestamp `time`."""
 
     fanout: Fanout
     start: int
@@ -54,7 +54,7 @@ class Segment(NamedTuple):
 
 
 class Position(NamedTuple):
-    """The last packet sent, in the viewer's numbering. `picture` is None before the first id."""
+    """The last packet sent, in the viewer's numbering. `picture` is None before the first picture ID."""
 
     sequence: int
     timestamp: int
@@ -64,8 +64,8 @@ class Position(NamedTuple):
 
 
 class Feed:
-    """What one video section of one viewer receives. `track` is whom it shows, `encoding` which layer of
-    him is sent; while another layer is awaited, `wanted` is that one."""
+    """The stream sent in one video section of one viewer. `track` is the shown source and `encoding` the layer being
+    sent. `wanted` is the layer it will switch to at the next key frame."""
 
     __slots__ = (
         "_head",
@@ -100,34 +100,34 @@ class Feed:
         self.track: PublishedTrack | None = None
         self.encoding: Encoding | None = None
         self.wanted: Encoding | None = None
-        # Of the last interval reported, as a fraction.
+        # Loss in the last reported interval, as a fraction.
         self.loss = 0.0
         self._head = send_time_head(send_time_number) if send_time_number is not None else b""
-        # Starting low keeps the first wrap, at which a receiver that missed the first packets could
-        # misjudge the rollover counter (RFC 3711 section 3.3.1), well away from the start.
+        # Start low, so that the first wrap is far away: around it, a receiver that missed the first packets could
+        # misjudge the rollover counter (RFC 3711 section 3.3.1).
         self._position = Position(secrets.randbelow(0x4000), secrets.randbits(32), None, None, 0)
         self._segment: Segment | None = None
         self._repair_sequence = secrets.randbelow(0x4000)
 
     @property
     def is_dark(self) -> bool:
-        """Whether nothing is sent now."""
+        """Whether nothing is being sent."""
         return self._segment is None
 
     @property
     def has_send_time(self) -> bool:
-        """Whether packets carry when they were sent."""
+        """Whether packets carry the abs-send-time extension."""
         return bool(self._head)
 
     def flowing(self, now: float) -> list[Encoding]:
-        """The layers that could be shown, the lowest first; those that pause are left out."""
+        """Return the layers that can be shown, the lowest first, without paused ones."""
         if self.track is None:
             return []
         layers = self.track.encodings
         return [layer for layer in layers if layer.is_flowing(now)] or [self.encoding or layers[0]]
 
     def summary(self) -> dict[str, object]:
-        """Which layer is sent now, and its size where known."""
+        """Return the name of the layer being sent, and its size if known."""
         layer, track = self.encoding, self.track
         if self.is_dark or layer is None or track is None:
             return {"layer": None}
@@ -136,11 +136,11 @@ class Feed:
         return {"layer": track.layer_name(layer), **known}
 
     def can_show(self, track: PublishedTrack) -> bool:
-        """Whether the viewer negotiated the track's codec."""
+        """Return whether the viewer negotiated the track's codec."""
         return track.choice.codec.name in self.formats
 
     def follow(self, encoding: Encoding | None, *, now: float) -> None:
-        """Show this layer as soon as it can start; None shows nothing, at once."""
+        """Switch to this layer at its next key frame. None stops sending at once."""
         if encoding is None:
             self.cut()
             return
@@ -153,7 +153,7 @@ class Feed:
             encoding.fanout.admit(self, now=now)
 
     def cut(self) -> None:
-        """Send nothing more; the next source continues the numbering."""
+        """Stop sending. The next source continues the numbering."""
         self.pause()
         for encoding in (self.encoding, self.wanted):
             if encoding is not None:
@@ -161,14 +161,14 @@ class Feed:
         self.encoding = self.wanted = None
 
     def pause(self) -> None:
-        """Leave the source and remember where the stream stands."""
+        """Detach from the source and remember the position in the stream."""
         self._position = self._standing()
         if self._segment is not None:
             fanout, self._segment = self._segment.fanout, None
             fanout.dismiss(self)
 
     def begin(self, fanout: Fanout, packet: RtpPacket, *, number: int, opening: bytes, now: float) -> None:
-        """The fan-out starts to send to this feed, with this packet as the first, behind the opening if any."""
+        """Start sending from a fan-out with this packet, preceded by the parameter sets in `opening` if any."""
         self.pause()
         position = self._position
         elapsed = 0.0 if position.at is None else max(0.0, now - position.at)
@@ -202,7 +202,7 @@ class Feed:
             self.send_report(report, clock_shift=clock_shift)
 
     def entry(self) -> Entry | None:
-        """How the fan-out sends to this feed; None while it cannot."""
+        """Return the fan-out's entry for this feed, or None while it cannot send."""
         segment = self._segment
         if segment is None or self.protect is None or self.send is None or self.address is None:
             return None
@@ -220,12 +220,12 @@ class Feed:
         )
 
     def moved(self) -> None:
-        """Address or keys have changed."""
+        """Apply a changed address or changed keys."""
         if self._segment is not None:
             self._segment.fanout.regroup()
 
     def send_report(self, report: SenderReport, *, clock_shift: int) -> None:
-        """A sender report in this feed's own time."""
+        """Send a sender report in this feed's own timestamps."""
         segment = self._segment
         if segment is None or self.protect_rtcp is None or self.send is None or self.address is None:
             return
@@ -236,8 +236,10 @@ class Feed:
             return
 
     def resend(self, sequence: int, *, now: float) -> int:
-        """Send one packet again, as RTX where negotiated; its size in bytes, 0 when it is gone. What came
-        before the last change is not sent again: the key frame after it has made it useless."""
+        """Resend one packet, as RTX if negotiated. Return its size in bytes, or 0 if it is no longer cached.
+
+        Packets from before the last switch are not resent: the key frame that followed made them useless.
+        """
         segment = self._segment
         if segment is None:
             return 0
@@ -256,7 +258,7 @@ class Feed:
         return self._send(payload, sequence=sequence, timestamp=timestamp, marker=marker, is_repair=True, now=now)
 
     def _send(self, payload: bytes, *, sequence: int, timestamp: int, marker: int, is_repair: bool, now: float) -> int:
-        """Send one packet to this viewer alone; its size in bytes, 0 when that failed."""
+        """Send one packet to this viewer alone. Return its size in bytes, or 0 if sending failed."""
         segment = self._segment
         if segment is None or self.protect is None or self.send is None or self.address is None:
             return 0
@@ -274,7 +276,7 @@ class Feed:
         return len(data)
 
     def _standing(self) -> Position:
-        """Where the stream stands now."""
+        """Return the current position in the stream."""
         segment, before = self._segment, self._position
         if segment is None:
             return before

@@ -1,5 +1,7 @@
-"""Which layer of which picture a viewer is sent: what he shows decides how much is useful, his link how
-much is possible. Pure; rates in bits per second, sizes in pixels."""
+"""Selection of layers for a viewer: the displayed size limits what is useful, the link what is possible.
+
+Pure functions. Rates are in bits per second, sizes in pixels.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +17,21 @@ QUALITIES: tuple[Quality, ...] = ("auto", "low", "medium", "high")
 
 TILE_LIMIT = 64
 SIDE_LIMIT = 16384
-# A picture may be stretched by this much before the next larger one is worth its bits.
+# A video may be upscaled by this factor before the next larger layer is worth its bits.
 STRETCH = 1.2
-# What is sent already may stay until the budget falls below its cost by this; what is more must fit with
-# room to spare. Without the gap between the two, pictures would flutter between layers.
+# Hysteresis: a layer already sent stays until the budget falls below its cost times KEEP, and a higher one must fit
+# with its cost times RAISE. Without the gap, videos would flicker between layers.
 KEEP, RAISE = 0.85, 1.1
-# The main picture's lowest layer is given up last.
+# The lowest layer of the main video is dropped last.
 KEEP_LAST = 0.5
-# Without tiles: how large a person is shown among so many.
+# Without tiles: up to this many videos, each is assumed to be shown large enough for a middle layer.
 _FEW = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """How large a page shows all of a picture, in device pixels, though a part may be cut off; 0 by 0 when it did not
-    say."""
+    """The size at which the page shows the whole video, even if part of it is cropped, in device pixels. 0 by 0 if the
+    page did not report it."""
 
     width: int = 0
     height: int = 0
@@ -38,7 +40,7 @@ class Tile:
 
 @dataclass(slots=True)
 class Wishes:
-    """What a viewer asks for."""
+    """A viewer's requested quality and tile sizes."""
 
     quality: Quality = "auto"
     tiles: dict[str, Tile] = field(default_factory=dict)
@@ -46,8 +48,8 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One section to be filled: the rates of the layers to choose from, the lowest first, the highest
-    layer that is useful, the one sent now, and its rank (smaller is more important)."""
+    """A video section to allocate: the layers' rates, lowest first, the highest useful layer, the layer being sent, and
+    the rank (a smaller rank is more important)."""
 
     rates: tuple[float, ...]
     ceiling: int
@@ -56,8 +58,11 @@ class Picture:
 
 
 def allocate(pictures: Sequence[Picture], *, budget: float) -> tuple[list[int | None], float | None]:
-    """The layer of each picture, None for nothing, and the budget that the next improvement would need;
-    None when nothing is left to wish for. Everybody gets a small picture before anybody gets a large one."""
+    """Choose a layer for each video within the budget.
+
+    Return the chosen layers (None for nothing), and the budget that the next improvement needs (None if everything has
+    its best useful layer). All videos get their lowest layer before any gets a higher one.
+    """
     chosen: list[int | None] = [None] * len(pictures)
     order = sorted(range(len(pictures)), key=lambda index: pictures[index].rank)
     left, needed = budget, None
@@ -86,8 +91,10 @@ def allocate(pictures: Sequence[Picture], *, budget: float) -> tuple[list[int | 
 def useful_layer(
     sizes: Sequence[Dimensions | None], *, wishes: Wishes, tile: Tile | None, rank: float, count: int
 ) -> int | None:
-    """The highest layer of a picture worth sending; None when it is not shown at all. `sizes` are those of
-    the layers, `rank` is 0 for the main picture, `count` how many pictures there are."""
+    """Return the highest layer of a video worth sending, or None if it is not shown.
+
+    `sizes` are those of the layers, lowest first. `rank` is 0 for the main video. `count` is the number of videos.
+    """
     top = len(sizes) - 1
     if tile is not None and not tile.visible:
         return None
@@ -107,7 +114,7 @@ def useful_layer(
 
 
 def wishes_read(value: dict[str, object], *, before: Wishes, mids: set[str]) -> Wishes:
-    """What a page asks for, on top of what it asked before. Raises MediaRefused in plain words."""
+    """Merge a page's request into the previous one. Raises MediaRefused with a readable message."""
     quality = value.get("quality", before.quality)
     if quality not in QUALITIES:
         raise MediaRefused('"quality" is one of auto, low, medium and high.')
@@ -139,6 +146,7 @@ def _cost(picture: Picture, level: int, *, is_last: bool = False) -> float:
 
 
 def _is_enough(size: Dimensions | None, tile: Tile, *, level: int, top: int) -> bool:
-    """Whether a layer fills a tile; by the customary halves of 720 lines when its size is not known yet."""
+    """Return whether a layer fills the tile. If its size is unknown, assume 720 lines for the top layer, halved for
+    each below."""
     width, height = (size.width, size.height) if size is not None else (1280 >> (top - level), 720 >> (top - level))
     return min(tile.width / width, tile.height / height) <= STRETCH

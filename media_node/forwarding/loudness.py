@@ -1,4 +1,4 @@
-"""Who speaks, by the audio levels that publishers send beside their packets (RFC 6464)."""
+"""Speaker detection from the audio levels in publishers' packets (RFC 6464)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SMOOTHING = 0.15
 
 
 class Loudness:
-    """A level smoothed over about a tenth of a second, so that a cough is not a speech."""
+    """A level smoothed over about a tenth of a second, so that a cough does not count as speech."""
 
     __slots__ = ("_level", "spoke_at")
 
@@ -18,7 +18,7 @@ class Loudness:
         self.spoke_at: float | None = None
 
     def note(self, level: int, *, now: float) -> None:
-        """The level of one packet, 0 to 127."""
+        """Note the level of one packet, 0 to 127."""
         self._level += (level - self._level) * _SMOOTHING
         if self._level <= SPEECH:
             self.spoke_at = now

@@ -1,4 +1,4 @@
-"""How a published stream arrives: the figures for receiver reports (RFC 3550 sections 6.4.1 and A.8)."""
+"""Reception statistics of a published stream, for receiver reports (RFC 3550 sections 6.4.1 and A.8)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from media_node.wire.sequence import SequenceTracker
 
 
 class Reception:
-    """Loss and jitter of one stream. Retransmissions repair the picture but count as lost here, since
-    the sender steers its bit rate by what its link drops."""
+    """Loss and jitter of one stream. Repaired packets count as lost here, because the sender adapts its bit rate to the
+    loss of its link."""
 
     __slots__ = (
         "_clock_rate",
@@ -34,7 +34,7 @@ class Reception:
         self._report_at = 0.0
 
     def arrived(self, *, timestamp: int, now: float) -> None:
-        """Note when a packet that came by itself arrived."""
+        """Note the arrival of a packet that is not a retransmission."""
         transit = now * self._clock_rate - timestamp
         if self._transit is not None:
             difference = abs(transit - self._transit)
@@ -43,11 +43,11 @@ class Reception:
         self._transit = transit
 
     def sender_reported(self, report: SenderReport, *, now: float) -> None:
-        """Note a sender report, which the next block will refer to."""
+        """Note a sender report, for the LSR and DLSR fields of the next block."""
         self._report, self._report_at = report, now
 
     def block(self, *, ssrc: int, now: float) -> ReportBlock | None:
-        """The block for the interval since the last one; None before the first packet."""
+        """Return the report block for the interval since the last one, or None before the first packet."""
         tracker = self.tracker
         if tracker.highest is None:
             return None

@@ -1,8 +1,8 @@
-"""A room's slot: one outgoing stream that all viewers share, whoever feeds it.
+"""A slot of a room: one outgoing stream shared by all viewers, independent of its current source.
 
-The slot, not the publisher, owns SSRC, sequence numbers and timestamps. When the publisher comes back
-or is replaced, one shift is computed and the stream goes on as if nothing had happened, so viewers need
-no new negotiation. The packet is rewritten once; a viewer costs one encryption and one send.
+The slot, not the publisher, owns SSRC, sequence numbers and timestamps. When the publisher reconnects or is replaced,
+new offsets keep the stream continuous and viewers need no renegotiation. A packet is rewritten once; each viewer costs
+one encryption and one send.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from media_node.wire.stun import Address
 if TYPE_CHECKING:
     from media_node.forwarding.encoding import Encoding
 
-# A switch of source waits this long for a key frame, then goes on with whatever comes.
+# A switch of source waits this long for a key frame and then starts at any packet.
 KEYFRAME_PATIENCE_SECONDS = 3.0
 
 Protect = Callable[[bytes], bytes]
-# What socket.sendto is, kept untyped because its overloads cannot be named.
+# The type of socket.sendto, whose overloads cannot be expressed.
 Send = Callable[[bytes, Any], int]
 
 
 class Sink:
-    """One viewer's end of a slot. Ready to be attached once it has keys and an address."""
+    """One viewer's end of a slot. It sends once keys and address are set."""
 
     __slots__ = ("_repair_sequence", "address", "payload_type", "protect", "protect_rtcp", "repair_type", "send")
 
@@ -47,7 +47,7 @@ class Sink:
         self._repair_sequence = secrets.randbelow(0x4000)
 
     def next_repair_sequence(self) -> int:
-        """Retransmissions are a stream of their own, numbered per viewer."""
+        """Return the next sequence number of the RTX stream, which is separate and numbered per viewer."""
         self._repair_sequence = (self._repair_sequence + 1) & 0xFFFF
         return self._repair_sequence
 
@@ -94,10 +94,10 @@ class Slot:
         self._generation = 0
         self._switch_since: float | None = None
         self._report: bytes | None = None
-        # Whether somebody has come who may not know the parameter sets of the stream.
+        # Whether a viewer has joined who may lack the stream's parameter sets.
         self._is_opening_due = False
-        # Starting low keeps the first wrap, at which a receiver that missed the first packets could
-        # misjudge the rollover counter (RFC 3711 section 3.3.1), well away from the start.
+        # Start low, so that the first wrap is far away: around it, a receiver that missed the first packets could
+        # misjudge the rollover counter (RFC 3711 section 3.3.1).
         self._shift = 0
         self._floor = 0
         self._highest = secrets.randbelow(0x4000)
@@ -110,7 +110,7 @@ class Slot:
 
     @property
     def has_source(self) -> bool:
-        """Whether somebody feeds this stream now."""
+        """Whether the stream has a source."""
         return self._source is not None
 
     def attach(self, sink: Sink) -> None:
@@ -129,7 +129,7 @@ class Slot:
             self.regroup()
 
     def regroup(self) -> None:
-        """Rebuild the sending lists after a viewer came, went or moved to another address."""
+        """Rebuild the send lists after a viewer was added, removed, or moved to another address."""
         groups: dict[int, list[tuple[Protect, Send, Address]]] = {}
         for sink in self._sinks:
             if sink.protect is not None and sink.send is not None and sink.address is not None:
@@ -138,13 +138,13 @@ class Slot:
         self._groups = list(groups.items())
 
     def interrupt(self) -> None:
-        """The source pauses or ends; whatever comes next continues the stream without a gap."""
+        """Detach the source when it pauses or ends. The next source continues the stream without a gap."""
         self._source = None
         self._switch_since = None
         self._report = None
 
     def forward(self, encoding: Encoding, packet: RtpPacket, *, number: int, now: float) -> None:
-        """Send one packet of the source to every viewer. `number` is its extended sequence number."""
+        """Send one packet of the source to all viewers. `number` is its extended sequence number."""
         if (self._source is not encoding or self._generation != encoding.reception.tracker.generation) and not (
             self._switch(encoding, packet, number=number, now=now)
         ):
@@ -160,7 +160,7 @@ class Slot:
         self._send(packet.payload, sequence=(number + self._shift) & 0xFFFF, timestamp=timestamp, marker=packet.marker)
 
     def _open(self, encoding: Encoding, packet: RtpPacket, *, number: int, timestamp: int) -> None:
-        """Before a key frame without parameter sets send the last ones, as one packet more of the same picture."""
+        """Send the last parameter sets before a key frame that lacks them, as an extra packet of the same frame."""
         self._is_opening_due = False
         opening = encoding.opening(packet.payload)
         if opening:
@@ -187,7 +187,7 @@ class Slot:
         stats.packets_failed += failed
 
     def report(self, report: SenderReport, *, encoding: Encoding, clock_shift: int) -> None:
-        """Pass a sender report on in the slot's own numbering, so that lips stay in step with voices."""
+        """Forward a sender report in the slot's own timestamps, which keeps audio and video in sync."""
         if self._source is not encoding or self._generation != encoding.reception.tracker.generation:
             return
         data = sender_report(report.shifted(ssrc=self.ssrc, clock=clock_shift, time=self._time_shift))
@@ -196,7 +196,7 @@ class Slot:
             self._send_rtcp(sink, data)
 
     def resend(self, sink: Sink, sequence: int) -> int:
-        """Send one packet again to one viewer, as RTX where negotiated; its size, 0 when it is gone."""
+        """Resend one packet to one viewer, as RTX if negotiated. Return its size, or 0 if it is no longer cached."""
         cached = self._cache.get(sequence)
         if cached is None or sink.protect is None or sink.send is None or sink.address is None:
             return 0
@@ -228,7 +228,8 @@ class Slot:
         return len(data)
 
     def _switch(self, encoding: Encoding, packet: RtpPacket, *, number: int, now: float) -> bool:
-        """Continue the stream with this packet, if it is fit to start with; else ask for a key frame."""
+        """Continue the stream with this packet if decoding can start at it; otherwise request a key frame. Return
+        whether it switched."""
         if self._switch_since is None:
             self._switch_since = now
         if not self._is_start(packet.payload) and now - self._switch_since < KEYFRAME_PATIENCE_SECONDS:

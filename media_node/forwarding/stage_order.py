@@ -1,7 +1,7 @@
-"""Who is in which place of a room: pure tables whose rows stay where they are.
+"""Tables that assign a room's sources to indexes and keep each row in place.
 
-A row is a source, named by user and kind. Nobody is moved because somebody else comes, goes or speaks;
-clients may keep a picture element for each index.
+A row is a source, named by user and kind. No source moves because another one appears, disappears or speaks, so clients
+may keep a video element per index. Pure functions of their inputs.
 """
 
 from __future__ import annotations
@@ -11,31 +11,33 @@ from typing import Literal, NamedTuple
 
 TableName = Literal["stage", "speakers", "host"]
 
-# A change of pictures more often than this is a flicker.
+# More frequent changes would look like flicker.
 CHANGE_SECONDS = 1.0
 HOST_INDEX, SCREEN_INDEX = 0, 1
 
 
 class SourceName(NamedTuple):
-    """One source of one person."""
+    """One source of one participant."""
 
     user: str
     source: str
 
 
 class IndexTable:
-    """Sources take the lowest free index when they appear and keep it until they are gone."""
+    """Table in which a source takes the lowest free index when it appears and keeps it until it disappears."""
 
     def __init__(self) -> None:
         self.rows: list[SourceName | None] = []
 
     def index_of(self, name: SourceName) -> int | None:
-        """Where a source is."""
+        """Return the index of a source, or None."""
         return self.rows.index(name) if name in self.rows else None
 
     def update(self, present: Sequence[SourceName], *, first: SourceName | None = None) -> bool:
-        """Take these sources, in their order, for all that is there; whether anything changed. Index 0 is kept
-        free for `first`, though who was there before it was named stays."""
+        """Replace the present sources, in this order. Return whether the table changed.
+
+        Index 0 is reserved for `first`; a source that was there before `first` was named keeps it.
+        """
         before = list(self.rows)
         wanted = dict.fromkeys(present)
         self.rows = [name if name in wanted else None for name in self.rows]
@@ -55,15 +57,15 @@ class IndexTable:
 
 
 class SpeakersTable:
-    """What viewers see of a large stage: the host's camera at index 0, a shared screen at 1, and in the
-    other places who spoke last. While nobody shares a screen, its place is the last one to be filled."""
+    """Videos that viewers receive of a large stage: the host's camera at index 0, a shared screen at 1, and the most
+    recent speakers in the other rows. While no screen is shared, its row is filled last."""
 
     def __init__(self, *, size: int) -> None:
         self.rows: list[SourceName | None] = [None] * size
         self._changed_at = float("-inf")
 
     def index_of(self, name: SourceName) -> int | None:
-        """Where a source is."""
+        """Return the index of a source, or None."""
         return self.rows.index(name) if name in self.rows else None
 
     def update(
@@ -74,8 +76,11 @@ class SpeakersTable:
         cameras: Sequence[tuple[SourceName, float | None]],
         now: float,
     ) -> bool:
-        """Take these for all that is there, cameras with the time when their people last spoke; whether
-        anything changed. A speaker replaces who has been silent longest, one in a second."""
+        """Replace the present sources; cameras come with the time their participant last spoke. Return whether the
+        table changed.
+
+        A speaker replaces the participant who has been silent longest, at most one per second.
+        """
         before = list(self.rows)
         spoke = {name: at if at is not None else float("-inf") for name, at in cameras if name != host}
         self._drop({host, *screens, *spoke})

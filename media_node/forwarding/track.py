@@ -1,4 +1,4 @@
-"""A published track: one of a person's sources, in one stream or in several layers of quality."""
+"""A published track: one source of a participant, as one stream or several simulcast layers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from media_node.wire.negotiation import Choice
 LayerName = Literal["low", "medium", "high"]
 
 _NAMES: dict[int, tuple[LayerName, ...]] = {1: ("high",), 2: ("low", "high"), 3: ("low", "medium", "high")}
-# What people call their layers, lowest first. "h" is half in the first and high in the second.
+# Common rid names, lowest layer first. "h" means half in the first row and high in the second.
 _CUSTOMS = (("q", "h", "f"), ("l", "m", "h"), ("lo", "mid", "hi"), ("low", "medium", "high"), ("0", "1", "2"))
 LAYER_LIMIT = 3
 
 
 class PublishedTrack:
-    """Microphone, camera or screen of one publication. `encodings` are ordered, the lowest first."""
+    """Microphone, camera or screen of one publication. `encodings` are ordered, lowest first."""
 
     __slots__ = ("choice", "encodings", "is_present", "kind", "loudness", "mid", "source")
 
@@ -36,31 +36,31 @@ class PublishedTrack:
 
     @property
     def is_layered(self) -> bool:
-        """Whether a viewer must be given one of several streams."""
+        """Whether the track has several layers to choose from."""
         return len(self.encodings) > 1
 
     @property
     def heard_at(self) -> float:
-        """When the last packet came."""
+        """Time of the last packet."""
         return max(encoding.heard_at for encoding in self.encodings)
 
     def layer_name(self, encoding: Encoding) -> LayerName:
-        """What viewers call a layer of this track."""
+        """Return the name of a layer as sent to viewers."""
         return _NAMES[len(self.encodings)][self.encodings.index(encoding)]
 
     def sort_layers(self) -> None:
-        """Put the layers in order of what they show, once that is known of all of them."""
+        """Sort the layers by their sizes, once all sizes are known."""
         sizes = [encoding.dimensions for encoding in self.encodings]
         if len(sizes) > 1 and all(sizes):
             self.encodings.sort(key=lambda e: e.dimensions.width * e.dimensions.height if e.dimensions else 0)
 
     def want_keyframe(self) -> None:
-        """Ask for a key frame of every layer."""
+        """Request a key frame of every layer."""
         for encoding in self.encodings:
             encoding.want_keyframe()
 
     def summary(self) -> dict[str, object]:
-        """For the control API."""
+        """Return the track's entry in the control API."""
         return {
             "kind": self.kind,
             "source": self.source,
@@ -72,8 +72,8 @@ class PublishedTrack:
 
 
 def rids_lowest_first(rids: list[str]) -> list[str]:
-    """Layers by the customs of naming them; in the offer's order when it follows none (a guess that
-    `sort_layers` corrects)."""
+    """Sort rids by the common naming schemes, lowest layer first. Without a match keep the offer's order, a guess that
+    `sort_layers` corrects."""
     lowered = {rid.lower() for rid in rids}
     for custom in _CUSTOMS:
         if lowered <= set(custom):

@@ -1,4 +1,4 @@
-"""The control API: how web watches and steers the node. Every call but health and metrics is signed."""
+"""The control API, by which web observes and controls the node. All calls except health and metrics are signed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _BODY_LIMIT_BYTES = 16 * 1024
 
 
 class ControlEndpoints:
-    """The handlers; they verify, ask the engine, and answer."""
+    """HTTP handlers that verify the request, call the engine and respond."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def routes(self) -> list[web.RouteDef]:
-        """All addresses of the control API."""
+        """Return all routes of the control API."""
         room, user = "/rooms/{session}", "/rooms/{session}/participants/{user}"
         return [
             web.get("/health", self.health),
@@ -41,7 +41,7 @@ class ControlEndpoints:
         ]
 
     async def health(self, request: web.Request) -> web.Response:
-        """Answers as long as the loop runs."""
+        """Respond as long as the event loop runs."""
         engine = self._engine
         return web.json_response(
             {
@@ -56,18 +56,18 @@ class ControlEndpoints:
         )
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """For Prometheus."""
+        """Return metrics for Prometheus."""
         engine = self._engine
         text = metrics_text(stats=engine.stats, gauges=engine.gauges(), node=engine.config.node)
         return web.Response(body=text.encode(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
     async def rooms(self, request: web.Request) -> web.Response:
-        """Every room."""
+        """List all rooms."""
         self._require_control(request)
         return web.json_response(self._engine.rooms_summary())
 
     async def room(self, request: web.Request) -> web.Response:
-        """One room; 404 when nobody is in it."""
+        """Return one room; 404 if it does not exist."""
         self._require_control(request)
         room = self._engine.rooms.get(request.match_info["session"])
         if room is None:
@@ -75,19 +75,19 @@ class ControlEndpoints:
         return web.json_response(room.summary())
 
     async def close_room(self, request: web.Request) -> web.Response:
-        """End the media of a session, known or not: the grants are refused in any case."""
+        """End the media of a session. Its grants are refused from now on, even if the room is unknown here."""
         self._require_control(request)
         self._engine.close_room(request.match_info["session"])
         return web.Response(status=204)
 
     async def close_user(self, request: web.Request) -> web.Response:
-        """Put a user out of a session."""
+        """Remove a user from a session."""
         self._require_control(request)
         self._engine.close_user(session=request.match_info["session"], user=request.match_info["user"])
         return web.Response(status=204)
 
     async def mute(self, request: web.Request) -> web.Response:
-        """Stop or start forwarding a user's audio, video or screen."""
+        """Mute or unmute a user's audio, video or screen by stopping or resuming its forwarding."""
         self._require_control(request)
         body = await _json(request)
         kind, is_muted = str(body.get("kind")), body.get("muted")
@@ -98,13 +98,13 @@ class ControlEndpoints:
         return web.Response(status=204)
 
     async def close_publications(self, request: web.Request) -> web.Response:
-        """Take a user off the stage; he goes on watching."""
+        """Close a user's publications. They may continue to watch."""
         self._require_control(request)
         self._engine.close_publications(session=request.match_info["session"], user=request.match_info["user"])
         return web.Response(status=204)
 
     async def set_stage(self, request: web.Request) -> web.Response:
-        """Say who a user is on stage; what he watches follows at once."""
+        """Set a user's stage role. It takes effect at once in the tables they watch."""
         self._require_control(request)
         value = (await _json(request)).get("stage")
         stage = next((stage for stage in STAGES if stage == value), None)

@@ -1,6 +1,6 @@
-"""TURN servers told to clients, with credentials that expire by themselves.
+"""TURN servers for clients, with time-limited credentials.
 
-Link headers as RFC 9725 section 4.6; time-limited credentials as coturn's `use-auth-secret` reads them
+Link headers follow RFC 9725 section 4.6. Credentials are those of coturn's `use-auth-secret`
 (draft-uberti-behave-turn-rest-00).
 """
 
@@ -14,15 +14,15 @@ CREDENTIAL_SECONDS = 3600
 
 
 def turn_credential(*, user: str, secret: str, now: float) -> tuple[str, str]:
-    """User name and password for one hour."""
+    """Return a user name and password valid for one hour."""
     username = f"{int(now) + CREDENTIAL_SECONDS}:{user}"
-    # SHA-1 is what TURN servers compute here; it is a keyed MAC, for which SHA-1 is still sound.
+    # TURN servers compute SHA-1 here. It is used as a keyed MAC, for which SHA-1 is still sound.
     digest = hmac.new(secret.encode(), username.encode(), hashlib.sha1).digest()
     return username, base64.b64encode(digest).decode()
 
 
 def ice_server_links(*, urls: tuple[str, ...], secret: str, user: str, now: float) -> list[str]:
-    """One Link header value for each server."""
+    """Return one Link header value per server."""
     links = []
     for url in urls:
         link = f'<{url}>; rel="ice-server"'

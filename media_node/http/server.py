@@ -1,4 +1,4 @@
-"""The HTTP side of the node: one place where errors are rendered and idle connections end."""
+"""The node's HTTP server, with rendering of errors and a timeout for idle connections."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from media_node.rooms.engine import Engine
 
 FIRST_REQUEST_SECONDS = 10.0
-# Longer than clients keep theirs, so that a connection is not closed just as a request is sent on it.
+# Longer than the keep-alive of clients, so that the server does not close a connection while a request is being sent on
+# it.
 KEEPALIVE_SECONDS = 75.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class HttpServer:
-    """WHIP, WHEP and control on one port."""
+    """WHIP, WHEP and the control API on one port."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -59,14 +60,14 @@ class HttpServer:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        """Stop serving; requests under way get half a second."""
+        """Stop serving. Running requests get half a second."""
         if self._server is not None:
             self._server.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
     def on_slow_tick(self, now: float) -> None:
-        """End connections that never sent a whole request."""
+        """Close connections that never sent a complete request."""
         for protocol, since in list(self._silent.items()):
             transport = getattr(protocol, "transport", None)
             if now - since > FIRST_REQUEST_SECONDS:
@@ -83,8 +84,8 @@ class HttpServer:
         return protocol
 
     def _parser_log(self) -> logging.Logger:
-        """Where aiohttp complains, with a traceback, of every unreadable request; kept to a line now and
-        then, since any stranger can send those."""
+        """Return a rate-limited logger for aiohttp's parser, which otherwise logs each malformed request with a
+        traceback. Anyone can send malformed requests."""
         log = logging.getLogger(f"{__name__}.parser")
         for earlier in list(log.filters):
             log.removeFilter(earlier)
@@ -124,7 +125,7 @@ class HttpServer:
 
 
 class _Refusal(asyncio.Protocol):
-    """Closes a connection past the limit at once."""
+    """Close connections above the limit at once."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport.close()

@@ -44,14 +44,14 @@ _FRAGMENT = re.compile(r"[a-z]=[^\r\n]*(?:\r?\n[a-z]=[^\r\n]*)*")
 
 
 class WhipEndpoints:
-    """The handlers; they parse, ask the engine, and answer."""
+    """HTTP handlers that parse the request, call the engine and respond."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def routes(self) -> list[web.RouteDef]:
-        """Endpoint and resource addresses for both protocols."""
-        # Forms often bring a slash at the end of the address.
+        """Return the endpoint and resource routes of both protocols."""
+        # Forms often append a slash to the address.
         endpoint, resource = r"/{protocol:whip|whep}/{session}{_:/?}", r"/{protocol:whip|whep}/{session}/{resource}"
         watched = r"/{protocol:whep}/{session}/{resource}"
         return [
@@ -66,7 +66,7 @@ class WhipEndpoints:
         ]
 
     async def create(self, request: web.Request) -> web.Response:
-        """POST an offer, get the answer."""
+        """Create a resource from an SDP offer and return the SDP answer."""
         protocol, session = request.match_info["protocol"], session_of(request)
         token, grant = self._grant(request)
         if grant.session != session:
@@ -86,14 +86,14 @@ class WhipEndpoints:
         return response
 
     async def delete(self, request: web.Request) -> web.Response:
-        """End the resource."""
+        """Delete the resource."""
         peer = self._own_peer(request)
         peer.close("closed")
         return web.Response(status=200)
 
     async def patch(self, request: web.Request) -> web.Response:
-        """Trickled candidates are accepted and not needed: a lite agent never sends checks. ICE restarts
-        are not offered (RFC 9725 section 4.3)."""
+        """Accept trickled candidates, which are not needed: an ICE-lite agent sends no checks. ICE restarts are not
+        supported (RFC 9725 section 4.3)."""
         peer = self._own_peer(request)
         if request.content_type.lower() != FRAGMENT_TYPE:
             raise UnsupportedMedia(f"Send the fragment as {FRAGMENT_TYPE}.")
@@ -105,19 +105,19 @@ class WhipEndpoints:
             return _refusal(422, "The fragment cannot be read.")
         ufrag = re.search(r"^a=ice-ufrag:([^\r\n]*)", fragment, re.MULTILINE)
         if condition.strip() == "*" or (ufrag and ufrag.group(1).strip() != peer.remote_ufrag):
-            # RFC 9725 section 4.3: so answers who takes candidates and does not restart.
+            # RFC 9725 section 4.3: the status for servers that support trickle ICE but no restart.
             return _refusal(422, "This server does not restart ICE; connect anew.")
         if peer.etag not in strong_tags(condition):
             return _refusal(412, "The ICE session has changed.")
         return web.Response(status=204)
 
     async def received(self, request: web.Request) -> web.Response:
-        """GET what this very resource receives now: who is in which section, and in which layer."""
+        """Return the current source and layer of each section of this resource."""
         viewer = self._own_viewer(request)
         return web.json_response(viewer.room.stage.summary_for(viewer))
 
     async def wish(self, request: web.Request) -> web.Response:
-        """POST what the viewer asks for and shows."""
+        """Update the viewer's requested quality and tile sizes."""
         viewer = self._own_viewer(request)
         if not viewer.may_wish(time.monotonic()):
             raise TooMany(retry_after=1)
@@ -125,11 +125,11 @@ class WhipEndpoints:
         return web.Response(status=204)
 
     async def layers_options(self, request: web.Request) -> web.Response:
-        """CORS preflight for the layers of a resource."""
+        """Answer the CORS preflight for a resource's layers."""
         return web.Response(status=204, headers={**PREFLIGHT, "Access-Control-Allow-Methods": "POST, OPTIONS"})
 
     async def endpoint_options(self, request: web.Request) -> web.Response:
-        """CORS preflight, and what the endpoint accepts."""
+        """Answer the CORS preflight and OPTIONS with the accepted content type."""
         return web.Response(
             status=204,
             headers={
@@ -140,7 +140,7 @@ class WhipEndpoints:
         )
 
     async def resource_options(self, request: web.Request) -> web.Response:
-        """CORS preflight for a resource."""
+        """Answer the CORS preflight for a resource."""
         return web.Response(
             status=204,
             headers={
@@ -160,8 +160,11 @@ class WhipEndpoints:
         return token, grant
 
     def _own_peer(self, request: web.Request) -> Peer:
-        """The resource addressed, for its owner: who holds the very token that made it, or a valid grant
-        of the same user in the same session. To anybody else it does not exist."""
+        """Return the addressed resource if the caller owns it.
+
+        The owner presents the token that created it, or a valid grant of the same user in the same session. For anyone
+        else it does not exist (Unknown).
+        """
         peer = self._engine.peers.get(request.match_info["resource"])
         token = bearer_of(request)
         is_addressed = (
@@ -189,7 +192,7 @@ class WhipEndpoints:
 
 
 async def body_text(request: web.Request, *, limit: int) -> str:
-    """The body, up to a limit in bytes. Raises MediaRefused."""
+    """Read the body, up to a limit in bytes. Raises MediaRefused."""
     if request.content_length is not None and request.content_length > limit:
         raise TooLarge()
     body = bytearray()
@@ -207,7 +210,7 @@ async def body_text(request: web.Request, *, limit: int) -> str:
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """A JSON object. Raises MediaRefused for any other text."""
+    """Parse a JSON object. Raises MediaRefused for any other text."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -218,7 +221,7 @@ def json_object(text: str) -> dict[str, Any]:
 
 
 def bearer_of(request: web.Request) -> str:
-    """The bearer token of a request; raises TokenInvalid without one."""
+    """Return the request's bearer token. Raises TokenInvalid if there is none."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise TokenInvalid()
@@ -226,8 +229,8 @@ def bearer_of(request: web.Request) -> str:
 
 
 def caller_of(request: web.Request, config: NodeConfig) -> str | None:
-    """Whose address to count against. Behind a trusted proxy that is what the proxy says; when it says
-    nothing there is no address to count, only users."""
+    """Return the client address for rate limits. Behind a trusted proxy it comes from X-Forwarded-For; without that
+    header there is None, and only users are counted."""
     remote = request.remote or ""
     if not config.trusts(remote):
         return remote or None
@@ -236,27 +239,29 @@ def caller_of(request: web.Request, config: NodeConfig) -> str | None:
 
 
 def session_of(request: web.Request) -> str:
-    """The session addressed; the letters of a UUID count in either case (RFC 9562 section 4)."""
+    """Return the addressed session. UUIDs are case-insensitive (RFC 9562 section 4)."""
     session = request.match_info["session"]
     return session.lower() if _UUID.fullmatch(session) else session
 
 
 def prefix_of(request: web.Request) -> str:
-    """The path under which a proxy shows this server, as it says itself. It goes into the answer to the same
-    request alone. A relative Location would need no prefix, but OBS takes any for a path from the root."""
+    """Return the path prefix that the proxy states, used only in the response to the same request.
+
+    A relative Location would need no prefix, but OBS resolves any Location as a path from the root.
+    """
     prefix = request.headers.get("X-Forwarded-Prefix", "").rstrip("/")
     return prefix if _PREFIX.fullmatch(prefix) else ""
 
 
 def strong_tags(condition: str) -> list[str]:
-    """The entity tags of an If-Match that a strong comparison may match (RFC 9110 section 13.1.1)."""
+    """Return the entity tags of If-Match that a strong comparison may match (RFC 9110 section 13.1.1)."""
     if not _ENTITY_TAGS.fullmatch(condition.strip()):
         return []
     return [tag for tag in re.findall(r'(?:W/)?"[^"]*"', condition) if not tag.startswith("W/")]
 
 
 def cors_headers(path: str) -> dict[str, str]:
-    """The headers that every answer on WHIP and WHEP addresses carries, errors too."""
+    """Return the CORS headers for a path. All WHIP and WHEP responses carry them, including errors."""
     return CORS if path.startswith(("/whip/", "/whep/")) else {}
 
 

@@ -1,4 +1,4 @@
-"""The engine of a node: rooms and peers, and everything that is decided about them."""
+"""The engine of a node: its rooms, peers and control operations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LOSS_OF_NOTE = 0.05
 
 
 class Engine:
-    """All state of a node. Everything here runs on one event loop; nothing waits."""
+    """All state of a node. Runs on one event loop; nothing blocks."""
 
     def __init__(self, config: NodeConfig) -> None:
         self.config = config
@@ -55,7 +55,7 @@ class Engine:
         self._publishers: set[Publisher] = set()
         self._peers_by_user: Counter[str] = Counter()
         self._mutes: dict[tuple[str, str], set[str]] = {}
-        # Set by web, with the time: grants issued later know better.
+        # Stage roles set by web, with the time. A grant issued later overrides them.
         self._stages: dict[tuple[str, str], tuple[Stage, float]] = {}
         self._version = 0
         self._addresses: Addresses | None = None
@@ -66,7 +66,7 @@ class Engine:
     # -- joining
 
     def publish(self, *, grant: Grant, token: str, sdp: str, caller: str | None) -> tuple[Publisher, str]:
-        """A new publication and the answer to its offer. Raises MediaRefused."""
+        """Create a publication and return it with the answer to its offer. Raises MediaRefused."""
         self._require_room_for_one(grant, caller=caller)
         offer, stage = sdp_parse(sdp), self._stage_of(grant)
         remote = remote_transport(offer)
@@ -96,12 +96,14 @@ class Engine:
         return publisher, answer_write(sections=answers, transport=publisher.local_transport(), bundle=offer.bundle)
 
     def watch(self, *, grant: Grant, token: str, sdp: str, caller: str | None) -> tuple[Viewer, str]:
-        """A new viewer and the answer to its offer. Raises MediaRefused; NotLive while nobody publishes what
-        they could watch, which participants on stage need not wait for."""
+        """Create a viewer and return it with the answer to its offer. Raises MediaRefused.
+
+        Raises NotLive while there is nothing to watch, except for participants on stage.
+        """
         self._require_room_for_one(grant, caller=caller)
         room, stage = self.rooms.get(grant.session), self._stage_of(grant)
         if room is None and not stage:
-            raise NotLive(retry_after=1)  # known before the offer is read, which costs most
+            raise NotLive(retry_after=1)  # checked before parsing the offer, the most expensive part
         offer = sdp_parse(sdp)
         remote = remote_transport(offer)
         is_staged = is_for_stage(offer)
@@ -116,14 +118,14 @@ class Engine:
         return viewer, answer_write(sections=plan.answers, transport=viewer.local_transport(), bundle=offer.bundle)
 
     def require_not_revoked(self, grant: Grant) -> None:
-        """Raises TokenInvalid for a grant taken back, or made for another node."""
+        """Raise TokenInvalid for a grant that is revoked or made for another node."""
         if grant.node not in ("", self.config.node) or self.revocations.covers(grant):
             raise TokenInvalid()
 
     # -- control
 
     def close_room(self, session: str) -> None:
-        """End a session's media for everybody, and refuse the grants issued so far."""
+        """End a session's media for all users and refuse the grants issued so far."""
         self.revocations.revoke_session(session=session, now=time.time())
         for book in (self._mutes, self._stages):
             for key in [key for key in book if key[0] == session]:
@@ -133,15 +135,15 @@ class Engine:
             room.close()
 
     def close_user(self, *, session: str, user: str) -> None:
-        """Put one user out of a session, and refuse the grants issued so far."""
+        """Remove one user from a session and refuse the grants issued so far."""
         self.revocations.revoke_user(session=session, user=user, now=time.time())
         room = self.rooms.get(session)
         if room is not None:
             room.close_user(user)
 
     def close_publications(self, *, session: str, user: str) -> None:
-        """Take one user off the stage: he publishes nothing more, his publisher grants issued so far are
-        refused, and he watches as a viewer."""
+        """Take one user off the stage: close their publications, refuse their publisher grants issued so far, and let
+        them continue as a viewer."""
         self.revocations.revoke_role(session=session, user=user, role="publisher", now=time.time())
         self.set_stage(session=session, user=user, stage="")
         room = self.rooms.get(session)
@@ -149,19 +151,19 @@ class Engine:
             room.close_publications(user)
 
     def set_stage(self, *, session: str, user: str, stage: Stage) -> None:
-        """Who this user is on stage from now on, whatever the grants issued so far say."""
+        """Set a user's stage role, overriding the grants issued so far."""
         self._stages[session, user] = (stage, time.time())
         room = self.rooms.get(session)
         if room is not None:
             room.set_stage(user, stage)
 
     def mute(self, *, session: str, user: str, kind: str) -> None:
-        """Forward no more of this user's audio, video or screen, until unmuted, also after a reconnect."""
+        """Stop forwarding this user's audio, video or screen until unmuted. It survives a reconnect."""
         self._mutes.setdefault((session, user), set()).add(kind)
         self._apply_mutes(session=session, user=user)
 
     def unmute(self, *, session: str, user: str, kind: str) -> None:
-        """Forward it again."""
+        """Resume forwarding."""
         kinds = self._mutes.get((session, user), set())
         kinds.discard(kind)
         if not kinds:
@@ -169,17 +171,17 @@ class Engine:
         self._apply_mutes(session=session, user=user)
 
     def mutes_of(self, *, session: str, user: str) -> frozenset[str]:
-        """The kinds of this user's media that are muted."""
+        """Return the muted kinds of a user's media."""
         return frozenset(self._mutes.get((session, user), ()))
 
     def mutes_in(self, session: str) -> dict[str, list[str]]:
-        """Everybody's mutes in a session, by user."""
+        """Return all mutes in a session, by user."""
         return {user: sorted(kinds) for (each, user), kinds in self._mutes.items() if each == session}
 
-    # -- what peers and rooms ask of us
+    # -- services for peers and rooms
 
     def candidates(self) -> list[str]:
-        """ICE candidate lines for an answer."""
+        """Return the ICE candidate lines for an answer."""
         if self._addresses is None:
             self._addresses = Addresses(public=self.config.public_addresses, ipv6=self.udp.has_ipv6)
         return self._addresses.candidates(port=self.udp.port)
@@ -189,16 +191,16 @@ class Engine:
         self.udp.transmit(data, address=address, send=send)
 
     def bind_address(self, address: Address, peer: Peer) -> None:
-        """Datagrams from this address are this peer's: it has just proved so."""
+        """Route datagrams from this address to the peer, after it authenticated itself from there."""
         self.udp.by_address[address] = peer
 
     def unbind_address(self, address: Address, peer: Peer) -> None:
-        """The address is this peer's no more."""
+        """Stop routing datagrams from this address to the peer."""
         if self.udp.by_address.get(address) is peer:
             del self.udp.by_address[address]
 
     def handshake_done(self, peer: Peer) -> None:
-        """The peer has keys; it no longer counts as pending."""
+        """Stop counting the peer as pending, because it has keys."""
         self._handshaking.discard(peer)
 
     def forget(self, peer: Peer) -> None:
@@ -215,30 +217,30 @@ class Engine:
             del self._peers_by_user[peer.user]
 
     def room_changed(self, room: Room) -> None:
-        """Forget a room once nobody is in it."""
+        """Drop a room when it is empty."""
         if room.is_empty and self.rooms.get(room.session) is room:
             room.stage.tell(time.monotonic())
             del self.rooms[room.session]
 
     def tell(self, kind: str, publisher: Publisher, *, reason: str | None = None) -> None:
-        """Report something about a publisher to web."""
+        """Report an event of a publisher to web."""
         logger.info("%s session=%s user=%s reason=%s", kind, publisher.session, publisher.user, reason)
         data: dict[str, object] = {"reason": reason} if reason else {}
         self.reporter.tell(kind, session=publisher.session, user=publisher.user, resource=publisher.resource, data=data)
 
     def tell_slots(self, room: Room, *, data: dict[str, object]) -> None:
-        """Report who is in which place of a room."""
+        """Report a room's tables to web."""
         self.reporter.tell("slots.changed", session=room.session, data=data, is_latest_enough=True)
 
     def next_version(self) -> int:
-        """Numbers the states of all rooms, so that they grow in each."""
+        """Return the next version, increasing across all rooms and so within each."""
         self._version += 1
         return self._version
 
     # -- time
 
     def on_fast_tick(self, now: float) -> None:
-        """Every 50 ms: handshake timers, lost packets, key frames, silence."""
+        """Run every 50 ms: handshake timers, lost packets, key frames, silent publishers."""
         for peer in list(self._handshaking):
             if now - peer.created_at > self.config.handshake_seconds:
                 self.stats.handshakes_expired += 1
@@ -251,7 +253,7 @@ class Engine:
             room.stage.on_tick(now)
 
     def on_slow_tick(self, now: float) -> None:
-        """Every second: reports to publishers, idle peers, rooms that stayed dark too long."""
+        """Run every second: reports to publishers, idle peers, rooms without a publisher for too long."""
         for peer in list(self.peers.values()):
             if now - peer.heard_at > self.config.idle_seconds:
                 self.stats.peers_idle += 1
@@ -264,19 +266,19 @@ class Engine:
             if room.dark_since is not None and now - room.dark_since > self.config.hold_seconds:
                 room.close_viewers("idle")
         self.revocations.forget_expired(now=time.time())
-        # No grant that an older change concerns can be alive.
+        # All grants issued before older changes have expired.
         oldest = time.time() - LIFETIME_LIMIT_SECONDS - 2 * LEEWAY_SECONDS
         self._stages = {key: (stage, at) for key, (stage, at) in self._stages.items() if at > oldest}
 
     def close(self) -> None:
-        """Say goodbye to everybody."""
+        """Close all peers."""
         for peer in list(self.peers.values()):
             peer.close("closed")
 
-    # -- telling
+    # -- state for control and metrics
 
     def rooms_summary(self) -> dict[str, object]:
-        """For the control API."""
+        """Return all rooms for the control API."""
         return {
             "node": self.config.node,
             "epoch": self.epoch,
@@ -284,7 +286,7 @@ class Engine:
         }
 
     def gauges(self) -> list[Gauge]:
-        """What is true now, for metrics."""
+        """Return the current values for metrics."""
         viewers = [viewer for room in self.rooms.values() for viewer in room.viewers]
         uptime = time.monotonic() - self.started_at
         return [
@@ -332,7 +334,7 @@ class Engine:
         is_crowded = pending_of_caller >= limits.pending_per_address or len(self._handshaking) >= limits.pending
         if is_crowded and grant.role != "publisher":
             raise TooMany(retry_after=2)
-        # A crowd must not keep the host out: publishers are few, named, and limited as persons.
+        # A crowd of viewers must not keep the host out. Publishers are few, named, and limited per user.
         is_full = len(self.peers) >= limits.peers and grant.role != "publisher"
         if self._peers_by_user[grant.sub] >= limits.peers_per_user or is_full:
             raise TooMany(retry_after=10)

@@ -1,4 +1,4 @@
-"""Limits on what callers may ask for, and on how much the node may write about it."""
+"""Rate limits for clients and for log lines."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ _BUCKETS_LIMIT = 10_000
 
 
 class TokenBuckets:
-    """A token bucket for each key. Times are monotonic seconds. Memory is bounded: the keys longest
-    unused are forgotten past 10,000, which gives them a full bucket again."""
+    """A token bucket per key. Times are monotonic seconds.
+
+    Memory is bounded: past 10,000 keys the least recently used are dropped, which refills their buckets.
+    """
 
     def __init__(self, *, rate: float, burst: int) -> None:
         self._rate = rate
@@ -18,7 +20,7 @@ class TokenBuckets:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, key: str, *, now: float) -> bool:
-        """Take one token; False when there is none."""
+        """Take one token. Return False if there is none."""
         tokens, at = self._buckets.pop(key, (self._burst, now))
         tokens = min(self._burst, tokens + (now - at) * self._rate)
         allowed = tokens >= 1.0
@@ -29,8 +31,8 @@ class TokenBuckets:
 
 
 class QuietLog:
-    """Log lines of which each kind appears at most once in ten seconds, with a count of those left out:
-    what strangers send must not fill a disk."""
+    """Log that writes each kind of line at most once in ten seconds, with a count of the omitted ones. Traffic from
+    anonymous clients must not fill the disk."""
 
     _INTERVAL_SECONDS = 10.0
 
@@ -40,12 +42,12 @@ class QuietLog:
         self._left_out: dict[str, int] = {}
 
     def warning(self, kind: str, *, now: float, detail: str = "") -> None:
-        """Log `kind` (one of a few fixed texts) with a detail, unless it was logged just now."""
+        """Log `kind` (one of a few fixed texts) with a detail, unless it was logged recently."""
         if self._may_log(kind, now=now):
             self._logger.warning("%s detail=%s left_out=%d", kind, detail, self._left_out.pop(kind, 0))
 
     def failure(self, kind: str, *, now: float, error: BaseException) -> None:
-        """Log a mistake of ours with its traceback, as sparingly."""
+        """Log an internal error with its traceback, at the same limited rate."""
         if self._may_log(kind, now=now):
             self._logger.error("%s left_out=%d", kind, self._left_out.pop(kind, 0), exc_info=error)
 

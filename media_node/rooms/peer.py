@@ -1,4 +1,4 @@
-"""One connected party: its ICE-lite side, DTLS association and SRTP sessions."""
+"""A connected peer: its ICE-lite agent, DTLS association and SRTP sessions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SOURCE_LIMIT = 16
 
 
 class Peer:
-    """A WHIP or WHEP resource. Subclasses say what media means to them."""
+    """A WHIP or WHEP resource. Subclasses handle the media."""
 
     role: Literal["publisher", "subscriber"]
 
@@ -73,15 +73,15 @@ class Peer:
 
     @property
     def etag(self) -> str:
-        """Identifies the ICE session, as RFC 9725 section 4.3.1 asks."""
+        """Entity tag of the ICE session (RFC 9725 section 4.3.1)."""
         return f'"{self.ufrag}"'
 
     def made_with(self, token: str) -> bool:
-        """Whether this very token created the resource: it may then end it, even after its expiry."""
+        """Whether this token created the resource. It may then delete it, even after the token's expiry."""
         return hmac.compare_digest(self._token_digest, _digest(token))
 
     def local_transport(self) -> LocalTransport:
-        """Our side for the answer."""
+        """Return the local transport parameters for the answer."""
         return LocalTransport(
             ice_ufrag=self.ufrag,
             ice_pwd=self.pwd,
@@ -90,14 +90,14 @@ class Peer:
             candidates=self.engine.candidates(),
         )
 
-    # -- ICE (RFC 8445 section 7.3, the lite answering side)
+    # -- ICE (RFC 8445 section 7.3, lite agent)
 
     def check(self, message: StunMessage, *, address: Address, send: Send, now: float) -> None:
-        """Answer a connectivity check addressed to us; one that proves nothing is ignored."""
+        """Answer a connectivity check. Unauthenticated checks are ignored."""
         if self.is_closed or not message.proves(self._key):
             return
         if ICE_CONTROLLED in message.attributes:
-            # A lite agent is always the controlled one (RFC 8445 section 6.1.1).
+            # A lite agent is always controlled (RFC 8445 section 6.1.1).
             reply = binding_error(request=message, code=487, reason="Role Conflict", key=self._key)
         elif unknown := message.unknown_attributes():
             reply = binding_error(request=message, code=420, reason="Unknown Attribute", key=self._key, unknown=unknown)
@@ -124,7 +124,7 @@ class Peer:
     # -- DTLS
 
     def receive_dtls(self, datagram: bytes, *, now: float) -> None:
-        """Take a DTLS datagram from one of our addresses."""
+        """Process a DTLS datagram from one of the peer's addresses."""
         if self.is_closed:
             return
         before = self.dtls.state
@@ -145,29 +145,29 @@ class Peer:
             self.close("failed")
 
     def on_handshake_timer(self) -> None:
-        """Repeat the last flight if it is time."""
+        """Retransmit the last flight when due."""
         if self.address is not None:
             self._emit(self.dtls.on_timer())
 
     # -- media
 
     def receive_rtp(self, datagram: bytes, *, now: float) -> None:
-        """An encrypted RTP packet from one of our addresses."""
+        """Process an encrypted RTP packet from one of the peer's addresses."""
 
     def receive_rtcp(self, datagram: bytes, *, now: float) -> None:
-        """An encrypted RTCP packet from one of our addresses."""
+        """Process an encrypted RTCP packet from one of the peer's addresses."""
 
     def admits_source(self, ssrc: int) -> bool:
-        """Whether packets of this source may be decrypted. Each source costs memory in libsrtp, so a
-        peer gets sixteen, and one more for each section that he watches."""
+        """Return whether to decrypt packets of this SSRC. Each SSRC costs memory in libsrtp, so a peer may use sixteen,
+        plus one per watched section."""
         return ssrc in self._sources or len(self._sources) < self.source_limit
 
     def note_source(self, ssrc: int) -> None:
-        """This source has proved itself."""
+        """Note an SSRC whose packet was authenticated."""
         self._sources.add(ssrc)
 
     def send_rtcp(self, data: bytes) -> None:
-        """Encrypt and send; lost when there are no keys yet or the socket is full."""
+        """Encrypt and send. The data is lost if there are no keys yet or the socket is full."""
         if self.srtp is None or self.send is None or self.address is None:
             return
         try:
@@ -176,23 +176,23 @@ class Peer:
             return
         self.engine.transmit(protected, address=self.address, send=self.send)
 
-    # -- what subclasses react to
+    # -- hooks for subclasses
 
     def on_connected(self, now: float) -> None:
-        """Keys are there."""
+        """React to new keys."""
 
     def on_moved(self) -> None:
-        """The address to send to has changed."""
+        """React to a change of the remote address."""
 
     def on_closed(self, reason: CloseReason) -> None:
-        """The peer is gone; leave the room."""
+        """Leave the room after closing."""
 
     def outgoing_ssrcs(self) -> list[int]:
-        """The streams that a BYE ends."""
+        """Return the SSRCs for the BYE."""
         return [self.ssrc]
 
     def close(self, reason: CloseReason) -> None:
-        """Say goodbye (BYE, close_notify) and free everything. Closing twice changes nothing."""
+        """Send BYE and close_notify and free everything. Closing twice changes nothing."""
         if self.is_closed:
             return
         self.is_closed = True

@@ -1,4 +1,4 @@
-"""What an offer publishes: its sections become tracks, and the tracks' layers."""
+"""Planning of a publication: the sections of an offer become tracks with layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNCARRIED = {
     "video": "The offer's video must include VP8, or H.264 with packetization-mode=1.",
 }
 _MONO_OPUS = "The offer's Opus must be written opus/48000/2, also for mono (RFC 7587 section 7)."
-# A person's sources by the order of the sections.
+# A participant's sources by the order of the sections.
 _SOURCES_OF: dict[str, tuple[Source, ...]] = {"audio": ("audio",), "video": ("camera", "screen")}
 
 
@@ -29,13 +29,16 @@ def plan_publication(
     sources: tuple[Source, ...] = SOURCES,
     is_guest: bool = False,
 ) -> tuple[list[PublishedTrack], list[SectionAnswer]]:
-    """The tracks that an offer publishes and the answers to its sections: the first audio, the first video
-    as the camera and the second as the screen. Raises OfferInvalid when a kind is offered in codecs that
-    cannot be carried, since half a show on the air would be the worse surprise; WrongRole when the grant
-    allows none of it. A section that the grant does not allow is kept inactive. Guests are asked to send
-    silence sparingly."""
-    # Chromium starts at 300 kbit/s and climbs for many seconds unless told that more is welcome. Most of a
-    # large stage is silent: without DTX (RFC 7587 section 6.1) each silence is 50 packets a second to each viewer.
+    """Return the tracks that an offer publishes and the answers to its sections.
+
+    The first audio section is the microphone, the first video section the camera and the second the screen. Sections
+    that the grant does not allow are answered as inactive. Guests are asked to use DTX.
+
+    Raises OfferInvalid if a kind is offered only in unsupported codecs, since going live with half of the media would
+    be worse, and WrongRole if the grant allows none of the sections.
+    """
+    # Chromium starts at 300 kbit/s and takes many seconds to ramp up without this hint. Most of a large stage is
+    # silent: without DTX (RFC 7587 section 6.1) each silent participant sends 50 packets a second to each viewer.
     hints: dict[Source, str] = {
         "camera": f"x-google-start-bitrate={start_bits_per_second // 1000}",
         "audio": "usedtx=1" if is_guest else "",
@@ -90,7 +93,7 @@ def _track(section: MediaSection, *, source: Source, choice: Choice, stats: Stat
 
 
 def _layers(section: MediaSection) -> list[str]:
-    """The rids of the layers, the lowest first; at most three are taken."""
+    """Return the rids of the layers, lowest first, at most three."""
     offered = [rid for rid in dict.fromkeys(section.simulcast) if rid in section.rids]
     return rids_lowest_first(offered)[:LAYER_LIMIT]
 
@@ -108,7 +111,8 @@ def _answer(section: MediaSection, *, track: PublishedTrack, hint: str) -> Secti
 
 
 def extension_numbers(offer: SessionDescription) -> dict[str, int]:
-    """The numbers of the extensions we read, the same in every section of a bundle (RFC 8843 section 9)."""
+    """Return the IDs of the header extensions the node reads, which are the same in all bundled sections (RFC 8843
+    section 9)."""
     numbers: dict[str, int] = {}
     for section in offer.media:
         for uri in (MID, AUDIO_LEVEL, *FROM_PUBLISHERS["video"]):

@@ -1,4 +1,4 @@
-"""A publisher: takes media in, asks again for what was lost, and hands packets to the room's slots."""
+"""A publisher: receives media, requests retransmissions, and passes packets to the room's slots."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NTP_EPOCH_SECONDS = 2_208_988_800
-# What one publisher may make the node do in a second: several times 1080p at 60 pictures a second.
+# Packets accepted from a publisher per second: several times those of 1080p at 60 frames a second.
 PACKET_BUDGET = 3000
-# Beside the camera, a screen may take as much as a good picture of text needs.
+# Extra bit rate for a screen beside the camera, enough for sharp text.
 SCREEN_BITS_PER_SECOND = 1_500_000
 
 Stream = tuple[PublishedTrack, Encoding]
 
 
 class PublisherState(Enum):
-    """WAITING for the first packet, LIVE, or LOST after silence; LOST becomes LIVE again with a packet."""
+    """WAITING for the first packet, LIVE, or LOST after silence. LOST becomes LIVE again with the next packet."""
 
     WAITING = "waiting"
     LIVE = "live"
@@ -75,16 +75,16 @@ class Publisher(Peer):
                     self._by_ssrc[ssrc] = (track, encoding)
 
     def track(self, source: str) -> PublishedTrack | None:
-        """The published track of a source."""
+        """Return the published track of a source, or None."""
         return next((track for track in self.tracks if track.source == source), None)
 
     def streams(self) -> Iterator[Stream]:
-        """Every stream of every track."""
+        """Iterate over all streams of all tracks."""
         return ((track, encoding) for track in self.tracks for encoding in track.encodings)
 
     def take_places_of(self, earlier: Publisher, *, now: float) -> None:
-        """What the same person sent until now counts as here, so that nobody's picture changes place while
-        the new packets are on their way."""
+        """Treat the user's sources as already present when this publication replaces an earlier one, so that no video
+        changes its place until the new packets arrive."""
         for track in self.tracks:
             before = earlier.track(track.source)
             if before is not None and before.is_present:
@@ -162,7 +162,7 @@ class Publisher(Peer):
             self._repair(track, encoding, now=now)
 
     def _note_oversize(self, size: int) -> None:
-        """A packet that cannot be sent on: no link of 1500 bytes carries it."""
+        """Count and log a packet too large to forward over links with an MTU of 1500 bytes."""
         if self.oversize == 0:
             logger.warning("packets too large session=%s user=%s bytes=%d", self.session, self.user, size)
         self.oversize += 1
@@ -189,7 +189,7 @@ class Publisher(Peer):
                 self._sender_report(item, now=now)
 
     def on_tick(self, now: float) -> None:
-        """Every 50 ms: ask for lost packets again, and for a key frame when somebody waits for one."""
+        """Run every 50 ms: request lost packets again, and key frames that are waited for."""
         for track, encoding in self.streams():
             if track.kind != "video" or encoding.ssrc is None:
                 continue
@@ -203,7 +203,7 @@ class Publisher(Peer):
             self.room.publisher_lost(self, reason="silent")
 
     def report(self, now: float) -> None:
-        """Every second: how the streams arrive (RR), and how much we would take (REMB); a new budget."""
+        """Run every second: send receiver reports and the accepted bit rate (REMB), and renew the packet budget."""
         self._packets_left = PACKET_BUDGET
         blocks = []
         for track in self.tracks:
@@ -233,18 +233,19 @@ class Publisher(Peer):
         encoding = stream[1]
         encoding.reception.sender_reported(report, now=now)
         if self._clock_shift is None:
-            # One shift for audio and video puts the publisher's clock on ours and keeps them in step.
+            # One offset for audio and video maps the publisher's clock to the node's and keeps them in sync.
             self._clock_shift = int((time.time() + _NTP_EPOCH_SECONDS) * 2**32) - report.ntp
         for slot in encoding.slots:
             slot.report(report, encoding=encoding, clock_shift=self._clock_shift)
         encoding.fanout.tell_report(report, clock_shift=self._clock_shift)
 
     def _send_estimate(self) -> None:
-        # Reduced-size RTCP (RFC 5506) is negotiated; the empty report keeps strict readers content.
+        # Reduced-size RTCP (RFC 5506) is negotiated. The empty report is for strict receivers.
         self.send_rtcp(receiver_report(ssrc=self.ssrc, blocks=[]) + self._estimate())
 
     def _estimate(self) -> bytes:
-        """How much we would take. It holds for the whole link, also before the layers' sources are known."""
+        """Return a REMB with the accepted bit rate. It applies to the whole link, even before the layers' SSRCs are
+        known."""
         videos = [(track, encoding) for track, encoding in self.streams() if track.kind == "video"]
         if not videos:
             return b""
@@ -255,7 +256,7 @@ class Publisher(Peer):
         return bitrate_estimate(ssrc=self.ssrc, bits_per_second=rate, ssrcs=ssrcs)
 
     def _identify(self, packet: RtpPacket) -> Stream | None:
-        """The stream of a source that the offer did not name: by its extensions, else by its payload type."""
+        """Find the stream of an SSRC that the offer did not announce, by header extensions or else by payload type."""
         values = {self._extensions.get(n): value for n, value in extension_values(packet.extension).items()}
         mid = values.get(MID)
         rid, repaired = values.get(RID), values.get(REPAIRED_RID)

@@ -1,7 +1,7 @@
-"""Grants taken back before they expire.
+"""Revocation of grants before they expire.
 
-A revocation says: nothing issued to this user (or to anybody) in this session up to now counts any more.
-It is forgotten once every grant it could concern has expired by itself.
+A revocation voids all grants issued so far in a session, to one user or to all. It is dropped once all these grants
+have expired.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _REMEMBERED_SECONDS = LIFETIME_LIMIT_SECONDS + 2 * LEEWAY_SECONDS
 
 
 class Revocations:
-    """Remembers what was revoked when. Times are Unix seconds."""
+    """The revocations and their times, in Unix seconds."""
 
     def __init__(self) -> None:
         self._revoked_at: dict[tuple[str, str | None, Role | None], float] = {}
@@ -21,19 +21,19 @@ class Revocations:
         return len(self._revoked_at)
 
     def revoke_session(self, *, session: str, now: float) -> None:
-        """Every grant for the session issued up to now is void."""
+        """Revoke all grants for the session issued up to now."""
         self._revoked_at[session, None, None] = now
 
     def revoke_user(self, *, session: str, user: str, now: float) -> None:
-        """Every grant of this user for the session issued up to now is void."""
+        """Revoke all grants of this user for the session issued up to now."""
         self._revoked_at[session, user, None] = now
 
     def revoke_role(self, *, session: str, user: str, role: Role, now: float) -> None:
-        """Every grant of this user for the session that allows this role and was issued up to now is void."""
+        """Revoke all grants of this user for the session with this role, issued up to now."""
         self._revoked_at[session, user, role] = now
 
     def covers(self, grant: Grant) -> bool:
-        """Whether the grant was issued before a revocation that concerns it."""
+        """Return whether a revocation covers the grant."""
         for user, role in ((None, None), (grant.sub, None), (grant.sub, grant.role)):
             revoked_at = self._revoked_at.get((grant.session, user, role))
             if revoked_at is not None and grant.iat <= revoked_at:
@@ -41,7 +41,7 @@ class Revocations:
         return False
 
     def forget_expired(self, *, now: float) -> None:
-        """Drop what no living grant can meet."""
+        """Drop revocations whose grants have all expired."""
         old = [key for key, at in self._revoked_at.items() if now - at > _REMEMBERED_SECONDS]
         for key in old:
             del self._revoked_at[key]

@@ -1,4 +1,4 @@
-"""A room: who publishes in a session, who watches, and the slots between them."""
+"""A room: the publishers and viewers of a session, and the slots between them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _LOST_REASONS: dict[CloseReason, LostReason] = {"silent": "silent", "idle": "sil
 class Room:
     """The media of one session.
 
-    Several users may publish, each once. One of them is the host: who web says, else the first who went
-    live, and after him whoever goes live while he is not publishing. The host's tracks feed the slots that
-    viewers of the host alone share; everybody else is seated by the stage.
+    Each of several users may publish once. One of them is the host: the user named by web; without that, the first user
+    who went live, and later any user who goes live while the host is not publishing. The host's tracks feed the slots
+    shared by viewers of the host alone. All other viewers are served by the stage.
     """
 
     def __init__(self, *, engine: Engine, session: str) -> None:
@@ -54,24 +54,24 @@ class Room:
 
     @property
     def has_media(self) -> bool:
-        """Whether anybody's media is arriving."""
+        """Whether any publisher's media is arriving."""
         return any(publisher.state is PublisherState.LIVE for publisher in self.publishers.values())
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody is here any more."""
+        """Whether the room has no publishers or viewers."""
         return not (self.publishers or self.waiting or self.viewers)
 
     def admit(self, publisher: Publisher) -> None:
-        """A new publication waits until its media arrives; an older one of the same user goes on until
-        then, so that a failing attempt takes nothing off the air."""
+        """Add a publication that waits for its first packet. An older one of the same user continues until then, so
+        that a failed attempt does not interrupt the stream."""
         earlier = self.waiting.get(publisher.user)
         self.waiting[publisher.user] = publisher
         if earlier is not None:
             earlier.close("replaced")
 
     def publisher_live(self, publisher: Publisher) -> None:
-        """The first packet of a publication, or the first after silence."""
+        """Handle the first packet of a publication, or the first after silence."""
         user = publisher.user
         earlier = self.publishers.get(user)
         if self.waiting.get(user) is publisher:
@@ -89,18 +89,18 @@ class Room:
         self.engine.tell("publisher.connected", publisher)
 
     def source_appeared(self, publisher: Publisher) -> None:
-        """The first packet of a source, or the first after its silence."""
+        """Handle the first packet of a source, or the first after its silence."""
         if self.publishers.get(publisher.user) is publisher:
             self.stage.update(time.monotonic())
 
     def publisher_lost(self, publisher: Publisher, *, reason: LostReason) -> None:
-        """No media for some seconds, or the end of a publication that was live."""
+        """Handle some seconds without media, or the end of a live publication."""
         if publisher.user == self.host:
             self.dark_since = time.monotonic()
         self.engine.tell("publisher.lost", publisher, reason=reason)
 
     def publisher_closed(self, publisher: Publisher, *, reason: CloseReason) -> None:
-        """The publication is gone. Viewers stay for the next."""
+        """Remove a closed publication. Viewers stay for the next one."""
         if self.waiting.get(publisher.user) is publisher:
             del self.waiting[publisher.user]
         if self.publishers.get(publisher.user) is publisher:
@@ -115,20 +115,19 @@ class Room:
         self.engine.room_changed(self)
 
     def viewer_closed(self, viewer: Viewer) -> None:
-        """A viewer left."""
+        """Remove a closed viewer."""
         self.viewers.discard(viewer)
         self.engine.room_changed(self)
 
     def want_keyframe(self) -> None:
-        """A viewer of the host cannot go on, or has just come."""
+        """Request a key frame of the host's camera for a viewer of the host."""
         host = self._host()
         track = host.track("camera") if host is not None else None
         if track is not None:
             track.want_keyframe()
 
     def wire(self, publisher: Publisher) -> None:
-        """Let each track of a publication feed the shared streams that it belongs to, and those alone; what
-        a moderator has muted feeds nothing."""
+        """Connect each track of a publication to exactly the shared streams it belongs to. Muted tracks feed none."""
         is_current = self.publishers.get(publisher.user) is publisher
         for track in publisher.tracks:
             slots = self._slots_of(publisher, track) if is_current else ()
@@ -152,7 +151,7 @@ class Room:
         return tuple(slots)
 
     def plan_viewer(self, offer: SessionDescription, *, is_staged: bool) -> Subscription:
-        """What a new viewer gets. Raises OfferInvalid."""
+        """Plan the sections of a new viewer. Raises OfferInvalid."""
         host = self._host()
         camera = host.track("camera") if host is not None else None
         if not is_staged:
@@ -163,7 +162,7 @@ class Room:
         return plan_stage(offer, audio_slot=self.stage.audio_slot, h264_parameters=next(iter(profiles), None))
 
     def set_stage(self, user: str, stage: Stage) -> None:
-        """A user's place has changed: what he watches follows at once."""
+        """Change a user's stage role. The tables they watch change at once."""
         publisher = self.publishers.get(user) or self.waiting.get(user)
         if publisher is not None:
             publisher.stage = stage
@@ -176,29 +175,29 @@ class Room:
         self.stage.rewire()
 
     def close_publications(self, user: str) -> None:
-        """Take one user off the stage; he may go on watching."""
+        """Close a user's publications. They may continue to watch."""
         for peer in [*self.waiting.values(), *self.publishers.values()]:
             if peer.user == user:
                 peer.close("closed")
 
     def close(self) -> None:
-        """Everybody out."""
+        """Close all peers."""
         for peer in [*self.viewers, *self.waiting.values(), *self.publishers.values()]:
             peer.close("closed")
 
     def close_user(self, user: str) -> None:
-        """One user out, publishing or watching."""
+        """Close all peers of one user."""
         for peer in [*self.viewers, *self.waiting.values(), *self.publishers.values()]:
             if peer.user == user:
                 peer.close("closed")
 
     def close_viewers(self, reason: CloseReason) -> None:
-        """All viewers out; they may come again."""
+        """Close all viewers, who may reconnect."""
         for viewer in list(self.viewers):
             viewer.close(reason)
 
     def summary(self) -> dict[str, object]:
-        """For the control API."""
+        """Return the room for the control API."""
         publishers = [*self.publishers.values(), *self.waiting.values()]
         return {
             "publishers": [
@@ -221,7 +220,8 @@ class Room:
         return self.publishers.get(self.host) if self.host is not None else None
 
     def _choose_host(self, publisher: Publisher) -> None:
-        """Whoever web calls the host; where grants do not say, whoever went live while nobody was host."""
+        """Make the publisher host if web says so in the grant, or if the grant has no stage role and the room has no
+        publishing host."""
         before = self._host()
         is_vacant = before is None and publisher.stage == ""
         if publisher.stage != "host" and not is_vacant:
@@ -231,8 +231,11 @@ class Room:
             self.wire(before)
 
     def _fit_video_slot(self, *, codec_of: Publisher) -> None:
-        """The shared picture has one codec and one layer, as negotiated with its viewers. Another codec, or
-        the first video of the room, needs them to join again; the same one continues in the same slot."""
+        """Match the shared video slot to the host's camera.
+
+        The slot has one codec and one layer, negotiated with its viewers. The same codec continues in the same slot;
+        another codec, or the room's first video, requires viewers to reconnect.
+        """
         track = codec_of.track("camera")
         if track is None:
             return

@@ -1,4 +1,4 @@
-"""A room's stage: which sources are there, in which places, and which viewer is sent what."""
+"""A room's stage: the present sources, their places in the tables, and the sources sent to each viewer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 UPDATE_SECONDS = 0.2
 REPORT_SECONDS = 0.5
-# The kind under which a source is muted.
+# The kind in a mute call that applies to a source.
 MUTE_KINDS = {"audio": "audio", "camera": "video", "screen": "screen"}
 
 
 class RoomStage:
-    """The tables of one room. `version` grows with each change, over all rooms of the node."""
+    """The tables of one room. `version` grows with each change and is unique across the rooms of the node."""
 
     def __init__(self, room: Room) -> None:
         engine = room.engine
@@ -36,18 +36,18 @@ class RoomStage:
         self._reported_at = float("-inf")
 
     def audio_slot(self, index: int) -> Slot:
-        """The shared stream of one place of the audio table; it stays the same as long as the room."""
+        """Return the shared stream of an index of the audio table. It lasts as long as the room."""
         while len(self.audio_slots) <= index:
             self.audio_slots.append(Slot(kind="audio", codec=OPUS, parameters="", stats=self.room.engine.stats))
         return self.audio_slots[index]
 
     def track_of(self, name: SourceName | None) -> PublishedTrack | None:
-        """The track behind a row."""
+        """Return the track of a row, or None."""
         publisher = self.room.publishers.get(name.user) if name is not None else None
         return publisher.track(name.source) if publisher is not None and name is not None else None
 
     def rows(self, table: TableName) -> list[SourceName | None]:
-        """The pictures that a table shows."""
+        """Return the video rows of a table."""
         if table == "stage":
             return self.stage.rows
         if table == "speakers":
@@ -59,14 +59,14 @@ class RoomStage:
         return MUTE_KINDS[name.source] in self.room.engine.mutes_of(session=self.room.session, user=name.user)
 
     def on_tick(self, now: float) -> None:
-        """Every 50 ms; looks at the sources five times a second."""
+        """Run every 50 ms. The sources are updated five times a second."""
         if now - self._updated_at >= UPDATE_SECONDS:
             self.update(now)
         for viewer in self.room.viewers:
             viewer.on_tick(now)
 
     def update(self, now: float) -> None:
-        """Bring tables, and who is sent what, up to date with who is here."""
+        """Update the tables from the present sources, and the streams of viewers from the tables."""
         self._updated_at = now
         present = self._present(now)
         host = self._host_camera()
@@ -89,20 +89,20 @@ class RoomStage:
             self.tell(now)
 
     def tell(self, now: float) -> None:
-        """Report the tables to web if they have changed since it was last told."""
+        """Report the tables to web if they changed since the last report."""
         if self._is_report_due:
             self._is_report_due, self._reported_at = False, now
             self.room.engine.tell_slots(self.room, data=self.summary())
 
     def rewire(self) -> None:
-        """Send everybody what the tables, mutes and his own wishes say."""
+        """Apply tables, mutes and viewers' requests to all streams."""
         for publisher in self.room.publishers.values():
             self.room.wire(publisher)
         for viewer in self.room.viewers:
             self.seat(viewer)
 
     def seat(self, viewer: Viewer) -> None:
-        """Give one viewer the sources of his table, and nobody himself."""
+        """Connect one viewer to the sources of their table. Their own sources are left out."""
         for place in viewer.places:
             occupant = self.audio.rows[place.index] if place.index < len(self.audio.rows) else None
             if viewer.is_connected and occupant is not None and occupant.user != viewer.user:
@@ -123,7 +123,7 @@ class RoomStage:
         viewer.choose_layers()
 
     def summary(self) -> dict[str, object]:
-        """The tables as web is told them."""
+        """Return the tables as reported to web."""
         return {
             "v": self.version,
             "epoch": self.room.engine.epoch,
@@ -135,7 +135,7 @@ class RoomStage:
         }
 
     def summary_for(self, viewer: Viewer) -> dict[str, object]:
-        """What one viewer receives now."""
+        """Return the sources that one viewer receives."""
         rows = self.rows(viewer.table)
         video: list[dict[str, object]] = []
         audio: list[dict[str, object]] = []
@@ -153,7 +153,7 @@ class RoomStage:
         return {"v": self.version, "table": viewer.table, "video": video, "audio": audio}
 
     def _present(self, now: float) -> list[SourceName]:
-        """The sources that are here, in the order in which they came."""
+        """Return the present sources in the order in which they appeared."""
         silence = self.room.engine.config.silence_seconds
         here: dict[SourceName, None] = {}
         for publisher in self.room.publishers.values():

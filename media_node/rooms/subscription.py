@@ -1,4 +1,4 @@
-"""What an offer wants to watch: one picture and one sound are the host, more sections are the stage."""
+"""Planning of a subscription: one video and one audio section receive the host, more sections the stage."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COMMON_H264 = "profile-level-id=42e01f;packetization-mode=1"
 
 @dataclass(slots=True)
 class Subscription:
-    """What a viewer gets, and the answers to his sections."""
+    """The streams for a viewer, and the answers to the sections of their offer."""
 
     answers: list[SectionAnswer]
     seats: list[Seat] = field(default_factory=list)
@@ -39,14 +39,17 @@ class Subscription:
 
 
 def is_for_stage(offer: SessionDescription) -> bool:
-    """Whether an offer has more than one section for pictures or for sound."""
+    """Return whether an offer has more than one section for video or audio."""
     kinds = [section.kind for section in offer.media if is_media(section) and section.direction in _RECEIVING]
     return kinds.count("video") > 1 or kinds.count("audio") > 1
 
 
 def plan_host(offer: SessionDescription, *, slots: dict[str, Slot], is_layered: bool, stream: str) -> Subscription:
-    """The first audio and the first video section receive the host; further ones are kept inactive. A host
-    who sends layers is sent to each viewer singly. Raises OfferInvalid when nothing fits."""
+    """Answer an offer that receives only the host.
+
+    The first audio and the first video section receive the host; further ones are inactive. A host with layers is sent
+    to each viewer individually. Raises OfferInvalid if no section fits.
+    """
     plan = Subscription(answers=[])
     taken: set[str] = set()
     for section in offer.media:
@@ -66,8 +69,11 @@ def plan_host(offer: SessionDescription, *, slots: dict[str, Slot], is_layered: 
 def plan_stage(
     offer: SessionDescription, *, audio_slot: Callable[[int], Slot], h264_parameters: str | None
 ) -> Subscription:
-    """Every audio section receives a place of the audio table and every video section one of the pictures,
-    in their order. `h264_parameters` are those of an H.264 publisher, if there is one. Raises OfferInvalid."""
+    """Answer an offer that receives the stage: each audio section gets an index of the audio table, each video section
+    a row of the video table, in order.
+
+    `h264_parameters` are those of an H.264 publisher, if there is one. Raises OfferInvalid.
+    """
     plan = Subscription(answers=[], is_staged=True)
     for section in offer.media:
         if not _is_receiving(section):
@@ -150,13 +156,16 @@ def _feed(section: MediaSection, *, plan: Subscription, parameters: str | None) 
 
 
 def _stream(kind: str, index: int) -> str:
-    """The stream of a section (its msid). Browsers play sound and picture of one stream in step with each other.
-    The first sections are both the host's; the others are now this person's, now that one's, and apart."""
+    """Return the media stream ID (msid) of a section.
+
+    Browsers synchronize audio and video of the same stream. The first sections are both the host's. The others change
+    participants and have separate streams.
+    """
     return "host" if index == HOST_INDEX else f"{kind}{index}"
 
 
 def _video_choices(section: MediaSection, *, parameters: str | None) -> list[Choice]:
-    """One payload type for each codec that people on stage may send."""
+    """Return one payload type per codec that participants on stage may send."""
     choices = [
         choose_watched_video(section, codec=codec, parameters=parameters or _COMMON_H264) for codec in VIDEO_CODECS
     ]

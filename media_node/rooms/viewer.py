@@ -1,4 +1,4 @@
-"""A viewer: takes what the room's streams send, asks again for what he lost, and tells what he can take."""
+"""A viewer: receives the room's streams, requests retransmissions, and reports its bandwidth."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from media_node.rooms.room import Room
     from media_node.rooms.subscription import Subscription
 
-# What one viewer may make the node do in a second; each section brings reports of its own.
+# RTCP packets accepted from one viewer per second; each section sends reports of its own.
 FEEDBACK_BUDGET, FEEDBACK_PER_SECTION = 100, 10
-# So many packets asked for again count as another report.
+# This many requested packets count as one more RTCP packet.
 NACKS_A_REPORT = 64
-# Answers to NACKs: a burst, and then a share of what his link carries, so that repairing does not choke it.
+# Retransmissions: a burst, then a share of the link's capacity, so that repair does not congest the link.
 RESEND_BURST_BYTES = 100_000
 RESEND_SHARE = 0.25
 RESEND_FLOOR_BYTES = 4_000
 DECISION_SECONDS = 0.5
-# An Opus voice with its packets' headers.
+# Opus speech including packet headers.
 AUDIO_BITS_PER_SECOND = 48_000
-# What layers are taken to cost until they have been measured, the lowest of three first.
+# Assumed bit rates of layers that have not been measured, the lowest of three first.
 UNMEASURED = (150_000.0, 500_000.0, 1_200_000.0)
 
 Seat = tuple[Slot, Sink]
@@ -44,7 +44,7 @@ Seat = tuple[Slot, Sink]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One audio section: the shared stream of a place of the audio table."""
+    """One audio section: the shared stream of an index of the audio table."""
 
     index: int
     slot: Slot
@@ -53,8 +53,8 @@ class Place:
 
 
 class Viewer(Peer):
-    """One WHEP resource. `seats` are shared streams of the host, which he always gets; `places` are
-    shared sounds of the stage and `feeds` pictures of his own, filled as the room's tables say."""
+    """One WHEP resource. `seats` are the host's shared streams. `places` are shared audio streams of the stage, and
+    `feeds` individual video streams; the room's tables assign their sources."""
 
     role = "subscriber"
 
@@ -75,7 +75,7 @@ class Viewer(Peer):
         self.stage = stage
         self.wishes = Wishes()
         self.estimate: int | None = None
-        # Of the last interval he reported, as a fraction.
+        # Loss in the last reported interval, as a fraction.
         self.loss = 0.0
         self.link = Link(now=self.created_at)
         self._sections = len(self.seats) + len(self.places) + len(self.feeds)
@@ -87,14 +87,14 @@ class Viewer(Peer):
 
     @property
     def table(self) -> TableName:
-        """Which of the room's tables his pictures follow."""
+        """The room's table that this viewer's videos follow."""
         if not self.is_staged:
             return "host"
         return "stage" if self.stage else "speakers"
 
     @property
     def is_connected(self) -> bool:
-        """Whether he has keys."""
+        """Whether the viewer has keys."""
         return self.srtp is not None
 
     def on_connected(self, now: float) -> None:
@@ -148,14 +148,14 @@ class Viewer(Peer):
         has_fallen = False
         for item in rtcp_parse(data):
             if isinstance(item, Nack):
-                # Looking for a packet that is not there costs, too.
+                # Looking up a packet that is no longer cached costs time, too.
                 self._feedback_left -= len(item.sequences) // NACKS_A_REPORT
                 self._resend(item, now=now)
             elif isinstance(item, KeyframeRequest):
                 self._want_keyframe(item)
             elif isinstance(item, BitrateEstimate):
                 self.estimate = item.bits_per_second
-                # Only pictures bear the time of sending, so sounds are not in it; made without any it says nothing.
+                # Only video packets carry abs-send-time, so the estimate excludes audio. Without video it says nothing.
                 if pictures := self._picture_rate():
                     sounds = self._audio_rate()
                     has_fallen |= self.link.on_estimate(
@@ -167,44 +167,44 @@ class Viewer(Peer):
             self.choose_layers(now=now)
 
     def refill(self) -> None:
-        """Every second: a new budget."""
+        """Renew the budgets. Called every second."""
         self._feedback_left = FEEDBACK_BUDGET + FEEDBACK_PER_SECTION * self._sections
-        # The shared picture is sent as it is, whatever the link; so are its repairs.
+        # The shared video, and so its retransmissions, are sent at the publisher's rate, whatever the link carries.
         carried = self.link.limit if self.feeds else self.engine.config.publisher_ceiling
         allowance = max(RESEND_FLOOR_BYTES, carried * RESEND_SHARE / 8)
         self._resend_left = min(RESEND_BURST_BYTES, self._resend_left + allowance)
 
     def on_tick(self, now: float) -> None:
-        """Now and then: another look at what he could be sent."""
+        """Reconsider the layers every half second."""
         if self.feeds and now - self._decided_at >= DECISION_SECONDS:
             self.choose_layers(now=now)
 
     def may_wish(self, now: float) -> bool:
-        """Five changes a second, and as many at once."""
+        """Whether the viewer may change the request: five changes a second, in bursts of up to five."""
         return self._wishes_pace.take(self.resource, now=now)
 
     def wish(self, value: dict[str, object]) -> None:
-        """Take over what the page asks for. Raises MediaRefused."""
+        """Apply a page's requested quality and tiles. Raises MediaRefused."""
         self.wishes = wishes_read(value, before=self.wishes, mids={feed.mid for feed in self.feeds})
         self.choose_layers()
 
     def sent_rate(self) -> float:
-        """What is sent to him now, bits per second, sound included."""
+        """Return the rate sent to this viewer, audio included, in bits per second."""
         return self._audio_rate() + self._picture_rate()
 
     def _picture_rate(self) -> float:
         return sum(feed.encoding.rate for feed in self.feeds if feed.encoding is not None)
 
     def _smallest(self, now: float) -> float:
-        """What shows one of his pictures that has layers, if small, bits per second; one of a single size is all or
-        nothing."""
+        """Return the rate of the smallest layer among the videos with layers, in bits per second. A video of one size
+        cannot be reduced, so it does not count."""
         sent = [_rates(feed.flowing(now)) for feed in self.feeds if feed.encoding is not None]
         return min((rates[0] for rates in sent if len(rates) > 1), default=0.0)
 
     def choose_layers(self, *, now: float | None = None) -> None:
-        """Give every picture the layer that is useful and that the link carries."""
+        """Choose the layer of each video from its useful layers and the link's budget."""
         if not self.is_connected:
-            # What begins before he can receive it would begin without its key frame for him.
+            # A stream started before the viewer can receive it would lack its key frame.
             return
         now = time.monotonic() if now is None else now
         self._decided_at = now
@@ -220,14 +220,14 @@ class Viewer(Peer):
         audio = self._audio_rate()
         chosen, needed = allocate(pictures, budget=self._budget(pictures) - audio)
         if needed is not None and self.link.may_rise(needed + audio, now=now, is_dark=not self._picture_rate()):
-            self.link.rise(needed + audio + 1, now=now)  # more than what sums of fractions lose
+            self.link.rise(needed + audio + 1, now=now)  # 1 more, to cover rounding of the sums
             chosen, _ = allocate(pictures, budget=self._budget(pictures) - audio)
         for (feed, layers, _), level in zip(shown, chosen, strict=True):
             feed.follow(layers[level] if level is not None else None, now=now)
 
     def _budget(self, pictures: list[Picture]) -> float:
-        """What his link carries. Nothing is left out on a mere guess: while the link has never failed,
-        everybody is shown at least small."""
+        """Return the bandwidth budget. While the link has never failed, it allows at least the lowest layer of all
+        videos, because a guess is no reason to omit one."""
         if self.link.has_fallen:
             return self.link.limit
         least = sum(picture.rates[0] for picture in pictures) * RAISE
@@ -236,7 +236,7 @@ class Viewer(Peer):
     def _picture(self, feed: Feed, layers: list[Encoding], *, count: int) -> Picture | None:
         tile = self.wishes.tiles.get(feed.mid)
         is_screen = feed.track is not None and feed.track.source == "screen"
-        # The main picture is a shared screen, else the first; among the others the larger tile.
+        # A shared screen is the main video, otherwise the first. Among the others the larger tile goes first.
         rank = 0.0 if is_screen or feed.index == 0 else 1.0 + feed.index / 1000
         if rank and tile is not None and tile.width:
             rank = 1.0 - min(0.9, tile.width * tile.height / 1e7)
@@ -282,7 +282,7 @@ class Viewer(Peer):
                 stats.nacks_unanswered += 1
 
     def _reception(self, block: ReportBlock, *, now: float) -> bool:
-        """Note how a stream arrives; whether the link's budget fell."""
+        """Note a stream's report block. Return whether the link's budget fell."""
         loss = block.fraction_lost / 256
         if any(slot.kind == "video" and slot.ssrc == block.ssrc for slot, _ in self.seats):
             self.loss = loss
@@ -308,5 +308,5 @@ class Viewer(Peer):
 
 
 def _rates(layers: list[Encoding]) -> tuple[float, ...]:
-    """What each layer takes, the lowest first, measured or presumed."""
+    """Return the bit rate of each layer, lowest first: measured, or else assumed."""
     return tuple(layer.rate or UNMEASURED[level - len(layers)] for level, layer in enumerate(layers))

@@ -1,4 +1,4 @@
-"""Writing answers (RFC 8829 section 5.3; ICE-lite RFC 8445 section 2.5; bundle RFC 9143)."""
+"""Writing of SDP answers (RFC 8829 section 5.3; ICE-lite RFC 8445 section 2.5; bundle RFC 9143)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CNAME = "livestream"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalTransport:
-    """Our side of the one bundled transport. `setup` is "active" or "passive"."""
+    """The local side of the bundled transport. `setup` is "active" or "passive"."""
 
     ice_ufrag: str
     ice_pwd: str
@@ -25,8 +25,11 @@ class LocalTransport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SectionAnswer:
-    """How one section of the offer is answered; without a choice it is rejected. `also` are further codecs
-    that may come, `extensions` URIs of the offer, `rids` the layers we receive, in the offer's order."""
+    """The answer to one section of the offer; without a choice the section is rejected.
+
+    `also` are further codecs that may be sent, `extensions` URIs from the offer, and `rids` the received layers, in the
+    offer's order.
+    """
 
     section: MediaSection
     choice: Choice | None = None
@@ -41,7 +44,7 @@ class SectionAnswer:
 
 
 def answer_write(*, sections: list[SectionAnswer], transport: LocalTransport, bundle: Sequence[str] = ()) -> str:
-    """The answer's text; sections in the offer's order, the bundle in that of the offer's bundle."""
+    """Return the text of the answer. Sections and the bundle group keep their order in the offer."""
     mids = [answer.section.mid for answer in sections if answer.choice is not None and answer.section.mid]
     order = {mid: place for place, mid in enumerate(bundle)}
     mids.sort(key=lambda mid: order.get(mid, 0))
@@ -54,7 +57,7 @@ def answer_write(*, sections: list[SectionAnswer], transport: LocalTransport, bu
         *([f"a=group:BUNDLE {' '.join(mids)}"] if mids else []),
         "a=msid-semantic: WMS *",
     ]
-    # The candidates of the bundle's first section serve all (RFC 9143 section 7.1.3).
+    # The candidates of the bundle's first section apply to all (RFC 9143 section 7.1.3).
     candidates = [f"a={line}" for line in transport.candidates] + ["a=end-of-candidates"]
     for answer in sections:
         if answer.choice is None:
@@ -122,7 +125,7 @@ def _sources(answer: SectionAnswer, *, repair: int | None) -> list[str]:
     if repair is not None and answer.retransmission_ssrc is not None:
         lines.append(f"a=ssrc-group:FID {answer.ssrc} {answer.retransmission_ssrc}")
         sources.append(answer.retransmission_ssrc)
-    # The media source stands first: browsers take the first line for the primary stream.
+    # The media SSRC comes first: browsers take the first line for the primary stream.
     for ssrc in sources:
         lines += [f"a=ssrc:{ssrc} cname:{CNAME}", f"a=ssrc:{ssrc} msid:{track}"]
     return lines

@@ -1,7 +1,7 @@
-"""How large a picture is, read from its key frame without decoding.
+"""Video dimensions, read from key frames without decoding.
 
-VP8: the frame header (RFC 6386 section 9.1) behind the payload descriptor (RFC 7741); H.264: the sequence
-parameter set (ITU-T H.264 section 7.3.2.1.1) in a packet of its own or in an aggregate (RFC 6184).
+VP8: the frame header (RFC 6386 section 9.1) after the payload descriptor (RFC 7741). H.264: the sequence parameter set
+(ITU-T H.264 section 7.3.2.1.1), in its own packet or in an aggregate (RFC 6184).
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from dataclasses import dataclass
 from media_node.wire.keyframes import h264_units, vp8_frame_at
 
 _SPS, _AGGREGATE = 7, 24
-# Profiles whose parameter set tells of chroma formats, which conferencing encoders do not use.
+# Profiles whose parameter set includes chroma formats, which conferencing encoders do not use.
 _CHROMA_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 _SIDE_LIMIT = 16384
 
 
 @dataclass(frozen=True, slots=True)
 class Dimensions:
-    """Pixels."""
+    """Width and height in pixels."""
 
     width: int
     height: int
 
 
 def dimensions_reader(codec: str) -> Callable[[bytes], Dimensions | None]:
-    """The reader for an upper-case codec name; it gives None for packets that do not tell."""
+    """Return the reader for an upper-case codec name. It returns None for packets without dimensions."""
     return {"VP8": vp8_dimensions, "H264": h264_dimensions}.get(codec, _unknown)
 
 
 def vp8_dimensions(payload: bytes) -> Dimensions | None:
-    """The size in the first packet of a VP8 key frame."""
+    """Read the dimensions from the first packet of a VP8 key frame."""
     if not payload or payload[0] & 0x1F != 0x10:
         return None
     at = vp8_frame_at(payload)
@@ -43,8 +43,8 @@ def vp8_dimensions(payload: bytes) -> Dimensions | None:
 
 
 def h264_dimensions(payload: bytes) -> Dimensions | None:
-    """The size in a packet that holds a sequence parameter set."""
-    # Asked of every packet: most are fragments.
+    """Read the dimensions from a packet with a sequence parameter set."""
+    # Called for each packet; most are fragments.
     if payload and payload[0] & 0x1F in (_SPS, _AGGREGATE):
         for unit in h264_units(payload):
             if unit[0] & 0x1F == _SPS:
@@ -63,10 +63,10 @@ def _dimensions(width: int, height: int) -> Dimensions | None:
 
 
 class _Bits:
-    """Reads exponential-Golomb numbers; past the end it raises IndexError."""
+    """A bit reader for exponential-Golomb numbers. Raises IndexError past the end."""
 
     def __init__(self, data: bytes) -> None:
-        # Without the bytes that keep start codes from appearing (section 7.4.1).
+        # Remove emulation prevention bytes (section 7.4.1).
         self._data = data.replace(b"\x00\x00\x03", b"\x00\x00")
         self._at = 0
 
@@ -95,7 +95,7 @@ def _sps_dimensions(data: bytes) -> Dimensions | None:
         return None
     profile, bits = data[0], _Bits(data[3:64])
     try:
-        bits.unsigned()  # its number
+        bits.unsigned()  # seq_parameter_set_id
         chroma = _skip_chroma(bits) if profile in _CHROMA_PROFILES else 1
         if chroma is None:
             return None
@@ -116,7 +116,7 @@ def _sps_dimensions(data: bytes) -> Dimensions | None:
 
 
 def _skip_chroma(bits: _Bits) -> int | None:
-    """The chroma format; None when scaling lists follow, which nobody sends."""
+    """Return the chroma format, or None if scaling lists follow, which no known sender uses."""
     chroma = bits.unsigned()
     if chroma == 3:
         bits.skip(1)

@@ -1,4 +1,4 @@
-"""DTLS handshakes that carry keys for SRTP (RFC 6347, RFC 5764, fingerprints by RFC 8122)."""
+"""DTLS handshakes that export keys for SRTP (RFC 6347, RFC 5764; fingerprints RFC 8122)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FINGERPRINT_ALGORITHMS = frozenset(_HASHES)
 
 
 class DtlsState(Enum):
-    """A transport goes forward through these and never back."""
+    """State of a transport. It only moves forward."""
 
     HANDSHAKE = "handshake"
     CONNECTED = "connected"
@@ -38,7 +38,7 @@ class DtlsState(Enum):
 
 
 class DtlsIdentity:
-    """The certificate of this process and the OpenSSL context made from it."""
+    """The certificate of this process and an OpenSSL context that uses it."""
 
     def __init__(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -46,8 +46,8 @@ class DtlsIdentity:
         self.fingerprint = fingerprint_of(certificate, algorithm="sha-256")
         self.context = SSL.Context(SSL.DTLS_METHOD)
         self.context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_QUERY_MTU | SSL.OP_NO_RENEGOTIATION)
-        # Peers sign their own certificates: what counts is the fingerprint in their offer, checked by
-        # DtlsTransport once the handshake is done.
+        # Peers use self-signed certificates. Their fingerprint in the offer authenticates them; DtlsTransport checks it
+        # after the handshake.
         self.context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
         self.context.use_certificate(certificate)
         self.context.use_privatekey(key)
@@ -56,7 +56,7 @@ class DtlsIdentity:
 
 
 class DtlsTransport:
-    """One association over memory: datagrams go in by `receive`, what to send comes back as a list."""
+    """One in-memory association. `receive` takes datagrams; methods return the datagrams to send."""
 
     __slots__ = (
         "_connection",
@@ -87,7 +87,7 @@ class DtlsTransport:
             self._connection.set_accept_state()
 
     def start(self) -> list[bytes]:
-        """The first flight of a client; nothing for a server."""
+        """Return the client's first flight. A server returns nothing."""
         if not self.is_client or self.state is not DtlsState.HANDSHAKE or self._hello:
             return []
         self._handshake()
@@ -95,7 +95,7 @@ class DtlsTransport:
         return self._hello
 
     def receive(self, datagram: bytes) -> list[bytes]:
-        """Take a datagram in. Garbage is ignored, as DTLS asks; a refused handshake becomes FAILED."""
+        """Process a datagram. Garbage is ignored, as DTLS requires. A refused handshake sets FAILED."""
         if self.state in (DtlsState.CLOSED, DtlsState.FAILED):
             return []
         self._repeats_left = 0
@@ -107,9 +107,11 @@ class DtlsTransport:
         return self._output()
 
     def on_timer(self) -> list[bytes]:
-        """The last flight again when its time has come (RFC 6347 section 4.2.4); to be called every 50 ms
-        or so. Our first flight is repeated at every call for a while: encoders drop what arrives before
-        they have finished ICE, and OpenSSL would wait a second."""
+        """Return the last flight again when its timer has expired (RFC 6347 section 4.2.4). Call it about every 50 ms.
+
+        The client's first flight is repeated at each call for a while: encoders drop packets that arrive before they
+        have finished ICE, and OpenSSL would wait a second.
+        """
         if self.state is not DtlsState.HANDSHAKE:
             return []
         if self._hello and self._repeats_left > 0:
@@ -125,7 +127,7 @@ class DtlsTransport:
         return self._output()
 
     def close(self) -> list[bytes]:
-        """The close_notify alert; nothing when there is no association to close."""
+        """Close the association and return the close_notify alert, or nothing if it is not connected."""
         if self.state is not DtlsState.CONNECTED:
             self.state = DtlsState.CLOSED
             return []
@@ -190,7 +192,7 @@ class DtlsTransport:
 
 
 def datagrams(records: bytes) -> list[bytes]:
-    """A run of DTLS records cut into datagrams of whole records, at most 1200 bytes where records allow."""
+    """Split a run of DTLS records into datagrams of whole records, at most 1200 bytes unless a record is longer."""
     out: list[bytes] = []
     start = end = 0
     while end + _RECORD_HEADER_BYTES <= len(records):
@@ -205,7 +207,7 @@ def datagrams(records: bytes) -> list[bytes]:
 
 
 def fingerprint_of(certificate: x509.Certificate, *, algorithm: str) -> str:
-    """The colon-separated upper-case digest that SDP carries."""
+    """Return the certificate's digest as in SDP: upper case, separated by colons."""
     digest = certificate.fingerprint(_HASHES[algorithm]()).hex().upper()
     return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
 

@@ -1,7 +1,8 @@
-"""RTP header extensions (RFC 8285): which are understood, and reading and writing them.
+"""RTP header extensions (RFC 8285): the supported ones, and their parsing and writing.
 
-Publishers: mid (RFC 9143) and rid (RFC 8852) tell whose an undeclared stream is; the audio level (RFC 6464)
-tells who speaks. Viewers: the sending time, by which Chromium estimates its link. Nothing else passes.
+From publishers: mid (RFC 9143) and rid (RFC 8852) identify streams that the offer did not announce, the audio level
+(RFC 6464) identifies speakers. To viewers: abs-send-time, from which Chromium estimates its bandwidth. No others are
+forwarded.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 FROM_PUBLISHERS = {"audio": (MID, AUDIO_LEVEL), "video": (MID, RID, REPAIRED_RID)}
 _ONE_BYTE = 0xBEDE
 _TWO_BYTES = 0x1000
-# Padding counts as well: browsers send six elements.
+# Padding bytes count, too. Browsers send six elements.
 _ELEMENTS_LIMIT = 64
 
 
 def extension_values(block: bytes) -> dict[int, bytes]:
-    """The elements of a header extension by their number. `block` starts with the profile and length;
-    whatever is malformed ends the reading."""
+    """Return the elements of a header extension by their ID. `block` starts with profile and length. Parsing stops at
+    malformed data."""
     values: dict[int, bytes] = {}
     if len(block) < 4:
         return values
@@ -54,10 +55,10 @@ def extension_values(block: bytes) -> dict[int, bytes]:
 
 
 def send_time_head(number: int) -> bytes:
-    """A header extension with the sending time alone, up to the time itself; `number` is 1 to 14."""
+    """Return a header extension with only abs-send-time, up to the time itself. `number` is 1 to 14."""
     return bytes((0xBE, 0xDE, 0, 1, (number << 4) | 2))
 
 
 def send_time(now: float) -> bytes:
-    """Seconds as 6.18 fixed point."""
+    """Encode seconds as 6.18 fixed point."""
     return (int(now * (1 << 18)) & 0xFFFFFF).to_bytes(3, "big")

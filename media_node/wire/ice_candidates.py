@@ -1,4 +1,4 @@
-"""Where the node can be reached: the ICE candidates it puts in its answers (RFC 8839 section 5.1)."""
+"""The ICE candidates in the node's answers (RFC 8839 section 5.1)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Addresses:
-    """Addresses to advertise: the configured public ones first, then every interface, loopback last.
+    """The addresses to advertise: the configured public ones first, then all interfaces, loopback last.
 
-    Browsers send from interface addresses, so loopback alone would not do even on one machine; the
-    interfaces are read again after 30 s, since networks come and go.
+    Browsers send from interface addresses, so loopback alone does not suffice even on one machine. The interfaces are
+    read again after 30 s, because networks come and go.
     """
 
     def __init__(self, *, public: tuple[str, ...] = (), ipv6: bool = True) -> None:
@@ -27,7 +27,7 @@ class Addresses:
         self._read_at: float | None = None
 
     def current(self, *, now: float | None = None) -> list[IpAddress]:
-        """What to advertise now."""
+        """Return the addresses to advertise."""
         now = time.monotonic() if now is None else now
         if self._read_at is None or now - self._read_at > _FRESH_SECONDS:
             self._read_at = now
@@ -35,7 +35,7 @@ class Addresses:
         return self._known
 
     def candidates(self, *, port: int) -> list[str]:
-        """The candidate lines, best first, without the leading `a=`."""
+        """Return the candidate lines, best first, without the leading `a=`."""
         return [
             candidate_line(number=number, address=address, port=port) for number, address in enumerate(self.current())
         ]
@@ -45,7 +45,7 @@ class Addresses:
 
 
 def interface_addresses() -> list[IpAddress]:
-    """Every address of this machine, but for IPv6 link-local ones, which need a scope to be reached."""
+    """Return the addresses of this machine, except IPv6 link-local ones, which need a scope to be reachable."""
     found: list[IpAddress] = []
     for adapter in ifaddr.get_adapters():
         for entry in adapter.ips:
@@ -57,7 +57,7 @@ def interface_addresses() -> list[IpAddress]:
 
 
 def candidate_line(*, number: int, address: IpAddress, port: int) -> str:
-    """One host candidate; the priority formula is RFC 8445 section 5.1.2.1."""
+    """Return one host candidate. The priority formula is RFC 8445 section 5.1.2.1."""
     priority = (_HOST_TYPE_PREFERENCE << 24) + ((65535 - number) << 8) + 255
     return f"candidate:{number + 1} 1 udp {priority} {address} {port} typ host"
 

@@ -1,6 +1,6 @@
-"""Where a key frame starts, seen from the payload's first bytes without decoding.
+"""Key frame detection from the first payload bytes, without decoding.
 
-VP8: RFC 7741 section 4.2 and 4.3; H.264: RFC 6184 section 5.
+VP8: RFC 7741 sections 4.2 and 4.3. H.264: RFC 6184 section 5.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ _NAL_IDR = 5
 _NAL_SEQUENCE = 7
 _NAL_AGGREGATE = 24
 _NAL_FRAGMENT = 28
-# An access unit delimiter, parameter sets, some supplemental information and the picture are half of this.
+# Half of this is an access unit delimiter, parameter sets, some supplemental information and the frame.
 _UNITS_LIMIT = 16
 
 
 def h264_units(payload: bytes) -> Iterator[bytes]:
-    """The whole NAL units of a packet: one, or those of an aggregate (STAP-A), the first sixteen. A fragment
-    has none."""
+    """Iterate over the complete NAL units of a packet: a single one, or the first sixteen of an aggregate (STAP-A). A
+    fragment has none."""
     kind = payload[0] & 0x1F if payload else 0
     if kind != _NAL_AGGREGATE:
         if 0 < kind < _NAL_AGGREGATE:
@@ -34,7 +34,7 @@ def h264_units(payload: bytes) -> Iterator[bytes]:
 
 
 def vp8_frame_at(payload: bytes) -> int:
-    """Where the VP8 frame begins behind its payload descriptor; 0 when cut short."""
+    """Return the offset of the VP8 frame after its payload descriptor, or 0 if the packet is truncated."""
     if not payload:
         return 0
     if not payload[0] & 0x80:
@@ -54,7 +54,7 @@ def vp8_frame_at(payload: bytes) -> int:
 
 
 def vp8_keyframe_start(payload: bytes) -> bool:
-    """Whether this is the first packet of a VP8 key frame."""
+    """Return whether this is the first packet of a VP8 key frame."""
     if not payload or payload[0] & 0x1F != 0x10:
         return False
     at = vp8_frame_at(payload)
@@ -62,17 +62,17 @@ def vp8_keyframe_start(payload: bytes) -> bool:
 
 
 def h264_keyframe_start(payload: bytes) -> bool:
-    """Whether this packet opens a picture that can be decoded by itself: parameter sets, or an IDR."""
+    """Return whether this packet starts an independently decodable frame: parameter sets, or an IDR."""
     if len(payload) > 1 and payload[0] & 0x1F == _NAL_FRAGMENT:
         return payload[1] & 0x9F == 0x80 | _NAL_IDR
     return any(unit[0] & 0x1F in (_NAL_IDR, _NAL_SEQUENCE) for unit in h264_units(payload))
 
 
 def any_packet(payload: bytes) -> bool:
-    """For streams without key frames: every packet with content is a fit start."""
+    """Accept any packet with content, for codecs without key frames."""
     return bool(payload)
 
 
 def keyframe_detector(codec: str) -> Callable[[bytes], bool]:
-    """The detector for an upper-case codec name."""
+    """Return the detector for an upper-case codec name."""
     return {"VP8": vp8_keyframe_start, "H264": h264_keyframe_start}.get(codec, any_packet)

@@ -1,4 +1,5 @@
-"""Repairing loss: asking the publisher again, and answering viewers who ask us (RFC 4585, RFC 4588)."""
+"""Repair of packet loss: retransmission requests to the publisher and a cache for viewers' requests (RFC 4585, RFC
+4588)."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from media_node.wire.sequence import SequenceTracker
 
 RETRY_SECONDS = 0.06
 TRIES_LIMIT = 5
-# Wider gaps are an outage: a key frame mends them faster than hundreds of old packets.
+# Wider gaps are an outage, which a key frame repairs faster than hundreds of old packets.
 GAP_LIMIT = 200
 CACHE_PACKETS = 1024
 _BATCH_LIMIT = 64
@@ -23,22 +24,24 @@ class PacketCache:
         self._ring: list[CachedPacket | None] = [None] * CACHE_PACKETS
 
     def put(self, packet: CachedPacket) -> None:
-        """Remember a packet, forgetting the one 1024 before it."""
+        """Store a packet in place of the one 1024 before it."""
         self._ring[packet[0] % CACHE_PACKETS] = packet
 
     def get(self, sequence: int) -> CachedPacket | None:
-        """The packet with exactly this number, if it is still here."""
+        """Return the packet with this sequence number if it is still cached."""
         packet = self._ring[sequence % CACHE_PACKETS]
         return packet if packet is not None and packet[0] == sequence else None
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all packets."""
         self._ring = [None] * CACHE_PACKETS
 
 
 def due_sequences(tracker: SequenceTracker, *, now: float) -> list[int]:
-    """The 16-bit numbers to ask for now, oldest first, at most 64. Counts as asking: the same number
-    comes again after 60 ms, five times in all."""
+    """Return the 16-bit sequence numbers to request now, oldest first, at most 64.
+
+    Returned numbers count as requested. A number is due again after 60 ms, five times in total.
+    """
     missing = tracker.missing
     if len(missing) > GAP_LIMIT:
         return []

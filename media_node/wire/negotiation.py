@@ -1,4 +1,4 @@
-"""Choosing codecs: what a publisher may send, and how a viewer must be sent it.
+"""Codec negotiation for publishers and viewers.
 
 VP8 (RFC 7741), H.264 with packetization-mode 1 (RFC 6184 section 8.1) and Opus (RFC 7587).
 """
@@ -13,7 +13,7 @@ from media_node.wire.dtls import FINGERPRINT_ALGORITHMS
 from media_node.wire.sdp import H264, OPUS, VP8, Codec, MediaSection, SessionDescription, parameter_of
 
 VIDEO_CODECS = (VP8, H264)
-# Browsers offer H.264 in six ways; more than this is not looked at.
+# Browsers offer H.264 in six variants. More payload types than this are ignored.
 _CONSIDERED = 12
 _PROTOCOLS = frozenset(
     {"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF", "TCP/DTLS/RTP/SAVPF", "TCP/TLS/RTP/SAVPF"}
@@ -24,7 +24,7 @@ _CONSTRAINED_BASELINE, _BASELINE = "42e0", "4200"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A codec of an offer that both sides will use, under the offer's payload types."""
+    """A negotiated codec, with the offer's payload types."""
 
     payload_type: int
     codec: Codec
@@ -35,7 +35,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteTransport:
-    """What the offer says of the peer's side of the one bundled transport."""
+    """The peer's parameters of the bundled transport, from its offer."""
 
     ice_ufrag: str
     algorithm: str
@@ -44,7 +44,7 @@ class RemoteTransport:
 
 
 def remote_transport(offer: SessionDescription) -> RemoteTransport:
-    """The peer's transport. Raises OfferInvalid when ICE or DTLS is missing, or sections are not bundled."""
+    """Return the peer's transport. Raises OfferInvalid if ICE or DTLS is missing, or sections are not bundled."""
     if offer.is_lite:
         raise OfferInvalid("The offer is ICE-lite, and so is this server: one side must send connectivity checks.")
     media = [section for section in offer.media if is_media(section)]
@@ -53,8 +53,8 @@ def remote_transport(offer: SessionDescription) -> RemoteTransport:
     order = {mid: place for place, mid in enumerate(offer.bundle)}
     if len(media) > 1 and not all(section.mid in order for section in media):
         raise OfferInvalid("The offer must bundle its media sections into one transport.")
-    # The transport is that of the bundle's first section that we accept, or, where bundle-only sections have
-    # none of their own, of the bundle's first section, whatever it is for (RFC 9143 section 7.2 and 7.3).
+    # The transport is that of the bundle's first accepted section. If bundle-only sections have none of their own, it
+    # is that of the bundle's first section of any kind (RFC 9143 sections 7.2 and 7.3).
     media.sort(key=lambda section: order.get(section.mid, 0))
     others = [section for section in offer.media if section.mid in order and media[0].mid in order]
     others.sort(key=lambda section: order[section.mid])
@@ -75,15 +75,15 @@ def remote_transport(offer: SessionDescription) -> RemoteTransport:
 
 
 def is_media(section: MediaSection) -> bool:
-    """Whether a section is audio or video over DTLS-SRTP that the offerer wants to use."""
+    """Return whether a section is audio or video over DTLS-SRTP and not rejected by the offerer."""
     if section.kind not in ("audio", "video") or section.protocol not in _PROTOCOLS:
         return False
-    # Port 0 rejects a section, except a bundle-only one, which browsers offer so.
+    # Port 0 rejects a section, except a bundle-only one, which browsers offer with port 0.
     return section.port != 0 or bool(section.mid)
 
 
 def choose_audio(section: MediaSection) -> Choice | None:
-    """Opus, if it is offered."""
+    """Return Opus if it is offered, otherwise None."""
     for payload_type in section.formats:
         if section.codecs.get(payload_type) == OPUS:
             return _choice(section, payload_type)
@@ -91,8 +91,8 @@ def choose_audio(section: MediaSection) -> Choice | None:
 
 
 def choose_published_video(section: MediaSection) -> Choice | None:
-    """The first of VP8 and H.264 in the publisher's order of preference; of several H.264 profiles the one
-    that most viewers can decode, since they will be offered no other."""
+    """Return the publisher's first choice of VP8 and H.264. Among several H.264 profiles prefer the one that most
+    viewers can decode, because they get no other."""
     usable = _carried(section, VIDEO_CODECS)
     if not usable:
         return None
@@ -106,8 +106,11 @@ def choose_published_video(section: MediaSection) -> Choice | None:
 
 
 def choose_watched_video(section: MediaSection, *, codec: Codec, parameters: str) -> Choice | None:
-    """The viewer's payload type for exactly this stream. For H.264 the same profile, else one that includes
-    it, else any: browsers decode more than they announce, and a likely picture is better than none."""
+    """Return the viewer's payload type for this stream.
+
+    For H.264 take the same profile, otherwise one that includes it, otherwise any: browsers decode more than they
+    announce, and a probable video is better than none.
+    """
     usable = _carried(section, (codec,))
     if not usable or codec != H264:
         return _choice(section, usable[0]) if usable else None
@@ -119,14 +122,14 @@ def choose_watched_video(section: MediaSection, *, codec: Codec, parameters: str
 
 
 def h264_profile(parameters: str) -> str:
-    """Profile and constraints of an H.264 fmtp as four hexadecimal digits, the level left out. All ways
-    to write constrained baseline (RFC 6184 table 5) give "42e0"."""
+    """Return profile and constraints of an H.264 fmtp as four hexadecimal digits, without the level. All forms of
+    constrained baseline (RFC 6184 table 5) return "42e0"."""
     return _h264(parameters)[0]
 
 
 @lru_cache(maxsize=256)
 def _h264(parameters: str) -> tuple[str, bool]:
-    """The profile, and whether fragments may be sent (packetization-mode 1)."""
+    """Return the profile, and whether fragments are allowed (packetization-mode 1)."""
     is_fragmented = parameter_of(parameters, "packetization-mode") == "1"
     value = parameter_of(parameters, "profile-level-id") or _DEFAULT_PROFILE
     try:
@@ -144,15 +147,15 @@ def _decodes(*, offered: str, sent: str) -> bool:
     if sent == _CONSTRAINED_BASELINE:
         return True
     if sent == _BASELINE:
-        # Plain baseline on the wire is constrained baseline from every encoder in use.
+        # All encoders in use that announce baseline send constrained baseline.
         return offered in (_BASELINE, _CONSTRAINED_BASELINE)
-    # A decoder of High decodes Main; constrained forms are subsets of their profile.
+    # A High decoder also decodes Main. Constrained variants are subsets of their profile.
     decoders = {"4d": ("4d", "64"), "64": ("64",)}.get(sent[:2], ())
     return offered[:2] in decoders
 
 
 def _carried(section: MediaSection, codecs: tuple[Codec, ...]) -> list[int]:
-    """The payload types of these codecs that can be carried, the first dozen."""
+    """Return the supported payload types of these codecs among the first dozen."""
     known = [number for number in section.formats if section.codecs.get(number) in codecs][:_CONSIDERED]
     return [n for n in known if section.codecs[n] != H264 or _h264(section.parameters.get(n, ""))[1]]
 

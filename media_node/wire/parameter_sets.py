@@ -1,4 +1,4 @@
-"""H.264 parameter sets, kept for viewers who come after they were sent (RFC 6184 sections 5.7.1 and 8.2.2)."""
+"""H.264 parameter sets, kept for viewers who join after they were sent (RFC 6184 sections 5.7.1 and 8.2.2)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from media_node.wire.sdp import parameter_of
 from media_node.wire.srtp import PAYLOAD_LIMIT_BYTES
 
 _SEQUENCE, _PICTURE, _AGGREGATE = 7, 8, 24
-# Encoders have one of each; some have a few pictures' sets.
+# Encoders have one of each kind; some have a few picture parameter sets.
 _SETS_LIMIT = 8
 
 
 class ParameterSets:
-    """The last sets of a stream, at first those of the offer (sprop-parameter-sets). Encoders that send them
-    once, as GStreamer does unless told otherwise, leave whoever comes later without a picture."""
+    """The last parameter sets of a stream, initially those of the offer (sprop-parameter-sets).
+
+    Some encoders send them only once, as GStreamer does by default. Without a copy, later viewers would have no video.
+    """
 
     __slots__ = ("_sets",)
 
@@ -29,14 +31,14 @@ class ParameterSets:
                 return
 
     def note(self, payload: bytes) -> None:
-        """Keep what a packet holds of them."""
+        """Keep the parameter sets in a packet."""
         if payload and payload[0] & 0x1F in (_SEQUENCE, _PICTURE, _AGGREGATE):
             for unit in h264_units(payload):
                 self._keep(unit)
 
     def opening(self, payload: bytes) -> bytes:
-        """What must be sent before a key frame that starts with this packet: an aggregate of the sets, empty
-        when it brings its own or none are known."""
+        """Return the parameter sets that a key frame starting with this packet lacks, as an aggregate. Empty if it has
+        its own or none are known."""
         if any(unit[0] & 0x1F == _SEQUENCE for unit in h264_units(payload)):
             return b""
         kinds = {kind for kind, _ in self._sets}
@@ -48,14 +50,14 @@ class ParameterSets:
         kind = unit[0] & 0x1F if len(unit) > 3 else 0
         if kind not in (_SEQUENCE, _PICTURE):
             return
-        # A sequence's number stands behind its profile, constraints and level.
+        # The sequence parameter set ID follows profile, constraints and level.
         number = _small_number(unit[4:5] if kind == _SEQUENCE else unit[1:2])
         if (kind, number) in self._sets or len(self._sets) < _SETS_LIMIT:
             self._sets[kind, number] = unit
 
 
 def _small_number(start: bytes) -> int:
-    """An exponential-Golomb number (ITU-T H.264 section 9.1) of up to 14; 15 for any larger."""
+    """Read an exponential-Golomb number (ITU-T H.264 section 9.1) up to 14. Larger numbers give 15."""
     first = start[0] if start else 0
     zeros = 8 - first.bit_length()
     return (first >> (7 - 2 * zeros)) - 1 if zeros < 4 else 15

@@ -1,4 +1,4 @@
-"""Picture ids in VP8 packets (RFC 7741 section 4.2), which must go on when a viewer is given another stream."""
+"""VP8 picture IDs (RFC 7741 section 4.2), which must stay continuous when a viewer is switched to another stream."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class PictureIds(NamedTuple):
-    """Where the ids of a packet are and what they say; `base` is TL0PICIDX, -1 where there is none."""
+    """Position and values of a packet's picture IDs. `base` is TL0PICIDX, or -1 if absent."""
 
     at: int
     is_long: bool
@@ -18,7 +18,7 @@ PICTURE_MASK = 0x7FFF
 
 
 def picture_ids(payload: bytes) -> PictureIds | None:
-    """The ids of a VP8 packet; None when it has none or is cut short."""
+    """Return the IDs of a VP8 packet, or None if it has none or is truncated."""
     if len(payload) < 4 or not payload[0] & 0x80:
         return None
     flags = payload[1]
@@ -36,7 +36,7 @@ def picture_ids(payload: bytes) -> PictureIds | None:
 
 
 def with_shifted_ids(payload: bytes, ids: PictureIds, *, picture_shift: int, base_shift: int) -> bytes:
-    """The packet with both ids moved on; they wrap at their own width."""
+    """Return the packet with both IDs shifted. They wrap at their own width."""
     picture = ids.picture + picture_shift
     shifted = (0x8000 | (picture & 0x7FFF)).to_bytes(2, "big") if ids.is_long else bytes((picture & 0x7F,))
     end = ids.at + len(shifted)

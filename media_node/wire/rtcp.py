@@ -1,4 +1,4 @@
-"""RTCP: what is read from peers and written to them.
+"""Parsing and writing of RTCP.
 
 RFC 3550 section 6 (SR, RR, BYE), RFC 4585 section 6 (NACK, PLI), RFC 5104 section 4.3.1 (FIR), and
 draft-alvestrand-rmcat-remb-03 (REMB).
@@ -20,13 +20,13 @@ _PLI = 1
 _FIR = 4
 _APPLICATION = 15
 _PACKET_LIMIT = 32
-# Of a whole datagram.
+# Per datagram.
 _NACK_LIMIT = 512
 
 
 @dataclass(frozen=True, slots=True)
 class SenderReport:
-    """Ties RTP time to wall-clock time; `ntp` is 32.32 fixed point since 1900."""
+    """Maps RTP time to wall-clock time. `ntp` is 32.32 fixed point since 1900."""
 
     ssrc: int
     ntp: int
@@ -35,7 +35,7 @@ class SenderReport:
     octets: int
 
     def shifted(self, *, ssrc: int, clock: int, time: int) -> SenderReport:
-        """The same for a stream that goes on under another source, clock and time."""
+        """Return the report for a stream with another SSRC, clock and timestamp offset."""
         return SenderReport(
             ssrc=ssrc,
             ntp=(self.ntp + clock) & 0xFFFFFFFFFFFFFFFF,
@@ -47,7 +47,7 @@ class SenderReport:
 
 @dataclass(frozen=True, slots=True)
 class ReportBlock:
-    """How one stream arrives at its receiver; loss is in 1/256 of the last interval."""
+    """Reception of one stream. `fraction_lost` is in 1/256 of the packets of the last interval."""
 
     ssrc: int
     fraction_lost: int
@@ -60,7 +60,7 @@ class ReportBlock:
 
 @dataclass(frozen=True, slots=True)
 class Nack:
-    """Packets that a receiver misses."""
+    """Packets missing at a receiver."""
 
     ssrc: int
     sequences: tuple[int, ...]
@@ -68,14 +68,14 @@ class Nack:
 
 @dataclass(frozen=True, slots=True)
 class KeyframeRequest:
-    """PLI or FIR: the receiver cannot go on without a key frame."""
+    """PLI or FIR: the receiver needs a key frame."""
 
     ssrc: int
 
 
 @dataclass(frozen=True, slots=True)
 class BitrateEstimate:
-    """REMB: bits per second that a receiver thinks its link carries."""
+    """REMB: a receiver's bandwidth estimate in bits per second."""
 
     bits_per_second: int
     ssrcs: tuple[int, ...]
@@ -83,7 +83,7 @@ class BitrateEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Goodbye:
-    """BYE: these streams end."""
+    """BYE: these streams have ended."""
 
     ssrcs: tuple[int, ...]
 
@@ -92,8 +92,8 @@ Item = SenderReport | ReportBlock | Nack | KeyframeRequest | BitrateEstimate | G
 
 
 def rtcp_parse(data: bytes) -> list[Item]:
-    """Everything understood in a compound packet. Malformed or unknown parts are skipped, never raised:
-    a stream must not end because one extension of its feedback is unknown here."""
+    """Parse a compound packet. Malformed and unknown parts are skipped and never raise, because a stream must not end
+    due to an unsupported feedback extension."""
     items: list[Item] = []
     at, asked = 0, 0
     for _ in range(_PACKET_LIMIT):
@@ -114,7 +114,7 @@ def rtcp_parse(data: bytes) -> list[Item]:
 
 
 def sender_report(report: SenderReport) -> bytes:
-    """An SR without report blocks."""
+    """Return an SR without report blocks."""
     return struct.pack(
         "!BBHIQIII",
         0x80,
@@ -129,7 +129,7 @@ def sender_report(report: SenderReport) -> bytes:
 
 
 def receiver_report(*, ssrc: int, blocks: list[ReportBlock]) -> bytes:
-    """An RR; at most 31 blocks fit."""
+    """Return an RR with at most 31 blocks."""
     body = b"".join(
         struct.pack(
             "!IIIIII",
@@ -147,7 +147,7 @@ def receiver_report(*, ssrc: int, blocks: list[ReportBlock]) -> bytes:
 
 
 def bitrate_estimate(*, ssrc: int, bits_per_second: int, ssrcs: list[int]) -> bytes:
-    """A REMB; the rate is rounded down to 18 bits of mantissa."""
+    """Return a REMB. The rate is rounded down to a mantissa of 18 bits."""
     exponent = max(0, bits_per_second.bit_length() - 18)
     mantissa = bits_per_second >> exponent
     head = struct.pack(
@@ -164,12 +164,12 @@ def bitrate_estimate(*, ssrc: int, bits_per_second: int, ssrcs: list[int]) -> by
 
 
 def picture_loss(*, ssrc: int, media_ssrc: int) -> bytes:
-    """A PLI."""
+    """Return a PLI."""
     return struct.pack("!BBHII", 0x80 | _PLI, PAYLOAD_FEEDBACK, 2, ssrc, media_ssrc)
 
 
 def nack(*, ssrc: int, media_ssrc: int, sequences: list[int]) -> bytes:
-    """A generic NACK; `sequences` in the order of the stream, so that a run over the wrap packs well."""
+    """Return a generic NACK. `sequences` are in stream order, so that a run across the wrap is packed well."""
     fields = b""
     index = 0
     while index < len(sequences):
@@ -184,7 +184,7 @@ def nack(*, ssrc: int, media_ssrc: int, sequences: list[int]) -> bytes:
 
 
 def goodbye(*, ssrcs: list[int]) -> bytes:
-    """A BYE; at most 31 sources fit."""
+    """Return a BYE for at most 31 SSRCs."""
     ssrcs = ssrcs[:31]
     return struct.pack("!BBH", 0x80 | len(ssrcs), GOODBYE, len(ssrcs)) + b"".join(
         struct.pack("!I", value) for value in ssrcs

@@ -12,13 +12,16 @@ header_pack = _HEADER.pack
 
 
 class RtpInvalid(ValueError):
-    """Bytes that are not an RTP packet."""
+    """Not an RTP packet."""
 
 
 @dataclass(slots=True)
 class RtpPacket:
-    """What forwarding needs of a packet. `payload` has no padding, header extension or CSRC list; it is
-    empty for a packet that was padding alone. `extension` is the whole block (RFC 8285), empty without one."""
+    """The fields of a packet that forwarding needs.
+
+    `payload` has no padding, header extension or CSRC list, and is empty for a packet with padding only. `extension` is
+    the whole extension block (RFC 8285), or empty.
+    """
 
     marker: int
     payload_type: int
@@ -30,7 +33,7 @@ class RtpPacket:
 
 
 def rtp_parse(data: bytes) -> RtpPacket:
-    """A packet from its decrypted bytes. `marker` is 0 or 128, the bit in place. Raises RtpInvalid."""
+    """Parse a decrypted packet. `marker` is 0 or 128, the bit at its position. Raises RtpInvalid."""
     size = len(data)
     if size < HEADER_BYTES:
         raise RtpInvalid("short")
@@ -57,17 +60,17 @@ def rtp_parse(data: bytes) -> RtpPacket:
 
 
 def rtp_ssrc(data: bytes) -> int:
-    """The sender named in an RTP header, readable before decryption; the datagram holds 12 bytes or more."""
+    """Return the SSRC of an RTP header, readable before decryption. The datagram must have at least 12 bytes."""
     return int.from_bytes(data[8:12], "big")
 
 
 def rtp_build(*, marker: int, payload_type: int, sequence: int, timestamp: int, ssrc: int, payload: bytes) -> bytes:
-    """A packet with the plain 12-byte header."""
+    """Return a packet with the plain 12-byte header."""
     return _HEADER.pack(0x80, marker | payload_type, sequence, timestamp, ssrc) + payload
 
 
 def rtx_unwrap(packet: RtpPacket, *, payload_type: int, ssrc: int) -> RtpPacket | None:
-    """The original of a retransmission (RFC 4588 section 4); None for padding probes on that stream."""
+    """Return the original packet of a retransmission (RFC 4588 section 4), or None for a padding probe."""
     if len(packet.payload) < 2:
         return None
     original = (packet.payload[0] << 8) | packet.payload[1]
@@ -75,5 +78,5 @@ def rtx_unwrap(packet: RtpPacket, *, payload_type: int, ssrc: int) -> RtpPacket 
 
 
 def rtx_payload(*, sequence: int, payload: bytes) -> bytes:
-    """The payload of a retransmission of packet `sequence`."""
+    """Return the RTX payload for packet `sequence`."""
     return sequence.to_bytes(2, "big") + payload

@@ -1,4 +1,4 @@
-"""Reading session descriptions (RFC 8866; WebRTC's use of them RFC 8829, ICE attributes RFC 8839)."""
+"""Parsing of session descriptions (RFC 8866; WebRTC RFC 8829, ICE attributes RFC 8839)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 from media_node.errors import OfferInvalid
 
-# A browser that receives 24 pictures and 24 sounds sends 4700 lines in 48 sections.
+# An offer from a browser that receives 24 video and 24 audio sections has 4700 lines in 48 sections.
 LINE_LIMIT = 6000
 LINE_CHARACTERS = 4200
 SECTION_LIMIT = 64
 FORMAT_LIMIT = 128
 FORMATS_IN_ALL = 2048
 SSRC_LIMIT = 16
-# How often a section may repeat an attribute; what is not named here is not read. A browser's picture has
-# some 20 codecs, 60 lines of feedback and 14 extensions.
+# How often a section may repeat an attribute. Attributes missing here are not parsed. A browser's video section has
+# about 20 codecs, 60 lines of feedback and 14 extensions.
 REPEAT_LIMITS = {
     **dict.fromkeys(("sendrecv", "sendonly", "recvonly", "inactive", "group", "ice-lite", "mid", "setup"), 8),
     **dict.fromkeys(("ice-ufrag", "ice-pwd", "fingerprint", "simulcast"), 8),
@@ -27,7 +27,7 @@ REPEAT_LIMITS = {
     **dict.fromkeys(("rtpmap", "fmtp"), FORMAT_LIMIT),
     "rtcp-fb": 512,
 }
-# The feedback that is understood.
+# The supported feedback messages.
 FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 _SETUPS = frozenset({"actpass", "active", "passive"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`{|}~A-Za-z0-9-]{1,64}")
@@ -38,7 +38,7 @@ _ICE_TEXT = re.compile(r"[A-Za-z0-9+/=_-]{1,256}")
 _RID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){15,63}")
 _PAYLOAD_TYPES = {str(number): number for number in range(128)}
-# Looked for in lower case; behind each name white space is allowed.
+# Matched in lower case. White space may follow a name.
 _PARAMETERS = {
     name: re.compile(rf"{name}\s*=([^;]*)")
     for name in ("apt", "packetization-mode", "profile-level-id", "sprop-parameter-sets")
@@ -46,7 +46,7 @@ _PARAMETERS = {
 
 
 class Codec(NamedTuple):
-    """An rtpmap: `name` in upper case."""
+    """An rtpmap. `name` is in upper case."""
 
     name: str
     clock_rate: int
@@ -58,7 +58,7 @@ class Codec(NamedTuple):
 
 
 VP8, H264, OPUS = Codec("VP8", 90000), Codec("H264", 90000), Codec("OPUS", 48000, 2)
-# The codecs that are kept, by their rtpmap in upper case.
+# The supported codecs, by their rtpmap in upper case.
 _REPAIRS = (Codec("RTX", 90000), Codec("RTX", 48000))
 _CODECS = {str(codec).upper(): codec for codec in (VP8, H264, OPUS, *_REPAIRS)}
 _MONO = frozenset({"OPUS/48000", "OPUS/48000/1"})
@@ -66,9 +66,12 @@ _MONO = frozenset({"OPUS/48000", "OPUS/48000/1"})
 
 @dataclass(slots=True)
 class MediaSection:
-    """One m-section. `formats` holds payload types in the offer's order of preference; `codecs` those of them
-    that are carried here, with RTX; `feedback` lines as "96 nack" or "* nack"; `extensions` header extensions
-    by their URI; `simulcast` the layers that are sent, in the offer's order (RFC 8853)."""
+    """One m-section.
+
+    `formats` are payload types in the offer's order of preference, `codecs` the supported ones and RTX. `feedback` has
+    lines such as "96 nack" or "* nack". `extensions` are header extension IDs by URI. `simulcast` are the sent layers
+    in the offer's order (RFC 8853).
+    """
 
     kind: str
     port: int
@@ -95,7 +98,7 @@ class MediaSection:
     _repairs: dict[str | None, int] | None = field(default=None, compare=False)
 
     def retransmission_of(self, payload_type: int) -> int | None:
-        """The RTX payload type that repairs this one (RFC 4588 section 8)."""
+        """Return the RTX payload type for a payload type (RFC 4588 section 8)."""
         if self._repairs is None:
             repairs = [number for number in self.formats if self.codecs.get(number) in _REPAIRS]
             self._repairs = {self._repaired_by(number): number for number in reversed(repairs)}
@@ -106,14 +109,14 @@ class MediaSection:
         return text[4:] if text[:4] == "apt=" and text[4:].isdigit() else parameter_of(text, "apt")
 
     def feedback_for(self, payload_type: int) -> tuple[str, ...]:
-        """The feedback that the offerer understands for a payload type, of those that we do."""
+        """Return the feedback for a payload type that both sides support."""
         lines = self.feedback
         return tuple(kind for kind in FEEDBACK if f"{payload_type} {kind}" in lines or f"* {kind}" in lines)
 
 
 @dataclass(slots=True)
 class SessionDescription:
-    """An offer. Session-level attributes have been handed down to every section."""
+    """An offer. Session-level attributes are copied to all sections."""
 
     media: list[MediaSection]
     bundle: list[str]
@@ -121,7 +124,7 @@ class SessionDescription:
 
 
 def sdp_parse(text: str) -> SessionDescription:
-    """An offer from its text. Raises OfferInvalid; attributes not used here are skipped unread."""
+    """Parse an offer. Attributes that are not used are skipped. Raises OfferInvalid."""
     lines = text.replace("\r\n", "\n").split("\n")
     if len(lines) > LINE_LIMIT:
         raise OfferInvalid("The offer has too many lines.")
@@ -156,7 +159,7 @@ def sdp_parse(text: str) -> SessionDescription:
 
 
 def parameter_of(parameters: str, name: str) -> str | None:
-    """One value out of an fmtp line; None when it is not there."""
+    """Return one value of an fmtp line, or None."""
     lowered = parameters.lower()
     for found in islice(_PARAMETERS[name].finditer(lowered), 4):
         before = lowered[: found.start()].rstrip()
@@ -176,7 +179,7 @@ def _section(text: str) -> MediaSection:
     return section
 
 
-# -- attributes: what each does to its section
+# -- attribute readers
 
 Reader = Callable[[MediaSection, str, str], None]
 
@@ -210,7 +213,7 @@ def _fingerprint(section: MediaSection, name: str, value: str) -> None:
     algorithm, _, digest = value.partition(" ")
     if not _FINGERPRINT.fullmatch(digest.strip()):
         raise OfferInvalid("The offer has a DTLS fingerprint that cannot be read.")
-    # Several may be given; SHA-256 is the one that everybody has.
+    # There may be several. SHA-256 is supported everywhere.
     if section.fingerprint is None or algorithm.lower() == "sha-256":
         section.fingerprint = (algorithm.lower(), digest.strip().upper())
 
@@ -264,7 +267,7 @@ def _rid(section: MediaSection, name: str, value: str) -> None:
 def _simulcast(section: MediaSection, name: str, value: str) -> None:
     fields = value.split(None, 4)
     if "send" in fields[:-1]:
-        # Of alternatives the first; "~" marks a layer that is paused for now.
+        # Take the first of alternatives. "~" marks a paused layer.
         layers = fields[fields.index("send") + 1].split(";", 16)[:16]
         section.simulcast = [layer.partition(",")[0].removeprefix("~") for layer in layers]
 

@@ -1,25 +1,25 @@
-"""Sequence numbers that do not wrap, and what is missing among them (RFC 3550 appendix A.1)."""
+"""Extended sequence numbers and tracking of missing packets (RFC 3550 appendix A.1)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# A jump forward of more than this, or back by more than the window or to before the first packet, is believed
-# only when the next packet continues it: one stray packet must not move the stream.
+# A jump forward by more than this, or back past the window or the first packet, is accepted only if the next packet
+# continues it: one stray packet must not move the stream.
 JUMP_LIMIT = 3000
 WINDOW = 1024
 
 
 @dataclass(slots=True)
 class Gap:
-    """A packet that has not arrived: how often it was asked for, and when to ask again."""
+    """A missing packet: the number of requests so far and the time of the next."""
 
     tries: int
     due_at: float
 
 
 class SequenceTracker:
-    """Places packets in an endless sequence and refuses those seen before."""
+    """Maps packets to extended sequence numbers and rejects duplicates."""
 
     __slots__ = ("_restart_at", "base", "generation", "highest", "missing", "received")
 
@@ -32,8 +32,11 @@ class SequenceTracker:
         self._restart_at: int | None = None
 
     def place(self, *, sequence: int, now: float) -> int | None:
-        """The extended number of a packet that is new; None for a duplicate, one far too old, or the
-        first of a possible restart. After a restart `generation` is one higher and numbers start anew."""
+        """Return the extended number of a new packet.
+
+        Return None for a duplicate, a packet far too old, or the first packet of a possible restart. A restart
+        increments `generation` and restarts the numbers.
+        """
         highest = self.highest
         if highest is None:
             return self._start(sequence)
@@ -55,7 +58,7 @@ class SequenceTracker:
 
     @property
     def expected(self) -> int:
-        """How many packets the sender has sent, as far as we know."""
+        """The number of packets sent, derived from the sequence numbers."""
         return 0 if self.highest is None else self.highest - self.base + 1
 
     def _start(self, sequence: int) -> int:
@@ -70,7 +73,7 @@ class SequenceTracker:
         missing = self.missing
         for number in range(max(highest + 1, to - WINDOW), to):
             missing[number] = Gap(0, now)
-        # Insertion order is numeric order, so the first key tells whether anything is out of reach.
+        # Insertion order is numeric order, so the first key shows whether any number has left the window.
         if missing and next(iter(missing)) < to - WINDOW:
             for number in [n for n in missing if n < to - WINDOW]:
                 del missing[number]

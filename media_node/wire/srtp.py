@@ -1,4 +1,4 @@
-"""SRTP keys from a finished DTLS handshake (RFC 5764 section 4.2, RFC 7714 section 12)."""
+"""SRTP keys from a completed DTLS handshake (RFC 5764 section 4.2, RFC 7714 section 12)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import pylibsrtp
 from pylibsrtp import Error as SrtpError
 from pylibsrtp import Policy, Session
 
-# pylibsrtp has a buffer of 1500 bytes and keeps 144 of it free for what encryption adds. Without master key
-# identifiers, which are not used here, that is a tag of 16: so everything fits that a link of 1500 bytes carries.
+# pylibsrtp has a buffer of 1500 bytes and reserves 144 of them for the trailer. Without master key identifiers, which
+# are not used here, the trailer is a tag of 16 bytes. With this value, packets up to an MTU of 1500 bytes fit.
 pylibsrtp.SRTP_MAX_TRAILER_LEN = 16
 DATAGRAM_LIMIT_BYTES = 1500
-# Header with the sending time 20 bytes, retransmission 2, tag 16.
+# Header with abs-send-time 20 bytes, RTX sequence number 2, tag 16.
 PAYLOAD_LIMIT_BYTES = DATAGRAM_LIMIT_BYTES - 38
 _REPLAY_WINDOW = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class SrtpProfile:
-    """A protection profile: its DTLS name, libsrtp's number for it, key and salt sizes in bytes."""
+    """A protection profile: its DTLS name, libsrtp's number, and the sizes of key and salt in bytes."""
 
     name: bytes
     number: int
@@ -28,7 +28,7 @@ class SrtpProfile:
 
     @property
     def exported_bytes(self) -> int:
-        """How much keying material both directions need."""
+        """Bytes of keying material for both directions."""
         return 2 * (self.key_bytes + self.salt_bytes)
 
 
@@ -54,14 +54,14 @@ PROFILES = _available(
 
 @dataclass(frozen=True, slots=True)
 class SrtpPair:
-    """One session for each direction."""
+    """One SRTP session per direction."""
 
     inbound: Session
     outbound: Session
 
 
 def srtp_sessions(*, material: bytes, profile: SrtpProfile, is_client: bool) -> SrtpPair:
-    """Both sessions from the exported material: client key, server key, client salt, server salt."""
+    """Create both sessions from the exported material: client key, server key, client salt, server salt."""
     key, salt = profile.key_bytes, profile.salt_bytes
     client = material[:key] + material[2 * key : 2 * key + salt]
     server = material[key : 2 * key] + material[2 * key + salt : 2 * (key + salt)]
@@ -75,6 +75,6 @@ def srtp_sessions(*, material: bytes, profile: SrtpProfile, is_client: bool) -> 
 def _session(*, key: bytes, profile: SrtpProfile, ssrc_type: int) -> Session:
     policy = Policy(key=key, ssrc_type=ssrc_type, srtp_profile=profile.number)
     policy.window_size = _REPLAY_WINDOW
-    # Retransmissions without RTX repeat a packet byte for byte.
+    # Retransmissions without RTX repeat a packet unchanged.
     policy.allow_repeat_tx = True
     return Session(policy)

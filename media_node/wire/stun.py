@@ -1,4 +1,4 @@
-"""STUN messages as ICE uses them (RFC 8489; RFC 8445 section 7.3 for the answering side)."""
+"""STUN messages as used by ICE (RFC 8489; RFC 8445 section 7.3 for the responding side)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ICE_CONTROLLING = 0x802A
 
 _COOKIE_BYTES = struct.pack("!I", MAGIC_COOKIE)
 _FINGERPRINT_XOR = 0x5354554E
-# Attributes below 0x8000 must be understood by whoever acts on the message (RFC 8489 section 14).
+# Attributes below 0x8000 are comprehension-required (RFC 8489 section 14).
 _UNDERSTOOD = frozenset({USERNAME, MESSAGE_INTEGRITY, PRIORITY, USE_CANDIDATE})
 _ATTRIBUTE_LIMIT = 32
 
@@ -37,13 +37,13 @@ Address = tuple[str, int] | tuple[str, int, int, int]
 
 
 class StunInvalid(ValueError):
-    """Bytes that are not a well-formed STUN message."""
+    """Not a well-formed STUN message."""
 
 
 @dataclass(frozen=True, slots=True)
 class StunMessage:
-    """A parsed message. Only attributes before MESSAGE-INTEGRITY are kept, as RFC 8489 section 14.5 asks:
-    what follows it is not protected."""
+    """A parsed message. Attributes after MESSAGE-INTEGRITY are dropped, because they are not protected (RFC 8489
+    section 14.5)."""
 
     type: int
     transaction: bytes
@@ -52,11 +52,11 @@ class StunMessage:
     integrity_at: int | None
 
     def unknown_attributes(self) -> list[int]:
-        """Attributes we would have to understand and do not."""
+        """Return the unsupported comprehension-required attributes."""
         return [kind for kind in self.attributes if kind < 0x8000 and kind not in _UNDERSTOOD]
 
     def proves(self, key: bytes) -> bool:
-        """Whether MESSAGE-INTEGRITY is present and made with this key (RFC 8489 section 14.5)."""
+        """Return whether MESSAGE-INTEGRITY is present and valid for this key (RFC 8489 section 14.5)."""
         at = self.integrity_at
         if at is None:
             return False
@@ -66,7 +66,7 @@ class StunMessage:
 
 
 def stun_parse(data: bytes) -> StunMessage:
-    """A message from a datagram. Raises StunInvalid, also for a wrong FINGERPRINT."""
+    """Parse a datagram. Raises StunInvalid, also for a wrong FINGERPRINT."""
     if len(data) < 20 or data[0] > 3 or data[4:8] != _COOKIE_BYTES:
         raise StunInvalid("header")
     kind, length = struct.unpack_from("!HH", data)
@@ -99,7 +99,7 @@ def stun_parse(data: bytes) -> StunMessage:
 def stun_build(
     *, type: int, transaction: bytes, attributes: list[tuple[int, bytes]], key: bytes | None = None
 ) -> bytes:
-    """A message with MESSAGE-INTEGRITY (when there is a key) and FINGERPRINT."""
+    """Return a message with FINGERPRINT and, if there is a key, MESSAGE-INTEGRITY."""
     body = b"".join(
         struct.pack("!HH", kind, len(value)) + value + b"\0" * (-len(value) % 4) for kind, value in attributes
     )
@@ -113,7 +113,7 @@ def stun_build(
 
 
 def binding_success(*, request: StunMessage, address: Address, key: bytes) -> bytes:
-    """The answer to a check: the address it came from."""
+    """Return the success response to a check, with the address it came from."""
     mapped = xor_address(address=address, transaction=request.transaction)
     return stun_build(
         type=BINDING_SUCCESS,
@@ -126,7 +126,7 @@ def binding_success(*, request: StunMessage, address: Address, key: bytes) -> by
 def binding_error(
     *, request: StunMessage, code: int, reason: str, key: bytes, unknown: list[int] | None = None
 ) -> bytes:
-    """An error answer (RFC 8489 section 14.8)."""
+    """Return an error response (RFC 8489 section 14.8)."""
     attributes = [(ERROR_CODE, struct.pack("!HBB", 0, code // 100, code % 100) + reason.encode())]
     if unknown:
         attributes.append((UNKNOWN_ATTRIBUTES, b"".join(struct.pack("!H", kind) for kind in unknown)))
@@ -134,7 +134,7 @@ def binding_error(
 
 
 def xor_address(*, address: Address, transaction: bytes) -> bytes:
-    """The value of XOR-MAPPED-ADDRESS (RFC 8489 section 14.2)."""
+    """Return the value of XOR-MAPPED-ADDRESS (RFC 8489 section 14.2)."""
     host, port = address[0].partition("%")[0], address[1]
     is_six = ":" in host
     packed = socket.inet_pton(socket.AF_INET6 if is_six else socket.AF_INET, host)

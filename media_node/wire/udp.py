@@ -1,4 +1,4 @@
-"""The one UDP port: telling STUN, DTLS and SRTP apart (RFC 7983) and handing them to peers."""
+"""The UDP port: demultiplexing of STUN, DTLS and SRTP (RFC 7983) and dispatch to peers."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ logger = logging.getLogger(__name__)
 BUFFER_BYTES = 8 * 1024 * 1024
 BATCH = 64
 _DATAGRAM_BYTES = 2048
-# Linux names, absent from the socket module: set a buffer past the system limit, when allowed to.
+# Linux constants missing from the socket module. They set a buffer above the system limit if permitted.
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 
 
 class PortInUse(OSError):
-    """Somebody else has the port."""
+    """The port is in use or not permitted."""
 
 
 class UdpPort:
-    """The sockets of one port (IPv4, and IPv6 where the machine has it) and who is behind an address."""
+    """The sockets of one port (IPv4, and IPv6 where available) and the peers by address."""
 
     def __init__(self, *, stats: Stats, quiet: QuietLog) -> None:
         self.by_ufrag: dict[str, Peer] = {}
@@ -66,7 +66,7 @@ class UdpPort:
         self._sockets.clear()
 
     def transmit(self, data: bytes, *, address: Address, send: Send) -> None:
-        """Send a datagram that is not media; one that cannot be sent is lost, as on any network."""
+        """Send a datagram other than media. If sending fails, it is lost, as on any network."""
         try:
             send(data, address)
         except OSError:
@@ -91,7 +91,7 @@ class UdpPort:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                # A pending ICMP error of some earlier send; the socket itself is fine.
+                # A pending ICMP error of an earlier send. The socket is fine.
                 continue
             self._stats.datagrams_received += 1
             if not data:
@@ -99,7 +99,7 @@ class UdpPort:
             try:
                 self._dispatch(data, address, send=send, now=now)
             except Exception as error:
-                # The supervised loop: whatever a stranger sends must not end the node.
+                # No datagram, whoever sent it, may end the loop.
                 self._stats.errors += 1
                 self._quiet.failure("datagram handling failed", now=now, error=error)
 
@@ -156,6 +156,6 @@ def _enlarge(opened: socket.socket) -> None:
         try:
             opened.setsockopt(socket.SOL_SOCKET, force, BUFFER_BYTES)
         except OSError:
-            # Not privileged: take what the system allows.
+            # Not privileged: use the size that the system allows.
             with contextlib.suppress(OSError):
                 opened.setsockopt(socket.SOL_SOCKET, plain, BUFFER_BYTES)
