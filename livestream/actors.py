@@ -1,4 +1,4 @@
-"""Who is doing something: the `actor=` of every service."""
+"""The acting person: the `actor=` of all services."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from livestream.errors import NotAuthenticated
 class Actor:
     """A logged-in person, an anonymous viewer (`user_id` None), or the product itself (`is_system`).
 
-    `access` is the account's `access_version` when the person was let in; tickets do not tell it.
+    `access` is the account's `access_version` at authentication; socket tickets do not carry it.
     """
 
     user_id: UUID | None = None
@@ -24,7 +24,7 @@ class Actor:
 
     @property
     def person(self) -> str:
-        """The name under which presence counts this person once, however many sockets they have."""
+        """The name under which presence counts this person once, whatever their number of sockets."""
         return str(self.user_id) if self.user_id else f"anon:{self.visitor}"
 
 
@@ -33,7 +33,7 @@ SYSTEM = Actor(username="system", display_name="Livestream", is_system=True)
 
 
 def actor_of(user: Any) -> Actor:
-    """The actor for a Django user; anonymous if not logged in or not active."""
+    """Return the actor for a Django user: anonymous if not logged in or not active."""
     if not getattr(user, "is_authenticated", False) or not user.is_active:
         return ANONYMOUS
     return Actor(
@@ -46,7 +46,7 @@ def actor_of(user: Any) -> Actor:
 
 
 def require_signed_in(actor: Actor) -> UUID:
-    """The actor's user id. Raises NotAuthenticated for anonymous viewers."""
+    """Return the actor's user id. Raises NotAuthenticated for anonymous viewers."""
     if actor.user_id is None:
         raise NotAuthenticated()
     return actor.user_id

@@ -1,4 +1,4 @@
-"""The outbox, to look at and to try again."""
+"""The admin page of the outbox."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -11,7 +11,7 @@ from livestream.read_only_admin import HappenedFilter, ReadOnlyAdmin, report_don
 
 @admin.register(OutboxTask)
 class OutboxTaskAdmin(ReadOnlyAdmin):
-    """Calls to providers that have still to be made, and those that were given up."""
+    """Pending provider calls, and those that were given up."""
 
     appears = "Calls to providers that failed, or have not been made yet."
     list_display = ("kind", "key", "target", "created_at", "attempts", "due_at", "last_error", "gave_up_at")
@@ -21,5 +21,5 @@ class OutboxTaskAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Try again", permissions=["moderate"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[OutboxTask]) -> None:
-        """Make the selected calls within seconds, also those that were given up."""
+        """Retry the selected calls within seconds, including those that were given up."""
         report_done(self, request, done=outbox_retry(tasks=queryset), what="Calls to be made again", refusals={})

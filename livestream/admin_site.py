@@ -7,7 +7,7 @@ from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest
 from django.urls import reverse
 
-# What moderators work with, in the order of need; what stands nowhere here is among the inside.
+# The models that moderators use, in order of need. All others are listed under INSIDE.
 SECTIONS = {
     "Moderation": (
         "streams.StreamSession",
@@ -27,14 +27,14 @@ INSIDE = "Inside, read only"
 
 
 class LivestreamAdminSite(admin.AdminSite):
-    """Django's admin under the product's own name, in the order that moderators need."""
+    """Django's admin under the product's name, ordered for moderators."""
 
     site_header = "Livestream"
     site_title = "Livestream admin"
     index_title = "Overview"
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """By section, of what the person may see. One app's own page stays Django's."""
+        """Return the models that the person may see, by section. The page of a single app stays Django's."""
         apps = super().get_app_list(request, app_label)
         if app_label is not None:
             return apps
@@ -58,6 +58,6 @@ def _section(name: str, models: list[Any]) -> dict[str, Any]:
 
 
 class LivestreamAdminConfig(AdminConfig):
-    """Makes the site above the default one."""
+    """Makes LivestreamAdminSite the default admin site."""
 
     default_site = "livestream.admin_site.LivestreamAdminSite"

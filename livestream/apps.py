@@ -1,4 +1,4 @@
-"""The composition root and its kernel."""
+"""The app of the kernel and the composition root."""
 
 from django.apps import AppConfig
 

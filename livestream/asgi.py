@@ -15,7 +15,7 @@ from django.db import Error as DatabaseError
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "livestream.settings")
 django.setup(set_prefix=False)
 
-# The apps are loaded by the line above; all that follows needs them.
+# The line above loads the apps, which all code below needs.
 from accounts.demo_accounts import demo_people_close  # noqa: E402
 from livestream.checks import require_whole_providers  # noqa: E402
 from livestream.database import in_database  # noqa: E402
@@ -49,17 +49,17 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def _lock_demo_people_out() -> None:
-    """Their password is public: outside the demonstration mode nobody signs in with it, whatever the database holds."""
+    """Disable the demo accounts outside the demo mode: their password is public."""
     if settings.DEMO:
         return
-    with suppress(DatabaseError):  # not migrated yet, or away; the sign-in refuses them as well
+    with suppress(DatabaseError):  # not migrated yet, or unavailable; the log-in rejects these accounts as well
         closed = await in_database(demo_people_close)
         if closed:
             logger.warning("demo people locked out count=%d", closed)
 
 
 async def _lifespan(receive: Any, send: Any) -> None:
-    """Start the realtime half with the server, and drain it before the server goes."""
+    """Start the realtime runtime with the server, and drain it before the server stops."""
     sweeper: asyncio.Task[None] | None = None
     while True:
         event = await receive()
@@ -69,7 +69,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
             sweeper = limit_connections()
             drain_on_signals()
             quiet_server_logs()
-            gc.freeze()  # what is loaded now stays; collections need not walk it
+            gc.freeze()  # objects loaded now stay, so the collector need not traverse them
             await send({"type": "lifespan.startup.complete"})
         elif event["type"] == "lifespan.shutdown":
             if sweeper is not None:

@@ -1,8 +1,8 @@
-"""Batch questions that many sockets or requests ask the database at the same time.
+"""Batch database queries that many sockets or requests make at the same time.
 
-A crowd that comes in at once asks the same thing a thousand times; one visit for a hundred of them costs little more
-than one visit for one. A question that comes alone is answered at once: nothing is delayed to fill a batch. A visit
-answers the questions that came before it began, so no answer is older than its question.
+A crowd that arrives at once makes the same query a thousand times, and one visit to the database for a hundred requests
+costs little more than one for a single request. A single request is answered at once: nothing is delayed to fill a
+batch. A visit answers only requests made before it began, so no answer is older than its request.
 """
 
 import asyncio
@@ -22,29 +22,28 @@ Answering = Callable[[Sequence[Ask]], Sequence[Answer | Exception]]
 
 @dataclass
 class _Round(Generic[Ask, Answer]):
-    """The questions of a loop that wait, and the task that makes the visits."""
+    """The waiting requests of an event loop, and the task that answers them."""
 
     waiting: "list[tuple[Ask, asyncio.Future[Answer]]]" = field(default_factory=list)
     visits: "asyncio.Task[None] | None" = None
 
 
 class Batcher(Generic[Ask, Answer]):
-    """Calls `answer` in a database thread with all questions that wait: it returns an answer, or the error to raise,
-    for each in order. Questions that come while a visit runs wait for the next one.
-    """
+    """Calls `answer` in a database thread with all waiting requests. It returns a result, or an exception to raise,
+    for each in order. Requests made during a visit wait for the next one."""
 
     def __init__(self, answer: Answering[Ask, Answer]) -> None:
         self._answer = answer
-        # Of each loop, while a visit of its runs: a process has one, but the tests' client makes one for each request.
+        # By event loop, while it has a visit: a process has one loop, but the test client creates one per request.
         self._rounds: dict[asyncio.AbstractEventLoop, _Round[Ask, Answer]] = {}
 
     async def __call__(self, ask: Ask) -> Answer:
-        """The answer to one question. Raises the error that it was answered with, or that the visit ended with."""
+        """Return the answer to one request. Raises the exception returned for it, or raised by the visit."""
         loop = asyncio.get_running_loop()
         current = self._rounds.get(loop)
         if current is None:
             current = self._rounds[loop] = _Round()
-            # A context of its own: what the visit leaves there must not stay with the socket that happened to be first.
+            # A separate context: values set during the visit must not stay with the socket that happened to start it.
             current.visits = loop.create_task(self._visit(loop, current.waiting), context=Context())
         future: asyncio.Future[Answer] = loop.create_future()
         current.waiting.append((ask, future))
@@ -65,10 +64,10 @@ class Batcher(Generic[Ask, Answer]):
         answers: Sequence[Answer | Exception]
         try:
             answers = await CROWDS.run(self._answer, [ask for ask, _ in batch])
-        except Exception as error:  # each asker decides what it means
+        except Exception as error:  # each requester decides how to handle it
             answers = [error] * len(batch)
         for (_, future), answer in zip(batch, answers, strict=True):
-            if future.done():  # whoever asked is gone
+            if future.done():  # the requester is gone
                 continue
             if isinstance(answer, Exception):
                 future.set_exception(answer)

@@ -1,4 +1,4 @@
-"""A certificate made on the spot, so that phones on the same network get the secure context that cameras need."""
+"""A self-signed certificate, which gives phones on the same network the secure context that cameras require."""
 
 import ipaddress
 import os
@@ -14,7 +14,8 @@ LIFETIME = timedelta(days=30)
 
 
 def self_signed_certificate(folder: Path, *, names: list[str]) -> tuple[Path, Path]:
-    """Make a certificate for the names and addresses; the paths of certificate and key. Replaces an older one."""
+    """Create a certificate for the names and addresses, replacing an older one. Return the paths of certificate and
+    key."""
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Livestream on this machine")])

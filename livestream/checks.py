@@ -1,4 +1,4 @@
-"""System checks that say, at start and by name, which setting is wrong."""
+"""System checks that report invalid settings by name at startup."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from livestream.sdks import missing_sdks
 
 @register()
 def origins_are_whole(**_: Any) -> list[CheckMessage]:
-    """TRUSTED_ORIGINS holds full origins: scheme, host and, where it is not the default, port."""
+    """Check that TRUSTED_ORIGINS holds full origins: scheme, host and, if not the default, port."""
     errors: list[CheckMessage] = []
     for origin in settings.TRUSTED_ORIGINS:
         parts = urlsplit(origin)
@@ -32,7 +32,7 @@ def origins_are_whole(**_: Any) -> list[CheckMessage]:
 
 @register()
 def provider_exists(**_: Any) -> list[CheckMessage]:
-    """MEDIA_PROVIDER names a provider that is installed."""
+    """Check that MEDIA_PROVIDER names an enabled provider."""
     if settings.MEDIA_PROVIDER in settings.PROVIDERS:
         return []
     known = ", ".join(sorted(settings.PROVIDERS))
@@ -47,7 +47,7 @@ def provider_exists(**_: Any) -> list[CheckMessage]:
 
 @register()
 def providers_are_whole(**_: Any) -> list[CheckMessage]:
-    """Every provider that is on has all that it needs."""
+    """Check that all enabled providers have the settings they need."""
     found: list[CheckMessage] = []
     for name, path in settings.PROVIDERS.items():
         try:
@@ -65,7 +65,7 @@ def providers_are_whole(**_: Any) -> list[CheckMessage]:
 
 
 def require_whole_providers() -> None:
-    """For servers, which run no system checks: raises ImproperlyConfigured that names the settings."""
+    """Raise ImproperlyConfigured that names invalid provider settings. For servers, which run no system checks."""
     problems = [problem.msg for check in (provider_exists, providers_are_whole, fallbacks_exist) for problem in check()]
     if problems:
         raise ImproperlyConfigured(" ".join(problems))
@@ -73,7 +73,7 @@ def require_whole_providers() -> None:
 
 @register(deploy=True)
 def providers_are_safe(**_: Any) -> list[CheckMessage]:
-    """What a provider can do without, and should not in production."""
+    """Warn about provider settings that are optional but recommended in production."""
     return [
         CheckWarning(f"{one.setting} {one.problem}.", hint=one.hint or None, obj=name, id="livestream.W002")
         for name, path in settings.PROVIDERS.items()
@@ -84,7 +84,7 @@ def providers_are_safe(**_: Any) -> list[CheckMessage]:
 
 @register()
 def fallbacks_exist(**_: Any) -> list[CheckMessage]:
-    """MEDIA_FALLBACK names providers that are on."""
+    """Check that MEDIA_FALLBACK names enabled providers."""
     return [
         Error(f"MEDIA_FALLBACK: there is no provider named {name!r}.", id="livestream.E006")
         for name in settings.MEDIA_FALLBACK
@@ -94,7 +94,7 @@ def fallbacks_exist(**_: Any) -> list[CheckMessage]:
 
 @register()
 def turn_is_whole(**_: Any) -> list[CheckMessage]:
-    """TURN needs both its addresses and its secret."""
+    """Check that TURN has both addresses and a secret, or neither."""
     if bool(settings.TURN_URLS) == bool(settings.TURN_SECRET):
         return []
     return [Error("TURN_URLS and TURN_SECRET go together; one of them is not set.", id="livestream.E003")]
@@ -115,7 +115,7 @@ def sdks_are_there(**_: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def postgres_wants_redis(**_: Any) -> list[CheckMessage]:
-    """Several web processes need Redis to hear each other; SQLite is for one."""
+    """Warn that several web processes need Redis to reach each other's sockets. SQLite allows only one process."""
     if settings.REDIS_URL or settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         return []
     return [
@@ -129,7 +129,7 @@ def postgres_wants_redis(**_: Any) -> list[CheckMessage]:
 
 @register()
 def connections_are_enough(**_: Any) -> list[CheckMessage]:
-    """The connection pool has a connection for every thread that keeps one."""
+    """Check that the connection pool has a connection for every thread that keeps one."""
     options = settings.DATABASES["default"].get("OPTIONS", {})
     size = options.get("pool", {}).get("max_size")
     needed = connections_needed()

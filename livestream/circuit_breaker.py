@@ -1,7 +1,7 @@
-"""A circuit breaker: who does not answer is left alone for a while, instead of making everybody wait.
+"""A circuit breaker: a service that does not respond is not called for a while, so that callers need not wait for it.
 
-Closed: calls pass. After so many failures in a row it opens: calls fail at once. After a while it is half open: one
-call tries, and decides. Each process has its own; what becomes of them is told to listeners and to the metrics.
+Closed: calls pass. After a number of consecutive failures it opens: calls fail at once. After a while it is half open:
+one trial call decides. Each process has its own breakers. State changes go to listeners and to the metrics.
 """
 
 import logging
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class CircuitState(StrEnum):
-    """Whether calls pass."""
+    """The state of a breaker."""
 
     CLOSED = "closed"
     HALF_OPEN = "half_open"
@@ -30,14 +30,14 @@ class CircuitState(StrEnum):
 
 
 LEVELS = {CircuitState.CLOSED: 0, CircuitState.HALF_OPEN: 1, CircuitState.OPEN: 2}
-# A breaker changed its state. Arguments: circuit, reason.
+# Sent after a breaker changed its state. Arguments: circuit, reason.
 circuit_changed = Signal()
 _circuits: dict[str, "Circuit"] = {}
 _making = threading.Lock()
 
 
 class CircuitOpen(Exception):
-    """Not tried. `retry_after` in seconds."""
+    """The call was not attempted. `retry_after` is in seconds."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__("the circuit is open")
@@ -45,7 +45,7 @@ class CircuitOpen(Exception):
 
 
 class Circuit:
-    """The breaker in front of one service. Safe in threads."""
+    """The breaker in front of one service. Thread-safe."""
 
     def __init__(self, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.name = name
@@ -58,13 +58,13 @@ class Circuit:
         PROVIDER_CIRCUIT.labels(name).set(0)
 
     def enter(self) -> None:
-        """Ask to make a call; the caller must report the outcome. Raises CircuitOpen."""
+        """Request permission for a call. The caller must report the outcome. Raises CircuitOpen."""
         with self._lock:
             if self.state == CircuitState.CLOSED:
                 return
             now = self._clock()
             left = self._opened_at + OPEN_SECONDS - now
-            # A try that nobody finished, because its thread died, does not block for good.
+            # A trial that never finished, because its thread died, must not block forever.
             trying = self._trying_since is not None and now - self._trying_since < OPEN_SECONDS
             if left > 0 or trying:
                 raise CircuitOpen(max(1.0, left))
@@ -73,7 +73,7 @@ class Circuit:
         self._tell(changed, "trying again")
 
     def succeeded(self) -> None:
-        """The service answered, be it with a refusal."""
+        """Note a response of the service, including a refusal."""
         with self._lock:
             self.failures = 0
             self._trying_since = None
@@ -81,7 +81,7 @@ class Circuit:
         self._tell(changed, "answers")
 
     def failed(self, reason: str) -> None:
-        """It did not."""
+        """Note a call without a response."""
         with self._lock:
             self.failures += 1
             changed = False
@@ -105,7 +105,7 @@ class Circuit:
 
 
 def circuit_named(name: str) -> Circuit:
-    """This process's breaker in front of a service."""
+    """Return this process's breaker for a service."""
     with _making:
         if name not in _circuits:
             _circuits[name] = Circuit(name)

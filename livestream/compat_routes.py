@@ -1,6 +1,7 @@
-"""The original names of the API, under /live/: each hands its request on to the view under /api/v1/ that does it.
+"""The original names of the API, under /live/: each passes its request to the matching view under /api/v1/.
 
-The ids that stand in those addresses stand in the body here. Everything else, rights and refusals too, is the view's.
+Ids that are part of those addresses are part of the body here. All else, including permissions and errors, is the
+view's.
 """
 
 from collections.abc import Callable
@@ -34,7 +35,7 @@ class SessionRef(serializers.Serializer[Any]):
 
 
 class AskThere(SessionRef, Ask):
-    """A wish to come on stage of a session."""
+    """A guest request for a session."""
 
 
 class AnswerThere(SessionRef, Refusal):
@@ -49,7 +50,7 @@ class DeedThere(SessionRef, Refusal):
 
     user = serializers.UUIDField()
     action = serializers.ChoiceField(choices=list(DEEDS))
-    kind = serializers.CharField(max_length=10, required=False)  # what may stand here depends on the action
+    kind = serializers.CharField(max_length=10, required=False)  # the allowed values depend on the action
 
 
 class PostThere(SessionRef, MessagePost):
@@ -59,7 +60,7 @@ class PostThere(SessionRef, MessagePost):
 def _handed_on(
     takes: type[serializers.Serializer[Any]], responses: dict[int, Any], view: Callable[[dict[str, Any]], Any]
 ) -> type[APIView]:
-    """A view that hands a POST on to the one that `view` picks for its body."""
+    """Return a view that passes a POST to the view that `view` selects for the body."""
 
     class Original(APIView):
         @extend_schema(tags=["live"], request=takes, responses={**responses, **REFUSALS})
@@ -73,7 +74,7 @@ def _handed_on(
 
 
 class ActiveView(APIView):
-    """What runs now."""
+    """Active shows."""
 
     permission_classes = [AllowAny]
     pagination_class = SessionPages  # for the schema
@@ -84,7 +85,7 @@ class ActiveView(APIView):
         responses={200: Session(many=True)},
     )
     def get(self, request: Request) -> Response:
-        """Public shows that run now, newest first."""
+        """Return the active public shows, newest first."""
         pages = SessionPages()
         page = pages.paginate_queryset(live_sessions(), request, view=self) or []
         return pages.get_paginated_response(listed(page, actor=actor_of(request.user), now=timezone.now()))

@@ -1,4 +1,4 @@
-"""Threads for work that uses the database, in lanes: whatever fills one lane delays none of the others."""
+"""Threads for database work, in lanes: a full lane does not delay the others."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,34 +14,37 @@ R = TypeVar("R")
 
 
 class Lane:
-    """A fixed number of threads. `shares_connections`: most of its work waits for other servers, without a connection
-    (`release_connections`), so that it needs fewer connections than it has threads."""
+    """A fixed number of threads.
+
+    With `shares_connections` most of the work waits for other servers without a connection (`release_connections`), so
+    the lane needs fewer connections than threads.
+    """
 
     def __init__(self, name: str, size: int, *, shares_connections: bool = False) -> None:
         self.name = name
         self.size = size
         self.shares_connections = shares_connections
-        self.executor = ThreadPoolExecutor(size, thread_name_prefix=name)  # starts threads as they are needed
+        self.executor = ThreadPoolExecutor(size, thread_name_prefix=name)  # starts threads on demand
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a synchronous function that uses the database.
 
-        Without the caller's context: what the function opens (a connection to Redis, say) stays with the thread for the
-        next call, and not with every socket that ever asked.
+        It runs without the caller's context: objects that the function opens (a Redis connection, for example) stay
+        with the thread for the next call, not with each calling socket.
         """
         call = partial(_clean_up_after, function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self.executor, call)
 
 
-# Commands of sockets, and background jobs.
+# Socket commands and background jobs.
 COMMANDS: Final = Lane("command", 8)
-# Short questions that many people ask at the same moment: they wait for nothing but the database.
+# Short queries made by many people at the same moment. They wait only for the database.
 CROWDS: Final = Lane("crowd", 4)
-# The chat writer: one thread for all rooms, the others each for a room that something else has locked.
+# The chat writer: one thread for all rooms, each of the others for a room with a locked row.
 CHAT: Final = Lane("chat", 4)
-# HTTP requests (`livestream.http.threaded_handler`), and what of a coroutine view's work may wait for a provider.
+# HTTP requests (`livestream.http.threaded_handler`), and parts of coroutine views that may wait for a provider.
 REQUESTS: Final = Lane("request", 32, shares_connections=True)
-# WHIP and WHEP requests that are passed on to another company's server.
+# WHIP and WHEP requests forwarded to external servers.
 GATEWAYS: Final = Lane("gateway", 40, shares_connections=True)
 
 LANES: Final = (COMMANDS, CROWDS, CHAT, REQUESTS, GATEWAYS)
@@ -50,17 +53,17 @@ in_database = COMMANDS.run
 
 
 def connections_needed() -> int:
-    """How many connections a process needs so that no lane waits for another lane's: one for each thread that keeps
-    its own, and one for each lane that shares."""
+    """Return the number of connections a process needs so that no lane waits for another's: one for each thread that
+    keeps its own, and one for each lane that shares."""
     return sum(1 if lane.shares_connections else lane.size for lane in LANES)
 
 
 @async_unsafe("This would block the event loop: call it from a thread, with REQUESTS.run for example.")
 def release_connections() -> None:
-    """Return this thread's pooled connections before it waits for another thread or another server.
+    """Return this thread's pooled connections before it waits for another thread or server.
 
-    There are fewer connections than threads: a thread that waits while it holds one may wait for a thread that needs
-    one. The next query takes another. Does nothing in a transaction, or on SQLite, where connections are not scarce.
+    There are fewer connections than threads: a waiting thread that holds one may wait for a thread that needs one. The
+    next query takes another connection. Does nothing in a transaction, or on SQLite, where connections are not scarce.
     Raises SynchronousOnlyOperation on an event loop.
     """
     for connection in connections.all(initialized_only=True):
@@ -69,8 +72,11 @@ def release_connections() -> None:
 
 
 def _clean_up_after(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Like Channels' `database_sync_to_async`, but a thread keeps its SQLite connection: opening the file anew costs
-    more than most calls. Connections of a pool go back to it, and one that failed is closed."""
+    """Run a function and return its connections.
+
+    Like Channels' `database_sync_to_async`, but a thread keeps its SQLite connection, because reopening the file costs
+    more than most calls. Pooled connections go back to the pool, and failed ones are closed.
+    """
     try:
         return function(*args, **kwargs)
     finally:

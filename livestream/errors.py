@@ -1,10 +1,10 @@
-"""The errors that the domain raises and the edges render.
+"""Errors raised by the domain and rendered by the edges.
 
 DomainError            code, status, retry_after, fields
 ├── Invalid            400  bad input that a form could not catch
 ├── NotAuthenticated   401
 ├── Denied             403
-├── Missing            404  also what strangers get for private things
+├── Missing            404  also for private things that the caller may not see
 ├── BodyTooSlow        408
 ├── Conflict           409  not allowed in this state; a lost race
 ├── BodyTooBig         413
@@ -16,8 +16,8 @@ ProviderError          provider, permanent, category; internal, never rendered:
 ├── ProviderUnreachable    Conflict, Unavailable (retry_after)
 └── ProviderUnsupported    or Invalid
 
-What to do about an error of some category is in `livestream.retry_policy`.
-Codes are stable, dotted and lower-case; docs/protocol.md lists them. Nobody branches on a message.
+`livestream.retry_policy` defines how to recover from each category of errors. Codes are stable, dotted and lower-case,
+and listed in docs/protocol.md. Code must not branch on messages.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ from livestream.retry_policy import Category, category_of
 
 
 class DomainError(Exception):
-    """Something the caller did, or met, that has a name. Rendered by `livestream.rest` and `livestream.realtime`."""
+    """Base class of errors for the caller. Rendered by `livestream.rest` and `livestream.realtime`."""
 
     status = 400
     code = "invalid"
@@ -48,11 +48,11 @@ class DomainError(Exception):
 
     @property
     def category(self) -> Category:
-        """What kind of trouble this is; `livestream.retry_policy` says what to do about it."""
+        """The error's category, for which `livestream.retry_policy` has a strategy."""
         return category_of(self.code)
 
     def as_dict(self) -> dict[str, Any]:
-        """The `error` object of the contract."""
+        """Return the `error` object of the API."""
         body: dict[str, Any] = {"code": self.code, "message": self.message, "category": str(self.category)}
         if self.retry_after is not None:
             body["retry_after"] = self.retry_after
@@ -74,49 +74,49 @@ class NotAuthenticated(DomainError):
 
 
 class Denied(DomainError):
-    """Signed in, but not allowed."""
+    """Logged in, but not allowed."""
 
     status, code, message = 403, "denied", "You don't have permission to do that."
 
 
 class Missing(DomainError):
-    """Not there, or not for this caller to know of."""
+    """Does not exist, or the caller may not know that it exists."""
 
     status, code, message = 404, "missing", "Not found."
 
 
 class BodyTooSlow(DomainError):
-    """The rest of a body does not come."""
+    """The rest of the body did not arrive in time."""
 
     status, code, message = 408, "too_slow", "The request took too long to arrive. Try again."
 
 
 class Conflict(DomainError):
-    """Not possible in this state."""
+    """Not possible in the current state."""
 
     status, code, message = 409, "conflict", "That isn't possible right now."
 
 
 class BodyTooBig(DomainError):
-    """More bytes than are taken here."""
+    """The body exceeds the limit."""
 
     status, code, message = 413, "too_big", "That is too large."
 
 
 class TooMany(DomainError):
-    """Too often; `retry_after` says when."""
+    """Rate limited. `retry_after` is in seconds."""
 
     status, code, message = 429, "too_many", "Too many requests. Wait a moment and try again."
 
 
 class Unavailable(DomainError):
-    """Something the product needs is away for a moment."""
+    """A required service is temporarily unavailable."""
 
     status, code, message = 503, "unavailable", "The service is busy. Try again in a moment."
 
 
 class ProviderError(Exception):
-    """A media provider failed. `permanent` says whether trying again can help."""
+    """A media provider failed. `permanent` means that a retry cannot help."""
 
     permanent = False
     category = Category.STREAM
@@ -127,7 +127,7 @@ class ProviderError(Exception):
 
 
 class ProviderRejected(ProviderError):
-    """The provider understood and refused; `status` is its HTTP status."""
+    """The provider understood and refused the request. `status` is its HTTP status."""
 
     permanent = True
     category = Category.PERMISSION
@@ -140,7 +140,7 @@ class ProviderRejected(ProviderError):
 
 
 class ProviderUnreachable(ProviderError):
-    """No answer, or an answer that says to come back later: after `retry_after` seconds."""
+    """No response, or one that asks to retry after `retry_after` seconds."""
 
     category = Category.NETWORK
 
@@ -150,6 +150,6 @@ class ProviderUnreachable(ProviderError):
 
 
 class ProviderUnsupported(ProviderError):
-    """The provider has no such ability."""
+    """The provider does not support the operation."""
 
     permanent = True

@@ -1,4 +1,4 @@
-"""What services tell the world: events, published when the transaction that made them true has committed."""
+"""Events of services, published when their transaction has committed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,12 +16,13 @@ from livestream.realtime import layer_sender
 class Event:
     """Something that happened in one session's room.
 
-    `data` is finished: primitives only, nobody queries or serialises after this. A durable event carries the `seq`
-    that its own transaction took from the session row; others carry none and are made good by the next snapshot.
+    `data` is finished: it holds only primitives, and no code queries or serialises after this. A durable event carries
+    the `seq` that its transaction took from the session row. Others have none, and the next snapshot contains their
+    effect.
     """
 
     wire_name: ClassVar[str]
-    # It takes something back that earlier events told: those are not repeated from memory any more.
+    # The event revokes earlier ones, which must no longer be replayed from memory.
     takes_back: ClassVar[bool] = False
 
     session_id: UUID
@@ -30,7 +31,7 @@ class Event:
     data: dict[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
-        """The JSON document that a socket receives."""
+        """Return the JSON document for sockets."""
         body: dict[str, Any] = {"type": self.wire_name}
         if self.seq is not None:
             body["seq"] = self.seq
@@ -40,7 +41,7 @@ class Event:
 def publish(event: Event, *, group: str | None = None) -> None:
     """Send an event to its room, or to one narrower group, once the running transaction has committed.
 
-    A rolled-back transaction publishes nothing. Outside a transaction it leaves at once.
+    A rolled-back transaction publishes nothing. Outside a transaction the event is sent at once.
     """
     transaction.on_commit(partial(layer_sender.send_event, event.session_id, event.document(), group, event.takes_back))
 
@@ -48,7 +49,7 @@ def publish(event: Event, *, group: str | None = None) -> None:
 def publish_latest(events: Mapping[str, Event]) -> None:
     """Send each of many narrow audiences an event of its own, once the running transaction has committed.
 
-    They travel together. Of several for one audience that are on their way at the same time only the last arrives.
+    They travel together. Of several for one audience in transit at the same time only the last arrives.
     """
     if events:
         documents = {group: event.document() for group, event in events.items()}
@@ -56,25 +57,25 @@ def publish_latest(events: Mapping[str, Event]) -> None:
 
 
 def close_room(*, session_id: UUID, code: int, reason: str, after_seconds: float) -> None:
-    """Close every socket of a room some time after the running transaction has committed."""
+    """Close all sockets of a room `after_seconds` after the running transaction has committed."""
     transaction.on_commit(partial(layer_sender.send_room_close, session_id, code, reason, after_seconds))
 
 
 def close_person(*, session_id: UUID, user_id: UUID, code: int, reason: str) -> None:
-    """Close every socket that one person has in one room, once the running transaction has committed."""
+    """Close all sockets of one person in one room, once the running transaction has committed."""
     transaction.on_commit(partial(layer_sender.send_person_close, session_id, user_id, code, reason))
 
 
 def desk_open(*, session_id: UUID, user_id: UUID) -> None:
-    """One person's open sockets hear the host's desk from now on, once the running transaction has committed."""
+    """Subscribe one person's open sockets to the host's studio, once the running transaction has committed."""
     transaction.on_commit(partial(layer_sender.send_desk_place, session_id, user_id, True))
 
 
 def desk_shut(*, session_id: UUID, user_id: UUID) -> None:
-    """One person's open sockets hear the host's desk no more, once the running transaction has committed."""
+    """Unsubscribe one person's open sockets from the host's studio, once the running transaction has committed."""
     transaction.on_commit(partial(layer_sender.send_desk_place, session_id, user_id, False))
 
 
 def close_user(*, user_id: UUID, code: int, reason: str) -> None:
-    """Close every socket of one person in every room, once the running transaction has committed."""
+    """Close all sockets of one person in all rooms, once the running transaction has committed."""
     transaction.on_commit(partial(layer_sender.send_user_close, user_id, code, reason))

@@ -1,4 +1,4 @@
-"""Is the process alive, and can it do its work?"""
+"""Health checks: whether the process is alive, and whether it is ready."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ TIMEOUT_SECONDS = 2.0
 
 @require_safe
 async def health(request: HttpRequest) -> HttpResponse:
-    """200 while the process answers at all, however busy its threads are."""
+    """Return 200 while the process responds at all, however busy its threads are."""
     return JsonResponse({"status": "ok"})
 
 
@@ -37,7 +37,7 @@ def _media() -> None:
 
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
-    """200 when everything that this process needs answers; 503 names what does not."""
+    """Return 200 if all services that this process needs respond. A 503 names the others."""
     checks: dict[str, Callable[[], None]] = {
         "database": _database,
         "redis" if settings.REDIS_URL else "cache": _cache,
@@ -49,7 +49,7 @@ def ready(request: HttpRequest) -> HttpResponse:
         try:
             check()
             results[name] = "ok"
-        except Exception:  # any failure means the same to whoever asks, and its text may hold secrets
+        except Exception:  # all failures mean the same to the caller, and their text may contain secrets
             results[name] = "down"
     down = sorted(name for name, result in results.items() if result != "ok")
     body = {"status": "down" if down else "ok", "checks": results, "down": down}

@@ -1,4 +1,4 @@
-"""What must not reach a log line, and how many lines a stranger may cause."""
+"""Log filters that keep secrets out of the log and limit lines caused by anonymous clients."""
 
 import logging
 import re
@@ -11,7 +11,7 @@ RARELY_SECONDS = 10.0
 
 
 class NoQuery(logging.Filter):
-    """Takes the query off addresses: uvicorn logs a socket's whole address, and a ticket may stand in it."""
+    """Removes the query from addresses: uvicorn logs the full address of a socket, which may contain a ticket."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -20,7 +20,7 @@ class NoQuery(logging.Filter):
 
 
 class NoPeerTraceback(logging.Filter):
-    """Makes a warning without traceback of what a peer did wrong: text that is no UTF-8, a Host that is not ours."""
+    """Turns errors caused by the peer (invalid UTF-8, a foreign Host header) into warnings without traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError | SuspiciousOperation):
@@ -30,7 +30,7 @@ class NoPeerTraceback(logging.Filter):
 
 
 class RareWarnings(logging.Filter):
-    """Lets one warning in ten seconds of each place in the code through. It says how many were left out before."""
+    """Passes one warning in ten seconds for each place in the code, with the number omitted before."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,14 +51,14 @@ class RareWarnings(logging.Filter):
 
 
 class OnlyExceptions(logging.Filter):
-    """Passes over answers that were meant: a 501 or 503 is no fault of the code."""
+    """Drops intended responses: a 501 or 503 is no fault of the code."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return bool(record.exc_info)
 
 
 def quiet_server_logs() -> None:
-    """Put the filters on the server's loggers, whatever the server made of them before."""
+    """Add the filters to the server's loggers, whatever the server configured before."""
     for name in ("uvicorn.error", "uvicorn.access"):
         server_logger = logging.getLogger(name)
         for kind in (NoQuery, NoPeerTraceback, RareWarnings):

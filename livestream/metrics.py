@@ -1,4 +1,4 @@
-"""What the product counts about itself, in Prometheus' format."""
+"""The product's metrics in Prometheus format."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -40,7 +40,7 @@ TOKENS = Counter("livestream_media_tokens_total", "Media tokens by provider and 
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The metrics of this process; for loopback callers, or with `Authorization: Bearer METRICS_TOKEN`."""
+    """Return the metrics of this process to loopback clients, or with `Authorization: Bearer METRICS_TOKEN`."""
     token = settings.METRICS_TOKEN
     presented = request.headers.get("Authorization", "")
     by_token = bool(token) and constant_time_compare(presented, f"Bearer {token}")

@@ -1,4 +1,4 @@
-"""The kernel's one table: what has still to be told to somebody outside."""
+"""The kernel's only table: pending calls to external services."""
 
 import uuid
 
@@ -7,10 +7,10 @@ from django.db.models import Q
 
 
 class OutboxTask(models.Model):
-    """One call to somebody outside that a committed change made necessary, until it has been made.
+    """A call to an external service that a committed change requires, until it has been made.
 
-    `key` says what the task is about, and there is one task of a kind for it: a newer one replaces it. `target` is who
-    is called; tasks of one target wait together while it does not answer.
+    `key` is the subject of the call. There is one task per kind and key, and a newer one replaces it. `target` is the
+    called service; while it does not respond, all its tasks wait.
     """
 
     kind = models.CharField(max_length=40)

@@ -1,12 +1,12 @@
-"""The outbox: calls to somebody outside (a provider, a webhook, mail) that follow from a committed change.
+"""The outbox: calls to external services (a provider, a webhook, mail) that follow from a committed change.
 
 1. `outbox_put` writes a task in the transaction of the change, so neither exists without the other.
-2. `outbox_deliver` makes the call right after the commit; the janitor's `outbox_sweep` repeats what failed, or what a
-   process that died never began.
-3. A handler makes the call. It gets the task's payload and reads the state of that moment: tasks about the same thing
-   become one, and making a call twice does no harm.
+2. `outbox_deliver` makes the call right after the commit. The janitor's `outbox_sweep` retries failed calls and those
+   that a dead process never began.
+3. A handler makes the call. It gets the task's payload and reads the current state, so tasks about the same subject
+   merge into one, and repeating a call is harmless.
 
-A task is claimed while its call is made, so calls about one thing never overtake each other.
+A task is claimed during its call, so calls about one subject never overtake each other.
 """
 
 import logging
@@ -26,7 +26,7 @@ from livestream.models import OutboxTask
 
 FIRST_DELAY, LONGEST_DELAY, REFUSED_DELAY = 1.0, 15.0, 60.0
 GIVE_UP_AFTER, KEEP_GIVEN_UP = timedelta(days=1), timedelta(days=30)
-# Longer than a call takes, with its own repetitions. A process that dies during one leaves the task to others then.
+# Longer than a call takes, with its own retries. After that, the task of a dead process is free for others.
 CLAIM = timedelta(seconds=30)
 AT_ONCE, SWEEP_SECONDS = 100, 2.0
 
@@ -35,14 +35,14 @@ _RENEWED = ("target", "payload", "revision", "created_at", "due_at", "attempts",
 Handler = Callable[[dict[str, Any]], None]
 
 _handlers: dict[str, Handler] = {}
-# Targets that did not answer the last sweep. Kept by the process that sweeps; asking in another order does no harm.
+# Targets that did not respond in the last sweep. Local to the sweeping process, and used only to order the targets.
 _silent: set[str] = set()
 logger = logging.getLogger(__name__)
 
 
 def outbox_handler(kind: str) -> Callable[[Handler], Handler]:
-    """Register the function that makes the calls of a kind. It raises ProviderError where one fails, and returns where
-    nothing has to be called any more."""
+    """Register the function that makes the calls of a kind. It raises ProviderError if a call fails, and returns if
+    none is needed any more."""
 
     def register(handler: Handler) -> Handler:
         _handlers[kind] = handler
@@ -52,13 +52,13 @@ def outbox_handler(kind: str) -> Callable[[Handler], Handler]:
 
 
 def outbox_put(*, kind: str, key: str, target: str, payload: dict[str, Any], now: datetime) -> None:
-    """Have a call made once the running transaction has committed; one that waits for the same key is replaced."""
+    """Schedule a call for after the running transaction's commit. It replaces a pending call with the same key."""
     task = OutboxTask(kind=kind, key=key, target=target, payload=payload, created_at=now, due_at=now)
     OutboxTask.objects.bulk_create([task], update_conflicts=True, unique_fields=["kind", "key"], update_fields=_RENEWED)
 
 
 def outbox_deliver(*, kind: str, keys: Iterable[str]) -> None:
-    """Make the calls of these tasks, after the commit. What takes too long or does not answer is left to the sweep."""
+    """Make the calls of these tasks, after the commit. Slow and failed calls are left to the sweep."""
     silent: set[str] = set()
     until = time.monotonic() + SWEEP_SECONDS
     rows = OutboxTask.objects.filter(kind=kind, key__in=list(keys), gave_up_at__isnull=True)
@@ -70,18 +70,18 @@ def outbox_deliver(*, kind: str, keys: Iterable[str]) -> None:
 
 
 def outbox_waits(*, kind: str, key: str) -> bool:
-    """Whether a call about this has still to be made."""
+    """Return whether a call with this key is pending."""
     return OutboxTask.objects.filter(kind=kind, key=key).exists()
 
 
 def outbox_retry(*, tasks: QuerySet[OutboxTask]) -> int:
-    """Have the next sweep make these calls, given up or not; how many."""
+    """Schedule these calls for the next sweep, including those that were given up. Return their number."""
     now = timezone.now()
     return tasks.update(due_at=now, created_at=now, attempts=0, gave_up_at=None)
 
 
 def outbox_sweep(*, now: datetime) -> int:
-    """Make the calls that are due; how many were made. A target that does not answer is asked once, and last."""
+    """Make the due calls and return how many were made. A target that does not respond is called once, and last."""
     OutboxTask.objects.filter(gave_up_at__lt=now - KEEP_GIVEN_UP).delete()
     due = OutboxTask.objects.filter(_free(now), due_at__lte=now, gave_up_at__isnull=True)
     targets = set(due.order_by().values_list("target", flat=True).distinct())
@@ -104,14 +104,14 @@ def _free(now: datetime) -> Q:
 
 
 def _deliver(pk: int, now: datetime) -> bool:
-    """Make one call; again, where the task was put anew meanwhile. False when its target did not answer."""
+    """Make one call, and again if the task was replaced meanwhile. Return False if its target did not respond."""
     rows = OutboxTask.objects.filter(pk=pk)
     while True:
-        with transaction.atomic(durable=True):  # raises inside another transaction: no call is made there
+        with transaction.atomic(durable=True):  # raises inside another transaction, where no call may be made
             claimed = rows.filter(_free(now)).update(claimed_until=now + CLAIM)
         task = rows.first()
         if not claimed or task is None:
-            return True  # somebody else makes it, and sees a newer one when done
+            return True  # another process makes the call, and checks for a newer task when done
         same = rows.filter(revision=task.revision)
         error = _call(task)
         if same.delete()[0] if error is None else _put_off(same, task, error, now):
@@ -128,7 +128,7 @@ def _call(task: OutboxTask) -> Exception | None:
     except ProviderError as error:
         logger.warning("outbox: call failed kind=%s key=%s error=%s", task.kind, task.key, error)
         return error
-    except Exception as error:  # a handler's own fault must not hold up other tasks
+    except Exception as error:  # a bug in a handler must not block other tasks
         logger.exception("outbox: handler failed kind=%s key=%s", task.kind, task.key)
         return error
     OUTBOX.labels(task.kind, "done").inc()
@@ -140,7 +140,7 @@ def _is_permanent(error: Exception) -> bool:
 
 
 def _put_off(same: QuerySet[OutboxTask], task: OutboxTask, error: Exception, now: datetime) -> int:
-    """When to call again: after a refusal in a minute, since a key may just be being changed; else soon, then later."""
+    """Schedule a retry: a refusal after a minute, because a key may just be changing; others soon, then less often."""
     gives_up = now - task.created_at > GIVE_UP_AFTER
     wait = REFUSED_DELAY if _is_permanent(error) else min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(task.attempts, 10))
     if isinstance(error, ProviderUnreachable):

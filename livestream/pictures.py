@@ -1,8 +1,8 @@
-"""Pictures that people upload: decoded one at a time in a process, scaled, and encoded anew as JPEG.
+"""Uploaded images: decoded one at a time by each process, scaled, and encoded as JPEG.
 
-A picture of a few kilobytes can take a hundred megabytes and many seconds, so its size and its scans are looked at
-before it is decoded. One thread decodes all of them: in the threads of requests each would leave its memory to the
-allocator's arena of that thread (431 MB after 120 pictures in 32 threads, nothing in one).
+An image of a few kilobytes can take a hundred megabytes and many seconds, so its size and scans are checked before
+decoding. One thread decodes all images: in request threads, each would leave its memory in the allocator's arena of
+that thread (431 MB after 120 images in 32 threads, nothing in one).
 """
 
 import io
@@ -14,10 +14,10 @@ from PIL import Image, UnidentifiedImageError
 from livestream.errors import Unavailable
 
 FORMATS = ("JPEG", "PNG")
-# The most pixels of a PNG, which is decoded at full size, and of a JPEG, of which an eighth of each side can be.
+# Limits on pixels: a PNG is decoded at full size, a JPEG can be decoded at an eighth of each side.
 PNG_PIXELS = 5_000_000
 JPEG_PIXELS = 4096 * 4096
-# A progressive JPEG has about ten scans, and each goes over all of its pixels.
+# A progressive JPEG has about ten scans, each over all its pixels.
 JPEG_SCANS = 64
 JPEG_SCANNED_PIXELS = 200_000_000
 START_OF_SCAN = b"\xff\xda"
@@ -30,17 +30,17 @@ _admitted = threading.BoundedSemaphore(WAITING + 1)
 
 
 class NotAPicture(Exception):
-    """Neither a JPEG nor a PNG, or a broken one."""
+    """Neither a JPEG nor a PNG, or damaged."""
 
 
 class TooManyPixels(Exception):
-    """Decoding it would take too much."""
+    """Decoding would cost too much."""
 
 
 def picture_scaled(picture: bytes, *, size: tuple[int, int]) -> bytes:
-    """A JPEG or PNG as a JPEG that fits into `size`, without metadata. Waits in the calling thread.
+    """Return a JPEG or PNG as a JPEG that fits into `size`, without metadata. Blocks the calling thread.
 
-    Raises NotAPicture, TooManyPixels, and Unavailable when too many wait already.
+    Raises NotAPicture, TooManyPixels, and Unavailable if too many images are waiting.
     """
     if not _admitted.acquire(blocking=False):
         raise Unavailable(retry_after=WAIT_SECONDS)
@@ -63,14 +63,14 @@ def _scaled(picture: bytes, size: tuple[int, int]) -> bytes:
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise NotAPicture from None
     small.thumbnail(size)
-    small.info.clear()  # a comment would be written again
+    small.info.clear()  # a comment would be kept
     out = io.BytesIO()
     small.save(out, "JPEG", quality=80, optimize=True)
     return out.getvalue()
 
 
 def _is_affordable(pixels: int, kind: str | None, scans: int) -> bool:
-    """Whether decoding takes no more than about a third of a second and 100 MB. Raises ValueError for a bomb."""
+    """Return whether decoding takes no more than about a third of a second and 100 MB. Raises ValueError for a bomb."""
     if kind == "PNG":
         return pixels <= PNG_PIXELS
     if scans > JPEG_SCANS:

@@ -1,4 +1,4 @@
-"""Rate limits: fixed windows, counted atomically in the cache that all processes share."""
+"""Rate limits with fixed windows, counted atomically in the cache shared by all processes."""
 
 import hashlib
 import logging
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many in any window of so many seconds. `key` may be anything that a stranger sent: only its hash is stored."""
+    """A limit of `limit` in any window of `seconds`. `key` may be untrusted: only its hash is stored."""
 
     scope: str
     key: str
@@ -29,12 +29,12 @@ class Limit:
 
 
 def allow(*, scope: str, key: str, limit: int, seconds: int) -> float | None:
-    """Count one more. None when it is within the limit, else the seconds until it is again."""
+    """Count one more. Return None if it is within the limit, otherwise the seconds until the next window."""
     return waits([Limit(scope, key, limit, seconds)])[0]
 
 
 def waits(asked: Sequence[Limit]) -> list[float | None]:
-    """The same for a crowd, counted in one visit to the cache; who asks first is counted first."""
+    """Count many at once in one visit to the cache, in the given order. Return the result of `allow` for each."""
     now = time.time()
     names = [_name(one, now) for one in asked]
     more = Counter(names)
@@ -42,7 +42,7 @@ def waits(asked: Sequence[Limit]) -> list[float | None]:
     try:
         counts = (_counted_at_redis if isinstance(caches["default"], RedisCache) else _counted)(more, lives)
     except RedisError as error:
-        # Without Redis the product goes on; sign-in, which must not, has a limiter of its own.
+        # Without Redis the product continues. Log-in must stay limited and has its own limiter.
         scopes = ",".join(sorted({one.scope for one in asked}))
         logger.warning("nothing counted, the cache does not answer scope=%s error=%s", scopes, type(error).__name__)
         return [None] * len(asked)
@@ -60,13 +60,13 @@ def _name(asked: Limit, now: float) -> str:
 
 
 def _counted(more: Mapping[str, int], lives: Mapping[str, int]) -> dict[str, int]:
-    """So many more of each name, which is forgotten after so many seconds; how many that makes."""
+    """Add to each counter, created with its lifetime in seconds. Return the new counts."""
     return {name: _counted_one(name, number, lives[name]) for name, number in more.items()}
 
 
 def _counted_one(name: str, number: int, seconds: int) -> int:
     for _ in range(2):
-        with suppress(ValueError):  # not there yet, or its window has ended between the calls
+        with suppress(ValueError):  # missing, or its window ended between the calls
             return cache.incr(name, number)
         if cache.add(name, number, timeout=seconds):
             return number
@@ -74,7 +74,7 @@ def _counted_one(name: str, number: int, seconds: int) -> int:
 
 
 def _counted_at_redis(more: Mapping[str, int], lives: Mapping[str, int]) -> dict[str, int]:
-    """The same in one trip: Django's own way to count takes two for each name."""
+    """Add to the counters in one round trip. Django's own way takes two for each."""
     backend: Any = caches["default"]
     pipeline = backend._cache.get_client(write=True).pipeline(transaction=False)
     for name, number in more.items():
@@ -84,14 +84,14 @@ def _counted_at_redis(more: Mapping[str, int], lives: Mapping[str, int]) -> dict
 
 
 def require_allowed(*, scope: str, key: str, limit: int, seconds: int, message: str | None = None) -> None:
-    """Count one more; raise TooMany with `retry_after` when that is one too many."""
+    """Count one more. Raises TooMany with `retry_after` if the limit is exceeded."""
     wait = allow(scope=scope, key=key, limit=limit, seconds=seconds)
     if wait is not None:
         raise too_many(wait, message)
 
 
 def too_many(wait: float, message: str | None = None) -> TooMany:
-    """The error that asks the caller to wait `wait` seconds."""
+    """Return the error that asks the caller to wait `wait` seconds."""
     return TooMany(message=message, retry_after=round(wait, 1))
 
 
@@ -107,7 +107,7 @@ class TokenBucket:
         self.checked_at = time.monotonic()
 
     def take(self) -> bool:
-        """Whether one more is allowed now."""
+        """Return whether one more is allowed now."""
         now = time.monotonic()
         self.tokens = min(self.burst, self.tokens + (now - self.checked_at) * self.per_second)
         self.checked_at = now

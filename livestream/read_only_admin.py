@@ -1,4 +1,4 @@
-"""Admin pages on which moderators read, and act through actions that call services."""
+"""Read-only admin pages for moderators, with actions that call services."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ else:
 
 
 class HappenedFilter(admin.EmptyFieldListFilter):
-    """Whether what a moment is kept of has happened, in words; Django's own calls a moment "empty"."""
+    """A filter on whether a timestamp is set, as Yes or No. Django's own filter calls a timestamp "empty"."""
 
     answers = ("No", "Yes")
 
@@ -28,19 +28,19 @@ class HappenedFilter(admin.EmptyFieldListFilter):
         self.title = str(self.title).removesuffix(" at")
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        """All, and the two answers."""
+        """Return all choices with their labels."""
         for choice, answer in zip(super().choices(changelist), ("All", *self.answers), strict=True):
             yield {**choice, "display": answer}
 
 
 class ReadOnlyAdmin(_ModelAdmin):
-    """Rows that services write: nobody adds, changes or deletes one by hand.
+    """An admin page of rows that only services write; none can be added, changed or deleted by hand.
 
-    Whoever may see them may also copy an id into the search: `uuid_search_fields` are compared whole.
+    `uuid_search_fields` are compared as a whole with an id in the search.
     """
 
     uuid_search_fields: tuple[str, ...] = ()
-    # Shown on an empty list: what will appear there.
+    # Shown on an empty list: the rows that will appear there.
     appears = ""
     show_full_result_count = False
     list_per_page = 50
@@ -58,28 +58,29 @@ class ReadOnlyAdmin(_ModelAdmin):
         return False
 
     def has_moderate_permission(self, request: HttpRequest) -> bool:
-        """Whether the person may use the actions here: that is what "change" means for rows that nobody edits."""
+        """Return whether the person may use the actions here. The "change" permission stands for that, because rows
+        are read-only."""
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Django's list, with the word about an empty one."""
+        """Return Django's list page with the text for an empty list."""
         return super().changelist_view(request, {"appears": self.appears, **(extra_context or {})})
 
     def is_open(self, row: Any) -> bool:
-        """Whether any action could do something to a row; others cannot be selected."""
+        """Return whether an action can apply to the row. Other rows cannot be selected."""
         return True
 
     @admin.display(
         description=mark_safe('<input type="checkbox" id="action-toggle" aria-label="Select all">'), empty_value=""
     )
     def action_checkbox(self, obj: Any) -> SafeString:
-        """Django's, where there is something to be done."""
+        """Return Django's checkbox if an action can apply to the row."""
         return super().action_checkbox(obj) if self.is_open(obj) else SafeString()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Django's search, or the rows with this id when the term is one."""
+        """Return the rows with this id if the term is one, otherwise Django's search."""
         wanted = _as_uuid(search_term)
         if wanted is None or not self.uuid_search_fields:
             return super().get_search_results(request, queryset, search_term)
@@ -90,7 +91,7 @@ class ReadOnlyAdmin(_ModelAdmin):
 
 
 class ReadOnlyInline(_TabularInline):
-    """Rows that belong to the one on the page; only to be read."""
+    """Read-only rows related to the one on the page."""
 
     extra = 0
     can_delete = False
@@ -116,14 +117,14 @@ def _as_uuid(term: str) -> UUID | None:
 
 
 def isolated(text: str) -> str:
-    """User text in a list, isolated so that it cannot change the direction of the text around it."""
+    """Return user text isolated, so that it cannot change the direction of the surrounding text."""
     return format_html('<bdi dir="auto">{}</bdi>', text)
 
 
 def report_done(
     model_admin: _ModelAdmin, request: HttpRequest, *, done: int, what: str, refusals: dict[str, str]
 ) -> None:
-    """Tell the moderator what an action did, and for each refused row (by its name) why."""
+    """Show the moderator the result of an action, and the reason for each refused row (by its name)."""
     if done:
         model_admin.message_user(request, f"{what}: {done}.", messages.SUCCESS)
     for name, reason in refusals.items():
@@ -131,6 +132,6 @@ def report_done(
 
 
 def selected_names(queryset: QuerySet[Any]) -> dict[UUID, str]:
-    """The selected rows' ids with what they are called, read before an action changes any of them."""
+    """Return the selected rows' names by id, read before an action changes any of them."""
     rows: list[Model] = list(queryset)
     return {row.pk: str(row) for row in rows}

@@ -1,4 +1,4 @@
-"""What all of the HTTP API shares: the error renderer, strict JSON, pages, client addresses."""
+"""Shared parts of the HTTP API: error rendering, strict JSON, pagination, client addresses."""
 
 import io
 import json
@@ -32,13 +32,13 @@ logger = logging.getLogger(__name__)
 
 
 class StrictJSONParser(BaseParser):
-    """JSON as RFC 8259 has it, of a bounded size: no NaN, no lone surrogates, no NUL, and an object at the top."""
+    """JSON as in RFC 8259, of a bounded size: no NaN, no lone surrogates, no NUL, and an object at the top."""
 
     media_type = "application/json"
     max_bytes: int = settings.API_MAX_BODY_BYTES
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
-        """The object in the body. The length is enforced while reading, whatever Content-Length says."""
+        """Parse the object in the body. The size is enforced while reading, whatever Content-Length says."""
         raw = stream.read(self.max_bytes + 1)
         if len(raw) > self.max_bytes:
             raise BodyTooBig()
@@ -67,7 +67,7 @@ class CreatedCursorPagination(CursorPagination):
     max_page_size = 100
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Where the page begins. A cursor that we did not make is missing; the database is not asked what it means."""
+        """Return the start of the page. A cursor not made by this server is Missing, without a database query."""
         cursor: Cursor | None = super().decode_cursor(request)
         if cursor is not None and cursor.position is not None and not _is_moment(str(cursor.position)):
             raise exceptions.NotFound(self.invalid_cursor_message)
@@ -86,7 +86,7 @@ def _is_moment(text: str) -> bool:
 
 
 def serializer_errors(errors: Any) -> Invalid:
-    """A serializer's errors as the domain's error, with its first sentence as the message."""
+    """Return a serializer's errors as a domain error, with the first sentence as the message."""
     fields = _flatten(errors)
     first = next(iter(fields.values()), ["Some of the data is not valid."])
     name = next(iter(fields), "")
@@ -106,7 +106,7 @@ def _flatten(errors: Any, prefix: str = "") -> dict[str, list[str]]:
 
 
 def as_domain_error(error: Exception) -> DomainError | None:
-    """What a framework's exception means in the product's own terms; None for a programming mistake."""
+    """Return the domain error for a framework's exception, or None for a programming error."""
     match error:
         case DomainError():
             return error
@@ -134,7 +134,7 @@ def _csrf_message(error: Exception) -> str | None:
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Django REST framework's hook: every error in the contract's shape."""
+    """Render all errors in the API's shape. A hook of Django REST framework."""
     domain = as_domain_error(error)
     if domain is None:
         return None
@@ -147,7 +147,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 def error_response(error: DomainError) -> JsonResponse:
-    """The contract's error from a plain Django view."""
+    """Return the API's error response from a plain Django view."""
     response = JsonResponse({"error": error.as_dict()}, status=error.status)
     if error.retry_after is not None:
         response["Retry-After"] = str(max(1, round(error.retry_after)))
@@ -155,7 +155,8 @@ def error_response(error: DomainError) -> JsonResponse:
 
 
 def api_error(error: Exception) -> JsonResponse:
-    """The answer of a coroutine view of the API to an error, as `exception_handler` has it. Raises what has none."""
+    """Return a coroutine view's response to an error, as `exception_handler` does. Other exceptions are raised
+    again."""
     domain = as_domain_error(error)
     if domain is None:
         raise error
@@ -166,7 +167,7 @@ def api_error(error: Exception) -> JsonResponse:
 
 
 def json_body(request: HttpRequest, *, max_bytes: int) -> dict[str, Any]:
-    """The object in the body of a coroutine view's request; an empty body is an empty one.
+    """Parse the object in the body of a coroutine view's request. An empty body is an empty object.
 
     Raises Invalid, BodyTooBig, and UnsupportedMediaType.
     """
@@ -179,19 +180,19 @@ def json_body(request: HttpRequest, *, max_bytes: int) -> dict[str, Any]:
 
 
 def client_address(request: HttpRequest | Request) -> str:
-    """The caller's address as the server saw it; the server itself decides which proxies it believes."""
+    """Return the client's address as the server saw it. The server's configuration decides which proxies to trust."""
     return str(request.META.get("REMOTE_ADDR") or "unknown")
 
 
 def public_prefix(request: HttpRequest) -> str:
-    """The path under which a proxy shows this site, empty at the root. It may come from anybody, and goes into the
-    answer to the same request alone."""
+    """Return the path prefix under which a proxy serves this site, empty at the root. Any client may send it, so it
+    is used only in the response to the same request."""
     prefix = request.headers.get("X-Forwarded-Prefix", request.META.get("SCRIPT_NAME", "")).rstrip("/")
     return prefix if re.fullmatch(r"(/[A-Za-z0-9._~-]{1,64}){1,8}", prefix) else ""
 
 
 def validated(serializer_class: type[Serializer[Any]], request: Request, *, partial: bool = False) -> dict[str, Any]:
-    """The request's body as the serializer understands it. Raises Invalid."""
+    """Return the request's body as validated by the serializer. Raises Invalid."""
     serializer = serializer_class(data=request.data, partial=partial)
     if not serializer.is_valid():
         raise serializer_errors(serializer.errors)

@@ -1,8 +1,8 @@
-"""What to do about what goes wrong, as data: the same table for this side and for the pages.
+"""Recovery strategies for errors, as a table shared by the server and the pages.
 
-The table is `retry_policy.json`. Pages have it as a module, static/js/lib/retry-table.js, which `manage.py
-recoverytable` writes and a test compares. An error's category follows from its code: the longest entry that is the
-code, or the code's beginning up to a dot.
+The table is `retry_policy.json`. Pages use it as a module, static/js/lib/retry-table.js, which `manage.py
+recoverytable` writes and a test compares. An error's category follows from its code: the longest entry that equals the
+code, or its beginning up to a dot.
 """
 
 import json
@@ -18,7 +18,7 @@ TABLE: dict[str, Any] = json.loads(TABLE_PATH.read_text(encoding="utf-8"))
 
 
 class Category(StrEnum):
-    """What kind of thing went wrong."""
+    """The kind of an error."""
 
     NETWORK = "network"
     AUTHENTICATION = "authentication"
@@ -30,9 +30,12 @@ class Category(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """How to recover. `then` says what follows when the attempts are used up: go on `slowly`, with the longest wait
-    between two, or `stop`. `renew` says what to fetch anew before trying again; `tell` when the person hears of it:
-    at_once, after_first (attempt), when_given_up."""
+    """A recovery strategy.
+
+    `then` applies after the last attempt: continue `slowly`, at the longest delay, or `stop`. `renew` names the data to
+    fetch again before a retry. `tell` is the moment of notifying the person: at_once, after_first (attempt),
+    when_given_up.
+    """
 
     retry: bool
     attempts: int
@@ -49,7 +52,7 @@ CATEGORIES = {code: Category(name) for code, name in TABLE["categories"].items()
 
 
 def category_of(code: str) -> Category:
-    """The category of an error code."""
+    """Return the category of an error code."""
     parts = code.split(".")
     for length in range(len(parts), 0, -1):
         found = CATEGORIES.get(".".join(parts[:length]))
@@ -61,6 +64,6 @@ def category_of(code: str) -> Category:
 def delays(
     *, attempts: int, first: float, longest: float, draw: Callable[[], float] = random.random
 ) -> Iterator[float]:
-    """The waits between attempts, one fewer than attempts: exponential with full jitter."""
+    """Return the delays between attempts, one fewer than attempts: exponential with full jitter."""
     for attempt in range(attempts - 1):
         yield draw() * min(longest, first * 2**attempt)

@@ -1,4 +1,4 @@
-"""Where the apps meet on the socket side: which commands, sections and background jobs a room has."""
+"""Composition of the apps on the room socket: its commands, snapshot sections and background jobs."""
 
 from collections.abc import Coroutine
 from functools import partial
@@ -34,7 +34,7 @@ PARTS = RoomParts(
 
 
 class LiveConsumer(RoomConsumer):
-    """The room socket with everything the product offers in a room."""
+    """The room socket with all features of a room."""
 
     rooms = SharedRooms(PARTS)
     commands = {
@@ -57,7 +57,7 @@ runtime.configure(
 
 
 async def no_room(scope: Any, receive: Any, send: Any) -> None:
-    """An address without a room: 404 to the handshake, or a close where the server cannot answer one."""
+    """Reject an address without a room: 404 to the handshake, or a close if the server cannot respond to one."""
     if (await receive())["type"] != "websocket.connect":
         return
     if not await refuse_handshake(scope, send, Missing()):
@@ -65,7 +65,7 @@ async def no_room(scope: Any, receive: Any, send: Any) -> None:
 
 
 def route(scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
-    """The one kind of socket there is, or none. No coroutine of its own: every open socket would hold it."""
+    """Return the application of a socket. Not a coroutine itself, because every open socket would hold it."""
     session_id = room_of(scope)
     if session_id is None:
         return no_room(scope, receive, send)

@@ -1,4 +1,4 @@
-"""What every part of the API answers alike, for the OpenAPI schema."""
+"""Shared parts of the OpenAPI schema: errors and authentication."""
 
 import hashlib
 import threading
@@ -20,7 +20,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class ErrorBody(serializers.Serializer[Any]):
-    """What went wrong."""
+    """Details of an error."""
 
     code = serializers.CharField()
     message = serializers.CharField()
@@ -32,13 +32,13 @@ class ErrorBody(serializers.Serializer[Any]):
 
 
 class ErrorOut(serializers.Serializer[Any]):
-    """Every error has this shape."""
+    """All errors have this shape."""
 
     error = ErrorBody()
 
 
 def errors_everywhere(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """drf-spectacular's hook: whatever else an operation answers is an error, and errors have one shape."""
+    """Declare the error shape for all other responses. A hook of drf-spectacular."""
     error = {"schema": {"$ref": "#/components/schemas/ErrorOut"}}
     for operations in result["paths"].values():
         for operation in operations.values():
@@ -60,19 +60,19 @@ def described_by(view_class: type[APIView]) -> Callable[[View], View]:
     return mark
 
 
-# How somebody may be signed in where the view itself asks who they are; the last is not at all.
+# Authentication methods of views that authenticate themselves. The last is anonymous.
 SIGN_INS: Any = [{"jwtAuth": []}, {"cookieAuth": []}, {}]
 
 
 class SchemaView(SpectacularAPIView):
-    """The OpenAPI document, made once in a process in each format: making it takes a tenth of a second."""
+    """The OpenAPI document, generated once per process and format: it takes a tenth of a second."""
 
     _made: ClassVar[dict[str, bytes]] = {}
     _making = threading.Lock()
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase | None:
-        """The document; 304 for a caller that has it."""
+        """Return the document, or 304 if the client has it."""
         renderer: Any = request.accepted_renderer
         kind: str = renderer.media_type
         with self._making:

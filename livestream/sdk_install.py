@@ -1,4 +1,4 @@
-"""Fetching an SDK: npm brings the package, its hash in package-lock.json says whether it is the right one."""
+"""Installation of an SDK: npm fetches the package, and its hash in package-lock.json verifies it."""
 
 import base64
 import hashlib
@@ -13,18 +13,20 @@ from pathlib import Path
 from livestream.sdks import Sdk
 
 NPM_SECONDS = 180
-# Browsers would ask for the map, and collecting static files insists on its being there.
+# Browsers would request the source map, and collectstatic requires it to exist.
 SOURCE_MAP = re.compile(rb"^//[#@] sourceMappingURL=.*$", re.MULTILINE)
 
 
 class SdkNotInstalled(Exception):
-    """An SDK could not be installed; the message says why and what to do."""
+    """An SDK could not be installed. The message says why and what to do."""
 
 
 def install_sdk(sdk: Sdk, *, lock: Path, folder: Path) -> str:
-    """Put the SDK's file into the folder; the version. The file that was there stays until the new one is whole.
+    """Install the SDK's file into the folder and return its version. An existing file stays until the new one is
+    complete.
 
-    Raises SdkNotInstalled. Runs no script of the package and fetches nothing that it depends on: the file is complete.
+    Raises SdkNotInstalled. Runs no scripts of the package and fetches no dependencies, because the file is
+    self-contained.
     """
     version, integrity = _pinned(sdk, lock)
     npm = shutil.which("npm")

@@ -1,7 +1,7 @@
-"""The browser SDKs of media providers: which are needed here, where their files are, and what pages may connect to.
+"""The browser SDKs of media providers: the needed ones, their files, and the hosts that pages may connect to.
 
 None is part of this product, and none comes from a CDN: `manage.py install_sdks` fetches the pinned package through
-npm, checks it against package-lock.json and keeps the one file that a browser needs. The default needs none.
+npm, verifies it against package-lock.json and keeps the one file that a browser needs. The default provider needs none.
 """
 
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ PREFIX = "sdk"
 
 @dataclass(frozen=True, slots=True)
 class Sdk:
-    """One SDK: the npm package, the file in it, and how pages get by with it.
+    """An SDK: its npm package and the file in it.
 
-    `providers` are those that play with it. `connect`, `script` and `media` are the hosts that it needs beyond our own
-    (vendors' documents on firewalls and content policies).
+    `providers` are those that use it. `connect`, `script` and `media` are the hosts that it needs beyond this site
+    (from the providers' documents on firewalls and content policies).
     """
 
     name: str
@@ -78,12 +78,12 @@ SDKS = {
 
 
 def needed_sdks() -> list[Sdk]:
-    """Those of the providers that are turned on, in the order of SDKS."""
+    """Return the SDKs of enabled providers, in the order of SDKS."""
     return [sdk for sdk in SDKS.values() if any(provider in settings.PROVIDERS for provider in sdk.providers)]
 
 
 def is_installed(sdk: Sdk) -> bool:
-    """Is the file where pages will find it: collected, or in SDK_DIR?"""
+    """Return whether pages will find the file: collected, or in SDK_DIR."""
     path = f"{PREFIX}/{sdk.file}"
     if settings.COLLECTED:
         return (Path(settings.STATIC_ROOT) / path).exists()
@@ -91,20 +91,21 @@ def is_installed(sdk: Sdk) -> bool:
 
 
 def missing_sdks() -> list[Sdk]:
-    """Needed, and not there."""
+    """Return needed SDKs that are not installed."""
     return [sdk for sdk in needed_sdks() if not is_installed(sdk)]
 
 
 def sdk_addresses() -> dict[str, str]:
-    """For pages: name to address, of those that are needed and there."""
+    """Return the addresses of needed and installed SDKs by name, for pages."""
     return {sdk.name: static(f"{PREFIX}/{sdk.file}") for sdk in needed_sdks() if is_installed(sdk)}
 
 
 def player_sources() -> dict[str, list[str]]:
-    """What pages with a player may reach beyond our own origin, by the directive of the Content-Security-Policy.
+    """Return the hosts that pages with a player may reach beyond this site, by directive of the
+    Content-Security-Policy.
 
-    Nothing by default. LiveKit's server is named with its HTTP address too: its client asks there why it was refused.
-    Mux's playback address may be another than Mux's own: a proxy, or a domain that is ours.
+    None by default. LiveKit's server is listed with its HTTP address too, where its client asks for the reason of a
+    refusal. Mux's playback address may be a proxy or a custom domain.
     """
     sources: dict[str, list[str]] = {"connect-src": [], "script-src": [], "media-src": []}
     for sdk in needed_sdks():
@@ -119,7 +120,7 @@ def player_sources() -> dict[str, list[str]]:
         for directive in ("connect-src", "media-src"):
             sources[directive] += _origins(settings.MUX_PLAYBACK_URL)
     base = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
-    # A directive that the policy does not have yet would else take the place of default-src, our own origin with it.
+    # A new directive replaces default-src, so it must repeat the site's own origin.
     return {
         directive: [*base.get(directive, base["default-src"]), *dict.fromkeys(hosts)]
         for directive, hosts in sources.items()

@@ -1,6 +1,6 @@
-"""Every setting of the product, read from the environment (see .env.example).
+"""All settings of the product, read from the environment (see .env.example).
 
-Each variable may also come from a file: NAME_FILE holds the path. Unconfigured, the product runs whole on one
+Each variable may also come from a file: NAME_FILE holds the path. Without configuration, the product runs on one
 machine: SQLite, an in-process channel layer and the built-in media node.
 """
 
@@ -31,14 +31,14 @@ SECRET_KEY = env.str("SECRET_KEY", default="") or persistent_secret(DATA_DIR / "
 
 
 def derived_secret(purpose: str) -> str:
-    """A secret of its own for one purpose, the same in every process that shares SECRET_KEY."""
+    """Return a separate secret for one purpose, the same in all processes that share SECRET_KEY."""
     return hmac.new(SECRET_KEY.encode(), f"livestream:{purpose}".encode(), hashlib.sha256).hexdigest()
 
 
 # ---- Web ---------------------------------------------------------------------------------------------------------
 
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
-# The media node and health checks call over loopback, whatever names the product has outside.
+# The media node and health checks use loopback, whatever the public host names are.
 ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", default=[]), *LOOPBACK_HOSTS]
 TRUSTED_ORIGINS = env.list("TRUSTED_ORIGINS", default=[])
 CSRF_TRUSTED_ORIGINS = TRUSTED_ORIGINS
@@ -105,7 +105,7 @@ DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlit
 DATABASES: dict[str, dict[str, Any]] = {"default": environ.Env.db_url_config(DATABASE_URL)}
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # Opening the file anew costs more than most requests; a thread keeps what it has opened.
+    # Reopening the file costs more than most requests, so a thread keeps its connection.
     DATABASES["default"]["CONN_MAX_AGE"] = None
     # IMMEDIATE: a writer waits for the lock at BEGIN instead of failing when a read turns into a write.
     DATABASES["default"]["OPTIONS"] = {
@@ -155,12 +155,12 @@ if REDIS_URL:
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 10_000}}}
 
-# Tickets, rate limits and other things that may be forgotten. One process needs no server for them.
+# Tickets, rate limits and other data that may be lost. A single process needs no server for them.
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
-        # Nothing in there is worth waiting for.
+        # Nothing in the cache is worth a longer wait.
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     }
     if REDIS_URL
@@ -170,20 +170,20 @@ CACHES: dict[str, dict[str, Any]] = {
     }
 }
 
-# How long a room collects events before it writes them to its sockets as one frame; the first after a quiet tick
-# leaves at once.
+# How long a room collects events before it writes them to its sockets as one frame. The first after a quiet tick is
+# written at once.
 REALTIME_TICK_SECONDS = 0.01
-# Frames go straight to the transports of a server that is recognised; off, every frame is an ASGI call.
+# Write frames straight to the transports of a known server. If off, each frame is an ASGI call.
 REALTIME_FAST_PATH = env.bool("REALTIME_FAST_PATH", default=True)
 REALTIME_MAX_FRAME_BYTES = 16 * 1024
 REALTIME_BEAT_SECONDS = 5.0
 REALTIME_CLOSE_AFTER_END_SECONDS = env.float("CLOSE_AFTER_END_SECONDS", default=60.0)
-# Above this audience nobody's position in the chat is kept.
+# Above this number of viewers, read positions in the chat are not stored.
 READ_MARKERS_MAX_AUDIENCE = env.int("READ_MARKERS_MAX_AUDIENCE", default=500)
-# Sockets open at once: of one person, and of one address (IPv6: a /64) for callers without an account. 0 is no limit.
+# Limits of open sockets: per person, and per address (IPv6: a /64) for anonymous clients. 0 is unlimited.
 SOCKETS_PER_PERSON = env.int("SOCKETS_PER_PERSON", default=20)
 SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", default=200)
-# Of a process that is told to stop, so many seconds at most until its last socket is sent away.
+# The most seconds that a stopping process takes until it has closed its last socket.
 DRAIN_SECONDS = env.float("DRAIN_SECONDS", default=3.0)
 # A socket that stops refreshing its lease, because its process died, is no longer counted after this.
 PRESENCE_LEASE_SECONDS = env.int("PRESENCE_LEASE_SECONDS", default=30)
@@ -210,7 +210,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SOCKET_TICKET_SECONDS = 30
-# New accounts from one address. A demonstration fills itself with people from one machine.
+# New accounts per address. The demo creates many people from one machine.
 REGISTRATIONS_PER_HOUR = env.int("REGISTRATIONS_PER_HOUR", default=1000 if DEMO else 30)
 
 # ---- API ---------------------------------------------------------------------------------------------------------
@@ -263,11 +263,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # ---- Media -------------------------------------------------------------------------------------------------------
 
 MEDIA_PROVIDER = env.str("MEDIA_PROVIDER", default="builtin")
-# A provider is on as soon as one of its settings is set; one that is not whole keeps the product from starting.
+# A provider is enabled as soon as one of its settings is set. Incomplete settings prevent startup.
 PROVIDERS = {"builtin": "providers.builtin.BuiltinProvider"}
-# Seconds; every media token but an encoder's key runs out after this.
+# Seconds until a media token expires, except an encoder's key.
 MEDIA_TOKEN_SECONDS = 600
-# Where a host is sent whose provider does not answer, in this order. Empty: nowhere.
+# Providers that replace one that does not respond, in this order. Empty: no fallback.
 MEDIA_FALLBACK = env.list("MEDIA_FALLBACK", default=[])
 
 AGORA_APP_ID = env.str("AGORA_APP_ID", default="")
@@ -333,7 +333,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # ---- Sessions ----------------------------------------------------------------------------------------------------
 
-# A session that was made but never started ends by itself; so does one whose host never sent a picture.
+# A session that was never started ends by itself, and so does one whose host never sent video.
 SESSION_START_TIMEOUT_SECONDS = env.int("SESSION_START_TIMEOUT_SECONDS", default=24 * 3600)
 HOST_ARRIVAL_SECONDS = env.int("HOST_ARRIVAL_SECONDS", default=600)
 PAUSE_TIMEOUT_SECONDS = env.int("PAUSE_TIMEOUT_SECONDS", default=4 * 3600)
@@ -348,13 +348,13 @@ POSTER_MAX_BYTES = 512 * 1024
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-# The browser SDKs of media providers, as `manage.py install_sdks` brought them. Empty by default.
+# The browser SDKs of media providers, installed by `manage.py install_sdks`. Empty by default.
 SDK_DIR = Path(env.str("SDK_DIR", default=str(DATA_DIR / "sdk")))
 STATICFILES_DIRS: list[Any] = [BASE_DIR / "static", *([("sdk", SDK_DIR)] if SDK_DIR.is_dir() else [])]
 MEDIA_ROOT = DATA_DIR / "files"
 MEDIA_URL = "/files/"
-# A production image runs collectstatic; a checkout serves straight from the source folders.
-# WhiteNoise streams small files from sync iterators; Django reads them whole for it, and says so each time.
+# A production image runs collectstatic; a checkout serves straight from the source folders. WhiteNoise streams small
+# files from sync iterators; Django reads them completely and warns each time.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 if not STATIC_ROOT.exists():
     warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
@@ -379,7 +379,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
-# Callers on this machine speak plain HTTP; what they send is signed, or says nothing.
+# Local clients use plain HTTP. Their requests are signed, or reveal nothing.
 SECURE_REDIRECT_EXEMPT = [r"^webhooks/", r"^health", r"^metrics$"]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_SUBDOMAINS", default=False)

@@ -1,4 +1,4 @@
-"""What a text that others read may be made of: nothing that deceives, reorders or stacks up. Rendered as text only."""
+"""Sanitizing of text that others read: no deceptive, reordering or stacking characters. Rendered as text only."""
 
 import re
 import unicodedata
@@ -7,7 +7,7 @@ from livestream.errors import Invalid
 
 MAX_COMBINING = 8
 MAX_LINES = 30
-# They show nothing, though Unicode does not count them as spaces: fillers, the empty Braille pattern, variations.
+# Invisible characters that Unicode does not classify as spaces: fillers, the empty Braille pattern, variations.
 _BLANK = frozenset([0x034F, 0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10)])
 # Bidirectional overrides and isolates, invisible fillers, byte order mark, annotations, tag characters, noncharacters.
 _DROPPED = frozenset(
@@ -21,24 +21,23 @@ _LINE_ENDS = re.compile("\r\n|[\r\u2028\u2029]")
 
 
 def cleaned(text: str) -> str:
-    """The text as it is stored: NFC, no controls, no invisible or reordering characters, few combining marks.
+    """Return the text for storage: NFC, no controls, no invisible or reordering characters, few combining marks.
 
-    No two empty lines in a row, and MAX_LINES lines at most: further ones are joined to the last.
-
-    Cleaning a clean text changes nothing. Raises Invalid for what is no Unicode text.
+    No two empty lines in a row, and MAX_LINES lines at most: further ones are joined to the last. Idempotent. Raises
+    Invalid if it is not valid Unicode.
     """
     if text.isascii() and text.isprintable():
-        return text.strip()  # nothing of what is looked for below is in there, and most texts are like that
+        return text.strip()  # most texts are like that, and contain nothing to remove
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise Invalid("text.invalid", "The text contains invalid characters.") from None
-    # Normalised after the invisible ones are gone: they may stand between a letter and its mark.
+    # Normalise after removing invisible characters, which may stand between a letter and its mark.
     return _few_lines(_few_marks(unicodedata.normalize("NFC", _visible(text))).strip())
 
 
 def shows(text: str) -> bool:
-    """Whether anything of a text can be seen."""
+    """Return whether a text has visible characters."""
     return any(map(_shows, text))
 
 

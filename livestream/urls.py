@@ -1,4 +1,4 @@
-"""Every address of the product; docs/protocol.md describes those that clients use."""
+"""All addresses of the product. docs/protocol.md describes those for clients."""
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
@@ -15,7 +15,7 @@ from streams.webhooks import builtin_webhook, provider_webhook
 from tokens.agora_api import AgoraTokenView
 from tokens.api import media_token
 
-# Nothing but these reaches the media node's HTTP side, where its control and metrics are.
+# Only these addresses reach the media node's HTTP server, which also has its control API and metrics.
 MEDIA_ADDRESS = (
     r"^(?P<protocol>whip|whep)/(?P<session>[0-9A-Za-z-]{1,64})(?:/(?P<resource>[0-9A-Za-z_-]{1,64}(?:/layers)?)|/)?$"
 )
@@ -28,8 +28,8 @@ api: list[URLPattern | URLResolver] = [
     re_path(r"^(?P<path>.*)$", not_found),
 ]
 
-# Their views are coroutines, which `livestream.http.async_application` serves. They wait for other servers, must answer
-# when all threads are busy, or are asked for by a whole audience in the same instant.
+# Coroutine views served by `livestream.http.async_application`. They wait for other servers, must respond when all
+# threads are busy, or are requested by a whole audience in the same instant.
 async_routes = [
     path("api/v1/sessions/<uuid:session_id>/token/", media_token, name="session-token"),
     re_path(MEDIA_ADDRESS, media_proxy, name="media"),

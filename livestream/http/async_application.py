@@ -1,8 +1,8 @@
-"""An ASGI application for coroutine views: everything about a request happens on the event loop.
+"""An ASGI application for coroutine views: requests are processed entirely on the event loop.
 
-Django's own handler takes each hook of a middleware to a thread and back, a dozen times for an answer that takes a
-millisecond to make. The hooks that stand here look at headers and wait for nothing, so they are called directly. Views
-ask the database through a lane (`livestream.database`), or a `Batcher`.
+Django's own handler moves each middleware hook to a thread and back, a dozen times for a response that takes a
+millisecond. The hooks used here read headers and never block, so they are called directly. Views query the database
+through a lane (`livestream.database`) or a `Batcher`.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from django.utils.log import log_response
 from livestream.http.headers import PermissionsPolicyMiddleware
 from livestream.http.threaded_handler import unless_left
 
-# In their order in settings.MIDDLEWARE. The others are for pages: coroutine views are none, and sign callers in
+# In their order in settings.MIDDLEWARE. The others are for pages: coroutine views are none, and authenticate callers
 # themselves (`accounts.async_authentication`).
 MIDDLEWARE = (
     SecurityMiddleware,
@@ -34,26 +34,26 @@ MIDDLEWARE = (
     XFrameOptionsMiddleware,
     PermissionsPolicyMiddleware,
 )
-# Views refuse what is longer than they take; not much more than this is kept for them to see it.
+# Views reject longer bodies. Just enough is kept for them to notice.
 BODY_KEPT_BYTES = 256 * 1024 + 1
 
 
 class AsyncApplication:
-    """Serves some routes, all of whose views are coroutines that answer with whole bodies."""
+    """Serves routes whose views are coroutines that return complete bodies."""
 
     def __init__(self, routes: Sequence[URLPattern]) -> None:
         self._routes: Any = tuple(routes)
         self._middleware: list[Any] = [kind(_no_response) for kind in MIDDLEWARE]
 
     def match(self, scope: Any) -> ResolverMatch | None:
-        """The route of a request; None when another application serves it."""
+        """Return the route of a request, or None if another application serves it."""
         try:
             return resolve(scope["path"].removeprefix(scope.get("root_path", "")), self._routes)
         except Resolver404:
             return None
 
     async def __call__(self, match: ResolverMatch, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one request. Its view is cancelled when the caller goes away."""
+        """Serve one request. Its view is cancelled when the client disconnects."""
         body = await _read(receive)
         if body is not None:
             await unless_left(asyncio.create_task(self._serve(match, scope, body, send)), receive)
@@ -98,7 +98,7 @@ def _no_response(request: HttpRequest) -> HttpResponseBase:
 
 
 async def _read(receive: Any) -> io.BytesIO | None:
-    """The body, as much of it as any view looks at; None when the caller has gone away."""
+    """Return the body up to the largest size that a view accepts, or None if the client has disconnected."""
     body = io.BytesIO()
     more = True
     while more:

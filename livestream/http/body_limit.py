@@ -1,5 +1,5 @@
-"""No request body over the limit, or too slow, is taken in: Django would wait for all of it before the first view could
-refuse."""
+"""Reject request bodies that are too large or too slow. Django would wait for the whole body before the first view
+could reject it."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from livestream.errors import BodyTooBig, BodyTooSlow, DomainError
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-# A body has this long, and a second more for each KiB of it that has come.
+# Time allowed for a body, plus a second for each KiB received.
 BODY_SECONDS = 10.0
 BODY_BYTES_PER_SECOND = 1024
 
@@ -23,8 +23,8 @@ class _Refused(Exception):
 
 
 async def limited(application: Application, scope: Any, receive: Any, send: Any) -> None:
-    """Serve an HTTP request; answer 413 as soon as its body is, or says that it is, over the limit, 408 when it stays
-    away."""
+    """Serve an HTTP request. Respond 413 as soon as its body exceeds the limit or announces that it will, and 408 if
+    it does not arrive in time."""
     limit: int = settings.REQUEST_MAX_BODY_BYTES
     announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     taken = 0

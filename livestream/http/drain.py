@@ -1,5 +1,5 @@
-"""A graceful end: the process stops listening, and its sockets are told to come back elsewhere, one after the other,
-before the server closes what is left its own way (1012)."""
+"""Graceful shutdown: the process stops listening and asks its sockets, one after another, to reconnect elsewhere.
+The server then closes the remaining ones its own way (1012)."""
 
 import asyncio
 import signal
@@ -13,7 +13,7 @@ LEAD_SECONDS = 0.5
 
 
 def drain_on_signals() -> None:
-    """Put the drain before the server's own handlers of SIGTERM and SIGINT; a second signal goes straight through."""
+    """Run the drain before the server's handlers of SIGTERM and SIGINT. A second signal skips it."""
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -33,7 +33,7 @@ def _put_before(number: signal.Signals, loop: asyncio.AbstractEventLoop) -> None
 
 
 def _drain(server_handler: Any, received: int, frame: FrameType | None) -> None:
-    # The handler is a method of uvicorn's server. Whoever comes back meanwhile must not find this process again.
+    # The handler is a method of uvicorn's server. Clients that reconnect now must not reach this process again.
     for listener in getattr(getattr(server_handler, "__self__", None), "servers", ()):
         listener.close()
     running = runtime.current()

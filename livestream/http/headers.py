@@ -1,4 +1,4 @@
-"""Headers and template context that every page shares."""
+"""Headers and template context shared by all pages."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -28,7 +28,7 @@ class PermissionsPolicyMiddleware(MiddlewareMixin):
 
 
 def with_player(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A page that plays or sends may also reach the media providers that are turned on. By default there are none."""
+    """Allow a page with a player to reach the enabled media providers. By default there are none."""
 
     @wraps(view)
     def wrapped(*args: Any, **kwargs: Any) -> HttpResponse:
@@ -38,5 +38,5 @@ def with_player(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
 
 def page_context(request: HttpRequest) -> dict[str, object]:
-    """Context processor: whether this is the demonstration mode, and where the players' SDKs are."""
+    """Context processor: whether the demo mode is on, and the addresses of the players' SDKs."""
     return {"demo": settings.DEMO, "player_sdks": sdk_addresses}

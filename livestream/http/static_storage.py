@@ -1,4 +1,4 @@
-"""Static files with content hashes in their names, ES module imports included."""
+"""Static files with content hashes in their names, including ES module imports."""
 
 from collections.abc import Callable
 from re import Match
@@ -8,26 +8,27 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class ModuleManifestStorage(CompressedManifestStaticFilesStorage):
-    """Rewrites `import "./x.js"` too, so that a module and what it imports change together.
+    """Rewrites `import "./x.js"` too, so that a module and its imports change together.
 
-    Types in comments stay as they are. They may name packages, which are no files here, and modules in a circle, whose
-    hashes would never come to rest.
+    Types in comments are left alone. They may name packages, which are no files here, and modules in a cycle, whose
+    hashes would never become stable.
     """
 
     support_js_module_import_aggregation = True
-    # A module's name is known when those of its imports are: one round for each step of the longest chain.
+    # A module's name depends on those of its imports: one pass for each step of the longest chain.
     max_post_process_passes = 30
 
     def url_converter(
         self, name: str, hashed_files: dict[str, str], template: str | None = None
     ) -> Callable[[Match[str]], str]:
-        """Django's converter, for all but types."""
+        """Return Django's converter, except for types."""
         convert: Callable[[Match[str]], str] = super().url_converter(name, hashed_files, template)
         return lambda match: str(match["matched"]) if _is_type(match) else convert(match)
 
 
 def _is_type(match: Match[str]) -> bool:
-    """`import("./call.js").Call` in a comment; code awaits an import before it takes anything out of it."""
+    """Return whether the import is a type in a comment, as in `import("./call.js").Call`. Code awaits an import
+    before using it."""
     found: dict[str, Any] = match.groupdict()
     if not found["matched"].startswith("import("):
         return False

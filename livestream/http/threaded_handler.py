@@ -1,9 +1,9 @@
-"""Requests in threads that stay: one visit for all of a request, and never more visits at once than there are threads.
+"""Requests in a fixed set of threads: one visit per request, and never more visits at once than threads.
 
-Django's own ASGI handler goes back and forth between the event loop and a thread for each middleware (a dozen times for
-a request of the API), makes a new thread for each request, and with it a new connection to the database. Here the
-whole chain runs as it does under WSGI. Views that are coroutines stay on the event loop: they wait, and a thread that
-waits for them would be a thread less for everybody (`livestream.http.async_application`).
+Django's own ASGI handler switches between the event loop and a thread for each middleware (a dozen times for an API
+request) and creates a new thread for each request, and with it a new database connection. Here the whole chain runs as
+it does under WSGI. Coroutine views stay on the event loop, because a thread waiting for them would be missing for other
+requests (`livestream.http.async_application`).
 """
 
 import asyncio
@@ -23,14 +23,14 @@ R = TypeVar("R")
 
 
 class ThreadedHandler(ASGIHandler):
-    """Django as an ASGI application that does everything about a request in one visit to a thread."""
+    """Django as an ASGI application that processes each request in one visit to a thread."""
 
     def load_middleware(self, is_async: bool = False) -> None:
-        """The chain as it is under WSGI."""
+        """Load the middleware chain as under WSGI."""
         super().load_middleware(is_async=False)
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one request. A caller who goes away while all threads are busy is not served any more."""
+        """Serve one request. It is dropped if the client disconnects while all threads are busy."""
         try:
             body = await self.read_body(receive)
         except RequestAborted:
@@ -51,12 +51,12 @@ class ThreadedHandler(ASGIHandler):
         signals.request_started.send(sender=type(self), scope=scope)
         response = self.get_response(request)
         if not response.streaming:
-            response.close()  # its content is whole; this ends the request for the database, in the thread that used it
+            response.close()  # complete; this ends the request for the database, in the thread that used it
         return response
 
 
 async def unless_left(visit: "Future[R] | asyncio.Future[R]", receive: Any) -> R | None:
-    """What a visit to a thread, or a task, came to; None when the caller went away and it could be cancelled."""
+    """Return the result of a thread or task, or None if the client disconnected in time to cancel it."""
     leaving = asyncio.create_task(_leave(visit, receive))
     try:
         return await asyncio.wrap_future(visit)
@@ -71,4 +71,4 @@ async def unless_left(visit: "Future[R] | asyncio.Future[R]", receive: Any) -> R
 async def _leave(visit: "Future[R] | asyncio.Future[R]", receive: Any) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    visit.cancel()  # does nothing to a thread that has begun
+    visit.cancel()  # has no effect once the thread has begun

@@ -1,9 +1,9 @@
-"""Limits on what a connection to uvicorn may send before the application sees any of it.
+"""Limits on data that a connection to uvicorn may send before the application sees it.
 
-uvicorn itself bounds neither the head of a request, nor the fields after a chunked body, nor how many requests wait
-behind one another, nor the frames of a socket that are no messages. A proxy in front does some of that; a process
-without one does it here. `limit_connections` puts the classes below in place of uvicorn's own while the application
-starts, before the first connection is accepted, so they hold however uvicorn was started.
+uvicorn itself bounds neither the head of a request, nor the trailers of a chunked body, nor the number of pipelined
+requests, nor the frames of a socket that are not messages. A proxy in front limits some of that; a process without one
+does it here. `limit_connections` replaces uvicorn's classes with the ones below while the application starts, before
+the first connection is accepted, so the limits apply however uvicorn was started.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ MESSAGE_BYTES = 2 * 1024 * 1024
 MESSAGES_AT_ONCE, MESSAGES_PER_SECOND = 50.0, 20.0
 CONTROLS_AT_ONCE, CONTROLS_PER_SECOND = 100, 20.0
 FRAGMENTS = 64
-# A slice holds at most 85 frames; what an ordinary client sends at once is smaller.
+# A slice holds at most 85 frames. An ordinary client sends less at once.
 SLICE_BYTES = 512
 FLOODING = 4429
 LAST_WORDS_SECONDS = 1.0
@@ -37,13 +37,13 @@ logger = logging.getLogger(__name__)
 
 
 class LimitedHttpConnection(HttpToolsProtocol):
-    """Requests of one connection: 64 KiB and 100 lines for the head and the trailers of each, at most 16 waiting."""
+    """HTTP requests of one connection: 64 KiB and 100 lines for head and trailers of each, and at most 16 pipelined."""
 
     _head_bytes = _head_lines = _unparsed_bytes = 0
     _refused = False
 
     def data_received(self, data: bytes) -> None:
-        """Take in what came. A line that does not end is refused like a head that is too long."""
+        """Parse received data. An endless line is rejected like a head that is too long."""
         self._unparsed_bytes += len(data)
         super().data_received(data)
         if self._unparsed_bytes > HEAD_BYTES and not self.transport.is_closing():
@@ -51,7 +51,7 @@ class LimitedHttpConnection(HttpToolsProtocol):
             self.send_400_response("")
 
     def on_message_begin(self) -> None:
-        """Begin to count anew."""
+        """Reset the counters."""
         self._head_bytes = self._head_lines = 0
         super().on_message_begin()
 
@@ -66,14 +66,14 @@ class LimitedHttpConnection(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin a request, or let it wait for those before it."""
+        """Start a request, or queue it behind earlier ones."""
         self._unparsed_bytes = 0
         if len(self.pipeline) >= REQUESTS_WAITING:
             raise ValueError("too many requests waiting")
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take in a part of the body."""
+        """Process a part of the body."""
         self._unparsed_bytes = 0
         super().on_body(body)
 
@@ -83,7 +83,7 @@ class LimitedHttpConnection(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no request, or too long, and end the connection."""
+        """Reject an invalid request, or one that is too long, and close the connection."""
         is_answering = self.cycle is not None and not self.cycle.response_complete
         if not self._refused and not is_answering:
             super().send_400_response(msg)
@@ -99,13 +99,13 @@ class LimitedHttpConnection(HttpToolsProtocol):
         self._head_lines += lines
         if self._head_bytes > HEAD_BYTES or self._head_lines > HEAD_LINES:
             self._refused = True
-            raise ValueError("head too long")  # the parser stops, and calls `send_400_response`
+            raise ValueError("head too long")  # stops the parser, which calls `send_400_response`
 
 
 class LimitedSocketConnection(WebSocketsSansIOProtocol):
-    """Frames of one socket. Messages over the limit wait, unread; a flood of other frames closes with 4429.
+    """Frames of one socket. Messages over the limit wait unread. A flood of other frames closes the socket with 4429.
 
-    What came in one read is looked at slice by slice, so that no more than a slice is parsed before it is counted.
+    Data from one read is processed slice by slice, so that at most one slice is parsed before it is counted.
     """
 
     _messages_left = MESSAGES_AT_ONCE
@@ -115,7 +115,7 @@ class LimitedSocketConnection(WebSocketsSansIOProtocol):
     _flooded = False
 
     def data_received(self, data: bytes) -> None:
-        """Take in what came, or let it wait behind what waits already."""
+        """Process received data, or queue it behind waiting data."""
         if self._flooded:
             return
         if self._waiting:
@@ -153,14 +153,14 @@ class LimitedSocketConnection(WebSocketsSansIOProtocol):
         self._counted_at = now
 
     def handle_text(self, event: Frame) -> None:
-        """Count the beginning of a message."""
+        """Count the start of a message."""
         self._refill()
         self._messages_left -= 1
         if not self._flooded:
             super().handle_text(event)
 
     def handle_bytes(self, event: Frame) -> None:
-        """Count a frame that nobody needs here."""
+        """Count a binary frame, which no client needs to send."""
         if self._is_allowed():
             super().handle_bytes(event)
 
@@ -172,16 +172,16 @@ class LimitedSocketConnection(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def handle_ping(self) -> None:
-        """Answer a ping, unless the answers before it were not taken."""
+        """Answer a ping, unless the earlier answers were not read."""
         if not self._is_allowed():
             return
         if self.writable.is_set():
             super().handle_ping()
         else:
-            self.conn.data_to_send()  # the answer, which is left out
+            self.conn.data_to_send()  # drops the answer
 
     def handle_pong(self, event: Frame) -> None:
-        """Take the answer to our own ping; count any other."""
+        """Process the answer to the server's own ping; count any other."""
         if event.data == self.pending_ping_payload or self._is_allowed():
             super().handle_pong(event)
 
@@ -196,12 +196,12 @@ class LimitedSocketConnection(WebSocketsSansIOProtocol):
         return False
 
     def _flood(self) -> None:
-        """Close, read nothing more, and hang up when the peer has had time to find the code."""
+        """Close, stop reading, and disconnect after the peer has had time to read the code."""
         self._flooded = True
         self._waiting = b""
         self.frames = []
         self.stop_keepalive()
-        self.read_paused = False  # or the application's next look would read on
+        self.read_paused = False  # otherwise the application's next receive would resume reading
         self.transport.pause_reading()
         if not self.close_sent and self.conn.state is State.OPEN:
             self.queue.put_nowait({"type": "websocket.disconnect", "code": FLOODING, "reason": "flooding"})
@@ -215,13 +215,14 @@ class LimitedSocketConnection(WebSocketsSansIOProtocol):
 
 
 def uvicorn_server() -> Any:
-    """The uvicorn server that runs this process, by its handler of SIGTERM; None under another server."""
+    """Return the uvicorn server that runs this process, found by its handler of SIGTERM. None under another server."""
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return server if hasattr(getattr(server, "server_state", None), "connections") else None
 
 
 def limit_connections() -> asyncio.Task[None] | None:
-    """Set the limits for the uvicorn server of this process, from its lifespan. The task ends half requests."""
+    """Apply the limits to this process's uvicorn server, from its lifespan. The returned task closes connections
+    with incomplete requests."""
     server = uvicorn_server()
     if server is None:
         return None
@@ -232,14 +233,14 @@ def limit_connections() -> asyncio.Task[None] | None:
         config.ws_protocol_class = LimitedSocketConnection
     if (config.http_protocol_class, config.ws_protocol_class) != (LimitedHttpConnection, LimitedSocketConnection):
         logger.warning("connections have no limits of their own: uvicorn was started with other --http or --ws")
-    # Compressed messages can be bombs. Nothing that clients send is as large.
+    # Compressed messages can be decompression bombs. No message of a client is as large as the limit below.
     config.ws_per_message_deflate = False
     config.ws_max_size = min(config.ws_max_size, MESSAGE_BYTES)
     return asyncio.create_task(close_half_requests(server))
 
 
 async def close_half_requests(server: Any) -> None:
-    """Until cancelled, end connections of a uvicorn server whose request's head takes too long."""
+    """Until cancelled, close connections of a uvicorn server whose request head takes too long."""
     loop = asyncio.get_running_loop()
     since: dict[Any, float] = {}
     while True:
@@ -252,7 +253,8 @@ async def close_half_requests(server: Any) -> None:
 
 
 def _awaits_head(connection: Any) -> bool:
-    """Whether an HTTP connection has neither a request nor, after an answer, uvicorn's own limit on keeping it."""
+    """Return whether an HTTP connection has neither a request nor, after a response, uvicorn's own keep-alive
+    timeout."""
     try:
         cycle, limit = connection.cycle, connection.timeout_keep_alive_task
     except AttributeError:  # a WebSocket

@@ -1,4 +1,4 @@
-"""Background jobs of an event loop: started together, restarted when they fail, ended together."""
+"""Background jobs of an event loop: started together, restarted on failure, stopped together."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ Job = Callable[[], Awaitable[None]]
 
 
 class BackgroundJobs:
-    """Runs jobs until `stop`. One that raises is logged and started again; one that returns is done."""
+    """Runs jobs until `stop`. A job that raises is logged and restarted; one that returns is done."""
 
     def __init__(self, jobs: Iterable[Job]) -> None:
         loop = asyncio.get_running_loop()

@@ -1,5 +1,5 @@
-"""The base of room sockets: reads commands, hands each to its handler, answers. Nothing a client sends ends a socket
-but a binary frame, a frame too big, or a flood."""
+"""The base of room sockets: reads commands, calls their handlers, and replies. Client input closes a socket only by
+a binary frame, an oversized frame, or a flood."""
 
 import asyncio
 import logging
@@ -43,11 +43,11 @@ Context = TypeVar("Context")
 
 @dataclass(frozen=True)
 class CommandHandler(Generic[Context]):
-    """A command of the socket: what it takes, and the function that does it: `run` in a database thread, or
-    `run_async` on the event loop.
+    """A socket command: its input and the function that runs it, `run` in a database thread or `run_async` on the event
+    loop.
 
-    `usual` may say at once what `takes` would make of usual data; it returns None for all that needs a closer look.
-    `is_rare` has a limit of its own: its answers are large, and no client needs one often.
+    `usual` may return the validated data for common input, and None for input that needs `takes`. With `is_rare` the
+    command has its own limit, because its answers are large and no client needs one often.
     """
 
     run: Callable[..., dict[str, Any]] | None = None
@@ -57,7 +57,7 @@ class CommandHandler(Generic[Context]):
     is_rare: bool = False
 
     def validated(self, data: dict[str, Any]) -> dict[str, Any]:
-        """The data of a command, validated. Raises Invalid."""
+        """Return the validated data of a command. Raises Invalid."""
         if self.usual is not None and (plain := self.usual(data)) is not None:
             return plain
         try:
@@ -68,17 +68,17 @@ class CommandHandler(Generic[Context]):
 
     @cached_property
     def _serializer(self) -> Serializer[Any]:
-        """One for all commands: making the fields anew costs more than the rest of a command."""
+        """One instance for all commands: creating the fields again costs more than the rest of a command."""
         assert self.takes is not None, "only commands that take something are asked"
         return self.takes()
 
 
 class CommandConsumer:
-    """A socket that carries out commands, one after the other; an ASGI application for one connection.
+    """A socket that runs commands one after another; an ASGI application for one connection.
 
-    No consumer of Channels: its dispatch would hop to a thread for every frame and give every socket a layer channel
-    of its own; the hub does that once for the process. What an open, silent socket holds is kept small: there are
-    thousands of them.
+    It does not use Channels' consumers: their dispatch switches to a thread for each frame and gives each socket a
+    layer channel, where the hub needs one per process. The memory of an open, silent socket is kept small, because
+    there are thousands.
     """
 
     commands: ClassVar[dict[str, CommandHandler[Any]]] = {}
@@ -86,7 +86,7 @@ class CommandConsumer:
     context: Any
     scope: Any
     base_send: Any
-    # Made when they are first needed; most sockets only watch.
+    # Created on first use. Most sockets only watch.
     _bucket: TokenBucket | None = None
     _refusals: TokenBucket | None = None
     _rare: TokenBucket | None = None
@@ -113,11 +113,12 @@ class CommandConsumer:
             await self.closed()
 
     async def opened(self) -> bool:
-        """Authorise, accept and greet. False when the socket was closed instead. The scope is gone after this."""
+        """Authorise, accept and greet. Return False if the socket was closed instead. The scope is cleared
+        afterwards."""
         raise NotImplementedError
 
     async def closed(self) -> None:
-        """The connection is over; also called when it never opened."""
+        """Clean up after the connection. Also called if it never opened."""
 
     async def _received(self, text: str | None) -> None:
         if text is None:
@@ -136,9 +137,10 @@ class CommandConsumer:
             self.member.write(reply_error(None, error))
 
     def _over_limit(self, line: str) -> bool:
-        """Whether this command is one too many. It is told so while such answers are few; a flood of them closes.
+        """Return whether this command exceeds the limit.
 
-        The odd command that is let through meanwhile ends no flood: only a second without a refusal does.
+        The client gets an error while such errors are few. A flood closes the socket. Commands that pass in between do
+        not end a flood; only a second without a refusal does.
         """
         if self._bucket is None:
             self._bucket = TokenBucket(burst=BURST, per_second=PER_SECOND)
@@ -198,19 +200,19 @@ class CommandConsumer:
         return await in_database(handler.run, self.context, **data)
 
     def close_later(self, *, code: CloseCode, reason: str, seconds: float) -> None:
-        """Close this socket after a while, if it is still there."""
+        """Close this socket after some seconds if it is still open."""
         asyncio.get_running_loop().call_later(seconds, self.member.close, code, reason)
 
 
 def _bytes_at_most(text: str) -> int:
-    """The length of a text in UTF-8; only counted when four bytes for each character could be too many."""
+    """Return the length in UTF-8. It is computed only if four bytes per character could exceed the limit."""
     most = 4 * len(text)
     if most > settings.REALTIME_MAX_FRAME_BYTES:
         return len(text.encode("utf-8", "surrogatepass"))
     return most
 
 
-# The label lookup of the metrics library costs more than the counting.
+# The metrics library's label lookup costs more than the counting.
 _counter = lru_cache(maxsize=1024)(COMMANDS.labels)
 _clock = lru_cache(maxsize=256)(COMMAND_SECONDS.labels)
 

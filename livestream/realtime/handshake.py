@@ -1,4 +1,4 @@
-"""Refusing a WebSocket handshake with an HTTP answer, where the server can give one."""
+"""Rejection of a WebSocket handshake with an HTTP response, where the server supports it."""
 
 import json
 from typing import Any
@@ -7,7 +7,8 @@ from livestream.errors import DomainError
 
 
 async def refuse_handshake(scope: Any, send: Any, error: DomainError) -> bool:
-    """Answer the handshake with an error's status and document. False, and nothing sent, where the server cannot."""
+    """Reject the handshake with an error's status and document. Return False if the server cannot; then nothing was
+    sent."""
     if "websocket.http.response" not in (scope.get("extensions") or {}):
         return False
     body = json.dumps({"error": error.as_dict()}).encode()

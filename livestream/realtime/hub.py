@@ -22,34 +22,34 @@ LAYER_TIMEOUT_SECONDS = 2.0
 RETRY_SECONDS = 1.0
 TICK_SECONDS_AT_LEAST = 0.001
 TICK_SECONDS_PER_SOCKET = 0.00002
-# Two processes may publish in the other order than they committed; that rights itself within milliseconds.
+# Two processes may publish in another order than they committed. That resolves itself within milliseconds.
 REORDER_SECONDS = 0.02
 HEAL_SECONDS = 3.0
 
 logger = logging.getLogger(__name__)
 
-# The stored events of a group's room from one sequence number to another, encoded.
+# Returns the stored events of a group's room from one sequence number to another, encoded.
 ReadEvents = Callable[[str, int, int], Awaitable[list[tuple[int, str]]]]
 
 
 class Group:
-    """The sockets of one audience in this process, and what is to be written to them at the next tick."""
+    """The sockets of one group in this process, and the documents for the next tick."""
 
     __slots__ = ("due", "free_at", "healing", "log", "members", "pending", "ready", "timer")
 
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
         self.pending: list[tuple[int | None, str]] = []
-        self.timer: asyncio.TimerHandle | None = None  # runs while something is pending
-        self.free_at = 0.0  # when the tick after the last write is over
+        self.timer: asyncio.TimerHandle | None = None  # set while something is pending
+        self.free_at = 0.0  # end of the tick after the last write
         self.ready: asyncio.Task[None] | None = None
         self.log = RoomLog()
         self.healing: asyncio.Task[None] | None = None
-        self.due = 0  # the highest number that is known to be in the database
+        self.due = 0  # the highest number known to be in the database
 
 
 class Hub:
-    """All sockets of this process, by audience."""
+    """All sockets of this process, by group."""
 
     def __init__(self, read_events: ReadEvents) -> None:
         self.name = process_name()
@@ -63,7 +63,7 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Receive from the layer until cancelled; a layer that fails is asked again."""
+        """Receive from the layer until cancelled. After a failure of the layer, subscribe again."""
         layer = get_channel_layer()
         if layer is None:
             return
@@ -86,7 +86,7 @@ class Hub:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def join(self, *, member: Member, group: str) -> None:
-        """Add a socket to an audience. When this returns, what is sent to the group from now on reaches it."""
+        """Add a socket to a group. After this returns, messages to the group reach it."""
         entry = self._place(member, group)
         if entry.ready is not None:
             await asyncio.shield(entry.ready)
@@ -104,12 +104,12 @@ class Hub:
         return entry
 
     def leave_all(self, *, member: Member) -> None:
-        """Take a socket out of every audience."""
+        """Remove a socket from all groups."""
         for group in list(member.groups):
             self.leave(member=member, group=group)
 
     def leave(self, *, member: Member, group: str) -> None:
-        """Take a socket out of an audience."""
+        """Remove a socket from a group."""
         if group in member.groups:
             member.groups.remove(group)
         entry = self._groups.get(group)
@@ -123,9 +123,9 @@ class Hub:
             self._spawn(self._unsubscribe(group))
 
     async def _subscribe(self, group: str) -> None:
-        """Subscribe, or keep trying behind the socket's back: the room also works from the database.
+        """Subscribe, or keep trying in the background: the room also works from the database.
 
-        While the layer is known not to answer, a socket does not wait for it.
+        While the layer is known not to respond, a socket does not wait for it.
         """
         if not (self._layer_answers and await self._add_to_layer(group)):
             self._spawn(self._subscribe_later(group))
@@ -164,16 +164,16 @@ class Hub:
         try:
             async with asyncio.timeout(LAYER_TIMEOUT_SECONDS):
                 await layer.group_discard(group, self._channel)
-            if group in self._groups:  # somebody came back meanwhile
+            if group in self._groups:  # a socket joined again meanwhile
                 await self._subscribe(group)
         except Exception as error:  # as above
             LAYER_FAILURES.labels("unsubscribe").inc()
             logger.warning("layer kept a subscription group=%s error=%r", group, error)
 
     def _take(self, message: dict[str, Any]) -> None:
-        """Deliver what the layer brought from other processes; what came from here was delivered then.
+        """Deliver a layer message from another process. Messages of this process were delivered before.
 
-        What another release has shaped otherwise must not end the subscription.
+        Messages of an unknown shape, from another release, must not end the subscription.
         """
         try:
             if message.get("origin") != self.name:
@@ -183,7 +183,7 @@ class Hub:
             logger.warning("layer brought something else group=%r error=%r", message.get("group"), error)
 
     def deliver(self, message: dict[str, Any]) -> None:
-        """Give one layer message to the local sockets. Kinds that this release does not know are ignored."""
+        """Deliver one layer message to the local sockets. Kinds unknown to this release are ignored."""
         if message.get("type") == "hub.latest":
             for group, text in message["texts"].items():
                 self.send_local(group=group, text=text)
@@ -204,7 +204,7 @@ class Hub:
             self._move(message["group"], message["other"], joins=message["joins"])
 
     def _move(self, group: str, other: str, *, joins: bool) -> None:
-        """Put one audience's sockets into another one, or send them away from it."""
+        """Add one group's sockets to another group, or remove them from it."""
         entry = self._groups.get(group)
         for member in list(entry.members.values()) if entry else []:
             if joins:
@@ -215,24 +215,24 @@ class Hub:
                 self.leave(member=member, group=other)
 
     def send_local(self, *, group: str, text: str) -> None:
-        """Send one document to the group's sockets in this process alone."""
+        """Send one document to the group's sockets in this process only."""
         entry = self._groups.get(group)
         if entry is not None:
             self._add(group, entry, [(None, text)])
 
     def settle(self, group: str) -> None:
-        """Write now what waits for the next tick, so that the log and the sockets stand at the same event."""
+        """Write pending documents now, so that the log and the sockets are at the same event."""
         entry = self._groups.get(group)
         if entry is not None and entry.pending:
             self._flush(entry)
 
     def log_of(self, group: str) -> RoomLog:
-        """The group's log; of a group without sockets, an empty one."""
+        """Return the group's log, or an empty one for a group without sockets."""
         entry = self._groups.get(group)
         return entry.log if entry is not None else RoomLog()
 
     def heal(self, *, group: str, up_to: int = 0) -> None:
-        """Read from the database what the layer did not bring: what early events wait for, or all up to a number."""
+        """Read events missed by the layer from the database: those before early events, or all up to a number."""
         entry = self._groups.get(group)
         if entry is not None:
             entry.due = max(entry.due, up_to)
@@ -240,7 +240,7 @@ class Hub:
                 entry.healing = self._loop.create_task(self._heal(group, entry))
 
     async def catch_up(self, *, group: str, up_to: int) -> None:
-        """Have all events up to a number that the database has, from the layer or from there."""
+        """Wait until all events up to a number have passed, from the layer or from the database."""
         entry = self._groups.get(group)
         while entry is not None and entry.log.last is not None and entry.log.last < up_to:
             before = entry.log.last
@@ -255,14 +255,14 @@ class Hub:
         waited_for = None
         try:
             while (gap := entry.log.gap(entry.due)) is not None:
-                if gap[0] != waited_for:  # more often it is on its way from another process than lost
+                if gap[0] != waited_for:  # it is more often delayed in another process than lost
                     waited_for = gap[0]
                     await asyncio.sleep(REORDER_SECONDS)
                     continue
                 GAP_FILLS.inc()
                 async with asyncio.timeout(HEAL_SECONDS):
                     missing = await self._read_events(group, *gap)
-                entry.log.forget()  # one of these may take back what earlier ones told
+                entry.log.forget()  # one of these may revoke earlier ones
                 passed = entry.log.admit([(seq, text) for seq, text in missing])
                 self._deliver(group, entry, passed)
                 if not passed:
@@ -287,14 +287,15 @@ class Hub:
         if entry.timer is not None:
             return
         now = self._loop.time()
-        if now >= entry.free_at:  # a quiet tick lies behind: leave at once, then collect
+        if now >= entry.free_at:  # after a quiet tick: write at once, then collect
             self._flush(entry)
             entry.free_at = now + self._tick_of(entry)
         else:
             entry.timer = self._loop.call_at(entry.free_at, self._on_tick, name)
 
     def _tick_of(self, entry: Group) -> float:
-        """Collecting pays by the socket: in a small group each event leaves almost at once."""
+        """Return the length of a tick. Collecting pays off per socket, so in a small group events leave almost at
+        once."""
         return min(self._tick, max(TICK_SECONDS_AT_LEAST, len(entry.members) * TICK_SECONDS_PER_SOCKET))
 
     def _on_tick(self, name: str) -> None:
@@ -302,7 +303,7 @@ class Hub:
         if entry is None:
             return
         entry.timer = None
-        if entry.pending:  # nothing is left when somebody has settled the group meanwhile
+        if entry.pending:  # empty if the group was settled meanwhile
             self._flush(entry)
             entry.free_at = self._loop.time() + self._tick_of(entry)
 
@@ -327,7 +328,7 @@ class Hub:
             member.close(code, reason)
 
     def close_all(self, code: int, reason: str) -> None:
-        """Close every socket of this process."""
+        """Close all sockets of this process."""
         for group in list(self._groups):
             self.close_group(group, code, reason)
 
@@ -337,11 +338,11 @@ class Hub:
         return [member for entry in rooms for member in entry.members.values()]
 
     def local_rooms(self) -> list[str]:
-        """The hexadecimal session ids of the rooms that have sockets here."""
+        """Return the hexadecimal session ids of the rooms with sockets here."""
         return [name.removeprefix("room.") for name in self._groups if name.startswith("room.")]
 
     def count(self) -> int:
-        """Open sockets in this process."""
+        """Return the number of open sockets in this process."""
         total = len(self.members())
         SOCKETS.set(total)
         return total

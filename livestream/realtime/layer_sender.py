@@ -1,8 +1,8 @@
 """The only module that sends to the channel layer.
 
-Services call it from their database threads, through `livestream.events`. It hands the message to the event loop and
-returns: a slow or dead layer slows nobody. The sockets of this process are served at once, past the layer; the
-hub knows the copy that comes back by its own name. What the layer loses, the others make good from the database.
+Services call it from their database threads, through `livestream.events`. It passes the message to the event loop and
+returns: a slow or dead layer does not delay the caller. Sockets of this process are served at once, without the layer;
+the hub recognises the returning copy by its own name. Other processes recover lost messages from the database.
 """
 
 import asyncio
@@ -28,16 +28,16 @@ logger = logging.getLogger(__name__)
 
 
 class LocalDelivery(Protocol):
-    """The room hub of this process. Messages that bear its name were delivered before they went to the layer."""
+    """The room hub of this process. Messages with its name were delivered before they went to the layer."""
 
     name: str
 
     def deliver(self, message: dict[str, Any]) -> None:
-        """Give one layer message to the local sockets."""
+        """Deliver one layer message to the local sockets."""
 
 
 class Sender:
-    """Carries messages from any thread to the layer, in order, on the event loop it was started on."""
+    """Sends messages from any thread to the layer, in order, on the event loop on which it was created."""
 
     def __init__(self, local: LocalDelivery) -> None:
         self.loop = asyncio.get_running_loop()
@@ -49,7 +49,8 @@ class Sender:
         self._alone = isinstance(get_channel_layer(), InMemoryChannelLayer)
 
     def submit(self, message: dict[str, Any]) -> None:
-        """Take one message; from any thread. Waking the loop is a system call: once for all that come meanwhile."""
+        """Queue one message from any thread. Waking the loop is a system call, made once for all messages that
+        arrive meanwhile."""
         self._came.append(message)
         if not self._woken:
             self._woken = True
@@ -57,7 +58,7 @@ class Sender:
             (self.loop.call_soon if here else self.loop.call_soon_threadsafe)(self._collect)
 
     def _collect(self) -> None:
-        self._woken = False  # before looking: who comes after the look wakes the loop again
+        self._woken = False  # before reading the queue: later messages wake the loop again
         messages = []
         while self._came:
             messages.append(self._came.popleft())
@@ -67,14 +68,14 @@ class Sender:
     def _enqueue(self, message: dict[str, Any]) -> None:
         self._local.deliver(message)
         if self._alone:
-            return  # such a layer reaches this process alone, and would only bring it back
+            return  # an in-memory layer reaches only this process and would return the message
         try:
             self._queue.put_nowait({**message, "origin": self._local.name})
         except asyncio.QueueFull:
             LAYER_FAILURES.labels("queue_full").inc()
 
     async def run(self) -> None:
-        """Send until cancelled: one layer message for all that waits for the same group."""
+        """Send until cancelled: one layer message for all waiting messages to a group."""
         while True:
             waiting = [await self._queue.get()]
             while len(waiting) < BATCH_LIMIT and not self._queue.empty():
@@ -93,7 +94,7 @@ class Sender:
 
 
 def joined(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same messages with neighbours of one group made one; each group's own order is kept."""
+    """Merge consecutive messages to one group. The order within each group is kept."""
     result: list[dict[str, Any]] = []
     open_frames: dict[str, dict[str, Any]] = {}
     latest: dict[str, str] = {}
@@ -119,7 +120,7 @@ _sender: Sender | None = None
 
 
 def bind(sender: Sender | None) -> None:
-    """Make this the process's sender; None when the process shuts down."""
+    """Set the process's sender, or None at shutdown."""
     global _sender
     _sender = sender
 
@@ -135,7 +136,7 @@ def _send(message: dict[str, Any]) -> None:
     if sender is not None and not sender.loop.is_closed():
         sender.submit(message)
         return
-    # A command or the admin in a process without sockets: others may still be listening.
+    # A command or the admin in a process without sockets: other processes may still be listening.
     try:
         async_to_sync(_group_send)(message)
     except Exception as error:
@@ -144,7 +145,7 @@ def _send(message: dict[str, Any]) -> None:
 
 
 def send_event(session_id: UUID, document: dict[str, Any], group: str | None = None, takes_back: bool = False) -> None:
-    """Send one document to a room, or to the narrower group that is given. Encoded here, once."""
+    """Send one document to a room, or to the given narrower group. It is encoded here, once."""
     _send(
         {
             "type": "hub.frames",
@@ -156,13 +157,13 @@ def send_event(session_id: UUID, document: dict[str, Any], group: str | None = N
 
 
 def send_latest(documents: dict[str, dict[str, Any]]) -> None:
-    """Send each of many narrow audiences a document of its own, as one message. Of several only the last counts."""
+    """Send each of many narrow groups a document of its own, as one message. Of several only the last counts."""
     texts = {group: encode(document) for group, document in documents.items()}
     _send({"type": "hub.latest", "group": PEOPLE, "texts": texts})
 
 
 def send_room_close(session_id: UUID, code: int, reason: str, after_seconds: float) -> None:
-    """Close every socket of a room after a while."""
+    """Close all sockets of a room after `after_seconds`."""
     _send(
         {
             "type": "hub.close",
@@ -175,17 +176,17 @@ def send_room_close(session_id: UUID, code: int, reason: str, after_seconds: flo
 
 
 def send_user_close(user_id: UUID, code: int, reason: str) -> None:
-    """Close every socket of one person."""
+    """Close all sockets of one person."""
     _send({"type": "hub.close", "group": user_group(user_id), "code": int(code), "reason": reason, "after": 0})
 
 
 def send_person_close(session_id: UUID, user_id: UUID, code: int, reason: str) -> None:
-    """Close every socket that one person has in one room."""
+    """Close all sockets of one person in one room."""
     group = person_group(session_id, user_id)
     _send({"type": "hub.close", "group": group, "code": int(code), "reason": reason, "after": 0})
 
 
 def send_desk_place(session_id: UUID, user_id: UUID, has_place: bool) -> None:
-    """Have one person's sockets in one room hear, or no longer hear, what the host's desk is told."""
+    """Subscribe one person's sockets in one room to the host's studio, or unsubscribe them."""
     group, desk = person_group(session_id, user_id), desk_group(session_id)
     _send({"type": "hub.audience", "group": group, "other": desk, "joins": has_place})

@@ -1,4 +1,4 @@
-"""How late the event loop is: what any other thing that waits for its turn waits as well."""
+"""The lag of the event loop, by which all other waiting work is delayed as well."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ COUNT_EVERY = 20
 
 
 async def measure_loop_lag() -> None:
-    """Until cancelled, note how much later than asked for the loop comes round, and now and then its tasks."""
+    """Until cancelled, measure how much later than requested the loop resumes, and sometimes its number of tasks."""
     loop = asyncio.get_running_loop()
     rounds = 0
     while True:

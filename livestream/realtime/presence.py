@@ -1,4 +1,4 @@
-"""Who is in a room: leases that sockets refresh and that run out by themselves. Counts are derived, never kept."""
+"""Presence in rooms: leases that sockets refresh and that expire. Counts are derived from them, never stored."""
 
 import time
 from collections import defaultdict
@@ -11,21 +11,21 @@ from django.conf import settings
 from livestream.realtime.redis_leases import SharedLeases
 
 SEEN_SECONDS = 24 * 3600
-# What one process remembers of who was there before; past that a stranger could fill its memory with names.
+# Bounds of a process's memory of earlier visitors, which anonymous clients could otherwise fill with names.
 SEEN_ROOMS = 1_000
 SEEN_PEOPLE = 50_000
 
 
 @dataclass(frozen=True)
 class Audience:
-    """Who watches a room: different people, and the connections that they have together."""
+    """The viewers of a room: distinct people, and their total number of connections."""
 
     people: frozenset[str] = frozenset()
     connections: int = 0
 
     @classmethod
     def of(cls, persons: Iterable[str]) -> "Audience":
-        """The audience of which every connection's person is given."""
+        """Return the audience, given the person of each connection."""
         listed = list(persons)
         return cls(frozenset(listed), len(listed))
 
@@ -34,26 +34,26 @@ class PresenceStore(Protocol):
     """Leases of connections, by room. Every method may raise LeasesAway."""
 
     async def arrive(self, *, room: str, connection: str, person: str) -> bool:
-        """Take a lease; whether the person is there for the first time."""
+        """Take a lease. Return whether it is the person's first visit."""
 
     async def touch(self, *, rooms: dict[str, dict[str, str]]) -> None:
         """Take or refresh leases: room -> connection name -> person."""
 
     async def drop(self, *, room: str, connection: str, person: str) -> None:
-        """Give a lease up. Dropping an unknown one changes nothing."""
+        """Release a lease. Releasing an unknown one changes nothing."""
 
     async def audiences(self, rooms: list[str]) -> dict[str, Audience]:
-        """The holders of current leases in each room."""
+        """Return the holders of current leases in each room."""
 
     async def first_visit(self, *, room: str, person: str) -> bool:
-        """Note a person; whether it is for the first time."""
+        """Note a person. Return whether it is their first visit."""
 
     def forget(self, room: str) -> None:
-        """Nobody of this process is in the room any more."""
+        """Drop cached data of a room without sockets in this process."""
 
 
 class MemoryPresence:
-    """Presence of a single process."""
+    """Presence within a single process."""
 
     def __init__(self) -> None:
         self._rooms: dict[str, dict[str, tuple[str, float]]] = defaultdict(dict)
@@ -87,7 +87,7 @@ class MemoryPresence:
 
     async def first_visit(self, *, room: str, person: str) -> bool:
         seen = self._seen.pop(room, set())
-        self._seen[room] = seen  # the rooms that were quiet longest come first
+        self._seen[room] = seen  # the least recently used room comes first
         if len(self._seen) > SEEN_ROOMS:
             del self._seen[next(iter(self._seen))]
         if person in seen or len(seen) >= SEEN_PEOPLE:
@@ -100,10 +100,10 @@ class MemoryPresence:
 
 
 class RedisPresence:
-    """Presence that several processes share: one sorted set a room, scored by when the lease runs out.
+    """Presence shared by several processes: one sorted set per room, scored by the expiry of the lease.
 
-    Beside it stands a number that grows with every arrival, departure and renewal, so that a room where nothing
-    happened is not read again each second. All of a room but who was ever there is gone soon after its last lease.
+    A counter beside it changes with every arrival, departure and renewal, so that an unchanged room is not read again
+    each second. A room's keys expire soon after its last lease, except the set of past visitors.
     """
 
     def __init__(self, shared: SharedLeases) -> None:

@@ -12,7 +12,7 @@ MAX_REF_LENGTH = 64
 
 
 class CloseCode(IntEnum):
-    """Why the server closes. 40xx: reconnect now; 41xx: reconnect after a delay; 44xx: do not come back."""
+    """Close codes of the server. 40xx: reconnect now; 41xx: reconnect after a delay; 44xx: do not reconnect."""
 
     UNSUPPORTED = 1003
     TOO_BIG = 1009
@@ -29,7 +29,7 @@ class CloseCode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a client asks for. `ref` is its own name for the request; the reply repeats it."""
+    """A client's command. `ref` is the client's name for the request, repeated in the reply."""
 
     ref: str | None
     op: str
@@ -37,7 +37,7 @@ class Command:
 
 
 class FrameError(Invalid):
-    """A frame that holds no command. `ref` is kept when it could be read, so that the client can match the reply."""
+    """A frame without a valid command. `ref` is kept if it could be parsed, so that the client can match the reply."""
 
     def __init__(self, code: str, message: str, ref: str | None = None) -> None:
         super().__init__(code, message)
@@ -55,18 +55,18 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-# Made once: making them anew for every document costs as much as a small document.
+# Created once: creating them for each document costs as much as encoding a small document.
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _decoder = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
 
 
 def encode(document: dict[str, Any]) -> str:
-    """One document as it goes over the wire; holds no newline."""
+    """Encode one document for the wire. The result contains no newline."""
     return _encoder.encode(document)
 
 
 def parse_command(line: str) -> Command:
-    """The command in one line of a client's frame. Raises FrameError, and nothing else, for anything else."""
+    """Parse the command in one line of a client's frame. Raises only FrameError."""
     try:
         document = _decoder.decode(line)
     except (ValueError, RecursionError):
@@ -84,10 +84,10 @@ def parse_command(line: str) -> Command:
 
 
 def reply_ok(ref: str | None, data: dict[str, Any]) -> str:
-    """The answer to a command that was carried out."""
+    """Return the reply to a successful command."""
     return encode({"re": ref, "ok": True, "data": data})
 
 
 def reply_error(ref: str | None, error: DomainError) -> str:
-    """The answer to a command that was not."""
+    """Return the reply to a failed command."""
     return encode({"re": ref, "ok": False, "error": error.as_dict()})

@@ -1,5 +1,5 @@
-"""Redis as the keeper of leases: asked for a second at most, several commands a round trip, and left alone after a
-failure: sockets open and close meanwhile, and none of them needs to find out by itself."""
+"""Leases in Redis. Each request takes a second at most, with several commands per round trip. After a failure Redis
+is not asked for a second, so that sockets that open and close need not each wait for it."""
 
 import asyncio
 import logging
@@ -19,15 +19,15 @@ Fill = Callable[[Any], Any]
 
 
 class LeasesAway(Exception):
-    """The keeper of leases does not answer at the moment; nobody needs to wait for it to find out."""
+    """Redis, which stores the leases, does not respond. Callers need not wait to find out."""
 
 
 class SharedLeases:
-    """One Redis that all processes ask."""
+    """The Redis shared by all processes."""
 
     def __init__(self, url: str) -> None:
         self.away_until = 0.0
-        # A crowd that comes at once waits for a connection instead of being told that Redis is away.
+        # A crowd that arrives at once waits for a connection instead of failing as if Redis were unavailable.
         pool = redis.BlockingConnectionPool.from_url(
             url,
             max_connections=CONNECTIONS,
@@ -39,9 +39,10 @@ class SharedLeases:
         self.redis: redis.Redis = redis.Redis(connection_pool=pool)
 
     async def ask(self, fill: Fill, *, together: bool = False) -> list[Any]:
-        """The answers to the commands that `fill` puts into a pipeline; `together` as one transaction.
+        """Return the results of the commands that `fill` puts into a pipeline. With `together` they are one
+        transaction.
 
-        Raises LeasesAway: at once for a second after a failure.
+        Raises LeasesAway, and at once during the second after a failure.
         """
         if time.monotonic() < self.away_until:
             raise LeasesAway
@@ -50,7 +51,7 @@ class SharedLeases:
                 fill(pipe)
                 answers: list[Any] = await pipe.execute()
         except (RedisError, OSError, TimeoutError) as error:
-            if time.monotonic() >= self.away_until:  # of the many who waited together, one says so
+            if time.monotonic() >= self.away_until:  # log once for many that waited together
                 logger.warning("leases not kept, Redis does not answer error=%r", error)
             self.away_until = time.monotonic() + AWAY_SECONDS
             raise LeasesAway from error

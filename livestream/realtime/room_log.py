@@ -1,7 +1,7 @@
-"""The order of a room's durable events in this process: none twice, none before its turn, the last ones at hand.
+"""The order of a room's durable events in this process: no duplicates, no reordering, and the latest in memory.
 
-The layer may lose, double or disorder what it carries. Events are let through by their sequence number; one that comes
-too early waits until what is missing has come, or was read from the database.
+The layer may lose, duplicate or reorder events. They pass in order of their sequence numbers. One that comes too early
+waits until the missing ones have arrived or were read from the database.
 """
 
 from collections import deque
@@ -12,9 +12,9 @@ Documents = list[tuple[int | None, str]]
 
 
 class RoomLog:
-    """`next_seq` is the number that is due, None while none is known. `kept` ends with the one before it.
+    """`next_seq` is the next number, or None while none is known. `kept` ends with the one before it.
 
-    `announced` counts the events without a number that the layer brought: what they told is in the next snapshot.
+    `announced` counts events without a number from the layer; their effect is in the next snapshot.
     """
 
     __slots__ = ("announced", "early", "kept", "next_seq")
@@ -26,12 +26,13 @@ class RoomLog:
         self.announced = 0
 
     def start(self, after_seq: int) -> None:
-        """A snapshot says where the room is; only news for a log that knows nothing yet."""
+        """Set the position from a snapshot, if none is known yet."""
         if self.next_seq is None:
             self.next_seq = after_seq + 1
 
     def admit(self, documents: Documents) -> Documents:
-        """Those whose turn it is, in order, with those that waited for them; documents without a number pass."""
+        """Return the documents that may pass now, in order, with those that waited for them. Documents without a
+        number pass."""
         passed: Documents = []
         for seq, text in documents:
             if seq is None:
@@ -48,22 +49,22 @@ class RoomLog:
         return passed
 
     def _pass(self, seq: int, text: str, passed: Documents) -> None:
-        if self.kept is NOTHING:  # most groups never hold an event with a number
+        if self.kept is NOTHING:  # most groups never have an event with a number
             self.kept = deque(maxlen=KEPT)
         self.kept.append((seq, text))
         self.next_seq = seq + 1
         passed.append((seq, text))
 
     def gap(self, up_to: int = 0) -> tuple[int, int] | None:
-        """The first and last number that is missing before the earliest early one, or else up to a number that is known
-        to exist; None when nothing is."""
+        """Return the first and last missing number before the earliest early event, or else up to a number known to
+        exist. None if none are missing."""
         if self.next_seq is None:
             return None
         last = min(self.early) - 1 if self.early else up_to
         return (self.next_seq, last) if self.next_seq <= last else None
 
     def give_up(self) -> Documents:
-        """Let the early ones pass although something is missing; their readers will notice and ask."""
+        """Let early events pass despite a gap. Clients notice it and request the missing ones."""
         if not self.early:
             return []
         self.next_seq = min(self.early)
@@ -71,21 +72,22 @@ class RoomLog:
         return self.admit([(seq, text) for seq, text in sorted(self.early.items())])
 
     def forget(self) -> None:
-        """What was told is not true any more: the past is read from the database again when somebody asks."""
+        """Drop events from memory after a revocation. They are read from the database again when requested."""
         self.kept = NOTHING
 
     def prime(self, documents: list[tuple[int, str]], head: int) -> None:
-        """Older events, read from the database up to `head` in order and without holes, put before what is kept."""
+        """Put older events before the kept ones. They were read from the database up to `head`, in order and without
+        gaps."""
         first = self.kept[0][0] if self.kept else self.next_seq
         if first is None:
             self.next_seq = first = head + 1
         older = [(seq, text) for seq, text in documents if seq < first]
         if older and older[-1][0] != first - 1:
-            return  # would leave a hole
+            return  # would leave a gap
         self.kept = deque([*older, *self.kept][-KEPT:], maxlen=KEPT)
 
     def since(self, after: int) -> list[str] | None:
-        """All events after a number, in order; None when some of them are not at hand."""
+        """Return all events after a number, in order, or None if some are not in memory."""
         if self.next_seq is None or after >= self.next_seq:
             return None
         if after == self.next_seq - 1:

@@ -1,4 +1,4 @@
-"""What a web process runs beside its requests: sender, hub, presence, beats, and the composition's own tasks.
+"""The background services of a web process: sender, hub, presence, beats, and the composition's own jobs.
 
 Started by the ASGI lifespan; a server without lifespan (daphne) starts it with the first socket.
 """
@@ -31,7 +31,8 @@ DRAINED_PER_SECOND = 200
 
 @dataclass(frozen=True)
 class Hooks:
-    """What the composition gives the kernel, which knows no session. All run in a database thread but the last."""
+    """Functions that the composition gives the kernel, which knows no sessions. All but the last run in a database
+    thread."""
 
     positions: Callable[[list[UUID]], dict[UUID, tuple[str, int]]] = lambda ids: {}
     events: Callable[[UUID, int, int], list[dict[str, Any]]] = lambda session_id, after, up_to: []
@@ -45,13 +46,13 @@ _current: "Runtime | None" = None
 
 
 def configure(hooks: Hooks) -> None:
-    """Give the kernel its hooks; called once, by the composition."""
+    """Set the kernel's hooks. Called once, by the composition."""
     global _hooks
     _hooks = hooks
 
 
 class Runtime:
-    """The realtime half of one web process."""
+    """The realtime services of one web process."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -82,7 +83,7 @@ class Runtime:
         )
 
     async def read_events(self, group: str, first: int, last: int) -> list[tuple[int, str]]:
-        """The stored events of a room from one number to another, encoded."""
+        """Return the stored events of a room from one number to another, encoded."""
         session_id = session_of(group)
         if session_id is None:
             return []
@@ -104,10 +105,8 @@ class Runtime:
                 self.hub.send_local(group=group, text=text)
 
     def drain(self) -> float:
-        """Let nobody in any more and send the sockets away, so spread that the other processes can take them in.
-
-        How many seconds that takes. Few sockets go at once.
-        """
+        """Stop accepting sockets and close the open ones, spread over time so that other processes can take them.
+        Return the seconds this takes. Few sockets are closed at once."""
         self.draining = True
         members = self.hub.members()
         random.shuffle(members)
@@ -117,7 +116,7 @@ class Runtime:
         return seconds
 
     async def stop(self) -> None:
-        """Tell every socket to come back elsewhere, then end the tasks."""
+        """Ask all sockets to reconnect elsewhere, then stop the tasks."""
         self.draining = True
         self.hub.close_all(CloseCode.RESTARTING, "restarting")
         await asyncio.sleep(0.1 + random.random() * 0.1)  # noqa: S311 - lets the close frames leave
@@ -126,7 +125,7 @@ class Runtime:
 
 
 def current() -> Runtime:
-    """The runtime of the running loop, started when there is none."""
+    """Return the runtime of the running loop, starting it if needed."""
     global _current
     if _current is None or _current.loop is not asyncio.get_running_loop():
         _current = Runtime()
@@ -134,7 +133,8 @@ def current() -> Runtime:
 
 
 def enter_from_thread(*, session_id: UUID, person: str) -> None:
-    """Count somebody without a socket for VISIT_SECONDS; from a request's thread. No sockets here, no counting."""
+    """Count a person without a socket for VISIT_SECONDS, from a request's thread. Without sockets in this process
+    nothing is counted."""
     running = _current
     if running is not None and not running.loop.is_closed():
         visit = partial(running.audience.enter_for, session_id=session_id, person=person, seconds=VISIT_SECONDS)
@@ -142,7 +142,7 @@ def enter_from_thread(*, session_id: UUID, person: str) -> None:
 
 
 def exit_from_thread(*, session_id: UUID, person: str) -> None:
-    """Stop counting somebody without a socket; from a request's thread."""
+    """Stop counting a person without a socket, from a request's thread."""
     running = _current
     if running is not None and not running.loop.is_closed():
         running.loop.call_soon_threadsafe(partial(running.audience.exit_early, session_id=session_id, person=person))

@@ -1,7 +1,7 @@
-"""How many sockets one holder may have open at once: a person, or an address whose callers are not signed in.
+"""Limits on open sockets per holder: a person, or an address for anonymous clients.
 
-Each process counts its own. With Redis the processes count together, by leases as for presence: what a killed process
-held is free again when its leases have run out. While Redis is away each process counts alone.
+Each process counts its own. With Redis the processes count together, by leases as for presence: sockets of a killed
+process are free again when their leases expire. While Redis is unavailable each process counts alone.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ RENEWED_AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds sockets, and how many at most; 0 is no limit. Only a hash of the name is stored."""
+    """A holder of sockets and its limit; 0 is unlimited. Only a hash of the name is stored."""
 
     kind: str
     name: str
@@ -34,14 +34,14 @@ class Holder:
 
 
 class SocketLimits:
-    """The sockets of this process by holder, and those of all processes where they share a Redis."""
+    """The sockets of this process by holder, and those of all processes if they share a Redis."""
 
     def __init__(self, shared: SharedLeases | None) -> None:
         self._shared = shared
         self._held: dict[str, set[str]] = defaultdict(set)
 
     async def take(self, *, holder: Holder, connection: str) -> bool:
-        """Count one more socket; False when that is one too many, and then it is not counted."""
+        """Count one more socket. Return False without counting it if the limit is reached."""
         if holder.limit < 1:
             return True
         here = self._held[holder.key]
@@ -70,9 +70,9 @@ class SocketLimits:
         return count <= holder.limit
 
     async def give_back(self, *, holder: Holder, connection: str) -> None:
-        """A socket is closed. Giving back what was not taken changes nothing."""
+        """Release a closed socket. Releasing one that was not counted changes nothing."""
         if self._forget(holder.key, connection) and self._shared is not None:
-            with suppress(LeasesAway):  # the lease runs out by itself
+            with suppress(LeasesAway):  # the lease expires by itself
                 await self._shared.ask(lambda pipe: pipe.zrem(holder.key, connection))
 
     def _forget(self, key: str, connection: str) -> bool:
@@ -100,5 +100,5 @@ class SocketLimits:
                 pipe.expire(key, 2 * settings.PRESENCE_LEASE_SECONDS)
 
     def count(self) -> int:
-        """Sockets of this process that are counted."""
+        """Return the number of counted sockets of this process."""
         return sum(map(len, self._held.values()))

@@ -1,4 +1,4 @@
-"""Which room a socket's address names."""
+"""The address of a room's socket."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ ROOM = re.compile(r"/ws/live/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/")
 
 
 def room_of(scope: dict[str, Any]) -> UUID | None:
-    """The session whose room is asked for; None for any other address."""
+    """Return the session in a socket's address, or None for any other address."""
     root: str = scope.get("root_path") or ""
     path: str = scope.get("path") or ""
     found = ROOM.fullmatch(path.removeprefix(root))

@@ -1,4 +1,4 @@
-"""One socket as the room hub knows it: what is written to it, and what waits while it takes nothing."""
+"""One socket of the room hub, with a backlog for a client that does not read."""
 
 import asyncio
 import logging
@@ -13,7 +13,8 @@ from livestream.realtime.uvicorn_fastpath import abort_connection, recognised, t
 
 BACKLOG_FRAMES = 256
 BACKLOG_CHARACTERS = 1_000_000
-# A peer that reads at all finds the close code by then; one that never reads would hold its socket and its buffers.
+# A peer that reads at all receives the close code within this time. One that never reads would hold its socket and
+# buffers.
 LAST_WORDS_SECONDS = 3.0
 
 logger = logging.getLogger(__name__)
@@ -42,10 +43,11 @@ def _continue(coroutine: Coroutine[Any, Any, None], yielded: Any) -> Generator[A
 class Member:
     """One socket. Frames go straight to the server's `send`; a socket that makes it wait gets a bounded backlog.
 
-    While `held` is a list, documents are kept there: the socket has subscribed, and waits for its snapshot. `dismissed`
-    are audiences that it was sent away from, maybe before it had come to them.
-    On the fast path, what is written for this socket alone waits in `_leaving` until the loop has done what is due
-    now, so that a reply and what it caused leave in one system call.
+    While `held` is a list, it keeps documents: the socket has subscribed and waits for its snapshot. `dismissed` are
+    groups from which it was removed, perhaps before it had joined.
+
+    On the fast path, frames for this socket alone wait in `_leaving` until the loop has run its ready callbacks, so
+    that a reply and the events it caused leave in one system call.
     """
 
     __slots__ = (
@@ -70,13 +72,13 @@ class Member:
         self.closing = False
         self._send = send
         self._protocol = recognised(send)
-        self._backlog: deque[dict[str, Any]] | None = None  # made for the few that need one
+        self._backlog: deque[dict[str, Any]] | None = None  # created for the few that need one
         self._backlog_characters = 0
         self._draining: asyncio.Task[None] | None = None
         self._leaving: list[tuple[str, bytes]] | None = None
 
     def write(self, text: str) -> None:
-        """Send one frame, at once or as soon as the socket takes it. Never waits, never raises."""
+        """Send one frame, at once or as soon as the socket accepts it. Never blocks, never raises."""
         if self._protocol is None:
             self._push({"type": "websocket.send", "text": text})
             return
@@ -86,7 +88,7 @@ class Member:
         self._leaving.append((text, text_frame(text.encode("utf-8"))))
 
     def write_ready(self, text: str, frame: bytes) -> None:
-        """Send one frame that is also there as bytes of the wire; the fastest way that this server allows."""
+        """Send one frame that is already encoded, the fastest way that this server allows."""
         if self._leaving is not None:
             self._leaving.append((text, frame))
             self._leave()
@@ -105,14 +107,14 @@ class Member:
                 self._push({"type": "websocket.send", "text": text})
 
     def close(self, code: int, reason: str = "") -> None:
-        """Close after what was written before."""
+        """Close after all earlier writes."""
         self._leave()
         if not self.closing:
             self.closing = True
             self._push({"type": "websocket.close", "code": int(code), "reason": reason}, force=True)
 
     def release(self, missed: list[str]) -> None:
-        """The snapshot is out: send the durable events after it, then what else came meanwhile."""
+        """After the snapshot: send the durable events that follow it, then the other documents held meanwhile."""
         held, self.held = self.held or [], None
         texts = missed + [text for seq, text in held if seq is None]
         if texts:
@@ -129,7 +131,7 @@ class Member:
             yielded = coroutine.send(None)
         except StopIteration:
             return
-        except Exception as error:  # the peer is gone; its own receive loop will notice
+        except Exception as error:  # the peer is gone; its receive loop will notice
             logger.debug("socket %s is gone: %r", self.name, error)
             self.closing = True
         else:

@@ -1,8 +1,8 @@
-"""Past the ASGI call: one frame, built once, written straight to the transports of a server that is recognised.
+"""Direct writes without an ASGI call: one frame, built once, written straight to the transports of a known server.
 
-Only uvicorn's sans-IO WebSocket protocol is. It writes whole frames at once and in order, so another whole frame may
-stand between two of its own; what its transport still holds goes out first. Every other server, and every socket that
-is not plainly open and writable, takes the ASGI path.
+Only uvicorn's sans-IO WebSocket protocol qualifies. It writes whole frames at once and in order, so another whole frame
+may come between two of its own, after data buffered in its transport. Every other server, and every socket that is not
+plainly open and writable, takes the ASGI path.
 """
 
 import struct
@@ -32,7 +32,7 @@ NEEDED = (
 
 
 def text_frame(payload: bytes) -> bytes:
-    """An unmasked, unfragmented text frame (RFC 6455 section 5.2)."""
+    """Return an unmasked, unfragmented text frame (RFC 6455 section 5.2)."""
     length = len(payload)
     if length < 126:
         return bytes((0x81, length)) + payload
@@ -42,7 +42,7 @@ def text_frame(payload: bytes) -> bytes:
 
 
 def recognised(send: Callable[..., Any]) -> Any:
-    """The server's protocol object behind an ASGI `send`; None when it is not known to the last attribute."""
+    """Return the server's protocol object behind an ASGI `send`, or None unless it has all needed attributes."""
     if WebSocketsSansIOProtocol is None or not settings.REALTIME_FAST_PATH:
         return None
     protocol = getattr(send, "__self__", None)
@@ -52,26 +52,26 @@ def recognised(send: Callable[..., Any]) -> Any:
 
 
 def abort_connection(send: Callable[..., Any]) -> None:
-    """End a connection without waiting for what it has not taken; with a server that hides it, nothing happens."""
+    """Abort a connection without waiting for unsent data. Does nothing with a server that hides the transport."""
     abort = getattr(getattr(getattr(send, "__self__", None), "transport", None), "abort", None)
     if abort is not None:
         abort()
 
 
 def forget_handshake(scope: Any, send: Callable[..., Any]) -> None:
-    """Let go of the headers of an accepted socket, which the server keeps in three forms for as long as it is open.
+    """Drop the headers of an accepted socket, which the server keeps in three forms while it is open.
 
-    They are a sixth of what a silent socket weighs, more with a browser's cookies. Nothing reads them any more.
+    They are a sixth of a silent socket's memory, more with a browser's cookies, and no longer read.
     """
     protocol = recognised(send)
     if protocol is not None and protocol.handshake_complete:
         protocol.request = protocol.response = None
         protocol.scope.clear()
-        scope.clear()  # a copy of that, with what we know of the person
+        scope.clear()  # a copy of the former, with data about the person
 
 
 def write_frame(protocol: Any, frame: bytes) -> bool:
-    """Write one or more whole frames to an open, writable socket; False when the ASGI path has to decide."""
+    """Write one or more whole frames to an open, writable socket. Return False if the ASGI path must be used."""
     if protocol.close_sent or protocol.disconnected or not protocol.writable.is_set():
         return False
     if protocol.conn.state is not State.OPEN or protocol.transport.is_closing():

@@ -1,7 +1,7 @@
-"""Who watches in each room: counted over all processes, and told to the rooms.
+"""Viewer counts of rooms, over all processes, and their announcement to the rooms.
 
-Every process keeps leases of its own sockets in a store that all share (`presence`); once a tick it reads how many
-there are, so nothing counts up and down.
+Each process keeps leases of its sockets in a shared store (`presence`). Once a tick it reads their number, so no
+counter is incremented and decremented.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ from livestream.realtime.socket_limits import SocketLimits
 
 PRESENCE_TICK_SECONDS = 1.0
 REFRESHES_PER_LEASE = 3
-# A reloaded page, or one that changes networks, is back within this.
+# A reloaded page, or one that changes networks, returns within this time.
 RETURN_SECONDS = 10.0
 
 
 class Counts(NamedTuple):
-    """How many different people watch, and how many connections they have."""
+    """The number of distinct viewers, and of their connections."""
 
     people: int
     connections: int
@@ -38,10 +38,11 @@ class Counts(NamedTuple):
 
 @dataclass
 class Presences:
-    """The local sockets of one room and what was last told about it. Whether the `unknown` are new is not known yet.
+    """The local sockets of one room and the counts last sent to it. For the `unknown`, it is not yet known whether they
+    are new.
 
-    `audience` is everybody, in all processes, at the last tick; `came` and `connected` are who came in here since.
-    `unsettled` says that somebody was told another count than the room.
+    `audience` are the viewers in all processes at the last tick; `came` and `connected` count arrivals here since then.
+    `unsettled` means that a client was sent other counts than the room.
     """
 
     leases: dict[str, str] = field(default_factory=dict)
@@ -56,25 +57,25 @@ class Presences:
     unsettled: bool = False
 
     def note(self, person: str) -> None:
-        """Somebody has come in through this process."""
+        """Note an arrival through this process."""
         self.connected += 1
         if self.audience is None or person not in self.audience.people:
             self.came.add(person)
 
     def counts(self) -> Counts:
-        """As far as this process knows by now."""
+        """Return the counts as far as this process knows."""
         here = self.audience or Audience()
         return Counts(len(here.people) + len(self.came), here.connections + self.connected)
 
 
 def viewers_document(counts: Counts) -> str:
-    """What a room is told of its audience."""
+    """Return the document with a room's viewer counts."""
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return encode({"type": "viewers", "ts": now, "data": {"count": counts.people, "connections": counts.connections}})
 
 
 class AudienceCounter:
-    """The audiences of the rooms that have sockets, or visitors without one, in this process."""
+    """The audiences of rooms with sockets, or visitors without one, in this process."""
 
     def __init__(
         self,
@@ -85,8 +86,8 @@ class AudienceCounter:
         changed: Callable[[UUID, int, int], None],
         left: Callable[[UUID, list[UUID]], None],
     ) -> None:
-        """`changed` gets a session, how many people watch it and how many of them are new; `left` a session and who
-        is gone. Both run in a database thread."""
+        """`changed` gets a session, its number of viewers and how many of them are new. `left` gets a session and
+        the people who left. Both run in a database thread."""
         self.loop = asyncio.get_running_loop()
         self.hub, self.presence, self.limits = hub, presence, limits
         self._changed, self._left = changed, left
@@ -95,7 +96,7 @@ class AudienceCounter:
         self._short_tasks: set[asyncio.Task[None]] = set()
 
     async def enter(self, *, session_id: UUID, connection: str, person: str, counted: bool) -> None:
-        """A socket is in a room. Hosts are there too, but are no viewers (`counted` False)."""
+        """Add a socket to a room. Hosts are present too, but not counted as viewers (`counted` False)."""
         room = self._rooms.setdefault(session_id, Presences())
         if not counted:
             return
@@ -104,21 +105,22 @@ class AudienceCounter:
         try:
             if await self.presence.arrive(room=session_id.hex, connection=connection, person=person):
                 room.newcomers += 1
-        except LeasesAway:  # nobody is kept out for that; the tick makes it good
+        except LeasesAway:  # no reason to refuse the socket; the tick makes up for it
             room.unknown.add(person)
             self._unannounced = True
 
     async def exit(self, *, session_id: UUID, connection: str) -> None:
-        """A socket has left a room."""
+        """Remove a socket from a room."""
         room = self._rooms.get(session_id)
         person = room.leases.pop(connection, None) if room is not None else None
         if room is not None and person is not None:
             room.gone[person] = self.loop.time()
-            with suppress(LeasesAway):  # the lease runs out by itself
+            with suppress(LeasesAway):  # the lease expires by itself
                 await self.presence.drop(room=session_id.hex, connection=connection, person=person)
 
     async def viewers(self, session_id: UUID) -> Counts:
-        """Who watches, in all processes: read for the first who asks, then as of the last tick, with who came since."""
+        """Return the counts over all processes: read for the first caller, then as of the last tick plus arrivals
+        since."""
         room = self._rooms.get(session_id) or Presences()
         if room.audience is None:
             with suppress(LeasesAway):
@@ -143,19 +145,19 @@ class AudienceCounter:
             room.came -= room.audience.people
 
     def last_count(self, session_id: UUID) -> int:
-        """How many watched at the last tick, as far as this process knows."""
+        """Return the number of viewers at the last tick, as far as this process knows."""
         room = self._rooms.get(session_id)
         return room.told.people if room is not None and room.told is not None else 0
 
     def enter_for(self, *, session_id: UUID, person: str, seconds: float) -> None:
-        """Somebody watches without a socket: count them for a while."""
+        """Count a viewer without a socket for some seconds."""
         room = self._rooms.setdefault(session_id, Presences())
         room.visits[person] = self.loop.time() + seconds
         entering = self.enter(session_id=session_id, connection=f"api-{person}", person=person, counted=True)
         self._spawn(entering)
 
     def exit_early(self, *, session_id: UUID, person: str) -> None:
-        """Somebody without a socket has left."""
+        """Stop counting a viewer without a socket."""
         room = self._rooms.get(session_id)
         if room is not None and room.visits.pop(person, None) is not None:
             self._spawn(self.exit(session_id=session_id, connection=f"api-{person}"))
@@ -172,7 +174,7 @@ class AudienceCounter:
             await self.exit(session_id=session_id, connection=f"api-{person}")
 
     async def count(self) -> None:
-        """A background job: count and tell, once a tick."""
+        """Count and announce the viewers once a tick. A background job."""
         while True:
             await asyncio.sleep(PRESENCE_TICK_SECONDS)
             self.hub.count()
@@ -204,7 +206,7 @@ class AudienceCounter:
             newcomers = room.newcomers
             await in_database(self._changed, session_id, counts.people, newcomers)
             room.newcomers -= newcomers
-        room.told = counts  # not before it is written: what fails is written again at the next tick
+        room.told = counts  # only after the write, so that a failed one is repeated at the next tick
         await self._tell_who_left(session_id, room)
         unused = not (room.leases or room.visits or room.gone)
         if unused and session_id.hex not in self.hub.local_rooms():
@@ -212,7 +214,7 @@ class AudienceCounter:
             self.presence.forget(session_id.hex)
 
     async def _tell_who_left(self, session_id: UUID, room: Presences) -> None:
-        """Signed-in people whose last socket closed a while ago, and who did not come back anywhere."""
+        """Report logged-in people whose last socket closed a while ago and who have not returned anywhere."""
         due = [person for person, since in room.gone.items() if self.loop.time() - since > RETURN_SECONDS]
         if not due:
             return
@@ -224,14 +226,14 @@ class AudienceCounter:
             room.gone.pop(person, None)
 
     async def refresh(self) -> None:
-        """A background job: renew the leases."""
+        """Renew the leases. A background job."""
         while True:
             await asyncio.sleep(settings.PRESENCE_LEASE_SECONDS / REFRESHES_PER_LEASE)
-            with suppress(LeasesAway):  # the tick announces them as soon as it answers
+            with suppress(LeasesAway):  # the tick renews them when Redis responds
                 await self._announce()
 
     async def _announce(self) -> None:
-        """Take or renew the leases of all who are here."""
+        """Take or renew the leases of all local sockets."""
         leases = {session_id.hex: dict(room.leases) for session_id, room in self._rooms.items() if room.leases}
         if leases:
             await self.presence.touch(rooms=leases)

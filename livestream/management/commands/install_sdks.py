@@ -1,4 +1,4 @@
-"""`manage.py install_sdks`: bring the browser SDKs of the providers that are turned on."""
+"""`manage.py install_sdks`: install the browser SDKs of the enabled providers."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -11,10 +11,10 @@ from livestream.sdks import SDKS, is_installed, needed_sdks
 
 
 class Command(BaseCommand):
-    """Installs the SDKs that are needed, or those named. Fetches installed ones again only with --again."""
+    """Installs the needed SDKs, or the named ones. Reinstalls existing ones only with --again."""
 
     help = "Install the browser SDKs of the media providers that are turned on, through npm."
-    requires_system_checks = []  # the check that they are missing is the reason to be here
+    requires_system_checks = []  # this command fixes the failing check
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -33,5 +33,5 @@ class Command(BaseCommand):
 
 
 def module_text() -> str:
-    """The module as it is kept in static/js/lib/retry-table.js."""
+    """Return the module as stored in static/js/lib/retry-table.js."""
     return HEAD + json.dumps(TABLE, indent=2) + ");\n"

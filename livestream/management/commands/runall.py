@@ -1,4 +1,4 @@
-"""`manage.py runall`: web and media node together on one machine; what `make run` starts."""
+"""`manage.py runall`: web and media node together on one machine, as started by `make run`."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ CLEAN_EXITS = (0, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + s
 
 
 class Command(BaseCommand):
-    """Prepares the database, starts both processes, and stops both when either ends or Ctrl-C is pressed."""
+    """Prepares the database, starts both processes, and stops both when either exits or Ctrl-C is pressed."""
 
     help = "Run web and media node together on this machine."
     requires_migrations_checks = False
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # SIGINT too: a shell starts background jobs with it ignored, and Python then leaves it so.
+        # SIGINT too: a shell starts background jobs with it ignored, and Python keeps that.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _interrupt)
         children: list[subprocess.Popen[bytes]] = []
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         _wait(children)
 
     def _bring_sdks(self) -> None:
-        """Providers with a browser SDK need its file. Without it everything else still works, so only say so."""
+        """Install the needed browser SDKs. A failure is only a warning, because all else works without them."""
         if not missing_sdks():
             return
         try:
@@ -101,7 +101,7 @@ def _require_free(host: str, port: int, kind: socket.SocketKind, setting: str) -
 
 
 def lan_addresses() -> list[str]:
-    """This machine's IPv4 addresses that others can reach."""
+    """Return this machine's IPv4 addresses that other machines can reach."""
     addresses = [ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips if isinstance(ip.ip, str)]
     return sorted({address for address in addresses if not address.startswith(("127.", "169.254."))})
 
@@ -135,7 +135,7 @@ def _web_command(host: str, port: int, environment: dict[str, str]) -> list[str]
     if settings.HTTPS:
         certificate, key = self_signed_certificate(Path(settings.DATA_DIR) / "tls", names=_names(host))
         command += ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(key)]
-        # The media node reports over the same TLS, and knows this certificate from nobody else.
+        # The media node reports over the same TLS and has no other way to trust this certificate.
         environment.setdefault("MEDIA_WEBHOOK_CERTIFICATE", str(certificate))
     return command
 

@@ -11,7 +11,7 @@ from media_node.node import serve
 
 
 class Command(BaseCommand):
-    """Runs until it is stopped; exits with the node's code."""
+    """Runs the node until it is stopped and exits with its code."""
 
     help = "Run the built-in WebRTC media node (WHIP in, WHEP out, one UDP port)."
     # The node needs neither database nor URLs.

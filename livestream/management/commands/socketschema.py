@@ -1,4 +1,4 @@
-"""`manage.py socketschema`: the room socket's frames as a JSON Schema, from the serializers that check them."""
+"""`manage.py socketschema`: the room socket's frames as a JSON Schema, from the serializers that validate them."""
 
 import json
 from argparse import ArgumentParser
@@ -15,7 +15,7 @@ from livestream.retry_policy import Category
 from livestream.routing import LiveConsumer
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# Sent by the kernel and the consumer themselves; all others are subclasses of Event.
+# Sent by the kernel and the consumer themselves. All others are subclasses of Event.
 KERNEL_TYPES = ("snapshot", "resumed", "beat", "viewers")
 
 
@@ -37,12 +37,12 @@ class Command(BaseCommand):
 
 
 def schema_text() -> str:
-    """The schema as it is kept in docs/socket-schema.json; the same for the same code."""
+    """Return the schema as stored in docs/socket-schema.json. The output is deterministic."""
     return json.dumps(socket_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def socket_schema() -> dict[str, Any]:
-    """What a client may send, under `$defs/command`, and what it may receive, under `$defs/reply` and `$defs/event`."""
+    """Return the schema of commands (`$defs/command`), replies (`$defs/reply`) and events (`$defs/event`)."""
     commands = {f"command.{name}": _command(name, handler) for name, handler in sorted(LiveConsumer.commands.items())}
     return {
         "$schema": DIALECT,
@@ -61,7 +61,7 @@ def socket_schema() -> dict[str, Any]:
 
 
 def event_types() -> list[str]:
-    """Every `type` that the server sends."""
+    """Return all values of `type` that the server sends."""
     return sorted([*KERNEL_TYPES, *(event.wire_name for event in Event.__subclasses__())])
 
 
@@ -119,7 +119,7 @@ def _event() -> dict[str, Any]:
 
 
 def serializer_schema(serializer: serializers.BaseSerializer[Any]) -> dict[str, Any]:
-    """The JSON Schema of a flat serializer. Raises TypeError for a kind of field that no operation had so far."""
+    """Return the JSON Schema of a flat serializer. Raises TypeError for unsupported kinds of fields."""
     fields: dict[str, serializers.Field[Any, Any, Any, Any]] = serializer.fields  # type: ignore[attr-defined]
     schema: dict[str, Any] = {
         "type": "object",
