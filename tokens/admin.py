@@ -1,4 +1,4 @@
-"""Credentials that were handed out: who holds which, never the secret nor its hash."""
+"""Issued credentials and their holders, without secrets or hashes."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""Agora tokens under the address and the names that Agora's own samples use."""
+"""Agora tokens under the address and field names of Agora's own samples."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from streams.payloads import instant
 from tokens.api import PER_PERSON_AND_MINUTE
 from tokens.services import agora_token_issue
 
-# Agora's clients call the two roles by other names.
+# Agora's clients have other names for the two roles.
 ROLES = {
     "publisher": MediaRole.PUBLISHER,
     "host": MediaRole.PUBLISHER,
@@ -28,7 +28,7 @@ ROLES = {
 
 
 class AgoraQuery(serializers.Serializer[Any]):
-    """What the token is for. Without a uid, or with 0, one is given."""
+    """A requested token. Without a uid, or with 0, the server assigns one."""
 
     channelName = serializers.CharField(max_length=64)
     uid = serializers.IntegerField(min_value=0, max_value=UID_MAX, required=False, default=0)
@@ -37,7 +37,7 @@ class AgoraQuery(serializers.Serializer[Any]):
 
 
 class AgoraToken(serializers.Serializer[Any]):
-    """A token and what it is good for."""
+    """A token and its properties."""
 
     token = serializers.CharField()
     appId = serializers.CharField()
@@ -56,12 +56,12 @@ class AgoraTokenView(APIView):
         responses={200: AgoraToken, 400: ErrorOut, 403: ErrorOut, 404: ErrorOut, 409: ErrorOut, 429: ErrorOut},
     )
     def get(self, request: Request) -> Response:
-        """Issue one, for a role that the caller holds in the session whose channel it is."""
+        """Issue a token for a role that the caller holds in the session of that channel."""
         actor = actor_of(request.user)
         require_allowed(scope="token", key=str(actor.user_id), limit=PER_PERSON_AND_MINUTE, seconds=60)
         sent = request.query_params.dict()
         if not sent.get("uid"):
-            sent.pop("uid", None)  # clients that want to be given one send it empty
+            sent.pop("uid", None)  # clients without a uid send it empty
         query = AgoraQuery(data=sent)
         if not query.is_valid():
             raise serializer_errors(query.errors)

@@ -29,20 +29,20 @@ from tokens.services import media_token_from_provider, media_tokens_issue, privi
 
 PER_PERSON_AND_MINUTE = 60
 PER_ADDRESS_AND_MINUTE = 600
-# So little that the event loop, on which it is read, does not notice.
+# Small enough to read on the event loop.
 BODY_MAX_BYTES = 4096
 ROLES = {role.value: role for role in MediaRole}
 
 
 @extend_schema_serializer(component_name="TokenRequest")
 class TokenBody(serializers.Serializer[dict[str, str]]):
-    """Which role the token is for."""
+    """The token's role."""
 
     role = serializers.ChoiceField(choices=[role.value for role in MediaRole], default=MediaRole.SUBSCRIBER.value)
 
 
 class Privileges(serializers.Serializer[dict[str, bool]]):
-    """What the token allows."""
+    """The token's privileges."""
 
     can_publish = serializers.BooleanField()
     can_subscribe = serializers.BooleanField()
@@ -50,7 +50,7 @@ class Privileges(serializers.Serializer[dict[str, bool]]):
 
 
 class Descriptor(serializers.Serializer[dict[str, str]]):
-    """All that is needed to join."""
+    """A media join descriptor."""
 
     provider = serializers.CharField()
     protocol = serializers.ChoiceField(choices=["whip", "whep", "agora", "livekit", "daily", "hls", "rtmps"])
@@ -65,7 +65,7 @@ class Descriptor(serializers.Serializer[dict[str, str]]):
 
 
 def descriptor_payload(descriptor: JoinDescriptor, *, origin: str) -> dict[str, object]:
-    """A descriptor as primitives. A provider that is reached through this product's own origin names a path only."""
+    """Return a descriptor as primitives. For a provider behind this product's own origin, `url` is a path."""
     return {
         "provider": descriptor.provider,
         "protocol": descriptor.protocol,
@@ -81,17 +81,17 @@ def descriptor_payload(descriptor: JoinDescriptor, *, origin: str) -> dict[str, 
 
 
 class MediaTokenView(APIView):
-    """Describes `media_token` for the OpenAPI schema, and does nothing else."""
+    """Describes `media_token` for the OpenAPI schema. It serves no requests."""
 
     @extend_schema(request=TokenBody, responses=Descriptor, operation_id="session_token", auth=SIGN_INS)
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Issue a media join descriptor. Subscribing to what is not private needs no account."""
+        """Issue a media join descriptor. Subscribing requires no account unless the session is private."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An HTTP request for a token. Where its body is not valid `role` is the error: it is counted all the same."""
+    """An HTTP request for a token. If the body is invalid, `role` is the error, so that the request still counts."""
 
     credentials: Credentials
     address: str
@@ -102,7 +102,7 @@ class Call:
 @described_by(MediaTokenView)
 @csrf_exempt
 async def media_token(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """Issue a media join descriptor. Signed in by cookie, the request proves that it comes from our own page."""
+    """Issue a media join descriptor. A request authenticated by cookie must pass the CSRF check."""
     try:
         if request.method != "POST":
             raise MethodNotAllowed(request.method or "")
@@ -112,7 +112,7 @@ async def media_token(request: HttpRequest, session_id: UUID) -> HttpResponse:
             answer = await REQUESTS.run(media_token_from_provider, answer)
         payload = descriptor_payload(answer, origin=request.build_absolute_uri("/"))
         response = JsonResponse(payload, headers={"Cache-Control": "no-store"})
-    except Exception as error:  # raised again where it is no answer
+    except Exception as error:  # raised again unless it has a response
         response = api_error(error)
     response["Allow"] = "POST"
     return response
@@ -122,7 +122,7 @@ def _role_in(request: HttpRequest) -> MediaRole | Exception:
     try:
         body = json_body(request, max_bytes=BODY_MAX_BYTES)
         role = body.get("role", MediaRole.SUBSCRIBER.value)
-        if isinstance(role, str) and role in ROLES:  # what nearly everybody sends, without a serializer
+        if isinstance(role, str) and role in ROLES:  # the common case, without a serializer
             return ROLES[role]
         serializer = TokenBody(data=body)
         if not serializer.is_valid():
@@ -133,7 +133,7 @@ def _role_in(request: HttpRequest) -> MediaRole | Exception:
 
 
 def calls_answer(calls: Sequence[Call]) -> list[JoinDescriptor | AuthorizedRequest | Exception]:
-    """Sign the callers in, count them, and issue their tokens: one visit to the database for a crowd."""
+    """Authenticate the callers, count them, and issue their tokens: one visit to the database for a crowd."""
     actors = actors_of([call.credentials for call in calls])
     counted = waits([_limit(actor, call.address) for call, actor in zip(calls, actors, strict=True)])
     checked: list[TokenRequest | Exception] = []

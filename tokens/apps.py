@@ -1,4 +1,4 @@
-"""Credentials: media tokens and stream keys. Only their hashes are kept."""
+"""Credentials: media tokens, including encoders' stream keys. Only their hashes are stored."""
 
 from django.apps import AppConfig
 

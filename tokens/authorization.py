@@ -1,4 +1,4 @@
-"""Which media tokens may be issued: requests are checked against what the database says at this moment."""
+"""Authorization of media tokens against the current state of the database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from streams.state import OVER
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """A request for a media token; nothing is checked yet."""
+    """A request for a media token, not checked yet."""
 
     session_id: UUID
     actor: Actor
@@ -27,7 +27,7 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizedRequest:
-    """A request that may be granted, and what was known at `now`."""
+    """An authorized request, with the state it was checked against at `now`."""
 
     session: StreamSession
     actor: Actor
@@ -42,8 +42,8 @@ class AuthorizedRequest:
 
 
 def authorize_all(requests: Sequence[TokenRequest]) -> list[AuthorizedRequest | Exception]:
-    """Authorize each request, in order, or say why it is refused: as many queries for a crowd as for one."""
-    now = timezone.now()  # before the standing is read: whoever is removed meanwhile has a token from before that
+    """Authorize each request, in order; refused ones get their error. A crowd takes as many queries as one request."""
+    now = timezone.now()  # before reading the standing: a token of a person removed meanwhile then predates the removal
     sessions = StreamSession.objects.in_bulk({one.session_id for one in requests})
     people = {(one.session_id, one.actor.user_id): one.actor for one in requests if one.actor.user_id}
     standings = standings_of(actors=people)
@@ -53,7 +53,7 @@ def authorize_all(requests: Sequence[TokenRequest]) -> list[AuthorizedRequest | 
         standing = standings.get((one.session_id, one.actor.user_id), NO_STANDING) if one.actor.user_id else NO_STANDING
         try:
             if one.actor.user_id and access.get(one.actor.user_id) != one.actor.access:
-                raise NotAuthenticated()  # a new password, or new rights, since they signed in
+                raise NotAuthenticated()  # the password or rights changed after log-in
             answers.append(_checked(one, sessions.get(one.session_id), standing, now))
         except DomainError as error:
             answers.append(error)
@@ -61,7 +61,7 @@ def authorize_all(requests: Sequence[TokenRequest]) -> list[AuthorizedRequest | 
 
 
 def authorize(request: TokenRequest) -> AuthorizedRequest:
-    """Authorize one request. Raises the domain's errors."""
+    """Authorize one request. Raises DomainError."""
     (answer,) = authorize_all([request])
     if isinstance(answer, Exception):
         raise answer
@@ -74,7 +74,7 @@ def _checked(
     if session is None:
         raise Missing("session.missing", "Show not found.")
     require_view_as(standing=standing, actor=request.actor, session=session)
-    if session.state in OVER:  # first: everybody has left the stage of a show that is over, its host too
+    if session.state in OVER:  # first, because everyone has left the stage of an ended show, even its host
         raise Conflict("session.ended", "This show has ended.")
     if request.role == MediaRole.PUBLISHER:
         if request.actor.user_id is None:

@@ -1,4 +1,4 @@
-"""What holders of media tokens are told."""
+"""Events for holders of media tokens."""
 
 from typing import ClassVar
 
@@ -6,6 +6,6 @@ from livestream.events import Event
 
 
 class TokenExpiring(Event):
-    """A media token is about to run out; to its holder alone. Ask for another one."""
+    """A media token expires soon; sent to its holder only, who should request another one."""
 
     wire_name: ClassVar[str] = "token.expiring"

@@ -1,4 +1,4 @@
-"""Media tokens that run out: their holders are notified in time, and they are deleted later."""
+"""Expiring media tokens: their holders are notified in time, and the tokens are deleted later."""
 
 from datetime import datetime, timedelta
 
@@ -14,13 +14,14 @@ from tokens.models import IssuedToken
 from tokens.services import tokens_good
 
 KEEP_EXPIRED = timedelta(days=1)
-# Holders are notified this long before the end; then there is time for a few tries.
+# Time between notification and expiry, enough for a few attempts.
 TELL_BEFORE = timedelta(seconds=60)
 TOLD_AT_ONCE, FORGOTTEN_AT_ONCE = 1000, 5000
 
 
 def tokens_expiring_tell(*, now: datetime) -> int:
-    """Tell holders whose token runs out soon, once each, unless they have a newer one; how many were told."""
+    """Notify holders whose token expires soon, once each, unless they have a newer one. Return how many were
+    notified."""
     newer = IssuedToken.objects.filter(
         session_id=OuterRef("session_id"),
         user_id=OuterRef("user_id"),
@@ -49,7 +50,7 @@ def tokens_expiring_tell(*, now: datetime) -> int:
 
 
 def tokens_forget(*, now: datetime) -> int:
-    """Delete tokens that ran out a while ago, so many at once that it is soon done; how many. They prove nothing."""
+    """Delete tokens that expired a while ago, a limited number at a time. Return how many were deleted."""
     old = IssuedToken.objects.order_by().filter(expires_at__lt=now - KEEP_EXPIRED)
     deleted, _ = IssuedToken.objects.filter(pk__in=old.values("pk")[:FORGOTTEN_AT_ONCE]).delete()
     return deleted

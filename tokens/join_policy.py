@@ -1,4 +1,4 @@
-"""What somebody who is in a room may do there, by their standing and the tokens that they were given."""
+"""Rights of a connected participant, from their standing and the tokens issued to them."""
 
 from uuid import UUID
 
@@ -12,9 +12,10 @@ from tokens.models import IssuedToken
 
 
 def join_verdict(*, session: StreamSession, uid: str) -> Verdict:
-    """What somebody may do who is connected as this uid.
+    """Return the verdict on a participant who is connected with this uid.
 
-    Expired tokens count: the provider checks expiry, and renews connected clients by itself. Revoked ones do not.
+    Expired tokens count: the provider checks expiry, and renews tokens of connected clients itself. Revoked ones do
+    not.
     """
     given = IssuedToken.objects.filter(session_id=session.pk, uid=uid)
     rows = list(given.order_by().values_list("channel_id", "revoked_at", "user_id"))
@@ -28,5 +29,5 @@ def join_verdict(*, session: StreamSession, uid: str) -> Verdict:
 
 
 def _is_staff(user_id: UUID | None) -> bool:
-    """The staff gets in, as `require_view_as` has it, and tokens with that."""
+    """Return whether the user is site staff, who have access regardless of removals, as in `require_view_as`."""
     return user_id is not None and get_user_model().objects.filter(pk=user_id, is_staff=True).exists()

@@ -1,4 +1,4 @@
-"""Credentials that were handed out. A secret itself is never stored, only its SHA-256."""
+"""Issued credentials. Only the SHA-256 of a secret is stored."""
 
 import uuid
 
@@ -10,7 +10,7 @@ from streams.models import StreamSession
 
 
 class IssuedToken(models.Model):
-    """A media token that was given to somebody for one session."""
+    """A media token issued to a user, or to an anonymous viewer, for one session."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(

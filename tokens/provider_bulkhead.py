@@ -1,4 +1,4 @@
-"""Limit how many requests wait for a provider at once: a provider that hangs must not take every thread."""
+"""Limit the requests that wait for a provider at once: a hanging provider must not occupy all threads."""
 
 import threading
 import time
@@ -8,22 +8,22 @@ from contextlib import contextmanager
 from livestream.database import REQUESTS
 from livestream.errors import Unavailable
 
-# Half of the threads are left for requests that need nothing of that provider, and for removing people there.
+# Half of the threads remain for requests that do not need the provider, and for removals there.
 ADMITTED = REQUESTS.size // 2
-# A provider that is well gives a place back within this, so that the next of a crowd get it.
+# A healthy provider frees a place within this time, so that the next of a crowd get it.
 WAIT_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 
 _admitted = threading.BoundedSemaphore(ADMITTED)
-_moved_at = 0.0  # when a place was last taken or became free, on the monotonic clock
+_moved_at = 0.0  # when a place was last taken or freed, on the monotonic clock
 
 
 @contextmanager
 def wait_for_provider() -> Iterator[None]:
-    """Hold a place for a block that may wait for a provider. Raises Unavailable when there is none.
+    """Hold a place for a block that may wait for a provider. Raises Unavailable if there is none.
 
-    While places become free a caller waits for the next one; when none has for a while, callers are refused at once,
-    since waiting takes a thread too.
+    While places become free, a caller waits for the next one. After a while without one, callers are refused at once,
+    because waiting occupies a thread too.
     """
     global _moved_at
     if not _admitted.acquire(timeout=max(0.0, _moved_at + WAIT_SECONDS - time.monotonic())):

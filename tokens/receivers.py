@@ -21,11 +21,11 @@ def revoke_session_tokens(*, session_id: UUID, now: datetime, **_: Any) -> None:
 
 @receiver(rights_lost)
 def revoke_participant_tokens(*, session_id: UUID, user_id: UUID, lost: Lost, now: datetime, **_: Any) -> None:
-    """Revoke a participant's tokens: all, or those to publish with."""
+    """Revoke a participant's tokens: all, or only those for publishing."""
     person_tokens_revoke(session_id, user_id, lost, now)
 
 
 @receiver(access_revoked)
 def revoke_account_tokens(*, user_id: UUID, now: datetime, **_: Any) -> None:
-    """Revoke all of a person's tokens and end what was opened with them."""
+    """Revoke all of a person's tokens and disconnect media opened with them."""
     account_tokens_revoke(user_id, now)

@@ -1,4 +1,4 @@
-"""A new password revokes what the old one opened, and cuts media that run already."""
+"""A new password revokes the person's tokens and disconnects their running media."""
 
 from datetime import datetime
 from functools import partial
@@ -24,11 +24,12 @@ KIND = "media.revoked"
 
 
 def account_tokens_revoke(user_id: UUID, now: datetime) -> int:
-    """Revoke all of a person's tokens, and cut what was opened with them; how many were good. For a new password.
+    """Revoke all of a person's tokens and disconnect media opened with them, after a password change. Return how many
+    were valid.
 
-    Tokens issued meanwhile are not seen before it commits, so they are revoked after the commit.
+    Tokens issued meanwhile are not visible before this transaction commits, so they are revoked after the commit.
     """
-    transaction.on_commit(partial(_look_again, user_id), robust=True)  # first: others wait for a provider
+    transaction.on_commit(partial(_look_again, user_id), robust=True)  # registered first: others wait for a provider
     return _revoke(user_id, now)
 
 
@@ -40,7 +41,8 @@ def _look_again(user_id: UUID) -> None:
 
 
 def _revoke(user_id: UUID, now: datetime) -> int:
-    """A connection may outlive its token, so those that expired count, too."""
+    """Revoke tokens and schedule the disconnection. Expired tokens count too, because a connection may outlive its
+    token."""
     given = IssuedToken.objects.filter(user_id=user_id, session__state__in=OPEN)
     sessions = given.order_by("session_id").values_list("session_id", "session__provider").distinct()
     keys = [_cut_put(session_id, user_id, provider, now) for session_id, provider in sessions]
@@ -50,7 +52,8 @@ def _revoke(user_id: UUID, now: datetime) -> int:
 
 
 def _cut_put(session_id: UUID, user_id: UUID, provider: str, now: datetime) -> str:
-    """The owner comes back under another number: the provider may keep out the one that is cut."""
+    """Schedule the disconnection and retire the uid: the provider may block the old one, so the owner returns with
+    another."""
     key = f"{session_id}:{user_id}"
     if provider in settings.PROVIDERS and provider_named(provider).revocation is not Revocation.EXPIRES:
         uid_retire(session_id=session_id, user_id=user_id, now=now)
@@ -61,9 +64,9 @@ def _cut_put(session_id: UUID, user_id: UUID, provider: str, now: datetime) -> s
 
 @outbox_handler(KIND)
 def _cut(payload: dict[str, Any]) -> None:
-    """Remove a person from the media of one session, as everybody they were there as with a revoked token.
+    """Disconnect a person from the media of one session, for all uids with a revoked token.
 
-    Where providers remove people by name, an owner with a new token is spared: joining replaces the old connection.
+    Where the provider removes by uid, a uid with a new token is spared: joining replaces the old connection.
     """
     session = StreamSession.objects.filter(pk=payload["session"], state__in=OPEN).first()
     if session is None or session.provider not in settings.PROVIDERS:

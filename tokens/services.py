@@ -1,4 +1,4 @@
-"""Media tokens: issued in batches to those who may have them, remembered by hash, and revoked with the right."""
+"""Media tokens: issued in batches to authorized callers, stored by hash, and revoked with the right."""
 
 import hashlib
 import logging
@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A token that was made and is not handed out yet."""
+    """A token that is signed but not issued yet."""
 
     request: AuthorizedRequest
     descriptor: JoinDescriptor
@@ -55,10 +55,11 @@ class _Draft:
 
 
 def media_token_issue(*, session_id: UUID, actor: Actor, role: MediaRole) -> JoinDescriptor:
-    """Issue a join descriptor for a role that the actor holds. Anonymous viewers may watch what is not private.
+    """Issue a join descriptor for a role that the actor holds. Anonymous viewers may watch sessions that are not
+    private.
 
-    Raises Denied for a role the actor does not hold, Conflict once the session is over, Unavailable while the
-    provider is away. A host whose provider is away goes on with the next one of MEDIA_FALLBACK.
+    Raises Denied for a role the actor does not hold, Conflict once the session is over, Unavailable while the provider
+    is unavailable. A host whose provider is unavailable moves to the next one of MEDIA_FALLBACK.
     """
     (answer,) = media_tokens_issue([TokenRequest(session_id, actor, role)])
     if isinstance(answer, Exception):
@@ -67,10 +68,10 @@ def media_token_issue(*, session_id: UUID, actor: Actor, role: MediaRole) -> Joi
 
 
 def media_tokens_issue(requests: Sequence[TokenRequest]) -> list[JoinDescriptor | AuthorizedRequest | Exception]:
-    """Issue a join descriptor for each request, in order, or say why not; a request that fails fails alone.
+    """Issue a join descriptor for each request, in order; refused ones get their error. A failing request fails alone.
 
-    As many queries for a crowd as for one. An AuthorizedRequest is left to `media_token_from_provider`: the show's
-    provider has to be asked, or made no token at once.
+    The number of queries does not depend on the number of requests. An AuthorizedRequest in the result must go to
+    `media_token_from_provider`: the provider has to be called, or did not create a token at once.
     """
     signed = [_signed(one) if isinstance(one, AuthorizedRequest) else one for one in authorize_all(requests)]
     outcomes = iter(_issued([one for one in signed if isinstance(one, _Draft)]))
@@ -85,9 +86,9 @@ def media_tokens_issue(requests: Sequence[TokenRequest]) -> list[JoinDescriptor 
 
 
 def media_token_from_provider(request: AuthorizedRequest) -> JoinDescriptor:
-    """Issue a token that may take a while: its provider is asked for it. Calls the provider outside any transaction.
+    """Issue a token that requires a call to its provider, outside any transaction.
 
-    Where a host's provider is away the show goes on with the next one of MEDIA_FALLBACK. Raises Unavailable.
+    If a host's provider is unavailable, the show moves to the next one of MEDIA_FALLBACK. Raises Unavailable.
     """
     session_id = request.session.pk
     tried: set[str] = set()
@@ -112,9 +113,9 @@ def media_token_from_provider(request: AuthorizedRequest) -> JoinDescriptor:
 def agora_token_issue(
     *, channel: str, actor: Actor, role: MediaRole, uid: int | None = None, with_rtm: bool = False
 ) -> JoinDescriptor:
-    """Issue a token for the Agora channel of a session; for the uid that is asked for, where nobody else has it.
+    """Issue a token for the Agora channel of a session, for the requested uid if it is free.
 
-    Raises Missing for a channel that is no session's, Conflict for a session that has another provider.
+    Raises Missing for a channel without a session, Conflict for a session with another provider.
     """
     if actor.user_id is None:
         raise NotAuthenticated()
@@ -131,7 +132,7 @@ def agora_token_issue(
 
 
 def _signed(request: AuthorizedRequest) -> _Draft | AuthorizedRequest | Exception:
-    """A token that is nothing but a signature; the request itself where that is not enough."""
+    """Return a token that needs only a signature, or the request itself if the provider must be called."""
     try:
         _require_carried(request)
         session, provider = request.session, provider_named(request.session.provider)
@@ -141,7 +142,7 @@ def _signed(request: AuthorizedRequest) -> _Draft | AuthorizedRequest | Exceptio
         return _draft(request, room=room_ref(session), uid=uid, join=provider.join)
     except ProviderError:
         return request
-    except Exception as error:  # whatever an adapter does wrong, the others of the crowd get their tokens
+    except Exception as error:  # a bug in an adapter must not cost the rest of the batch their tokens
         return error
 
 
@@ -150,14 +151,14 @@ def _asked_for(request: AuthorizedRequest) -> JoinDescriptor:
     provider = provider_named(request.session.provider)
     if Capability.NEEDS_ROOM not in provider.capabilities:
         return _issue(request, room=room_ref(request.session), join=provider.join)
-    # Around the calls alone: what is looked up and stored for a crowd waits for no provider.
+    # Around the provider calls only, so that lookups and storing do not hold a place.
     with wait_for_provider():
         room = room_prepare(request.session)
     return _issue(request, room=room, join=wait_for_provider()(provider.join))
 
 
 def _issue(request: AuthorizedRequest, *, room: RoomRef, join: Callable[..., JoinDescriptor]) -> JoinDescriptor:
-    """Have a token made and store it. Two that happen to be the same are not both handed out."""
+    """Create a token and store it. If another with the same hash exists, try again."""
     uid = media_uid(session=request.session, user_id=request.actor.user_id)
     for _ in range(TRIES):
         (answer,) = _issued([_draft(request, room=room, uid=uid, join=join)])
@@ -170,7 +171,7 @@ def _issue(request: AuthorizedRequest, *, room: RoomRef, join: Callable[..., Joi
 
 
 def _require_carried(request: AuthorizedRequest) -> None:
-    """The show's provider can do what the request needs. Raises Conflict."""
+    """Require that the show's provider supports the request. Raises Conflict."""
     provider = provider_named(request.session.provider)
     if request.session.visibility == Visibility.PRIVATE and Capability.PRIVATE_SHOWS not in provider.capabilities:
         raise Conflict("provider.not_private", "This show's provider can't limit who watches.")
@@ -191,9 +192,9 @@ def _draft(request: AuthorizedRequest, *, room: RoomRef, uid: str, join: Callabl
 
 
 def _row_of(request: AuthorizedRequest, made: JoinDescriptor) -> IssuedToken:
-    """What is kept of a token."""
+    """Return the database row of a token."""
     pk = uuid4()
-    # One that everybody gets says nothing, and is no secret of this holder.
+    # A token shared by all viewers is made unique for its hash.
     kept = f"{pk}:{made.token}" if made.shared_token else made.token
     return IssuedToken(
         pk=pk,
@@ -211,8 +212,8 @@ def _row_of(request: AuthorizedRequest, made: JoinDescriptor) -> IssuedToken:
 
 
 def _issued(drafts: Sequence[_Draft]) -> list[JoinDescriptor | Exception]:
-    """Store tokens, then check again: whoever loses the right from now on finds the row. IntegrityError for a token
-    that is there already."""
+    """Store tokens, then authorize them again: any removal from now on finds the rows. IntegrityError stands for a
+    token that already exists."""
     refusals: dict[UUID, Exception] = rows_store([draft.row for draft in drafts])
     stored = [draft for draft in drafts if draft.row.pk not in refusals]
     lost = _lost_meanwhile(stored)
@@ -226,7 +227,8 @@ def _issued(drafts: Sequence[_Draft]) -> list[JoinDescriptor | Exception]:
 
 
 def rows_store(rows: Sequence[IssuedToken]) -> dict[UUID, Exception]:
-    """Store all at once; one by one where that fails, so one failing row does not fail the batch. Errors by id."""
+    """Store all rows at once, or one by one if that fails, so that one failing row does not fail the batch. Return
+    errors by id."""
     if not rows:
         return {}
     try:
@@ -240,8 +242,8 @@ def rows_store(rows: Sequence[IssuedToken]) -> dict[UUID, Exception]:
 
 
 def _lost_meanwhile(drafts: Sequence[_Draft]) -> dict[UUID, Exception]:
-    """Who lost the right while their token was made, by the id of its row. The built-in node refuses such a token by
-    itself: it knows when it was issued."""
+    """Return the errors of people who lost the right while their token was made, by row id. The built-in node
+    refuses such tokens itself, by their time of issue."""
     judged = [one for one in drafts if one.row.provider != "builtin"]
     lost: dict[UUID, Exception] = {}
     for draft, now in zip(judged, authorize_all([one.request.unchecked for one in judged]), strict=True):
@@ -254,7 +256,7 @@ def _lost_meanwhile(drafts: Sequence[_Draft]) -> dict[UUID, Exception]:
 
 
 def _naming_host(request: AuthorizedRequest, made: JoinDescriptor) -> JoinDescriptor:
-    """Where people are numbers, players are told the host's: else they would not know whose picture is the show."""
+    """Add the host's uid if the provider identifies people by numbers, so that players know which video is the show."""
     if Capability.NUMERIC_UIDS not in provider_named(made.provider).capabilities:
         return made
     host_uid = media_uid(session=request.session, user_id=request.session.host_id)
@@ -262,7 +264,7 @@ def _naming_host(request: AuthorizedRequest, made: JoinDescriptor) -> JoinDescri
 
 
 def _fallback(request: AuthorizedRequest, tried: set[str]) -> str | None:
-    """Where a host goes on whose provider does not answer; viewers follow the host, and move nobody."""
+    """Return the provider to which a host moves when theirs does not respond. Viewers follow and never cause a move."""
     if not request.standing.is_host or request.role != MediaRole.PUBLISHER:
         return None
     needed = set()
@@ -288,12 +290,12 @@ def _as_domain(error: ProviderError) -> DomainError:
 
 
 def token_hash(token: str) -> str:
-    """What is kept of a token."""
+    """Return the hash under which a token is stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def privileges_of(descriptor: JoinDescriptor) -> dict[str, bool]:
-    """The privileges that a token carries."""
+    """Return the privileges that a token carries."""
     return {
         "can_publish": descriptor.can_publish,
         "can_subscribe": descriptor.can_subscribe,
@@ -301,19 +303,20 @@ def privileges_of(descriptor: JoinDescriptor) -> dict[str, bool]:
     }
 
 
-# ---- Taking back ---------------------------------------------------------------------------------------------------
+# ---- Revocation
+# --------------------------------------------------------------------------------------------------------
 
 
 def tokens_good(now: datetime) -> QuerySet[IssuedToken]:
-    """Those that open something now, as far as we are concerned."""
+    """Return the tokens that are neither revoked nor expired."""
     return IssuedToken.objects.filter(revoked_at__isnull=True, expires_at__gt=now)
 
 
 def tokens_revoke(rows: QuerySet[IssuedToken], now: datetime) -> int:
-    """Mark somebody's as revoked; how many of them were good.
+    """Mark tokens as revoked. Return how many of them were valid.
 
-    Those that ran out are marked, too: a connection, or an address, may outlive its token, and the provider may have
-    given its holder others since.
+    Expired ones are marked too: a connection, or an address, may outlive its token, and the provider may have renewed
+    it.
     """
     kept = rows.filter(revoked_at__isnull=True)
     counted = kept.filter(expires_at__gt=now).update(revoked_at=now)
@@ -324,9 +327,9 @@ def tokens_revoke(rows: QuerySet[IssuedToken], now: datetime) -> int:
 
 
 def session_tokens_revoke(session_id: UUID, now: datetime) -> int:
-    """Mark every good token of a session as revoked; how many. The provider refuses them by itself.
+    """Mark all valid tokens of a session as revoked. Return how many. The provider refuses them itself.
 
-    Those that ran out stay as they are: a long show has hundreds of thousands, and they are of a room that is left.
+    Expired ones stay as they are: a long show has hundreds of thousands, and their room is gone.
     """
     revoked = tokens_good(now).filter(session_id=session_id).update(revoked_at=now)
     if revoked:
@@ -335,7 +338,7 @@ def session_tokens_revoke(session_id: UUID, now: datetime) -> int:
 
 
 def person_tokens_revoke(session_id: UUID, user_id: UUID, lost: Lost, now: datetime) -> int:
-    """Mark one person's tokens of a session as revoked: all, or those to publish with."""
+    """Mark a person's tokens of a session as revoked: all, or only those for publishing."""
     theirs = IssuedToken.objects.filter(session_id=session_id, user_id=user_id)
     if lost == Lost.PUBLISHING:
         theirs = theirs.filter(role=MediaRole.PUBLISHER.value)
@@ -343,7 +346,7 @@ def person_tokens_revoke(session_id: UUID, user_id: UUID, lost: Lost, now: datet
 
 
 def pass_read(token: str) -> Pass | None:
-    """What a token is good for now; None when it was taken back, ran out, or was never handed out."""
+    """Return what a token currently permits, or None if it is revoked, expired or unknown."""
     row = tokens_good(timezone.now()).filter(token_hash=token_hash(token)).first()
     if row is None:
         return None
