@@ -303,8 +303,7 @@ def privileges_of(descriptor: JoinDescriptor) -> dict[str, bool]:
     }
 
 
-# ---- Revocation
-# --------------------------------------------------------------------------------------------------------
+# ---- Revocation ------------------------------------------------------------------------------------------------------
 
 
 def tokens_good(now: datetime) -> QuerySet[IssuedToken]:
