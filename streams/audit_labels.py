@@ -1,4 +1,4 @@
-"""What stands in the audit, in words that people read."""
+"""Names of audit entries for people."""
 
 from typing import Any
 
@@ -31,17 +31,17 @@ RANKS = {"viewer": "viewer", "guest": "guest", "cohost": "co-host"}
 
 
 def action_words(action: str) -> str:
-    """What was done."""
+    """Return the name of an action."""
     return ACTIONS.get(action, action)
 
 
 def reason_words(reason: str) -> str:
-    """Why a show is over; what a person wrote stands as it is."""
+    """Return the name of the reason why a show ended. Free text is returned unchanged."""
     return _label(EndReason, reason)
 
 
 def details_words(details: dict[str, Any]) -> str:
-    """The circumstances: what was turned off, from and to what, how many, why. What is not known stands as it is."""
+    """Return an entry's details: kind, from and to, number of people, reason. Unknown values are returned unchanged."""
     parts = [_detail(name, value) for name, value in details.items()]
     return "; ".join(part for part in parts if part)
 
@@ -60,7 +60,7 @@ def _detail(name: str, value: Any) -> str:
         case "reason":
             return reason_words(word)
         case "message":
-            return ""  # an id; lists lead to the message
+            return ""  # an id; lists link to the message
     return f"{name}: {word}"
 
 

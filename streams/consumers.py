@@ -1,4 +1,4 @@
-"""The room socket: lets people in, greets them with a snapshot or what they missed, and sees them off."""
+"""The room socket: admits people, sends a snapshot or the missed events, and removes them when they leave."""
 
 import ipaddress
 import json
@@ -85,7 +85,7 @@ class RoomConsumer(CommandConsumer):
         return True
 
     async def _refuse(self, why: str, error: DomainError, code: CloseCode, reason: str) -> None:
-        """Say no to the handshake; a server that cannot do that opens the socket and closes it."""
+        """Reject the handshake. If the server does not support that, open the socket and close it."""
         SOCKETS_REFUSED.labels(why).inc()
         logger.info("socket refused why=%s", why)
         if not await refuse_handshake(self.scope, self.base_send, error):
@@ -94,7 +94,7 @@ class RoomConsumer(CommandConsumer):
 
     async def _enter(self) -> None:
         place: Place = self.context
-        # Subscribe before authorising, so that a removal in between reaches this socket, too.
+        # Subscribe before authorizing, so that a removal in between reaches this socket, too.
         for group in self._audiences(place):
             await self._runtime.hub.join(member=self.member, group=group)
         room = await self.rooms.get(place.session_id)
@@ -139,7 +139,7 @@ class RoomConsumer(CommandConsumer):
             me = me_payload(actor=self.context.actor, admission=admission, session=room.session)
             head = encode({"recovered": True, "epoch": room.epoch, "seq": position[1] + len(missed), "me": me})
             events = ",".join(missed)
-            # The count has no number, so it is in nothing that was missed.
+            # The count has no sequence number, so the missed events do not include it.
             text = f'{{"type":"resumed","data":{head[:-1]},"events":[{events}]}}}}' + "\n" + viewers_document(viewers)
             self.member.write(text)
             self.member.release([])
@@ -154,7 +154,7 @@ class RoomConsumer(CommandConsumer):
         self.member.release(log.since(room.seq) or [])
 
     def _position(self) -> tuple[str, int] | None:
-        """Where the client says it was; an impossible position stays one, and is answered with a snapshot."""
+        """Return the client's stated position. An impossible position stays one, and is answered with a snapshot."""
         query: dict[str, Any] = parse_qs(
             self.scope.get("query_string", b"").decode("ascii", "replace"), keep_blank_values=True
         )
@@ -165,7 +165,7 @@ class RoomConsumer(CommandConsumer):
         return query["epoch"][0][:16], int(after) if plausible else -1
 
     def _overloaded(self) -> None:
-        """Come back later, not all at once."""
+        """Ask the client to reconnect later, with jitter."""
         seconds = random.randint(RETRY_SECONDS, 3 * RETRY_SECONDS)  # noqa: S311 - jitter
         self.member.close(CloseCode.OVERLOADED, str(seconds))
 
@@ -189,9 +189,9 @@ class RoomConsumer(CommandConsumer):
 
 
 def holder_of(actor: Actor, scope: Any) -> Holder:
-    """The key for socket limits: the person, or the address of an anonymous viewer.
+    """Return the key for socket limits: the person, or the address of an anonymous viewer.
 
-    Loopback is exempt: behind a proxy that hides addresses, all callers would share one key.
+    Loopback is exempt: behind a proxy that hides addresses, all clients would share one key.
     """
     if actor.user_id is not None:
         return Holder("person", actor.user_id.hex, settings.SOCKETS_PER_PERSON)
@@ -206,7 +206,7 @@ _admit = Batcher(rooms_admit)
 
 
 async def admitted(rooms: SharedRooms, place: Place, room: SharedRoom) -> Admission:
-    """Admit a person to a room that was read already. An anonymous viewer costs no query."""
+    """Admit a person to a room that is already loaded. An anonymous viewer costs no query."""
     if place.actor.user_id is not None:
         return await _admit((place, room.session, rooms.parts))
     require_view_as(standing=NO_STANDING, actor=place.actor, session=room.session)
@@ -214,13 +214,13 @@ async def admitted(rooms: SharedRooms, place: Place, room: SharedRoom) -> Admiss
 
 
 def snapshot_text(room: SharedRoom, *, actor: Actor, admission: Admission, viewers: int) -> str:
-    """The snapshot document: the shared part as it was encoded once, and what is the owner's own."""
+    """Return the snapshot document: the shared part, encoded once, and the person's own part."""
     me = encode(me_payload(actor=actor, admission=admission, session=room.session))
     return f'{{"type":"snapshot","data":{{{room.inner},"me":{me},"viewers":{viewers}}}}}'
 
 
 async def do_sync(rooms: SharedRooms, place: Place, *, epoch: str, after: int) -> dict[str, Any]:
-    """All that was missed since a position, or a fresh snapshot; never a part."""
+    """Return all events since a position, or a fresh snapshot; never only some."""
     room = await rooms.get(place.session_id)
     admission = await admitted(rooms, place, room)
     missed = await rooms.missed(room, epoch=epoch, after=after)

@@ -18,13 +18,13 @@ class SettingsChanged(Event):
 
 
 class HostLost(Event):
-    """The host's media is away; `until` says when the session ends if it stays away."""
+    """The host's media is lost. `until` is when the session ends unless it returns."""
 
     wire_name: ClassVar[str] = "host.lost"
 
 
 class HostBack(Event):
-    """The host's media is there (again)."""
+    """The host's media arrives, for the first time or again."""
 
     wire_name: ClassVar[str] = "host.back"
 
@@ -36,7 +36,7 @@ class StageChanged(Event):
 
 
 class StageSlots(Event):
-    """Which received track belongs to which participant."""
+    """The participant of each received track."""
 
     wire_name: ClassVar[str] = "stage.slots"
 
@@ -48,7 +48,7 @@ class UnmuteAsked(Event):
 
 
 class GuestRequested(Event):
-    """A guest request was made; sent to the desk only."""
+    """A guest request was made; sent to the studio only."""
 
     wire_name: ClassVar[str] = "guest.requested"
 
@@ -60,13 +60,13 @@ class GuestInvited(Event):
 
 
 class StageInvited(Event):
-    """An invitation was made; sent to the desk only."""
+    """An invitation was made; sent to the studio only."""
 
     wire_name: ClassVar[str] = "stage.invited"
 
 
 class GuestResolved(Event):
-    """A request or invitation was answered, cancelled or expired; sent to the desk and the person concerned."""
+    """A request or invitation was answered, cancelled or expired; sent to the studio and the person concerned."""
 
     wire_name: ClassVar[str] = "guest.resolved"
 

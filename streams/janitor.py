@@ -32,7 +32,8 @@ class Sweep(Protocol):
 
 
 async def janitor(sweeps: tuple[Sweep, ...] = ()) -> None:
-    """Sweep and reconcile until cancelled; then let another process do it. `sweeps` are those of other apps."""
+    """Sweep and reconcile until cancelled, then release the lease to another process. `sweeps` are those of other
+    apps."""
     holder = runtime.current().name
     try:
         while True:
@@ -44,7 +45,8 @@ async def janitor(sweeps: tuple[Sweep, ...] = ()) -> None:
 
 
 def janitor_tick(holder: str, sweeps: tuple[Sweep, ...] = ()) -> bool:
-    """Run all sweeps if this process holds the lease; returns whether it did. A failing sweep stops no other."""
+    """Run all sweeps if this process holds the lease, and return whether it does. A failing sweep does not stop the
+    others."""
     now = timezone.now()
     if not lease_take(name=NAME, holder=holder, now=now):
         return False

@@ -1,4 +1,5 @@
-"""The pages of shows: home, room, studio and the host's desk. They only read; the browser acts through the API."""
+"""The pages of shows: home, room, studio list and studio of a show. They only read; the browser acts through the
+API."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -31,8 +32,8 @@ from streams.state import OVER
 LISTED = 24
 OWN_LISTED = 60
 
-# What room.js imports, all the way down: the browser fetches them at once instead of one level after the other,
-# the way to the picture first.
+# All transitive imports of room.js: the browser fetches them at once instead of level by level, those needed for the
+# first frame first.
 ROOM_MODULES = tuple(
     f"js/{name}.js"
     for name in (
@@ -89,7 +90,8 @@ Page = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
 
 
 def as_page(view: Page[Parameters]) -> Page[Parameters]:
-    """Domain errors as pages: not there is 404, not allowed is 403, not signed in leads to the log-in page."""
+    """Render domain errors as pages: Missing as 404, Denied as 403, NotAuthenticated as a redirect to the log-in
+    page."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
@@ -111,14 +113,14 @@ def _payloads(rows: Any) -> list[dict[str, Any]]:
 
 
 def _absolute(request: HttpRequest, path: str) -> str:
-    """An address to give away; PUBLIC_URL when the product is reached under another name than it sees."""
+    """Return an absolute address. PUBLIC_URL is for products whose public address differs from the one they see."""
     return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else request.build_absolute_uri(path)
 
 
 @require_safe
 @never_cache
 def home(request: HttpRequest) -> HttpResponse:
-    """What is on, what is coming, what was."""
+    """Show live, upcoming and past shows."""
     now = timezone.now()
     lists = {"live": live_sessions(), "soon": upcoming_sessions(now=now), "ended": past_sessions(now=now)}
     actor = actor_of(request.user)
@@ -130,7 +132,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @never_cache
 @as_page
 def room(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """One show, for everybody who may see it."""
+    """Show the room of one show to everyone who may see it."""
     session = session_get(session_id)
     actor = actor_of(request.user)
     require_view(actor=actor, session=session)
@@ -148,21 +150,21 @@ def room(request: HttpRequest, session_id: UUID) -> HttpResponse:
 @never_cache
 @login_required
 def studio(request: HttpRequest) -> HttpResponse:
-    """A person's own shows, and the form for a new one."""
+    """Show a person's own shows, and the form for a new one."""
     user_id = actor_of(request.user).user_id
     rows = hosted_sessions(user_id=user_id)[:OWN_LISTED] if user_id else StreamSession.objects.none()
     return render(request, "streams/studio.html", {"shows": _payloads(rows)})
 
 
 def _clock(seconds: int) -> str:
-    """4:05 or 1:02:09, as the pages' own clock has it."""
+    """Format a duration like the pages' own clock: 4:05 or 1:02:09."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _summary(session: StreamSession, payload: dict[str, Any]) -> dict[str, Any] | None:
-    """What a show came to; None while it is not over, and when it never began."""
+    """Return the figures of an ended show. None while it is open, or if it never started."""
     if session.state not in OVER or session.started_at is None:
         return None
     said = Count("messages", filter=Q(messages__removed_at=None))
@@ -179,7 +181,7 @@ def _summary(session: StreamSession, payload: dict[str, Any]) -> dict[str, Any] 
 @login_required
 @as_page
 def desk(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """The host's desk. Others are shown the room instead."""
+    """Show the studio of a show to its host. Others are redirected to the room."""
     session = session_get(session_id)
     actor = actor_of(request.user)
     try:
@@ -200,7 +202,7 @@ def desk(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 
 def _encoder_speaks(provider: str) -> str:
-    """How an encoder sends to a provider; empty where none can."""
+    """Return the protocol for encoders at a provider, or an empty text if it has none."""
     if not provider_can(provider, Capability.ENCODER_PUBLISHES):
         return ""
     return "whip" if provider_can(provider, Capability.BROWSER_PUBLISHES) else "rtmps"

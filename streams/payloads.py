@@ -1,4 +1,4 @@
-"""Sessions and people as primitives, the same over HTTP and over the socket."""
+"""Sessions and people as primitives, the same over HTTP and the socket."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,22 +22,22 @@ SETTINGS_FIELDS = (
 
 
 def instant(value: datetime | None) -> str | None:
-    """A moment as ISO 8601 in UTC."""
+    """Format a time as ISO 8601 in UTC."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value else None
 
 
 def person_payload(user: User) -> dict[str, Any]:
-    """What everybody may know of a person."""
+    """Return the public part of a person."""
     return {"id": str(user.pk), "username": user.username, "display_name": user.shown_name}
 
 
 def settings_payload(settings: SessionSettings) -> dict[str, Any]:
-    """The settings of a session."""
+    """Return the settings of a session."""
     return {name: getattr(settings, name) for name in SETTINGS_FIELDS}
 
 
 def poster_url(session: StreamSession) -> str | None:
-    """Where the poster is; the address changes with the picture."""
+    """Return the poster's address, which changes with the image."""
     if not session.poster.name:
         return None
     version = session.poster.name.rpartition("/")[2].partition(".")[0]
@@ -45,7 +45,7 @@ def poster_url(session: StreamSession) -> str | None:
 
 
 def duration_seconds(session: StreamSession, *, now: datetime) -> int:
-    """How long the show has run, or ran."""
+    """Return how long the show has run, or ran, in seconds."""
     if session.started_at is None:
         return 0
     end = session.ended_at if session.state in OVER else now
@@ -53,20 +53,20 @@ def duration_seconds(session: StreamSession, *, now: datetime) -> int:
 
 
 def host_present(session: StreamSession) -> bool:
-    """Whether the host's media arrives."""
+    """Return whether the host's media is arriving."""
     open_ = session.state not in OVER
     return open_ and session.host_lease_at is not None and session.host_lost_at is None
 
 
 def host_lost_until(session: StreamSession) -> datetime | None:
-    """When a live session ends whose host's media is away; None while nothing is amiss."""
+    """Return when a live session ends because its host's media is lost, or None if it is not."""
     if session.state != SessionState.ACTIVE or session.host_lost_at is None:
         return None
     return session.host_lost_at + timedelta(seconds=session.settings.grace_seconds)
 
 
 def session_payload(session: StreamSession, *, now: datetime) -> dict[str, Any]:
-    """A session as everybody sees it who may see it at all. Needs `host` and `settings` loaded."""
+    """Return a session as seen by everyone with access. Needs `host` and `settings` loaded."""
     return {
         "id": str(session.pk),
         "title": session.title,
@@ -99,7 +99,7 @@ def session_payload(session: StreamSession, *, now: datetime) -> dict[str, Any]:
 
 
 def participant_payload(participant: Participant) -> dict[str, Any]:
-    """A person in a session. Needs `user` and `moderates` loaded."""
+    """Return a participant. Needs `user` and `moderates` loaded."""
     return {
         "user": person_payload(participant.user),
         "role": participant.role,
@@ -116,8 +116,7 @@ def participant_payload(participant: Participant) -> dict[str, Any]:
 
 
 def stage_payload(participant: Participant, *, number: int | None) -> dict[str, Any]:
-    """A person on stage, as the room is told; with the number that the provider knows them by, where it knows only
-    numbers."""
+    """Return a person on stage as sent to the room, with their uid if the provider identifies people by numbers."""
     payload = participant_payload(participant)
     return payload if number is None else payload | {"media_uid": str(number)}
 
@@ -125,9 +124,9 @@ def stage_payload(participant: Participant, *, number: int | None) -> dict[str, 
 def request_payload(
     request: GuestRequest, *, position: int | None = None, retry_after: float | None = None
 ) -> dict[str, Any]:
-    """A wish to come on stage, or an invitation. Needs `user`, `responder` and `invited_by` loaded.
+    """Return a guest request or an invitation. Needs `user`, `responder` and `invited_by` loaded.
 
-    `position` is the place in the queue, from 1; `retry_after` the seconds until the person may ask again.
+    `position` is the place in the queue, from 1. `retry_after` is in seconds, until the person may ask again.
     """
     return {
         "id": str(request.pk),

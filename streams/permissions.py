@@ -1,4 +1,4 @@
-"""Who may do what in a session. Every edge asks here."""
+"""Permissions in a session. All edges check them here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from streams.models import Participant, ParticipantStatus, Role, SessionModerato
 from streams.state import LIVE
 
 ON_STAGE = frozenset({Role.HOST, Role.COHOST, Role.GUEST})
-GUESTS = frozenset({Role.COHOST, Role.GUEST})  # who takes a seat on stage; the host has one anyway
+GUESTS = frozenset({Role.COHOST, Role.GUEST})  # those who take a seat on stage; the host has one anyway
 OUT = frozenset({ParticipantStatus.KICKED, ParticipantStatus.BANNED})
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A person's standing in one session; `role` is None for people who never entered."""
+    """A person's standing in one session. `role` is None for people who never entered."""
 
     role: Role | None
     status: ParticipantStatus | None
@@ -43,17 +43,17 @@ class Standing:
 
     @property
     def is_member(self) -> bool:
-        """Whether a private session is open to them: on stage, invited, or a moderator."""
+        """Whether a private session is open to the person: on stage, invited, or a moderator."""
         return self.invited or self.moderates or self.role in ON_STAGE
 
     @property
     def can_moderate(self) -> bool:
-        """Moderate chat and stage: host, cohosts, moderators and staff."""
+        """Whether the person may moderate chat and stage: host, co-hosts, moderators and staff."""
         return self.moderates or self.role in (Role.HOST, Role.COHOST)
 
     @property
     def can_publish(self) -> bool:
-        """Publish media: only people on stage."""
+        """Whether the person may publish media: only people on stage."""
         return self.is_on_stage
 
 
@@ -61,7 +61,7 @@ NO_STANDING = Standing(role=None, status=None, moderates=False)
 
 
 def standing_of(*, actor: Actor, session_id: UUID) -> Standing:
-    """The actor's standing, from the database."""
+    """Return the actor's standing from the database."""
     if actor.user_id is None:
         return NO_STANDING
     row = (
@@ -81,7 +81,7 @@ def standing_of(*, actor: Actor, session_id: UUID) -> Standing:
 
 
 def standing_in(person: Participant) -> Standing:
-    """The standing from a loaded row. Needs `user` and `moderates` loaded."""
+    """Return the standing from a loaded row. Needs `user` and `moderates` loaded."""
     return Standing(
         role=Role(person.role),
         status=ParticipantStatus(person.status),
@@ -91,7 +91,7 @@ def standing_in(person: Participant) -> Standing:
 
 
 def standings_of(*, actors: Mapping[tuple[UUID, UUID], Actor]) -> dict[tuple[UUID, UUID], Standing]:
-    """The standing by (session, user), in a constant number of queries."""
+    """Return standings by (session, user), in a constant number of queries."""
     if not actors:
         return {}
     scope = {"session_id__in": {one for one, _ in actors}, "user_id__in": {one for _, one in actors}}
@@ -112,14 +112,15 @@ def standings_of(*, actors: Mapping[tuple[UUID, UUID], Actor]) -> dict[tuple[UUI
 
 
 def require_view(*, actor: Actor, session: StreamSession) -> Standing:
-    """Require the right to watch. Raises Missing for strangers to a private session, Denied for a banned person."""
+    """Require the right to watch. Raises Missing for non-members of a private session, Denied for removed and banned
+    people."""
     standing = standing_of(actor=actor, session_id=session.pk)
     require_view_as(standing=standing, actor=actor, session=session)
     return standing
 
 
 def require_view_as(*, standing: Standing, actor: Actor, session: StreamSession) -> None:
-    """`require_view` for a standing that is known already."""
+    """Require the right to watch, for a standing that is already loaded."""
     if standing.is_banned and not actor.is_staff:
         raise Denied("session.banned", "You were banned from this show.")
     if standing.is_kicked and not actor.is_staff:
@@ -129,12 +130,12 @@ def require_view_as(*, standing: Standing, actor: Actor, session: StreamSession)
 
 
 def can_ask_stage(*, standing: Standing, session: StreamSession) -> bool:
-    """Whether a viewer may ask to come on stage now."""
+    """Return whether a viewer may ask to come on stage now."""
     return session.state in LIVE and takes_guests(session) and not standing.can_publish
 
 
 def takes_guests(session: StreamSession) -> bool:
-    """Whether the host wants guests, and the show's provider takes video from several people."""
+    """Return whether the host allows guests and the show's provider supports several publishers."""
     wanted: bool = session.settings.allow_guests and session.settings.max_guests > 0
     return wanted and provider_can(session.provider, Capability.STAGE)
 

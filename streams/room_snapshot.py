@@ -1,4 +1,4 @@
-"""What a socket receives on entry: a part shared by the room, and a personal part."""
+"""The snapshot that a socket receives on entry: a part shared by the room, and a personal part."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -29,22 +29,22 @@ from streams.selectors import (
 from streams.services.people.viewers import viewers_enter
 from streams.state import OVER
 
-# What is somebody's own, for each of many people of a session.
+# Returns the personal values of many people in a session.
 Personal = Callable[[UUID, Sequence[UUID]], Mapping[UUID, Any]]
-# A section of the snapshot for a session, as it was at a sequence number.
+# Returns a section of a session's snapshot, as of a sequence number.
 Section = Callable[[UUID, int], Any]
 
 
 @dataclass(frozen=True)
 class RoomParts:
-    """What other apps add to a room: sections of the snapshot, sources of durable events, and what `me` holds."""
+    """Additions of other apps to a room: snapshot sections, sources of durable events, and parts of `me`."""
 
     sections: dict[str, Section] = field(default_factory=dict)
     sources: tuple[EventSource, ...] = ()
     personal: dict[str, Personal] = field(default_factory=dict)
 
     def events(self, session_id: UUID, after: int, up_to: int) -> list[dict[str, Any]]:
-        """All durable events of a stretch of the room's sequence, in order."""
+        """Return all durable events of a range of the room's sequence, in order."""
         return merged_events(session_id, after, up_to, sources=[session_event_documents, *self.sources])
 
 
@@ -58,7 +58,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class SharedRoom:
-    """A room as everybody sees it, at one sequence number. `inner` is `common` encoded, without its braces."""
+    """The shared state of a room at one sequence number. `inner` is `common` encoded, without its braces."""
 
     session: StreamSession
     common: dict[str, Any]
@@ -96,7 +96,7 @@ class Admission:
 
 
 def rooms_admit(asked: Sequence[tuple[Place, StreamSession, RoomParts]]) -> list[Admission | DomainError]:
-    """Admit signed-in people to rooms as participants; for each, the admission or the error.
+    """Admit logged-in people to rooms as participants. Return the admission or the error for each.
 
     A crowd costs a few queries and one transaction per room, not per person.
     """
@@ -106,7 +106,7 @@ def rooms_admit(asked: Sequence[tuple[Place, StreamSession, RoomParts]]) -> list
     outcomes: dict[tuple[UUID, UUID | None], Admission | DomainError] = {}
     for session_id, asks in rooms.items():
         people = {place.actor.user_id: place.actor for place, _, _ in asks if place.actor.user_id is not None}
-        _, session, parts = asks[-1]  # the room as it was read last
+        _, session, parts = asks[-1]  # the most recently read room
         admissions = _admissions(people, session=session, parts=parts)
         outcomes |= {(session_id, user_id): admission for user_id, admission in admissions.items()}
     return [outcomes[session.pk, place.actor.user_id] for place, session, _ in asked]
@@ -153,13 +153,13 @@ def _entered(people: Mapping[UUID, Actor], *, session: StreamSession) -> dict[UU
 
 
 def recent_events(session_id: UUID, parts: RoomParts) -> tuple[int, list[dict[str, Any]]]:
-    """The room's last number, and the events for a resume."""
+    """Return the room's last sequence number, and the events for a resume."""
     head = session_get(session_id).head_seq
     return head, parts.events(session_id, max(0, head - RESUME_LIMIT), head)
 
 
 def me_payload(*, actor: Actor, admission: Admission, session: StreamSession) -> dict[str, Any]:
-    """The personal part of the snapshot: identity and rights."""
+    """Return the personal part of the snapshot: identity and rights."""
     standing = admission.standing
     signed_in = actor.user_id is not None
     open_ = session.state not in OVER

@@ -1,4 +1,4 @@
-"""Reads; each joins what its payload needs."""
+"""Queries; each joins the rows that its payload needs."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -33,17 +33,17 @@ RECENT_REPLAYS = timedelta(days=90)
 QUEUE_SHOWN = 50
 STAGE_ORDER = (Role.HOST, Role.COHOST, Role.GUEST)
 
-# What other apps add to a room: events by (session, after, up to), as documents.
+# Durable events of other apps in a room: by (session, after, up to), as documents.
 EventSource = Callable[[UUID, int, int], list[dict[str, Any]]]
 
 
 def sessions() -> QuerySet[StreamSession]:
-    """Sessions with what their payload needs."""
+    """Return sessions with the rows that their payload needs."""
     return StreamSession.objects.select_related("host", "settings")
 
 
 def session_get(session_id: UUID) -> StreamSession:
-    """One session. Raises Missing."""
+    """Return one session. Raises Missing."""
     session = sessions().filter(pk=session_id).first()
     if session is None:
         raise Missing("session.missing", "Show not found.")
@@ -51,7 +51,7 @@ def session_get(session_id: UUID) -> StreamSession:
 
 
 def sessions_visible_to(actor: Actor) -> QuerySet[StreamSession]:
-    """Sessions that may be listed for the actor: public ones, and those the actor has a part in."""
+    """Return the sessions that the actor may see in lists: public ones, and those they take part in."""
     if actor.is_staff:
         return sessions()
     if actor.user_id is None:
@@ -67,12 +67,12 @@ def sessions_visible_to(actor: Actor) -> QuerySet[StreamSession]:
 
 
 def live_sessions() -> QuerySet[StreamSession]:
-    """Public shows that run now, the most watched first."""
+    """Return the active public shows, most watched first."""
     return sessions().filter(state__in=LIVE, visibility=Visibility.PUBLIC).order_by("-viewer_count", "-started_at")
 
 
 def upcoming_sessions(*, now: datetime) -> QuerySet[StreamSession]:
-    """Public shows that are announced, the next first. One that is a little late still shows."""
+    """Return the announced public shows, next first. Those up to two hours late are included."""
     return (
         sessions()
         .filter(
@@ -85,7 +85,7 @@ def upcoming_sessions(*, now: datetime) -> QuerySet[StreamSession]:
 
 
 def past_sessions(*, now: datetime) -> QuerySet[StreamSession]:
-    """Public shows that took place, the latest first."""
+    """Return the public shows of the last 90 days that took place, latest first."""
     return (
         sessions()
         .filter(
@@ -99,7 +99,7 @@ def past_sessions(*, now: datetime) -> QuerySet[StreamSession]:
 
 
 def listed(rows: Iterable[StreamSession], *, actor: Actor, now: datetime) -> list[dict[str, Any]]:
-    """Sessions for a list; the poster is hidden from people removed from the show."""
+    """Return sessions for a list. The poster is hidden from people removed from the show."""
     found = list(rows)
     out: set[UUID] = set()
     if found and actor.user_id is not None and not actor.is_staff:
@@ -109,33 +109,33 @@ def listed(rows: Iterable[StreamSession], *, actor: Actor, now: datetime) -> lis
 
 
 def hosted_sessions(*, user_id: UUID) -> QuerySet[StreamSession]:
-    """A person's own sessions, the newest first."""
+    """Return a person's own sessions, newest first."""
     return sessions().filter(host_id=user_id).order_by("-created_at")
 
 
 def participants() -> QuerySet[Participant]:
-    """People in sessions with what their payload needs."""
+    """Return participants with the rows that their payload needs."""
     appointed = SessionModerator.objects.filter(session_id=OuterRef("session_id"), user_id=OuterRef("user_id"))
-    # A mapping: the type checker takes a plain keyword for a second definition of the model's attribute.
+    # A mapping, because the type checker takes a keyword for a second definition of the model's attribute.
     added = {"moderates": Exists(appointed)}
     return Participant.objects.select_related("user").annotate(**added)
 
 
 def people_on_stage(session_id: UUID) -> list[Participant]:
-    """The people on stage: the host, then cohosts, then guests, each first come first."""
+    """Return the people on stage: the host, then co-hosts, then guests, each in order of joining."""
     rows = participants().filter(session_id=session_id, status=ParticipantStatus.ACTIVE, role__in=ON_STAGE)
     return sorted(rows, key=lambda row: (STAGE_ORDER.index(Role(row.role)), row.joined_at, row.pk))
 
 
 def stage_of(session_id: UUID) -> list[dict[str, Any]]:
-    """The people on stage; what every viewer is told. The audience is a count."""
+    """Return the people on stage as sent to all viewers. The audience is only a count."""
     people = people_on_stage(session_id)
     numbers = _numbers_of(session_id, [person.user_id for person in people])
     return [stage_payload(person, number=numbers.get(person.user_id)) for person in people]
 
 
 def _numbers_of(session_id: UUID, user_ids: Collection[UUID]) -> dict[UUID, int]:
-    """What the show's provider knows some people by, where that is numbers; not what an earlier provider did."""
+    """Return people's uids at the show's current provider, if it uses numbers."""
     numbering = providers_with(Capability.NUMERIC_UIDS)
     if not numbering:
         return {}
@@ -145,60 +145,60 @@ def _numbers_of(session_id: UUID, user_ids: Collection[UUID]) -> dict[UUID, int]
 
 
 def guest_requests() -> QuerySet[GuestRequest]:
-    """Guest requests and invitations, with what their payload needs."""
+    """Return guest requests and invitations with the rows that their payload needs."""
     return GuestRequest.objects.select_related("user", "responder", "invited_by")
 
 
 def queue_rows(session_id: UUID) -> QuerySet[GuestRequest]:
-    """Pending guest requests, oldest first; without invitations."""
+    """Return pending guest requests, oldest first, without invitations."""
     waiting = guest_requests().filter(session_id=session_id, status=GuestRequestStatus.PENDING, invited_by=None)
     return waiting.order_by("created_at", "id")
 
 
 def queue_position(request: GuestRequest) -> int:
-    """The place of a waiting person in the queue, from 1."""
+    """Return the position of a pending request in the queue, from 1."""
     earlier = Q(created_at__lt=request.created_at) | Q(created_at=request.created_at, pk__lt=request.pk)
     return queue_rows(request.session_id).filter(earlier).count() + 1
 
 
 def queue_of(session_id: UUID) -> list[dict[str, Any]]:
-    """The head of the queue, as the host's desk shows it."""
+    """Return the head of the queue, as shown in the studio."""
     rows = queue_rows(session_id)[:QUEUE_SHOWN]
     return [request_payload(row, position=place) for place, row in enumerate(rows, start=1)]
 
 
 def invitation_rows(session_id: UUID) -> QuerySet[GuestRequest]:
-    """Pending invitations, oldest first."""
+    """Return pending invitations, oldest first."""
     rows = guest_requests().filter(session_id=session_id, status=GuestRequestStatus.PENDING, invited_by__isnull=False)
     return rows.order_by("created_at", "id")
 
 
 def invitations_of(session_id: UUID) -> list[dict[str, Any]]:
-    """The first of the invitations without an answer, as the host's desk shows them."""
+    """Return the first pending invitations, as shown in the studio."""
     return [request_payload(row) for row in invitation_rows(session_id)[:QUEUE_SHOWN]]
 
 
 def request_of(*, session_id: UUID, user_id: UUID, now: datetime) -> dict[str, Any] | None:
-    """A person's latest request or invitation; None without one."""
+    """Return a person's latest request or invitation, or None."""
     row = guest_requests().filter(session_id=session_id, user_id=user_id).order_by("-created_at").first()
     return request_now(row, now=now) if row is not None else None
 
 
 def request_now(request: GuestRequest, *, now: datetime) -> dict[str, Any]:
-    """A request as it stands at this moment."""
+    """Return a request in its current state."""
     waits = request.status == GuestRequestStatus.PENDING and request.invited_by_id is None
     place = queue_position(request) if waits else None
     return request_payload(request, position=place, retry_after=cooldown_of(request, now=now))
 
 
 def requesters(*, session_id: UUID, user_ids: Collection[UUID]) -> set[UUID]:
-    """Those who ever made a request or were invited."""
+    """Return the people who ever made a request or were invited."""
     rows = GuestRequest.objects.filter(session_id=session_id, user_id__in=user_ids)
     return set(rows.values_list("user_id", flat=True))
 
 
 def cooldown_of(request: GuestRequest, *, now: datetime) -> float | None:
-    """Seconds until a rejected person may ask again; None when they may."""
+    """Return the seconds until a rejected person may ask again, or None if they may."""
     declined = request.status == GuestRequestStatus.REJECTED and request.invited_by_id is None
     if not declined or request.answered_at is None:
         return None
@@ -207,8 +207,11 @@ def cooldown_of(request: GuestRequest, *, now: datetime) -> float | None:
 
 
 def participants_of(*, session_id: UUID, actor: Actor, standing: Standing) -> QuerySet[Participant]:
-    """The participants visible to the actor: all, past and present, for a moderator; those present for a signed-in
-    person; those on stage for an anonymous viewer. The rest of the audience is a count."""
+    """Return the participants visible to the actor.
+
+    A moderator sees all, past and present; a logged-in person those present; an anonymous viewer those on stage. The
+    rest of the audience is a count.
+    """
     rows = participants().filter(session_id=session_id).order_by("joined_at", "id")
     if standing.can_moderate:
         return rows
@@ -217,18 +220,18 @@ def participants_of(*, session_id: UUID, actor: Actor, standing: Standing) -> Qu
 
 
 def positions(session_ids: list[UUID]) -> dict[UUID, tuple[str, int]]:
-    """Epoch and last sequence number of rooms."""
+    """Return epoch and last sequence number of rooms."""
     rows = StreamSession.objects.filter(pk__in=session_ids).values_list("pk", "epoch", "head_seq")
     return {pk: (epoch, head_seq) for pk, epoch, head_seq in rows}
 
 
 def session_event_documents(session_id: UUID, after: int, up_to: int) -> list[dict[str, Any]]:
-    """Durable events other than chat, as the socket sends them."""
+    """Return durable events other than chat, as sent by the socket."""
     rows = SessionEvent.objects.filter(session_id=session_id, seq__gt=after, seq__lte=up_to).order_by("seq")
     return [{"type": row.type, "seq": row.seq, "ts": instant(row.created_at), "data": row.data} for row in rows]
 
 
 def merged_events(session_id: UUID, after: int, up_to: int, *, sources: Sequence[EventSource]) -> list[dict[str, Any]]:
-    """The durable events of a stretch of a room's sequence from all who keep some, in order."""
+    """Return the durable events of a range of a room's sequence from all sources, in order."""
     documents = [document for source in sources for document in source(session_id, after, up_to)]
     return sorted(documents, key=lambda document: document["seq"])

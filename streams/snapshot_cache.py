@@ -1,6 +1,6 @@
-"""Rooms that many sockets enter at once: read once a second at most, filled up from the room's log.
+"""Cache of rooms that many sockets enter at once: read at most once a second, completed from the room's log.
 
-A thousand clients that come back together cost a handful of queries, not thousands.
+A thousand clients that return together cost a handful of queries, not thousands.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A room that was read at a moment, and what had been announced in it by then."""
+    """A loaded room, with the time and the number of unnumbered events before it."""
 
     at: float
     announced: int
@@ -45,24 +45,24 @@ class SharedRooms:
 
     @staticmethod
     def log(session_id: UUID) -> RoomLog:
-        """The log of the room in this process."""
+        """Return the log of the room in this process."""
         return runtime.current().hub.log_of(room_group(session_id))
 
     async def get(self, session_id: UUID) -> SharedRoom:
-        """The room, such that the log holds every later event. Raises Missing."""
+        """Return the room such that the log holds every later event. Raises Missing."""
         for _ in range(TRIES):
             loaded = self._rooms.get(session_id)
             if loaded is not None and self._good(session_id, loaded):
                 return loaded.room
             room = await self._once("load", session_id, self._load)
-            # The layer is behind the database, by a moment or because it is away: nobody waits outside for it.
+            # The layer is behind the database, briefly or because it is unavailable. Clients need not wait for it.
             await runtime.current().hub.catch_up(group=room_group(session_id), up_to=room.seq)
             if self.log(session_id).since(room.seq) is not None:
                 return room
         raise Unavailable(retry_after=1)
 
     def _good(self, session_id: UUID, loaded: "Loaded") -> bool:
-        """Fresh, nothing unnumbered was announced since, and the log knows all that was numbered."""
+        """Return whether it is fresh, no unnumbered event came since, and the log has all numbered ones."""
         log = self.log(session_id)
         unchanged = log.announced == loaded.announced and log.since(loaded.room.seq) is not None
         return unchanged and time.monotonic() - loaded.at < FRESH_SECONDS
@@ -78,13 +78,13 @@ class SharedRooms:
         return room
 
     async def missed(self, room: SharedRoom, *, epoch: str, after: int) -> list[str] | None:
-        """All durable events after a position, encoded, up to this moment; None when it cannot be all of them."""
+        """Return all durable events after a position, encoded, up to now. None if they would be incomplete."""
         session_id = room.session.pk
         if epoch != room.epoch or after < 0:
             return None
         last = self.log(session_id).last
         if last is not None and last < after:
-            # A client that was connected to another process may be ahead of what the layer brought here.
+            # A client that was connected to another process may be ahead of the events that the layer delivered here.
             room = await self._once("load", session_id, self._load)
             await runtime.current().hub.catch_up(group=room_group(session_id), up_to=room.seq)
         texts = self.log(session_id).since(after)
@@ -99,7 +99,7 @@ class SharedRooms:
         self.log(session_id).prime(encoded, head)
 
     async def _once(self, what: str, session_id: UUID, work: Callable[[UUID], Coroutine[Any, Any, R]]) -> R:
-        """Do it once for all who ask while it runs."""
+        """Run the work once for all callers that arrive while it runs."""
         key = what, session_id
         running: asyncio.Future[R] | None = self._running.get(key)
         if running is None:

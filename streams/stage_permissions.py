@@ -1,4 +1,4 @@
-"""Who may act on whom on a stage: host > cohost > guest > viewer, and moderators beside them."""
+"""Permissions between people on stage: host > co-host > guest > viewer, and moderators beside them."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -14,16 +14,16 @@ from streams.permissions import Standing
 class May(StrEnum):
     """Actions of the caller on one participant, as shown in the list of people."""
 
-    MANAGE = "manage"  # mute, ask to unmute, bring on stage and take off it
-    RANK = "rank"  # make a guest a cohost
-    APPOINT = "appoint"  # make a moderator, and take that back
+    MANAGE = "manage"  # mute, ask to unmute, move on and off the stage
+    RANK = "rank"  # make a guest a co-host
+    APPOINT = "appoint"  # appoint and dismiss moderators
     PUT_OUT = "put_out"  # remove and ban
 
 
 def may_with(
     *, actor: Actor, standing: Standing, target_id: UUID, target: Standing, target_is_staff: bool
 ) -> list[May]:
-    """The actor's actions on this participant; none for people who do not moderate."""
+    """Return the actor's actions on this participant; none for people who do not moderate."""
     if not (standing.can_moderate or actor.is_system):
         return []
     on = partial(require_act_on, actor=actor, standing=standing, target_id=target_id, target=target)
@@ -49,7 +49,7 @@ def _is_allowed(require: Callable[[], None]) -> bool:
 def require_act_on(*, actor: Actor, standing: Standing, target_id: UUID, target: Standing) -> None:
     """Require the right to mute this participant or move them on or off the stage.
 
-    Nobody acts on the host, and in this way nobody on themselves. Only the host and the staff act on cohosts.
+    Nobody acts on the host, or in this way on themselves. Only the host and staff act on co-hosts.
     """
     if actor.is_system:
         return
@@ -75,7 +75,7 @@ def require_remove(
 
 
 def require_choose_cohosts(*, actor: Actor, standing: Standing) -> None:
-    """Require the right to make a cohost: host only."""
+    """Require the right to make a co-host: host only."""
     if not (standing.is_host or actor.is_system):
         raise Denied("stage.not_allowed", "Only the host can choose co-hosts.")
 

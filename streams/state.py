@@ -1,10 +1,10 @@
-"""The five states of a session and the one table of moves between them."""
+"""The five states of a session and the table of transitions."""
 
 from django.db import models
 
 
 class SessionState(models.TextChoices):
-    """Where a session stands in its life."""
+    """The state of a session."""
 
     INITIALIZING = "initializing", "Getting ready"
     ACTIVE = "active", "Live"
@@ -14,7 +14,7 @@ class SessionState(models.TextChoices):
 
 
 class EndReason(models.TextChoices):
-    """Why a session is over."""
+    """The reason why a session is over."""
 
     HOST = "host", "The host ended it"
     MODERATOR = "moderator", "A moderator ended it"
@@ -39,5 +39,5 @@ OPEN = frozenset({SessionState.INITIALIZING, SessionState.ACTIVE, SessionState.P
 
 
 def can_move(*, current: SessionState, to: SessionState) -> bool:
-    """Whether the table allows this move. Staying where one is is not a move."""
+    """Return whether the table allows this transition. Staying in a state is not a transition."""
     return to in ALLOWED[current]

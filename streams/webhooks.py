@@ -1,4 +1,5 @@
-"""Webhooks in: verified as raw bytes, stored once, applied once. A repeated delivery is 200 and changes nothing."""
+"""Webhook endpoints: verified as raw bytes, stored once, applied once. A repeated delivery is 200 and changes
+nothing."""
 
 import time
 from collections.abc import Callable
@@ -23,14 +24,14 @@ from streams.services.provider.webhook_deliveries import builtin_report_apply, d
 @csrf_exempt
 @require_POST
 def builtin_webhook(request: HttpRequest) -> HttpResponse:
-    """Reports of the built-in media node."""
+    """Receive reports of the built-in media node."""
     return _accept(request, "builtin", _builtin_apply)
 
 
 @csrf_exempt
 @require_POST
 def provider_webhook(request: HttpRequest, provider: str) -> HttpResponse:
-    """Events of the other media providers."""
+    """Receive events of the other media providers."""
     label = provider if provider in WEBHOOK_PARSERS else "unknown"
     return _accept(request, label, lambda request: _provider_apply(request, provider))
 
@@ -54,7 +55,7 @@ def _refuse(label: str, error: DomainError) -> HttpResponse:
 
 
 def _body(request: HttpRequest) -> bytes:
-    """The raw body. Raises BodyTooBig while it is being read."""
+    """Read the raw body. Raises BodyTooBig."""
     body = request.read(settings.API_MAX_BODY_BYTES + 1)
     if len(body) > settings.API_MAX_BODY_BYTES:
         raise BodyTooBig()

@@ -1,4 +1,4 @@
-"""Sessions and all that hangs on them, for moderators: read everything, end what must end."""
+"""Admin pages of sessions and related rows, for moderators: read everything, end shows, remove people."""
 
 from streams.admin import audit, media, session, stage, upkeep
 

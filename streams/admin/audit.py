@@ -1,4 +1,4 @@
-"""Who did what to whom, for moderators."""
+"""The audit log, for moderators."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,17 +17,17 @@ from streams.audit_labels import ACTIONS, action_words, details_words
 
 
 class ActionFilter(admin.AllValuesFieldListFilter):
-    """What was done, in words."""
+    """A filter on actions, in words."""
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        """Django's, called as the list calls them."""
+        """Return Django's choices with the list's names for them."""
         for choice in super().choices(changelist):
             yield {**choice, "display": action_words(str(choice["display"]))}
 
 
 @admin.register(models.AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    """Who did what to whom."""
+    """Audit entries: actor, action and target."""
 
     appears = "Actions by hosts, moderators and staff appear here."
     list_display = ("created_at", "what", "actor", "target_user", "session", "circumstances")
@@ -43,7 +43,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """What was done is found by the words that the list has for it, too."""
+        """Search also by the words that the list shows for an action."""
         found, doubled = super().get_search_results(request, queryset, search_term)
         wanted = search_term.strip().casefold()
         named = [action for action, words in ACTIONS.items() if wanted and wanted in words.casefold()]
@@ -51,12 +51,12 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="action", ordering="action")
     def what(self, entry: models.AuditEntry) -> str:
-        """What was done."""
+        """Return the action in words."""
         return action_words(entry.action)
 
     @admin.display(description="details")
     def circumstances(self, entry: models.AuditEntry) -> str:
-        """Why, and what else is known of it; a message that was removed is one step away."""
+        """Return the reason and other details, or a link to a removed message."""
         if message := entry.details.get("message"):
             address = reverse("admin:chat_chatmessage_change", args=[message])
             return format_html('<a href="{}">Read the message</a>', address)
@@ -64,7 +64,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="people concerned")
     def people(self, entry: models.AuditEntry) -> str | None:
-        """Where it was done to several at once: who they are."""
+        """Return the names of the people an action on several people applied to."""
         ids = [one for one in map(as_uuid, entry.details.get("people", [])) if one is not None]
         names = get_user_model().objects.filter(pk__in=ids).order_by("username").values_list("username", flat=True)
         return isolated(", ".join(names)) if ids else None

@@ -1,4 +1,4 @@
-"""Rooms, uids and health at the providers, to look at."""
+"""Read-only pages of rooms, uids and health at the providers."""
 
 from django.contrib import admin
 
@@ -8,7 +8,7 @@ from streams import models
 
 @admin.register(models.ProviderHealth)
 class ProviderHealthAdmin(ReadOnlyAdmin):
-    """Whether calls to the media providers pass; a breaker that is open leaves a provider alone for a while."""
+    """The state of the circuit breaker for each media provider."""
 
     list_display = ("provider", "state", "reason", "failures", "changed_at", "process")
     list_filter = ("state",)
@@ -16,7 +16,7 @@ class ProviderHealthAdmin(ReadOnlyAdmin):
 
 @admin.register(models.MediaUid)
 class MediaUidAdmin(ReadOnlyAdmin):
-    """Numbers by which providers know people."""
+    """Numeric uids of participants at providers."""
 
     list_display = ("number", "user", "session", "given_at", "retired_at")
     list_filter = (("retired_at", HappenedFilter),)
@@ -27,7 +27,7 @@ class MediaUidAdmin(ReadOnlyAdmin):
 
 @admin.register(models.ProviderRoom)
 class ProviderRoomAdmin(ReadOnlyAdmin):
-    """What was made at providers for sessions."""
+    """Rooms created at providers."""
 
     list_display = ("channel_id", "provider", "session", "claimed_at", "ready_at")
     list_filter = ("provider",)
@@ -38,7 +38,7 @@ class ProviderRoomAdmin(ReadOnlyAdmin):
 
 @admin.register(models.MediaResource)
 class MediaResourceAdmin(ReadOnlyAdmin):
-    """What people have open at providers that are reached through this product's own address."""
+    """Open connections at providers behind this product's own address."""
 
     exclude = ("url", "token_hash")
     list_display = ("created_at", "user", "uid", "session", "provider", "role")
@@ -50,7 +50,7 @@ class MediaResourceAdmin(ReadOnlyAdmin):
 
 @admin.register(models.ProviderDelivery)
 class ProviderDeliveryAdmin(ReadOnlyAdmin):
-    """What providers reported."""
+    """Webhooks received from providers."""
 
     list_display = ("received_at", "provider", "type", "delivery_id", "applied_at")
     list_filter = ("provider", "type", ("applied_at", HappenedFilter))

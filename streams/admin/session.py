@@ -1,4 +1,4 @@
-"""Shows for moderators: look, end, take down."""
+"""Shows for moderators: view, end, mark as failed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,50 +26,50 @@ SESSION_SEARCH = ("session__title", "session__host__username")
 
 
 class ReasonFilter(admin.AllValuesFieldListFilter):
-    """Why shows are over, in words."""
+    """A filter on the reasons why shows ended, in words."""
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        """Django's, called as the list calls them."""
+        """Return Django's choices with the list's names for them."""
         for choice in super().choices(changelist):
             yield {**choice, "display": reason_words(str(choice["display"])) or "None"}
 
 
 class SettingsInline(ReadOnlyInline):
-    """What the host chose."""
+    """The settings chosen by the host."""
 
     model = models.SessionSettings
 
 
 class ModeratorInline(ReadOnlyInline):
-    """Whom the host trusts."""
+    """The moderators of a session."""
 
     model = models.SessionModerator
     fields = readonly_fields = ("user", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With the people's names, and the session's for what a row is called."""
+        """Load users, and sessions for the rows' names."""
         return super().get_queryset(request).select_related("user", "session")
 
 
 class TransitionInline(ReadOnlyInline):
-    """How the session came to be in its state."""
+    """The transitions that led to a session's state."""
 
     model = models.SessionTransition
     fields = readonly_fields = ("version", "from_state", "to_state", "why", "actor", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With the people's names."""
+        """Load the actors."""
         return super().get_queryset(request).select_related("actor")
 
     @admin.display(description="reason")
     def why(self, move: models.SessionTransition) -> str | None:
-        """In words."""
+        """Return the reason in words."""
         return reason_words(move.reason) or None
 
 
 @admin.register(models.StreamSession)
 class SessionAdmin(ReadOnlyAdmin):
-    """Sessions. Title and description can be put right; everything else is the host's, or follows from events."""
+    """Sessions. Title and description can be corrected; all other fields are set by the host or by events."""
 
     list_display = (
         "shown_title",
@@ -106,28 +106,28 @@ class SessionAdmin(ReadOnlyAdmin):
     )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Moderators may put a title or a description right."""
+        """Allow moderators to correct title and description."""
         return self.has_moderate_permission(request)
 
     def is_open(self, row: models.StreamSession) -> bool:
-        """What has ended has ended; what failed can still be put away."""
+        """Ended sessions allow no actions. Failed ones can still be ended."""
         return row.state != SessionState.ENDED
 
     def get_urls(self) -> list[Any]:
-        """Django's, and the page that asks before a show is ended."""
+        """Add the page that asks for confirmation before a show is ended."""
         view = self.admin_site.admin_view(self.end_page)
         return [path("<uuid:session_id>/end/", view, name="streams_streamsession_end"), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """One show; it can be ended from here while it is not over."""
+        """Show one session, with a button to end it while it is open."""
         session = self.get_object(request, unquote(object_id))
         may_end = session is not None and session.state in OPEN and self.has_moderate_permission(request)
         return super().change_view(request, object_id, form_url, {"may_end": may_end, **(extra_context or {})})
 
     def end_page(self, request: HttpRequest, session_id: UUID) -> HttpResponse:
-        """Ask, and end the show when the answer is yes."""
+        """Ask for confirmation, and end the show on POST."""
         if not self.has_moderate_permission(request):
             raise PermissionDenied
         session = get_object_or_404(self.get_queryset(request), pk=session_id)
@@ -148,28 +148,28 @@ class SessionAdmin(ReadOnlyAdmin):
         return redirect(shown)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """All but what stands in `editable`."""
+        """Return all fields except those in `editable`."""
         shown = [name for _, options in self.fieldsets for name in options["fields"]]
         return [name for name in shown if name not in self.editable]
 
     @admin.display(description="title", ordering="title")
     def shown_title(self, session: models.StreamSession) -> str:
-        """Somebody's text."""
+        """Return the title isolated, because it is user text."""
         return isolated(session.title)
 
     @admin.display(description="page")
     def page(self, session: models.StreamSession) -> str:
-        """The room, to look what is going on."""
+        """Return a link to the room."""
         return format_html('<a href="/live/{}/">Open room</a>', session.pk)
 
     def save_model(self, request: HttpRequest, obj: models.StreamSession, form: Any, change: bool) -> None:
-        """Hand what was changed to the service, which tells the room."""
+        """Pass the changes to the service, which notifies the room."""
         changes = {name: form.cleaned_data[name] for name in form.changed_data if name in self.editable}
         session_update(session_id=UUID(str(obj.pk)), actor=actor_of(request.user), changes=changes)
 
     @admin.action(description="End selected sessions", permissions=["moderate"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet[models.StreamSession]) -> None:
-        """End each, as a moderator; those that are over stay as they are."""
+        """End each selected session as a moderator. Those already over stay unchanged."""
         done, refusals = 0, {}
         for session_id, title in selected_names(queryset).items():
             try:
@@ -182,7 +182,7 @@ class SessionAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Mark selected sessions as failed", permissions=["moderate"])
     def fail_sessions(self, request: HttpRequest, queryset: QuerySet[models.StreamSession]) -> None:
-        """Something broke that cannot be mended; people see that it was no ordinary end."""
+        """Mark sessions that broke beyond repair. Viewers see that it was no ordinary end."""
         done, refusals = 0, {}
         for session_id, title in selected_names(queryset).items():
             try:
@@ -196,7 +196,7 @@ class SessionAdmin(ReadOnlyAdmin):
 
 @admin.register(models.SessionSettings)
 class SessionSettingsAdmin(ReadOnlyAdmin):
-    """What hosts chose."""
+    """Settings chosen by hosts."""
 
     list_display = ("session", "max_participants", "enable_chat", "slow_mode_seconds", "allow_guests")
     list_filter = ("enable_chat", "allow_guests", "require_approval")
@@ -207,7 +207,7 @@ class SessionSettingsAdmin(ReadOnlyAdmin):
 
 @admin.register(models.SessionTransition)
 class SessionTransitionAdmin(ReadOnlyAdmin):
-    """Every move of a session."""
+    """State transitions of sessions."""
 
     list_display = ("created_at", "session", "version", "from_state", "to_state", "why", "actor")
     list_filter = ("to_state", ("reason", ReasonFilter))
@@ -219,13 +219,13 @@ class SessionTransitionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="reason", ordering="reason")
     def why(self, move: models.SessionTransition) -> str | None:
-        """In words."""
+        """Return the reason in words."""
         return reason_words(move.reason) or None
 
 
 @admin.register(models.SessionEvent)
 class SessionEventAdmin(ReadOnlyAdmin):
-    """What rooms were told, beside messages."""
+    """Durable events of rooms, except messages."""
 
     list_display = ("created_at", "session", "seq", "type")
     list_filter = ("type",)

@@ -32,12 +32,12 @@ class ParticipantAdmin(ReadOnlyAdmin):
     actions = ("take_off_stage", "remove_from_show", "ban_from_show", "let_back_in")
 
     def is_open(self, row: models.Participant) -> bool:
-        """Actions need an open show."""
+        """Return whether the show is open."""
         return row.session.state not in OVER
 
     @admin.display(description="muted")
     def muted(self, person: models.Participant) -> str | None:
-        """Kinds that are muted."""
+        """Return the muted kinds."""
         off = {"microphone": person.audio_muted, "camera": person.video_muted}
         return ", ".join(name for name, is_off in off.items() if is_off) or None
 
@@ -48,7 +48,7 @@ class ParticipantAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Remove selected people from their shows", permissions=["moderate"])
     def remove_from_show(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
-        """Kick, until the host readmits them."""
+        """Remove until the host lets them back in."""
         self._each(request, queryset, participant_kick, "People removed")
 
     @admin.action(description="Ban selected people from their shows", permissions=["moderate"])
@@ -58,7 +58,7 @@ class ParticipantAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Let selected people back in", permissions=["moderate"])
     def let_back_in(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
-        """Undo kicks and bans."""
+        """Undo removals and bans."""
         self._each(request, queryset, participant_readmit, "People who may come in")
 
     def _each(
@@ -125,5 +125,5 @@ class GuestRequestAdmin(ReadOnlyAdmin):
 
     @admin.display(description="message")
     def shown_message(self, request: models.GuestRequest) -> str:
-        """The reason given."""
+        """Return the message isolated, because it is user text."""
         return isolated(request.message)

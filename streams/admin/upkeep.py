@@ -1,4 +1,4 @@
-"""The janitor, to look at."""
+"""The read-only page of the janitor."""
 
 from django.contrib import admin
 
@@ -8,6 +8,6 @@ from streams import models
 
 @admin.register(models.JanitorLease)
 class JanitorLeaseAdmin(ReadOnlyAdmin):
-    """Which process does what at the moment."""
+    """The process that currently holds each periodic job."""
 
     list_display = ("name", "holder", "until")

@@ -1,4 +1,4 @@
-"""Media providers over HTTP: what there is, and going on with another one."""
+"""Media providers over HTTP: list them, and switch a session's provider."""
 
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ SWITCHES_PER_HOUR = 30
 
 
 class ProviderChoice(serializers.Serializer[Any]):
-    """The provider to go on with."""
+    """The provider to switch to."""
 
     provider = serializers.CharField(max_length=20)
 
@@ -48,7 +48,7 @@ class ProvidersView(APIView):
 
     @extend_schema(operation_id="provider_list", responses=ProviderOut(many=True))
     def get(self, request: Request) -> Response:
-        """Those that are set up here, and what they can do."""
+        """List the enabled providers and their capabilities."""
         return Response(
             [
                 {
@@ -71,7 +71,7 @@ class SessionProviderView(APIView):
         responses={200: Session, 400: ErrorOut, 403: ErrorOut, 409: ErrorOut},
     )
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Go on with another one; the host alone. All media tokens end."""
+        """Switch to another provider; host only. All media tokens are revoked."""
         actor = actor_of(request.user)
         require_allowed(scope="provider", key=str(actor.user_id), limit=SWITCHES_PER_HOUR, seconds=3600)
         chosen = validated(ProviderChoice, request)["provider"]

@@ -124,4 +124,4 @@ class SessionFilter(serializers.Serializer[Any]):
 
 
 class Empty(serializers.Serializer[Any]):
-    """Nothing."""
+    """An empty body."""

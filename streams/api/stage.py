@@ -58,7 +58,7 @@ class GuestRequestsView(APIView):
         responses={200: GuestRequestOut, 201: GuestRequestOut, 429: ErrorOut, **REFUSALS},
     )
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Ask to come on stage. 200 with the pending request when there is one already."""
+        """Request to come on stage. 200 with the pending request if there is one."""
         message = validated(Ask, request).get("message", "")
         guest_request, fresh = guest_requests.guest_request_make(
             session_id=session_id, actor=actor_of(request.user), message=message
@@ -75,7 +75,7 @@ class GuestRequestsView(APIView):
         responses={200: GuestRequestOut(many=True), **REFUSALS},
     )
     def get(self, request: Request, session_id: UUID) -> Response:
-        """Pending requests or invitations in order; for host, cohosts and moderators."""
+        """Pending requests or invitations in order; for host, co-hosts and moderators."""
         wanted = GuestRequestFilter(data=request.query_params)
         if not wanted.is_valid():
             raise serializer_errors(wanted.errors)
@@ -100,7 +100,7 @@ class InviteView(APIView):
         responses={200: GuestRequestOut, 201: GuestRequestOut, **REFUSALS},
     )
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Invite a participant on stage. 200 when they are invited already."""
+        """Invite a participant on stage. 200 if they are already invited."""
         user_id = validated(Invitee, request)["user_id"]
         guest_request, fresh = invitations.guest_invite(
             session_id=session_id, actor=actor_of(request.user), user_id=user_id
@@ -111,7 +111,7 @@ class InviteView(APIView):
 def _answer_view(
     answer: Callable[..., GuestRequest], description: str, takes: type[Serializer[Any]] | None = None
 ) -> type[APIView]:
-    """A view for one answer to a request. Repeating the answer changes nothing."""
+    """Return a view for one answer to a request. Repeating the answer changes nothing."""
 
     class AnswerView(APIView):
         @extend_schema(description=description, request=takes, responses={200: GuestRequestOut, **REFUSALS})
@@ -126,7 +126,7 @@ def _answer_view(
 def _person_view(
     change: Callable[..., Participant], description: str, takes: type[Serializer[Any]] | None = None
 ) -> type[APIView]:
-    """A view for one action on one participant."""
+    """Return a view for one action on one participant."""
 
     class PersonView(APIView):
         @extend_schema(description=description, request=takes, responses={200: ParticipantOut, **REFUSALS})
@@ -164,29 +164,29 @@ class StageLeaveView(APIView):
 
     @extend_schema(operation_id="stage_leave", request=None, responses={200: ParticipantOut, **REFUSALS})
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Leave the stage and go on watching."""
+        """Leave the stage and continue to watch."""
         return Response(
             participant_payload(participation.stage_leave(session_id=session_id, actor=actor_of(request.user)))
         )
 
 
 class StageMediaView(APIView):
-    """One's own microphone, camera and screen."""
+    """The caller's own microphone, camera and screen."""
 
     @extend_schema(operation_id="stage_media", request=Flags, responses={200: ParticipantOut, **REFUSALS})
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Set one's own flags; those left out stay."""
+        """Set the caller's own flags. Omitted ones stay unchanged."""
         flags = validated(Flags, request)
         person = participation.stage_media_set(session_id=session_id, actor=actor_of(request.user), **flags)
         return Response(participant_payload(person))
 
 
 class StageMuteAllView(APIView):
-    """Everyone on stage at once."""
+    """Everyone on stage."""
 
     @extend_schema(operation_id="stage_mute_all", request=Muting, responses={200: Muted, **REFUSALS})
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Mute everyone except the host and the caller; returns those muted."""
+        """Mute everyone except the host and the caller. Returns the muted participants."""
         kind = validated(Muting, request)["kind"]
         people = participation.stage_mute_all(session_id=session_id, actor=actor_of(request.user), kind=kind)
         return Response({"participants": [participant_payload(person) for person in people]})

@@ -48,7 +48,7 @@ class Unmuting(serializers.Serializer[Any]):
 
 
 class Flags(serializers.Serializer[Any]):
-    """One's own microphone, camera and screen: on, off, or left as they are."""
+    """The caller's own microphone, camera and screen: on, off, or omitted to leave unchanged."""
 
     audio = serializers.BooleanField(required=False)
     video = serializers.BooleanField(required=False)

@@ -45,7 +45,7 @@ INVITED_PER_HOUR = 200
 
 
 def answer(session: StreamSession, status: int = 200) -> Response:
-    """A session as an answer."""
+    """Return a session as a response."""
     return Response(session_payload(session, now=timezone.now()), status=status)
 
 
@@ -62,7 +62,7 @@ def _one_page(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 class SessionPages(CreatedCursorPagination):
-    """Pages of sessions, described as they are."""
+    """Pages of sessions, with their own schema."""
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         return _one_page(schema)
@@ -92,7 +92,7 @@ class SessionsView(APIView):
         responses={200: Session(many=True), 400: ErrorOut},
     )
     def get(self, request: Request) -> Response:
-        """Sessions that the caller may see, newest first."""
+        """List sessions visible to the caller, newest first."""
         wanted = SessionFilter(data=request.query_params)
         if not wanted.is_valid():
             raise serializer_errors(wanted.errors)
@@ -151,10 +151,10 @@ class SessionView(APIView):
 
 
 class LifecycleView(APIView):
-    """A move of the lifecycle. Repeating it changes nothing."""
+    """A transition of the lifecycle. Repeating it changes nothing."""
 
     def step(self, *, session_id: UUID, actor: Actor) -> StreamSession:
-        """The service that does it."""
+        """Call the service for the transition."""
         raise NotImplementedError
 
     @extend_schema(request=None, responses={200: Session, 403: ErrorOut, 404: ErrorOut, 409: ErrorOut})
@@ -177,7 +177,7 @@ class SessionPauseView(LifecycleView):
 
 
 class SessionResumeView(LifecycleView):
-    """Go on after a pause."""
+    """Resume after a pause."""
 
     def step(self, *, session_id: UUID, actor: Actor) -> StreamSession:
         return lifecycle.session_resume(session_id=session_id, actor=actor)
@@ -191,11 +191,11 @@ class SessionEndView(LifecycleView):
 
 
 class SessionJoinView(APIView):
-    """Coming into a session."""
+    """Joining a session."""
 
     @extend_schema(operation_id="session_join", request=None, responses={200: ParticipantOut, 409: ErrorOut})
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Come in. Counts as watching for 90 seconds, or while a room socket is open."""
+        """Join. The caller counts as a viewer for 90 seconds, or while a room socket is open."""
         actor = actor_of(request.user)
         participant = viewer_join(session_id=session_id, actor=actor)
         if participant.role == "viewer":
@@ -244,7 +244,7 @@ class ParticipantsView(APIView):
         responses={200: ParticipantListed(many=True), 400: ErrorOut, 404: ErrorOut},
     )
     def get(self, request: Request, session_id: UUID) -> Response:
-        """People with their roles and flags, first come first, and what the reader may do with them."""
+        """Participants with their roles and flags, earliest first, and the caller's rights over them."""
         wanted = ParticipantFilter(data=request.query_params)
         if not wanted.is_valid():
             raise serializer_errors(wanted.errors)
@@ -271,7 +271,7 @@ def _listed(person: Participant, *, actor: Actor, standing: Standing) -> dict[st
 
 
 class PictureParser(BaseParser):
-    """A picture as the raw body."""
+    """An image as the raw body."""
 
     media_type = "image/*"
 
@@ -280,7 +280,7 @@ class PictureParser(BaseParser):
 
 
 class PosterView(APIView):
-    """The still picture of a session."""
+    """The poster image of a session."""
 
     parser_classes = [PictureParser, MultiPartParser]
 
@@ -322,6 +322,6 @@ class PosterView(APIView):
 
 @csrf_exempt
 def not_found(request: HttpRequest, path: str = "") -> HttpResponse:
-    """The API's own answer for an address that is not there."""
+    """Return the API's own response for an unknown address."""
     error: DomainError = Missing("missing", "No such API endpoint.")
     return error_response(error)

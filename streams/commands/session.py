@@ -1,4 +1,4 @@
-"""The room socket's commands on the session itself."""
+"""Commands of the room socket for the session itself."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from streams.services.show import sessions
 
 
 class Position(serializers.Serializer[Any]):
-    """Where a client is in a room's sequence."""
+    """A client's position in a room's sequence."""
 
     epoch = serializers.CharField(max_length=16)
     after = serializers.IntegerField(min_value=0, max_value=2**62)
@@ -29,7 +29,7 @@ def do_pause(place: Place) -> dict[str, Any]:
 
 
 def do_resume(place: Place) -> dict[str, Any]:
-    """Go on with the show."""
+    """Resume the show."""
     return _session(sessions.session_resume(session_id=place.session_id, actor=place.actor))
 
 
@@ -39,7 +39,7 @@ def do_end(place: Place) -> dict[str, Any]:
 
 
 def do_ping(place: Place) -> dict[str, Any]:
-    """Answer, with the server's time."""
+    """Return the server's time."""
     return {"now": timezone.now().isoformat().replace("+00:00", "Z")}
 
 

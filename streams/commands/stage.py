@@ -1,4 +1,4 @@
-"""The room socket's commands on the stage."""
+"""Commands of the room socket for the stage."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,25 +35,25 @@ def _participant(person: Participant) -> dict[str, Any]:
 
 
 def do_request(place: Place, *, message: str = "") -> dict[str, Any]:
-    """Ask to come on stage."""
+    """Request to come on stage."""
     request, _ = guest_requests.guest_request_make(session_id=place.session_id, actor=place.actor, message=message)
     return _request(request)
 
 
 def do_cancel(place: Place) -> dict[str, Any]:
-    """Take one's wish back."""
+    """Cancel the caller's own guest request."""
     return _request(guest_requests.own_request_cancel(session_id=place.session_id, actor=place.actor))
 
 
 def do_approve(place: Place, *, request: UUID) -> dict[str, Any]:
-    """Bring who asked on stage."""
+    """Approve a guest request."""
     return _request(
         guest_requests.guest_request_approve(session_id=place.session_id, request_id=request, actor=place.actor)
     )
 
 
 def do_reject(place: Place, *, request: UUID, reason: str = "") -> dict[str, Any]:
-    """Decline a wish."""
+    """Decline a guest request."""
     return _request(
         guest_requests.guest_request_reject(
             session_id=place.session_id, request_id=request, actor=place.actor, reason=reason
@@ -62,50 +62,50 @@ def do_reject(place: Place, *, request: UUID, reason: str = "") -> dict[str, Any
 
 
 def do_invite(place: Place, *, user: UUID) -> dict[str, Any]:
-    """Ask somebody to come on stage."""
+    """Invite a participant on stage."""
     request, _ = invitations.guest_invite(session_id=place.session_id, actor=place.actor, user_id=user)
     return _request(request)
 
 
 def do_accept(place: Place, *, request: UUID) -> dict[str, Any]:
-    """Come on stage as one was asked to."""
+    """Accept an invitation."""
     return _request(invitations.guest_accept(session_id=place.session_id, request_id=request, actor=place.actor))
 
 
 def do_decline(place: Place, *, request: UUID) -> dict[str, Any]:
-    """Say no to an invitation."""
+    """Decline an invitation."""
     return _request(invitations.guest_decline(session_id=place.session_id, request_id=request, actor=place.actor))
 
 
 def do_mute(place: Place, *, user: UUID, kind: str, muted: bool = True) -> dict[str, Any]:
-    """Turn somebody's microphone, camera or screen off; with `muted` false as `participation.unmute`."""
+    """Mute a participant's microphone, camera or screen; with `muted` false as `participation.stage_unmute`."""
     change = participation.stage_mute if muted else participation.stage_unmute
     return _participant(change(session_id=place.session_id, actor=place.actor, user_id=user, kind=kind))
 
 
 def do_unmute(place: Place, *, user: UUID, kind: str) -> dict[str, Any]:
-    """Turn one's own on, or ask somebody to."""
+    """Unmute one's own, or ask the participant to."""
     return do_mute(place, user=user, kind=kind, muted=False)
 
 
 def do_mute_all(place: Place, *, kind: str) -> dict[str, Any]:
-    """Turn everybody's off but the host's and one's own."""
+    """Mute everyone except the host and the caller."""
     muted = participation.stage_mute_all(session_id=place.session_id, actor=place.actor, kind=kind)
     return {"participants": [participant_payload(person) for person in muted]}
 
 
 def do_leave(place: Place) -> dict[str, Any]:
-    """Go back to the audience."""
+    """Leave the stage."""
     return _participant(participation.stage_leave(session_id=place.session_id, actor=place.actor))
 
 
 def do_media(place: Place, **flags: bool) -> dict[str, Any]:
-    """Say what one sends oneself."""
+    """Set the caller's own media flags."""
     return _participant(participation.stage_media_set(session_id=place.session_id, actor=place.actor, **flags))
 
 
 def _on(change: Callable[..., Participant]) -> Callable[..., dict[str, Any]]:
-    """A handler that acts on one person."""
+    """Return a handler for one action on one participant."""
 
     def do(place: Place, *, user: UUID, **data: Any) -> dict[str, Any]:
         return _participant(change(session_id=place.session_id, actor=place.actor, user_id=user, **data))

@@ -1,7 +1,8 @@
-"""HLS playlists at our own address: fetched once however many ask, and given to who may watch at that moment.
+"""HLS playlists at this product's own address: fetched once for all viewers, and served to people allowed to watch at
+that moment.
 
-Segments do not pass here. A playlist is the same for everybody. A removed participant gets the last one at most
-RIGHT_SECONDS later, and what it names is over within seconds.
+Segments do not pass here. A playlist is the same for everyone. A removed participant gets the last one at most
+RIGHT_SECONDS later, and its segments end within seconds.
 """
 
 import asyncio
@@ -43,15 +44,15 @@ from streams.services.provider.playlist_access import playlist_room
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 FRESH_SECONDS = 1.0
-# Players ask several times a second: so long the right to a show's playlists is not looked up again.
+# Players ask several times a second, so the right to a show's playlists is cached for this long.
 RIGHT_SECONDS = 1.0
 RIGHTS_KEPT = 10_000
-# A participant who was removed while a blocking reload waited for longer than this gets no answer to it.
+# If a blocking reload took longer than this, the right is checked again before the response.
 LONG_SECONDS = 0.5
-# So long the addresses of a show's playlists are used again; sooner when they are refused.
+# The addresses of a show's playlists are cached for this long, unless they are refused.
 ADDRESSES_SECONDS = 300.0
-# Some sizes and sounds, each with two parts that players wait for. All who watch from one address ask for the same
-# ones; who makes up positions fills their own share.
+# Some renditions and audio tracks, each with two parts for which players wait. All viewers at one address request the
+# same ones; a client that invents positions fills only its own share.
 FETCHES_PER_SHOW, FETCHES_PER_ADDRESS = 32, 12
 NOT_LIVE, REFUSED = frozenset({404, 410, 412}), frozenset({401, 403})
 # Blocking reloads and delta updates of low-latency HLS.
@@ -69,7 +70,7 @@ _loops: dict[asyncio.AbstractEventLoop, "Playlists"] = {}
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """Somebody may have a show's playlists, until a moment of the monotonic clock."""
+    """A right to a show's playlists, valid until a time of the monotonic clock."""
 
     actor: Actor
     room: RoomRef
@@ -83,7 +84,7 @@ _rights: dict[tuple[UUID, str, str], Right] = {}
 
 @dataclass(slots=True)
 class Kept:
-    """A playlist that is being fetched, or was: good until a moment of the loop's clock."""
+    """A playlist that is being fetched or cached. Valid until a time of the loop's clock."""
 
     task: asyncio.Task[Any]
     address: str
@@ -92,14 +93,13 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Main:
-    """A multivariant playlist: what players get, and where the playlists are that it names."""
+    """A multivariant playlist: its text for players, and the addresses of its playlists by name."""
 
     text: str
     addresses: dict[str, str]
 
     def address(self, name: str) -> str | None:
-        """Where the playlist of that name is. One that has moved is known by what it is, if only one is that; one
-        that has changed, by where it is."""
+        """Return the address of a playlist. A renamed one matches by rendition if that is unique, otherwise by path."""
         what, _, where = name.partition("-")
         alike = [url for other, url in self.addresses.items() if other.startswith(f"{what}-")]
         there = [url for other, url in self.addresses.items() if other.endswith(f"-{where}")]
@@ -107,21 +107,21 @@ class Main:
 
 
 class Playlists:
-    """What one process has fetched."""
+    """The playlists fetched by one process."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._kept: dict[Key, Kept] = {}
 
     async def main(self, provider: PlaylistSource, room: RoomRef) -> str:
-        """The multivariant playlist; it names the others, beside itself."""
+        """Return the multivariant playlist, which names the others beside itself."""
         main = await self._main(provider, room, FRESH_SECONDS)
         return main.text
 
     async def media(
         self, provider: PlaylistSource, room: RoomRef, name: str, query: dict[str, str], *, address: str = ""
     ) -> str:
-        """One of the playlists that it names, for somebody at an address. One that has run out is looked up anew."""
+        """Return one of the named playlists for a client at an address. An expired one is fetched again."""
         key = (room.channel_id, "media", name, *(f"{one}={value}" for one, value in sorted(query.items())))
         make = partial(self._media, provider, room, name, query)
         return str(await self._once(key, FRESH_SECONDS, make, address=address))
@@ -130,7 +130,7 @@ class Playlists:
         for age in (ADDRESSES_SECONDS, FRESH_SECONDS):
             main = await self._main(provider, room, age)
             url = main.address(name)
-            if url is None:  # it may be newer than what this process knows
+            if url is None:  # it may be newer than the cached multivariant playlist
                 continue
             try:
                 found = await self._fetch(provider, room=room, url=url, query=query)
@@ -168,13 +168,14 @@ class Playlists:
         age: float | None = None,
         address: str = "",
     ) -> Any:
-        """What was made for the key, not older than `age`; made once for all who ask meanwhile, and kept `seconds`."""
+        """Return the result for the key, at most `age` old. It is made once for all waiting callers and cached for
+        `seconds`."""
         now = self._loop.time()
         kept = self._kept.get(key)
         if kept is not None and (not kept.task.done() or kept.until - seconds + (age or seconds) > now):
             return await asyncio.shield(kept.task)
         self._kept = {other: one for other, one in self._kept.items() if not one.task.done() or one.until > now}
-        # The one that names the others is never refused: what waits for it would wait for a place that it has itself.
+        # The multivariant playlist is exempt: a fetch that waits for it already holds a place.
         if key[1] != "main":
             self._require_room(key[0], address)
         mine = Kept(asyncio.ensure_future(make()), address)
@@ -195,9 +196,9 @@ class Playlists:
 
 
 def _name(room: RoomRef, named: Named) -> str:
-    """What a playlist is called here: the same in every process and in whatever order it is named; it tells nothing.
+    """Return the name of a playlist here: the same in all processes and in any order, and without information.
 
-    The first half is of what it is, the second of where: its path, without the host and the signature.
+    The first half is a hash of the rendition, the second of its path, without host and signature.
     """
     told = {"what": named.what, "where": urlsplit(named.url).path}
     return "-".join(
@@ -207,7 +208,8 @@ def _name(room: RoomRef, named: Named) -> str:
 
 
 def _file(addresses: dict[str, str], url: str) -> str | None:
-    """A playlist of the show beside its multivariant playlist; None for one that it does not name."""
+    """Return the file name of a playlist of the show, beside its multivariant playlist, or None if it is not in
+    there."""
     found = (name for name, known in addresses.items() if url == known)
     alike = (name for name, known in addresses.items() if same_playlist(url, known))
     name = next(found, next(alike, None))
@@ -216,7 +218,7 @@ def _file(addresses: dict[str, str], url: str) -> str | None:
 
 @require_safe
 async def hls_gateway(request: HttpRequest, session: UUID, name: str) -> HttpResponse:
-    """A playlist of a show, for who may watch it now."""
+    """Serve a playlist of a show to a client that may watch it now."""
     try:
         right = await _right(request, session)
         began = time.monotonic()
@@ -252,14 +254,14 @@ async def _playlist(room: RoomRef, provider: PlaylistSource, name: str, request:
 
 
 async def _right(request: HttpRequest, session: UUID) -> Right:
-    """The right that a request's credentials give, looked up at most every RIGHT_SECONDS. Refusals are not kept."""
+    """Return the right of a request's credentials, cached for RIGHT_SECONDS. Refusals are not cached."""
     token, cookie = _bearer(request), request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     if not SESSION_KEY_FORM.match(cookie):
-        cookie = ""  # anonymous, whatever it is; it is not kept
+        cookie = ""  # anonymous in any case, and not cached
     known = _rights.get((session, token, cookie))
     if known is not None and known.until > time.monotonic():
         return known
-    now = time.monotonic()  # before the database is asked: the right is never older than that
+    now = time.monotonic()  # before the query, so that the right is never older than this
     actor = await session_actor(cookie)
     room, provider = await CROWDS.run(playlist_room, session_id=session, token=token, actor=actor)
     if len(_rights) >= RIGHTS_KEPT:
@@ -274,14 +276,14 @@ def _bearer(request: HttpRequest) -> str:
 
 
 def _look_again(session: UUID, token: str, actor: Actor) -> None:
-    """The same for somebody who may have a new password, or fewer rights, since they asked."""
+    """Check again, because the person's password or rights may have changed since the request."""
     if actor.user_id and access_versions([actor.user_id]).get(actor.user_id) != actor.access:
         raise NotAuthenticated()
     playlist_room(session_id=session, token=token, actor=actor)
 
 
 def _directives(request: HttpRequest) -> dict[str, str]:
-    """What is handed on of the query, and nothing else."""
+    """Return the query parameters to forward. All others are dropped."""
     given = {name: request.GET.get(name, "") for name in DIRECTIVES}
     return {name: value for name, value in given.items() if DIRECTIVES[name].fullmatch(value)}
 

@@ -1,7 +1,7 @@
-"""WHIP and WHEP on the web process's own origin, carried to the media node.
+"""WHIP and WHEP on the web process's own origin, forwarded to the media node.
 
-So one origin and one certificate are enough; an encoder may also talk to the node directly. Shows that go through
-somebody else's server have the same addresses: `streams.gateways.whip`.
+One origin and one certificate suffice; an encoder may also contact the node directly. Shows on an external server have
+the same addresses: `streams.gateways.whip`.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ async def close_clients() -> None:
 
 @csrf_exempt
 async def media_proxy(request: HttpRequest, protocol: str, session: str, resource: str | None = None) -> HttpResponse:
-    """Hand a WHIP or WHEP request to the media node and its answer back. The node checks the bearer token."""
+    """Forward a WHIP or WHEP request to the media node and return its response. The node checks the bearer token."""
     if providers_with(Capability.GATEWAY):
         session_id = as_uuid(session)
         if session_id is not None and await CROWDS.run(session_is_gated, session_id=session_id):

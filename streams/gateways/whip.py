@@ -1,6 +1,7 @@
-"""WHIP and WHEP for shows whose media go through somebody else's server: the exchange passes here, media do not.
+"""WHIP and WHEP for shows on an external server. The exchange passes here, media do not.
 
-The client knows our address and our token alone. See `streams.services.provider.gateway_resources` for what holds.
+The client knows only this product's address and token. The guarantees are in
+`streams.services.provider.gateway_resources`.
 """
 
 import threading
@@ -19,7 +20,8 @@ from streams.services.provider.gateway_resources import resource_amend, resource
 
 OFFER_LIMIT_BYTES, FRAGMENT_LIMIT_BYTES = 256 * 1024, 64 * 1024
 OFFER_TYPE, FRAGMENT_TYPE = "application/sdp", "application/trickle-ice-sdpfrag"
-# Each exchange has a thread until the other server has answered; the threads left over refuse the next ones at once.
+# Each exchange occupies a thread until the other server has answered. The remaining threads refuse further ones at
+# once.
 AT_ONCE = GATEWAYS.size * 4 // 5
 ROLES = {"whip": MediaRole.PUBLISHER, "whep": MediaRole.SUBSCRIBER}
 
@@ -27,7 +29,7 @@ _places = threading.BoundedSemaphore(AT_ONCE)
 
 
 def media_gateway(request: HttpRequest, protocol: str, session: UUID, resource: str | None) -> HttpResponse:
-    """Answer a request for a session's own address, or for a connection that was made there."""
+    """Serve a request to a session's endpoint or to one of its resources."""
     methods = {"DELETE": _delete, "PATCH": _patch} if resource else {"POST": _post}
     allowed = ", ".join([*methods, "OPTIONS"])
     try:
@@ -51,7 +53,7 @@ def media_gateway(request: HttpRequest, protocol: str, session: UUID, resource: 
 
 @contextmanager
 def _place() -> Iterator[None]:
-    """One of the exchanges that may wait for another server at a time. Raises Unavailable."""
+    """Hold one of the places for exchanges that wait for another server. Raises Unavailable."""
     if not _places.acquire(blocking=False):
         raise Unavailable("media.unavailable", "The video server is busy. Try again in a moment.", retry_after=2)
     try:
@@ -92,13 +94,13 @@ def _patch(request: HttpRequest, session: UUID, role: MediaRole, resource: str) 
 
 
 def _delete(request: HttpRequest, session: UUID, role: MediaRole, resource: str) -> HttpResponse:
-    # 200, not 204: OBS takes anything else for a failure.
+    # 200, not 204: OBS treats any other status as a failure.
     resource_close(session_id=session, role=role, name=resource, token=_bearer(request))
     return HttpResponse(status=200)
 
 
 class UnsupportedMedia(DomainError):
-    """A body of another kind than the address takes."""
+    """The body has the wrong media type."""
 
     status, code, message = 415, "media.unsupported_media", "Send the offer as application/sdp."
 
@@ -113,7 +115,7 @@ def _body(request: HttpRequest, kind: str, limit: int) -> bytes:
 
 
 def _bearer(request: HttpRequest) -> str:
-    """The token; empty, which opens nothing, when there is none."""
+    """Return the token, or an empty text, which grants nothing."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 

@@ -1,4 +1,4 @@
-"""A live session and everything that hangs on it. Only services write these."""
+"""A live session and its related rows. Only services write these."""
 
 from streams.models.media import MediaResource, MediaUid, ProviderDelivery, ProviderHealth, ProviderRoom
 from streams.models.session import (

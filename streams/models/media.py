@@ -1,4 +1,4 @@
-"""A session as its media provider knows it."""
+"""A session's data at its media provider."""
 
 from django.conf import settings
 from django.db import models
@@ -30,8 +30,8 @@ class ProviderDelivery(models.Model):
 class MediaUid(models.Model):
     """A participant's uid at providers that use numbers; never reused within the session.
 
-    A person keeps it until something is taken from them. Then it is retired, and is nobody's any more: what is
-    forbidden to it at the provider does not meet whoever may be there.
+    A person keeps it until a right is revoked. Then it is retired and belongs to nobody, so a block of this uid at the
+    provider affects no one else.
     """
 
     session = models.ForeignKey(StreamSession, models.CASCADE, related_name="media_uids")
@@ -55,7 +55,7 @@ class MediaUid(models.Model):
 
 
 class ProviderRoom(models.Model):
-    """What was made at a provider for one session. `ready_at` stands once the provider has answered."""
+    """A room created at a provider for one session. `ready_at` is set once the provider has responded."""
 
     session = models.ForeignKey(StreamSession, models.CASCADE, related_name="provider_rooms")
     provider = models.CharField(max_length=20)
@@ -73,9 +73,9 @@ class ProviderRoom(models.Model):
 
 
 class MediaResource(models.Model):
-    """A connection at a provider that somebody opened through our own address (WHIP, WHEP), until it is ended there.
+    """A connection at a provider opened through this product's own address (WHIP, WHEP), until it is ended there.
 
-    `name` is its address here, `url` its address there, which is nobody's business.
+    `name` is its address here. `url` is its address there, which is not public.
     """
 
     name = models.CharField(max_length=64, primary_key=True)
@@ -102,7 +102,7 @@ class MediaResource(models.Model):
 
 
 class ProviderHealth(models.Model):
-    """What a web process last found of a provider: whether its breaker lets calls pass, and why."""
+    """A web process's last observation of a provider: the state of its circuit breaker, and the reason."""
 
     provider = models.CharField(max_length=20, primary_key=True)
     state = models.CharField(max_length=10)

@@ -1,4 +1,4 @@
-"""A show, its settings, and what is written down of it."""
+"""A show, its settings and its history."""
 
 import uuid
 
@@ -13,7 +13,7 @@ from streams.state import EndReason, SessionState
 
 
 class SessionType(models.TextChoices):
-    """Where the picture comes from."""
+    """The source of the video."""
 
     CAMERA = "camera", "Camera"
     SCREEN = "screen", "Screen"
@@ -21,7 +21,7 @@ class SessionType(models.TextChoices):
 
 
 class Visibility(models.TextChoices):
-    """Who finds and who may watch a session."""
+    """Who may find and watch a session."""
 
     PUBLIC = "public", "Everybody; listed"
     UNLISTED = "unlisted", "Everybody with the link"
@@ -31,9 +31,9 @@ class Visibility(models.TextChoices):
 class StreamSession(models.Model):
     """One live show.
 
-    `version` grows with each change of state and guards it (compare-and-swap). `head_seq` is the sequence number of
-    the last durable event of the room; whoever writes such an event takes the next one from this row, in the same
-    transaction. `epoch` changes when sequence numbers cannot be compared any more.
+    `version` grows with each change of state and guards it (compare-and-swap). `head_seq` is the sequence number of the
+    room's last durable event; each new event takes the next one from this row, in the same transaction. `epoch` changes
+    when sequence numbers are no longer comparable.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -97,7 +97,7 @@ class StreamSession(models.Model):
 
 
 class SessionSettings(models.Model):
-    """What the host chose for one session."""
+    """The host's settings for one session."""
 
     session = models.OneToOneField(StreamSession, models.CASCADE, primary_key=True, related_name="settings")
     max_participants = models.PositiveIntegerField(
@@ -126,7 +126,7 @@ class SessionSettings(models.Model):
 
 
 class SessionTransition(models.Model):
-    """One move of a session from a state to another; append only."""
+    """One transition of a session between states; append only."""
 
     session = models.ForeignKey(StreamSession, models.CASCADE, related_name="transitions")
     version = models.PositiveIntegerField()
@@ -164,7 +164,7 @@ class SessionEvent(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who did what to whom, and when; append only."""
+    """An audited action: actor, target and time; append only."""
 
     session = models.ForeignKey(StreamSession, models.SET_NULL, null=True, blank=True, related_name="audit_entries")
     actor = models.ForeignKey(

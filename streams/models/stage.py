@@ -28,17 +28,17 @@ class ParticipantStatus(models.TextChoices):
 
 
 class MutedBy(models.TextChoices):
-    """Who turned a person's microphone or camera off."""
+    """Who muted a person's microphone or camera."""
 
     SELF = "self", "The person"
     HOST = "host", "Host or moderator"
 
 
 class Participant(models.Model):
-    """A signed-in person in one session: role, whereabouts and flags.
+    """A logged-in person in one session: role, presence and flags.
 
-    The media fields are about people on stage. `moderates` is what `selectors.participants` adds: whether the person
-    is a `SessionModerator` here.
+    The media fields are for people on stage. `moderates` is added by `selectors.participants`: whether the person is a
+    `SessionModerator` of the session.
     """
 
     moderates: bool
@@ -107,7 +107,8 @@ class GuestRequestStatus(models.TextChoices):
 
 
 class GuestRequest(models.Model):
-    """A viewer asks to come on stage, or was asked to (`invited_by`). Pending until answered, or `expires_at`."""
+    """A viewer's request to come on stage, or an invitation (`invited_by`). Pending until answered, or until
+    `expires_at`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     session = models.ForeignKey(StreamSession, models.CASCADE, related_name="guest_requests")

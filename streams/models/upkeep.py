@@ -1,10 +1,10 @@
-"""Which process does the work that only one may do."""
+"""Leases for jobs that only one process may run."""
 
 from django.db import models
 
 
 class JanitorLease(models.Model):
-    """Which process does a periodic job at the moment; taken by compare-and-swap, good until `until`."""
+    """The process that runs a periodic job; taken by compare-and-swap, valid until `until`."""
 
     name = models.CharField(max_length=40, primary_key=True)
     holder = models.CharField(max_length=64)

@@ -1,4 +1,4 @@
-"""Revoking what a participant holds when they may no longer send, or no longer be in the show."""
+"""Revocation of a participant's credentials when they lose the right to send or to be in the show."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,7 +16,7 @@ OPENS_FOR = timedelta(minutes=12)
 
 
 class Lost(StrEnum):
-    """What a person may no longer do in a session."""
+    """The rights that a person lost in a session."""
 
     PUBLISHING = "publishing"
     EVERYTHING = "everything"

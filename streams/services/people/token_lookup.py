@@ -25,11 +25,11 @@ _reader: Reader | None = None
 
 
 def when_presented(reader: Reader) -> None:
-    """Set the lookup: tokens are stored by an app above."""
+    """Set the lookup function, because an app above stores the tokens."""
     global _reader
     _reader = reader
 
 
 def pass_presented(*, token: str) -> Pass | None:
-    """The token's scope; None when it is unknown, revoked or expired."""
+    """Return the token's scope, or None if it is unknown, revoked or expired."""
     return _reader(token) if _reader else None

@@ -28,7 +28,7 @@ from streams.state import OVER
 
 
 def viewer_join(*, session_id: UUID, actor: Actor) -> Participant:
-    """Join as a viewer, or return with one's former role. Joining twice changes nothing.
+    """Join as a viewer, or return with the former role. Joining twice changes nothing.
 
     `max_participants` is exact: joins of one session wait for each other.
     """
@@ -43,7 +43,7 @@ def viewer_join(*, session_id: UUID, actor: Actor) -> Participant:
 
 
 def viewer_enter(*, session_id: UUID, user_id: UUID, standing: Standing) -> Standing:
-    """Admit one person; returns their standing afterwards."""
+    """Admit one person and return their new standing."""
     outcome = viewers_enter(session_id=session_id, standings={user_id: standing})[user_id]
     if isinstance(outcome, DomainError):
         raise outcome
@@ -51,7 +51,7 @@ def viewer_enter(*, session_id: UUID, user_id: UUID, standing: Standing) -> Stan
 
 
 def viewers_enter(*, session_id: UUID, standings: Mapping[UUID, Standing]) -> dict[UUID, Standing | DomainError]:
-    """Admit many people to one session; for each, the standing afterwards or the error."""
+    """Admit many people to one session. Return the new standing or the error for each."""
     now = timezone.now()
     outcomes: dict[UUID, Standing | DomainError] = {}
     back, new = [], []
@@ -59,7 +59,7 @@ def viewers_enter(*, session_id: UUID, standings: Mapping[UUID, Standing]) -> di
     with transaction.atomic():
         limits = SessionSettings.objects.select_for_update().get(pk=session_id)
         here = Participant.objects.filter(session_id=session_id, status=ParticipantStatus.ACTIVE).count()
-        statuses = dict(theirs.values_list("user_id", "status"))  # after the lock: a twin may have been here first
+        statuses = dict(theirs.values_list("user_id", "status"))  # after the lock, for parallel requests
         for user_id, standing in standings.items():
             status = statuses.get(user_id)
             if here >= limits.max_participants and not standing.can_moderate:
@@ -85,7 +85,7 @@ def viewers_enter(*, session_id: UUID, standings: Mapping[UUID, Standing]) -> di
 
 
 def viewers_left(session_id: UUID, user_ids: list[UUID]) -> None:
-    """Mark people without sockets as gone and cancel their requests; people on stage keep their seats."""
+    """Mark people without sockets as left and cancel their requests. People on stage keep their seats."""
     now = timezone.now()
     with transaction.atomic():
         # Lock the session first, then people and requests, as everywhere, to avoid deadlocks.
@@ -130,7 +130,7 @@ def viewer_invite(*, session_id: UUID, actor: Actor, username: str) -> Participa
             Participant.objects.filter(pk=participant.pk, status=ParticipantStatus.KICKED).update(
                 status=ParticipantStatus.LEFT
             )
-            uid_retire(session_id=session_id, user_id=user.pk, now=now)  # the one that they had may be kept out
+            uid_retire(session_id=session_id, user_id=user.pk, now=now)  # the provider may still block the old one
     if made or kicked or not participant.invited:
         Participant.objects.filter(pk=participant.pk).update(invited=True)
         AuditEntry.objects.create(

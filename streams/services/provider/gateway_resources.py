@@ -1,8 +1,8 @@
-"""Media of a provider that people reach through our own address: who may open what, and what has to be ended again.
+"""Media connections at a provider through this product's own address: who may open them, and their termination.
 
-Nobody gets an answer to an offer before the connection is written down, and before it was looked again whether its
-holder may still have it. So whatever media flow, there is a row that says where to cut them: whoever takes a right
-away finds it. A connection whose answer nobody got cannot carry anything.
+An offer is answered only after the connection has been stored and its holder's right checked again. So all flowing
+media have a row that says where to cut them, and every revocation finds it. A connection without a delivered answer
+cannot carry anything.
 """
 
 import hashlib
@@ -46,13 +46,13 @@ from streams.services.provider.rooms import room_ref
 from streams.state import OVER
 
 KIND = "media.connection"
-# How many earlier connections of a person stay beside a new one. Whoever sends anew, sends that alone.
+# Earlier connections of a person that remain beside a new one. A new publication replaces the old.
 KEPT = {MediaRole.PUBLISHER: 0, MediaRole.SUBSCRIBER: 7}
 OFFERS_PER_PERSON_AND_MINUTE = 120
 OFFERS_PER_ADDRESS_AND_MINUTE = 600
-# The server takes one of a kind at a time, and there is one.
+# The server accepts one connection of a kind at a time, and there already is one.
 TAKEN = 409
-# Statuses of a changed connection that are the client's business.
+# Statuses of an amendment that are passed on to the client.
 FRAGMENT_STATUSES = frozenset({400, 405, 412, 422, 428, 501})
 BAD_OFFER = frozenset({400, 406, 415, 422})
 
@@ -61,7 +61,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Somebody who presented a token that is good, in the session it is for."""
+    """A valid token and the session it is for."""
 
     held: Pass
     session: StreamSession
@@ -71,7 +71,7 @@ class Holder:
 
 
 def session_is_gated(*, session_id: UUID) -> bool:
-    """Whether a session's media are reached through our own address, and go on to somewhere else."""
+    """Return whether a session's media exchange passes through this product to an external server."""
     provider = StreamSession.objects.filter(pk=session_id).values_list("provider", flat=True).first()
     return provider in providers_with(Capability.GATEWAY)
 
@@ -79,7 +79,7 @@ def session_is_gated(*, session_id: UUID) -> bool:
 def resource_open(
     *, session_id: UUID, role: MediaRole, token: str, offer: bytes, address: str
 ) -> tuple[MediaResource, Opened]:
-    """Make a connection for somebody who may have it now, and still may when it is made."""
+    """Open a connection for an authorized holder, whose right is checked again afterwards."""
     holder = _holder(session_id=session_id, role=role, token=token)
     held = holder.held
     if held.user_id is not None:
@@ -109,8 +109,8 @@ def resource_open(
     except DomainError:
         _row_end(row)
         raise
-    for one in earlier:  # not before: an offer that is refused takes nobody off the air
-        if one.url == opened.url:  # the server goes on under the old address
+    for one in earlier:  # not earlier: a refused offer must not interrupt the current stream
+        if one.url == opened.url:  # the server continues under the old address
             _forget([one.pk])
         else:
             _row_end(one)
@@ -118,7 +118,7 @@ def resource_open(
 
 
 def _opened(holder: Holder, *, role: MediaRole, offer: bytes, earlier: list[MediaResource]) -> Opened:
-    """A connection. Where the server takes one of a kind at a time, what the person had before makes way."""
+    """Open a connection. If the server accepts only one at a time, first end the person's earlier ones."""
     open_ = partial(_gateway(holder.held.provider).open, room=room_ref(holder.session), uid=holder.held.uid)
     try:
         return open_(role=role, offer=offer)
@@ -133,10 +133,10 @@ def _opened(holder: Holder, *, role: MediaRole, offer: bytes, earlier: list[Medi
 def resource_amend(
     *, session_id: UUID, role: MediaRole, name: str, token: str, fragment: bytes, if_match: str
 ) -> Amended:
-    """Hand on what a client has to add to its own connection, as long as it may have it."""
+    """Forward a client's amendment to its own connection, while it has the right."""
     held = _holder(session_id=session_id, role=role, token=token).held
     row = _rows(held).filter(pk=name).first()
-    if row is None or outbox_waits(kind=KIND, key=name):  # it has still to be ended
+    if row is None or outbox_waits(kind=KIND, key=name):  # its termination is pending
         raise Missing()
     resource, room = _resource(row), _room(row)
     try:
@@ -146,7 +146,7 @@ def resource_amend(
 
 
 def resource_close(*, session_id: UUID, role: MediaRole, name: str, token: str) -> None:
-    """End a connection for whom it belongs to: by the token that made it, however old, or by another good one."""
+    """End a connection for its owner: with the token that created it, however old, or another valid token of theirs."""
     row = MediaResource.objects.filter(pk=name, session_id=session_id, role=role.value).first()
     if row is None or row.token_hash != _hash(token):
         held = pass_presented(token=token)
@@ -158,7 +158,7 @@ def resource_close(*, session_id: UUID, role: MediaRole, name: str, token: str) 
 
 
 def _holder(*, session_id: UUID, role: MediaRole, token: str) -> Holder:
-    """Who presents the token, if they may still do what it is for. Raises the domain's errors."""
+    """Return the holder of a token, if they still have its right. Raises DomainError."""
     held = pass_presented(token=token)
     if held is None:
         raise _no_token()
@@ -212,14 +212,15 @@ def _fragment_refused(error: ProviderError) -> DomainError:
     return Unavailable("media.unavailable", "The video server isn't responding. Try again in a moment.", retry_after=2)
 
 
-# ---- For revoking ----------------------------------------------------------------------------------------------------
+# ---- Revocation ------------------------------------------------------------------------------------------------------
 
 
 def connections_end(*, room: RoomRef, provider: str, uid: str | None = None, role: MediaRole | None = None) -> bool:
-    """End what is open through our own address: all of a room, one person's, or what they send.
+    """End the open connections of a room, of one person, or only their publications. Return False if clients connect to
+    the provider directly.
 
-    False where people talk to the provider itself. Each is a task of its own: one that cannot be ended keeps no other
-    from it. What is sent comes first: then nobody sees anything, however long the rest takes.
+    Each is a task of its own, so that a failure does not affect the others. Publications come first: then nothing is
+    visible any more, however long the rest takes.
     """
     if not provider_can(provider, Capability.GATEWAY):
         return False
@@ -236,7 +237,7 @@ def connections_end(*, room: RoomRef, provider: str, uid: str | None = None, rol
 
 
 def person_resources_end(user_id: UUID, now: datetime) -> int:
-    """End all that a person has open, in every session; how many. For a new password, in its transaction."""
+    """End all connections of a person in all sessions, after a password change, in its transaction. Return how many."""
     rows = list(MediaResource.objects.filter(user_id=user_id))
     for row in rows:
         _end_put(row, now)
@@ -246,7 +247,7 @@ def person_resources_end(user_id: UUID, now: datetime) -> int:
 
 
 def _row_end(row: MediaResource) -> None:
-    """End one at its provider; what fails is for the outbox."""
+    """End one connection at its provider. The outbox retries failures."""
     _end_put(row, timezone.now())
     outbox_deliver(kind=KIND, keys=[row.name])
 
@@ -269,7 +270,7 @@ def _forget(names: list[str]) -> None:
 
 
 def _rows(held: Pass) -> QuerySet[MediaResource]:
-    """What the holder has open in the role of the token."""
+    """Return the holder's open connections in the token's role."""
     return MediaResource.objects.filter(
         session_id=held.session_id,
         provider=held.provider,

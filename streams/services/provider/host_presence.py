@@ -1,4 +1,4 @@
-"""The host's media: noticed when it comes and goes, and compared with what the built-in node says."""
+"""The presence of the host's media, from reports and by comparison with the built-in node."""
 
 import logging
 from datetime import datetime, timedelta
@@ -22,19 +22,19 @@ logger = logging.getLogger(__name__)
 
 
 def host_seen(*, session_id: UUID, at: datetime) -> None:
-    """The host's media arrives. Old news changes nothing."""
+    """Note that the host's media arrives. Outdated reports change nothing."""
     with transaction.atomic():
         open_ = StreamSession.objects.filter(pk=session_id, state__in=OPEN)
         newer = open_.filter(Q(host_lease_at__isnull=True) | Q(host_lost_at__isnull=False, host_lost_at__lt=at))
         if newer.update(host_lease_at=at, host_lost_at=None):
             publish(HostBack(session_id=session_id, at=timezone.now()))
             logger.info("host is there session=%s", session_id)
-        else:  # there already; a loss from before this moment, told late, is old news then
+        else:  # already present; a late report of an earlier loss is then outdated
             open_.filter(host_lost_at__isnull=True, host_lease_at__lt=at).update(host_lease_at=at)
 
 
 def host_lost(*, session_id: UUID, at: datetime) -> None:
-    """The host's media is away. Old news, and a host who never came, change nothing."""
+    """Note that the host's media is lost. Outdated reports, and a host who never arrived, change nothing."""
     with transaction.atomic():
         there = StreamSession.objects.filter(
             pk=session_id, state__in=OPEN, host_lost_at__isnull=True, host_lease_at__lt=at
@@ -49,9 +49,9 @@ def host_lost(*, session_id: UUID, at: datetime) -> None:
 
 
 def media_reconcile(*, now: datetime) -> None:
-    """Compare what the provider says with what the sessions say; the provider is right about media.
+    """Compare the built-in node's publishers with the sessions. The node is right about media.
 
-    Rooms of sessions that are over are closed. A provider that does not answer has no publishers.
+    Rooms of ended sessions are closed. A node that does not respond counts as having no publishers.
     """
     sessions = list(
         StreamSession.objects.filter(provider="builtin", state__in=OPEN)
@@ -62,7 +62,7 @@ def media_reconcile(*, now: datetime) -> None:
     if Capability.HOST_PRESENCE not in provider.capabilities:
         return
     try:
-        rooms = provider.publishers()  # asked without sessions, too: the room of the last one may have to be closed
+        rooms = provider.publishers()  # even without sessions, because the room of the last one may need closing
     except ProviderError as error:
         if sessions:
             logger.warning("media node does not answer error=%s", error)
@@ -81,7 +81,8 @@ def media_reconcile(*, now: datetime) -> None:
 
 
 def _close_leftover(provider: Provider, name: str) -> None:
-    """Close a room of the built-in node whose session is over, elsewhere or unknown. What fails is found again."""
+    """Close a room of the built-in node whose session is over, moved or unknown. The next comparison retries
+    failures."""
     try:
         session_id = UUID(name)
     except ValueError:
@@ -96,7 +97,7 @@ def _close_leftover(provider: Provider, name: str) -> None:
 
 
 def viewers_record(session_id: UUID, count: int, newcomers: int) -> None:
-    """Write down how many watch; called on a tick, and only when it changed."""
+    """Store the number of viewers. Called on a tick, only after a change."""
     rows = StreamSession.objects.filter(pk=session_id, state__in=OPEN)
     rows.filter(peak_viewers__lt=count).update(
         viewer_count=count, peak_viewers=count, total_viewers=F("total_viewers") + newcomers

@@ -1,7 +1,7 @@
-"""Whether somebody who joins a session's media may be there, and may send.
+"""Enforcement of rights for people who join a session's media.
 
-Providers may let in a removed participant with their old credential. They report who joins, and anybody who may not be
-there is removed again: each time they are seen, by a webhook or by the comparison (`reconcile`).
+Providers may admit a removed participant with their old credential. They report who joins, and anyone without the right
+is removed again each time they are seen, by a webhook or by comparison (`reconcile`).
 """
 
 import logging
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class Verdict(StrEnum):
-    """What somebody who is there may do."""
+    """The rights of a connected participant."""
 
     PUBLISH = "publish"
     WATCH = "watch"
@@ -29,7 +29,7 @@ class Verdict(StrEnum):
 
 
 class Judge(Protocol):
-    """Says what somebody who is there may do."""
+    """Returns the rights of a connected participant."""
 
     def __call__(self, *, session: StreamSession, uid: str) -> Verdict: ...
 
@@ -38,13 +38,14 @@ _judge: Judge | None = None
 
 
 def when_joining(judge: Judge) -> None:
-    """Set the function that judges a session's uid: tokens are stored by an app above."""
+    """Set the judging function, because an app above stores the tokens."""
     global _judge
     _judge = judge
 
 
 def join_apply(*, session: StreamSession, uid: str, publishes: bool) -> Verdict:
-    """Remove somebody, or take them off the stage, who holds nothing that allows it; once this transaction commits."""
+    """Remove a participant without any right, or unpublish one without the right to send, once this transaction
+    commits."""
     verdict = _judge(session=session, uid=uid) if _judge else Verdict.PUBLISH
     if verdict == Verdict.NOTHING:
         transaction.on_commit(partial(_act, session.provider, "remove", room_ref(session), uid))
@@ -56,7 +57,7 @@ def join_apply(*, session: StreamSession, uid: str, publishes: bool) -> Verdict:
 
 
 def _act(provider: str, verb: str, room: RoomRef, uid: str) -> None:
-    """What fails here is done when they are seen next time."""
+    """Call the provider. After a failure, the participant is handled when they are seen again."""
     try:
         getattr(provider_named(provider), verb)(room=room, uid=uid)
         logger.info("removed again session=%s uid=%s verb=%s", room.session_id, uid, verb)

@@ -1,4 +1,4 @@
-"""What providers tell changes who is there, and sends away who should not be. Old news changes nothing."""
+"""Application of providers' media events: presence of people, and removal of those without rights."""
 
 from datetime import datetime
 from uuid import UUID
@@ -15,7 +15,7 @@ ARRIVALS = (EventKind.JOINED, EventKind.PUBLISHING)
 
 
 def media_event_apply(*, provider: str, event: MediaEvent) -> None:
-    """Apply one event, inside the transaction that stores it. Channels that are no open session's change nothing."""
+    """Apply one event, inside the transaction that stores it. Channels without an open session change nothing."""
     session = StreamSession.objects.filter(channel_id=event.channel_id, provider=provider, state__in=OPEN).first()
     if session is None:
         return
@@ -40,7 +40,7 @@ def _arrived(session: StreamSession, event: MediaEvent, user_id: UUID | None) ->
 
 
 def presence_note(*, session: StreamSession, user_id: UUID, there: bool, at: datetime) -> None:
-    """Somebody's media is there, or away."""
+    """Note that a participant's media arrives, or is lost."""
     if user_id == session.host_id:
         (host_seen if there else host_lost)(session_id=session.pk, at=at)
     else:

@@ -1,8 +1,8 @@
-"""Keeping the media provider in step with the people in a session, and what it tells of them.
+"""Synchronization of participants with the media provider.
 
-The rows say what should be: who is on stage as what, who is muted, who is removed. Whoever changes one has the provider
-told (`participant_sync_put`) in the same transaction; the whole standing of that moment is told, so telling twice does
-no harm.
+The rows define the target state: stage roles, mutes and removals. A service that changes one schedules a sync
+(`participant_sync_put`) in the same transaction. A sync sends the participant's whole current state, so repeating it is
+harmless.
 """
 
 import logging
@@ -30,14 +30,15 @@ from streams.services.provider.uids import held_uids, known_uid, uid_retire
 from streams.state import OPEN
 
 KIND = "media.participant"
-# A grant is good for its own life, and the media node forgives clocks a minute; then a removal needs no repeating.
+# A grant lasts its lifetime plus a minute of clock tolerance at the media node. After that a removal need not be
+# repeated.
 GRANT_LIFE = timedelta(seconds=settings.MEDIA_TOKEN_SECONDS + 120)
 
 logger = logging.getLogger(__name__)
 
 
 def participant_sync_put(*, person: Participant, now: datetime) -> None:
-    """Have the provider told where a person stands; part of the transaction that changes it."""
+    """Schedule a sync of the participant with the provider; part of the transaction that changes their state."""
     outbox_put(
         kind=KIND,
         key=_key(person.session_id, person.user_id),
@@ -48,7 +49,7 @@ def participant_sync_put(*, person: Participant, now: datetime) -> None:
 
 
 def participants_sync(*, session_id: UUID, user_ids: Iterable[UUID]) -> None:
-    """Tell the provider at once, after the commit, where these people stand."""
+    """Sync these participants with the provider at once, after the commit."""
     outbox_deliver(kind=KIND, keys=[_key(session_id, user_id) for user_id in user_ids])
 
 
@@ -58,13 +59,13 @@ def _key(session_id: UUID, user_id: UUID) -> str:
 
 @outbox_handler(KIND)
 def _participant_sync(payload: dict[str, Any]) -> None:
-    """A provider may refuse what is on stage, and people go on as they are; a removal is asked for again."""
+    """A provider may refuse a change on stage without effect on the participants; a removal is retried."""
     rows = Participant.objects.filter(session_id=payload["session"], user_id=payload["user"], session__state__in=OPEN)
     row = rows.select_related("session", "user").first()
     if row is None or row.session.provider not in settings.PROVIDERS:
         return
     if row.status in OUT and row.user.is_staff:
-        return  # the staff gets in all the same, and may be there again
+        return  # staff have access all the same, and may be present again
     try:
         _tell(provider_named(row.session.provider), row)
     except ProviderError as error:
@@ -79,7 +80,7 @@ def _seated(row: Participant) -> bool:
 
 def _tell(provider: Provider, row: Participant) -> None:
     now = timezone.now()
-    # None for who never got anything for this provider, and has nothing to lose there.
+    # Empty for a participant who never got a credential for this provider and has nothing to lose there.
     uids = held_uids(session=row.session, user_id=row.user_id, now=now)
     room = room_ref(row.session)
     seated = _seated(row)
@@ -99,8 +100,8 @@ def _tell(provider: Provider, row: Participant) -> None:
 
 
 def _tell_seated(provider: Provider, row: Participant, *, room: RoomRef, uid: str, is_in_use: bool) -> None:
-    """A number that was given up gets no place and no voice any more, but is muted with the other."""
-    # The place first: at some providers it says anew what somebody may send, and would lift the mutes.
+    """Sync the stage role and mutes. A retired uid gets no role and no unmute, but is muted with the current one."""
+    # Role first: at some providers it resets the permission to send and would lift the mutes.
     if is_in_use:
         provider.set_stage(room=room, uid=uid, stage=row.role)
     for kind, muted in _held(row).items() if Capability.MUTE_AT_SERVER in provider.capabilities else ():
@@ -109,7 +110,7 @@ def _tell_seated(provider: Provider, row: Participant, *, room: RoomRef, uid: st
 
 
 def _held(row: Participant) -> dict[str, bool]:
-    """Which kinds the desk has muted."""
+    """Return the kinds muted by the host or moderators."""
     return {
         "audio": row.audio_muted_by == MutedBy.HOST,
         "video": row.video_muted_by == MutedBy.HOST,
@@ -118,9 +119,9 @@ def _held(row: Participant) -> dict[str, bool]:
 
 
 def guest_seen(*, session_id: UUID, user_id: UUID, at: datetime) -> None:
-    """Media of somebody other than the host arrives. Old news changes nothing.
+    """Note that a guest's media arrives. Outdated reports change nothing.
 
-    The provider is told once more where the person stands: it may be a new one, and they may not belong there.
+    The participant is synced again: the provider may be new, or they may not belong on stage.
     """
     people = Participant.objects.filter(session_id=session_id, user_id=user_id).exclude(role=Role.HOST)
     with transaction.atomic():
@@ -135,8 +136,10 @@ def guest_seen(*, session_id: UUID, user_id: UUID, at: datetime) -> None:
 
 
 def guest_compare(*, session_id: UUID, user_id: UUID, sends: Collection[str], now: datetime) -> None:
-    """Somebody other than the host is there, and sends these kinds: news when they were thought away, have no seat,
-    or are heard of with something that the desk has muted. Else they are as they should be, and nothing is told."""
+    """Compare a participant's media, other than the host's, with their row.
+
+    Reported if they were thought to be away, have no seat, or send a kind muted by the host. Otherwise nothing is sent.
+    """
     row = Participant.objects.filter(session_id=session_id, user_id=user_id).exclude(role=Role.HOST).first()
     if row is None:
         return
@@ -148,7 +151,7 @@ def guest_compare(*, session_id: UUID, user_id: UUID, sends: Collection[str], no
 
 
 def guest_lost(*, session_id: UUID, user_id: UUID, at: datetime) -> None:
-    """Media of somebody other than the host is away. Old news, and who never came, change nothing."""
+    """Note that a guest's media is lost. Outdated reports, and guests who never arrived, change nothing."""
     Participant.objects.filter(
         session_id=session_id,
         user_id=user_id,
@@ -160,7 +163,7 @@ def guest_lost(*, session_id: UUID, user_id: UUID, at: datetime) -> None:
 
 
 def node_started(*, node: str) -> None:
-    """A media node that has just begun knows of no mute and of nobody who was put out: the next sweep tells it."""
+    """Schedule a sync of mutes and removals after a restart of the media node, which has lost them."""
     now = timezone.now()
     here = Participant.objects.filter(session__provider="builtin", session__media_node=node, session__state__in=OPEN)
     held = Q(audio_muted_by=MutedBy.HOST) | Q(video_muted_by=MutedBy.HOST) | Q(screen_stopped=True)
@@ -172,16 +175,16 @@ def node_started(*, node: str) -> None:
 
 
 def _put_each(people: list[Participant], *, now: datetime) -> None:
-    """Have the next sweep tell these. One by one: who holds one lock at a time never waits crosswise with a service."""
+    """Schedule syncs one by one: holding one lock at a time avoids deadlocks with services."""
     for person in people:
         participant_sync_put(person=person, now=now)
 
 
 def guests_reconcile(*, publishing: dict[str, set[str]], now: datetime) -> None:
-    """Compare who sends media with who is on stage; the provider is right about media, the rows about who may.
+    """Compare publishers with the stage. The node is right about media, the rows about rights.
 
-    `publishing` are the rooms of the built-in node, session id -> user ids. It was asked before this reads the rows,
-    so nobody is taken for missing who came on stage meanwhile: they have never been seen yet.
+    `publishing` are the rooms of the built-in node, session id -> user ids. It was read before the rows, so a guest who
+    came on stage meanwhile is not taken for missing: they have never been seen yet.
     """
     guests = Participant.objects.filter(
         session__provider="builtin", session__state__in=OPEN, status=ParticipantStatus.ACTIVE, role__in=GUESTS
@@ -202,7 +205,7 @@ def guests_reconcile(*, publishing: dict[str, set[str]], now: datetime) -> None:
 
 
 def _send_away(session_id: str, users: list[str], *, now: datetime) -> None:
-    """Who sends media without a seat is told not to, again."""
+    """Sync publishers without a seat again, which stops their media."""
     known = [user for user in map(as_uuid, users) if user is not None]
     session = as_uuid(session_id)
     if known and session is not None:

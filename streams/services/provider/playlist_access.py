@@ -1,7 +1,7 @@
-"""Who gets a show's playlists at our own address: whoever presents a token that is good, or may watch as who they are.
+"""Access to a show's playlists at this product's own address: by a valid token, or by the person's own right to watch.
 
-A browser's own HLS player sends no headers of ours. It comes with its session cookie, or as nobody in particular, who
-may watch what is not private anyway. So no token has to stand in an address.
+A browser's built-in HLS player sends no custom headers. It sends the session cookie, or is anonymous, which suffices
+for shows that are not private. So no address contains a token.
 """
 
 from uuid import UUID
@@ -19,9 +19,9 @@ from streams.state import OVER
 
 
 def playlist_room(*, session_id: UUID, token: str, actor: Actor) -> tuple[RoomRef, str]:
-    """The session as its provider knows it, and the provider, for somebody who may watch it at this moment.
+    """Return the session's room at its provider, and the provider, for a client that may watch it now.
 
-    A token that is presented counts alone: it is taken back with the right. Raises the domain's errors.
+    If there is a token, only the token counts, because it is revoked with the right. Raises DomainError.
     """
     session = _session_by(token, session_id) if token else _session_as(actor, session_id)
     room = room_ref(session)

@@ -1,4 +1,4 @@
-"""Providers in the cloud are asked who is in their rooms: what they told may have been lost on the way."""
+"""Comparison with cloud providers: their reports may get lost, so they are asked who is in their rooms."""
 
 import logging
 import time
@@ -22,7 +22,7 @@ from streams.services.provider.uids import held_uids, person_by_uid
 from streams.state import LIVE, OPEN
 
 EVERY = timedelta(seconds=60)
-# While somebody may join again with what was revoked, or is missed.
+# While a participant may rejoin with a revoked credential, or is missing.
 CLOSELY = timedelta(seconds=5)
 TAKEN = ("stage.kick", "stage.ban", "stage.demote", "stage.remove")
 SWEEP_SECONDS = 5.0
@@ -32,21 +32,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Look:
-    """When a session was asked about last, and who was missed then; `is_sure` unless one of them was there before."""
+    """The last comparison of a session and the people missing then. `is_sure` is False if one of them was present
+    before."""
 
     at: datetime
     missed: set[UUID] = field(default_factory=set)
     is_sure: bool = True
 
 
-# Kept by the one process that asks, and forgotten with it: asking again does no harm.
+# Local to the comparing process and lost with it, because repeating a comparison is harmless.
 _looks: dict[UUID, _Look] = {}
-# Who did not answer last time; shows of others come first.
+# Providers that did not respond last time. Shows at others come first.
 _silent: set[str] = set()
 
 
 def providers_reconcile(*, now: datetime) -> int:
-    """Compare sessions whose turn it is with what their provider says; how many were compared."""
+    """Compare due sessions with their provider and return how many were compared."""
     names = [name for name in providers_with(Capability.HOST_PRESENCE) if name != "builtin"]
     sessions = list(StreamSession.objects.filter(provider__in=names, state__in=OPEN))
     for key in set(_looks) - {session.pk for session in sessions}:
@@ -74,7 +75,7 @@ def providers_reconcile(*, now: datetime) -> int:
 
 
 def _is_due(session: StreamSession, *, is_close: bool, now: datetime) -> bool:
-    """Shows that have not begun are compared only while somebody who was removed may join again."""
+    """Return whether a session is due. Before its start, only while a removed participant may rejoin."""
     look = _looks.get(session.pk)
     if session.state not in LIVE and not is_close:
         return False
@@ -85,18 +86,18 @@ def _is_due(session: StreamSession, *, is_close: bool, now: datetime) -> bool:
 
 
 def _watched_closely(sessions: list[StreamSession], now: datetime) -> set[UUID]:
-    """The shows from which, or from whose stage, somebody was removed while their old token may still open it."""
+    """Return the shows with a removal, from show or stage, whose old token may still work."""
     concerned = [one.pk for one in sessions if provider_named(one.provider).revocation is Revocation.REMOVES]
     taken = AuditEntry.objects.filter(session_id__in=concerned, action__in=TAKEN, created_at__gt=now - OPENS_FOR)
     return {pk for pk in taken.values_list("session_id", flat=True) if pk is not None}
 
 
 def session_reconcile(*, session: StreamSession, now: datetime) -> None:
-    """Note who is there and who is not, and remove who sends, or is there, without the right to.
+    """Update the presence of people, and remove those who send, or are present, without the right.
 
-    Asks once for the whole show, and tells the provider nothing of people who are as they should be. Raises
-    ProviderError. Somebody missed for the first time counts as away at the next look only: while a show changes its
-    room people are in neither for a moment.
+    Makes one call for the whole show, and none for people in the right state. Raises ProviderError. A person missing
+    for the first time counts as away only at the next comparison: while a show changes its room, people are in neither
+    for a moment.
     """
     seen = Participant.objects.filter(session_id=session.pk, media_seen_at__lt=now, media_lost_at__isnull=True)
     awaited = set(seen.values_list("user_id", flat=True))
@@ -104,7 +105,7 @@ def session_reconcile(*, session: StreamSession, now: datetime) -> None:
         awaited.add(session.host_id)
     people = provider_named(session.provider).people(rooms=[room_ref(session)]).get(str(session.pk), {})
     if not StreamSession.objects.filter(pk=session.pk, channel_id=session.channel_id).exists():
-        return  # it went to another room meanwhile; nobody of this one counts any more
+        return  # it moved to another room meanwhile, so this one no longer counts
     here = _judged(session, people, now)
     if session.state not in LIVE:
         _looks[session.pk] = _Look(now)
@@ -119,7 +120,7 @@ def session_reconcile(*, session: StreamSession, now: datetime) -> None:
 
 
 def _judged(session: StreamSession, people: Mapping[str, There], now: datetime) -> set[UUID]:
-    """Who sends rightly; everybody else who sends or may send is stopped, and removed participants are removed."""
+    """Return the rightful publishers. All others who send or may send are stopped, and removed participants removed."""
     here = set[UUID]()
     for uid, person in people.items():
         user_id = session.host_id if uid == HOST_UID else person_by_uid(session=session, uid=uid)
@@ -139,7 +140,7 @@ def _judged(session: StreamSession, people: Mapping[str, There], now: datetime) 
 
 
 def _removed(session: StreamSession, now: datetime) -> set[str]:
-    """As whom the provider knows removed participants. Staff gets in all the same."""
+    """Return the uids of removed participants, without staff, who have access all the same."""
     out = Participant.objects.filter(session_id=session.pk, status__in=OUT).exclude(user__is_staff=True)
     people = out.values_list("user_id", flat=True)
     return {uid for user_id in people for uid in held_uids(session=session, user_id=user_id, now=now)}

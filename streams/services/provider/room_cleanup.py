@@ -1,4 +1,4 @@
-"""Rooms that shows have left, by ending or by going on elsewhere, are closed at their provider."""
+"""Closing of rooms at their provider after shows ended or moved elsewhere."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ KIND = "media.room"
 
 
 def room_leave(*, session: StreamSession, now: datetime) -> None:
-    """Have the room closed that a session has; part of the transaction that leaves it, or ends the session."""
+    """Schedule the closing of a session's room; part of the transaction that ends the session or moves it elsewhere."""
     payload = {
         "session": str(session.pk),
         "provider": session.provider,
@@ -28,7 +28,7 @@ def room_leave(*, session: StreamSession, now: datetime) -> None:
 
 
 def room_close(*, provider: str, channel_id: str) -> None:
-    """Close a room that was left at once, after the commit."""
+    """Close an abandoned room at once, after the commit."""
     outbox_deliver(kind=KIND, keys=[_key(provider, channel_id)])
 
 

@@ -1,4 +1,4 @@
-"""A session as its media provider knows it, and what has to be made there before anybody joins."""
+"""A session's room at its media provider, and its preparation before anyone joins."""
 
 from datetime import timedelta
 
@@ -11,12 +11,12 @@ from providers.interface import Capability, RoomRef
 from providers.registry import provider_named
 from streams.models import ProviderRoom, StreamSession
 
-# Whoever claimed the making and did not finish in this time is not going to.
+# A process that claimed the preparation and has not finished by then is presumed dead.
 CLAIM_LIFE = timedelta(seconds=30)
 
 
 def room_ref(session: StreamSession) -> RoomRef:
-    """The session as its provider knows it."""
+    """Return the session's room at its provider."""
     external: dict[str, str] = {}
     if Capability.NEEDS_ROOM in provider_named(session.provider).capabilities:
         made = _rooms(session).filter(ready_at__isnull=False).values_list("details", flat=True).first()
@@ -25,9 +25,10 @@ def room_ref(session: StreamSession) -> RoomRef:
 
 
 def room_prepare(session: StreamSession) -> RoomRef:
-    """The same, made at the provider where that is needed: once, however many ask at the same time.
+    """Return the session's room, creating it at the provider if needed: once, however many ask at the same time.
 
-    Calls the provider outside of any transaction. Raises ProviderError, and Unavailable while somebody else makes it.
+    Calls the provider outside of any transaction. Raises ProviderError, and Unavailable while another request creates
+    it.
     """
     provider = provider_named(session.provider)
     room = room_ref(session)
@@ -49,7 +50,7 @@ def room_prepare(session: StreamSession) -> RoomRef:
     try:
         details = provider.prepare(room=room)
     except BaseException:
-        _rooms(session).filter(ready_at__isnull=True).delete()  # the next one who asks tries again
+        _rooms(session).filter(ready_at__isnull=True).delete()  # the next request tries again
         raise
     _rooms(session).update(details=details, ready_at=timezone.now())
     return _ref(session, details)

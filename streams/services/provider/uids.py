@@ -1,4 +1,4 @@
-"""What a provider knows people by: their id, or a number where it knows only numbers."""
+"""Uids of people at a provider: their id, or a number where the provider uses numbers."""
 
 import hashlib
 import hmac
@@ -20,12 +20,13 @@ from streams.services.people.revocation import OPENS_FOR
 
 NUMBERS = 2**32 - 1
 TRIES = 8
-# What is taken from somebody is taken under each number of theirs that may open something still, with a call for each.
+# A revocation makes a call for each uid of the person that may still work, so their number is limited.
 CLAIMS, CLAIMS_WITHIN = 5, OPENS_FOR
 
 
 def provider_uid(*, session: StreamSession, user_id: UUID | None) -> str:
-    """What the session's provider knows somebody by from now on. Nobody in particular is somebody new each time."""
+    """Return the person's uid at the session's provider, creating it if needed. Anonymous viewers get a new one each
+    time."""
     if not _numbered(session):
         return str(user_id) if user_id else f"anon:{connection_name()}"
     known = known_uid(session=session, user_id=user_id)
@@ -33,7 +34,7 @@ def provider_uid(*, session: StreamSession, user_id: UUID | None) -> str:
 
 
 def known_uid(*, session: StreamSession, user_id: UUID | None) -> str | None:
-    """What the provider knows a person by already; None for who never got anything for it."""
+    """Return the person's existing uid at the provider, or None if they never got one."""
     if user_id is None:
         return None
     if not _numbered(session):
@@ -43,8 +44,8 @@ def known_uid(*, session: StreamSession, user_id: UUID | None) -> str | None:
 
 
 def held_uids(*, session: StreamSession, user_id: UUID, now: datetime) -> list[str]:
-    """All that a person may be connected as, the newest first: a number that they gave up for another stays in use
-    until its token expires."""
+    """Return all uids with which a person may be connected, newest first. A retired uid stays in use until its token
+    expires."""
     if not _numbered(session):
         return [str(user_id)]
     rows = MediaUid.objects.filter(session_id=session.pk, user_id=user_id)
@@ -53,14 +54,16 @@ def held_uids(*, session: StreamSession, user_id: UUID, now: datetime) -> list[s
 
 
 def uid_claim(*, session: StreamSession, user_id: UUID, number: int) -> str:
-    """Have a number that the person asked for. Raises Conflict when it is, or was, somebody's, and TooMany for who
-    asks for others again and again; the one that they have costs nothing."""
+    """Assign the requested number. Keeping the current one is always allowed.
+
+    Raises Conflict if it is or was in use, TooMany after too many changes.
+    """
     now = timezone.now()
     if _current(session, user_id).filter(number=number).exists():
         return str(number)
     try:
         with transaction.atomic():
-            _current(session, user_id).update(retired_at=now)  # first: of two at once, one waits here
+            _current(session, user_id).update(retired_at=now)  # first, so that of two parallel requests one waits here
             _require_few(session, user_id, now)
             MediaUid.objects.create(session_id=session.pk, user_id=user_id, number=number, given_at=now)
     except IntegrityError:
@@ -79,12 +82,12 @@ def _require_few(session: StreamSession, user_id: UUID, now: datetime) -> None:
 
 
 def uid_retire(*, session_id: UUID, user_id: UUID, now: datetime) -> None:
-    """The person gets another number next time: the provider may keep this one out for a while."""
+    """Retire the person's uid, so that they get another next time: the provider may block this one for a while."""
     MediaUid.objects.filter(session_id=session_id, user_id=user_id, retired_at__isnull=True).update(retired_at=now)
 
 
 def person_by_uid(*, session: StreamSession, uid: str) -> UUID | None:
-    """Who a provider means; None for who has no account, or is not known."""
+    """Return the person behind a provider's uid, or None if anonymous or unknown."""
     if not _numbered(session):
         try:
             return UUID(uid)
@@ -105,13 +108,13 @@ def _current(session: StreamSession, user_id: UUID) -> QuerySet[MediaUid]:
 
 
 def _number_give(session: StreamSession, user_id: UUID | None) -> int:
-    """A number that nobody has or had in this session. Two who ask at once for one person get the same."""
+    """Return a number never used in this session. Parallel requests for one person get the same."""
     for attempt in range(TRIES):
         number = _first_choice(session, user_id) if user_id and not attempt else secrets.randbelow(NUMBERS) + 1
         try:
             with transaction.atomic():
                 MediaUid.objects.create(session_id=session.pk, user_id=user_id, number=number, given_at=timezone.now())
-        except IntegrityError:  # the number is taken, or a twin of this request was faster
+        except IntegrityError:  # the number is in use, or a parallel request was faster
             known = known_uid(session=session, user_id=user_id)
             if known is not None:
                 return int(known)
@@ -121,6 +124,6 @@ def _number_give(session: StreamSession, user_id: UUID | None) -> int:
 
 
 def _first_choice(session: StreamSession, user_id: UUID) -> int:
-    """Follows from person and session, so that it is the same again should the row ever be lost."""
+    """Derive a number from person and session, so that it would be the same again if the row were lost."""
     digest = hmac.digest(settings.MEDIA_SECRET.encode(), session.pk.bytes + user_id.bytes, hashlib.sha256)
     return int.from_bytes(digest[:8], "big") % NUMBERS + 1

@@ -1,4 +1,4 @@
-"""Webhooks that came in: stored once, applied once, in any order."""
+"""Webhooks received: stored once, applied once, in any order."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -20,7 +20,7 @@ FORGOTTEN_AT_ONCE = 5000
 def delivery_accept(
     *, provider: str, delivery_id: str, type: str, payload: dict[str, Any], apply: Callable[[], None], now: datetime
 ) -> bool:
-    """Store a delivery and apply it in the same transaction; False for one that is known already."""
+    """Store a delivery and apply it in the same transaction. Return False if it is already known."""
     with transaction.atomic():
         _, made = ProviderDelivery.objects.get_or_create(
             provider=provider,
@@ -33,14 +33,14 @@ def delivery_accept(
 
 
 def deliveries_forget(*, received_before: datetime) -> int:
-    """Drop what nobody will deliver again, so much at once that it is soon done; how many."""
+    """Delete deliveries too old to be repeated, a limited number at a time. Return how many."""
     old = ProviderDelivery.objects.order_by().filter(received_at__lt=received_before)
     forgotten, _ = ProviderDelivery.objects.filter(pk__in=old.values("pk")[:FORGOTTEN_AT_ONCE]).delete()
     return forgotten
 
 
 def builtin_report_apply(*, report: dict[str, Any]) -> None:
-    """What the media node reports changes who is there. Kinds that are not known change nothing."""
+    """Apply a report of the media node to the presence of people. Unknown kinds change nothing."""
     kind = report.get("type")
     if kind == "node.started":
         node_started(node=str(report.get("node", "")))
@@ -53,7 +53,7 @@ def builtin_report_apply(*, report: dict[str, Any]) -> None:
         raise Invalid("webhook.bad_shape", "The report names no session or time.") from None
     if at.tzinfo is None:
         raise Invalid("webhook.bad_shape", "The report's time has no zone.")
-    # A show that went on elsewhere is no business of the node that it left.
+    # A show that moved elsewhere ignores reports of the node that it left.
     sessions = StreamSession.objects.filter(pk=session_id, provider="builtin")
     host_id = sessions.values_list("host_id", flat=True).first()
     user_id = as_uuid(report.get("user"))
@@ -69,9 +69,9 @@ def builtin_report_apply(*, report: dict[str, Any]) -> None:
 
 
 def slots_report_apply(*, report: dict[str, Any]) -> bool:
-    """Which track is whom in a room; whether that was news.
+    """Store the reported tables of a room's tracks. Return whether they were new.
 
-    Such reports come often and only the latest counts, so none is stored: each names its version, and an old one
+    Such reports are frequent and only the latest counts, so none is stored: each has a version, and an outdated one
     changes nothing.
     """
     try:

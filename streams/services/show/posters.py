@@ -18,7 +18,8 @@ SIZE = (640, 360)
 
 
 def session_poster_set(*, session_id: UUID, actor: Actor, picture: bytes) -> StreamSession:
-    """Keep a JPEG or PNG as the session's poster. It is decoded, scaled and encoded anew; nothing else of it stays."""
+    """Set a JPEG or PNG as the session's poster. It is decoded, scaled and re-encoded, so nothing else of the file
+    remains."""
     session = session_get(session_id)
     require_host(actor=actor, session=session)
     if session.state in OVER:

@@ -1,4 +1,4 @@
-"""Choose a provider for a session, and alternatives when it does not answer."""
+"""Choice of a provider for a session, and alternatives if it does not respond."""
 
 from django.conf import settings
 
@@ -11,24 +11,24 @@ TITLES = {"builtin": "this site’s own server", "livekit": "LiveKit", "agora": 
 
 
 def alternatives(session: StreamSession) -> list[dict[str, str]]:
-    """Other suitable providers as (name, label), in order of preference."""
+    """Return other suitable providers as (name, label), in order of preference."""
     order = [*settings.MEDIA_FALLBACK, *sorted(settings.PROVIDERS)]
     kind = {"visibility": session.visibility, "session_type": session.session_type}
     names = [name for name in dict.fromkeys(order) if name != session.provider and _fits(name, **kind)]
-    # Providers that do not answer come last.
+    # Providers that do not respond come last.
     names.sort(key=lambda name: circuit_named(name).state == CircuitState.OPEN)
     return [{"name": name, "title": provider_title(name)} for name in names]
 
 
 def provider_title(name: str) -> str:
-    """The provider's label."""
+    """Return the provider's label."""
     return TITLES.get(name, name.upper())
 
 
 def provider_for(*, visibility: str, session_type: str) -> str:
-    """The default provider for a session: MEDIA_PROVIDER, or the first suitable one.
+    """Return the default provider for a session: MEDIA_PROVIDER, or the first suitable one.
 
-    If none is suitable, MEDIA_PROVIDER, so that `require_fit` names the reason.
+    If none is suitable it is MEDIA_PROVIDER, so that `require_fit` names the reason.
     """
     order = dict.fromkeys([settings.MEDIA_PROVIDER, *settings.MEDIA_FALLBACK, *settings.PROVIDERS])
     fitting = (name for name in order if _fits(name, visibility=visibility, session_type=session_type))

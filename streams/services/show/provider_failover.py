@@ -1,4 +1,4 @@
-"""Move a session to another provider, chosen by the host or because the current one does not answer."""
+"""Switching a session to another provider, by the host or because the current one does not respond."""
 
 import logging
 from datetime import datetime
@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 
 
 def require_fit(*, provider: str, visibility: str, session_type: str = "") -> None:
-    """Require a provider that suits the session. Raises Invalid for an unknown one, else Conflict.
+    """Require a provider that suits the session. Raises Invalid for an unknown one, otherwise Conflict.
 
-    Without `session_type`, any way of publishing will do.
+    Without `session_type`, any way of publishing is accepted.
     """
     capabilities = provider_named(provider).capabilities
     if visibility == Visibility.PRIVATE and Capability.PRIVATE_SHOWS not in capabilities:
@@ -46,7 +46,7 @@ def require_fit(*, provider: str, visibility: str, session_type: str = "") -> No
 
 
 def channel_renew(*, session: StreamSession, now: datetime) -> None:
-    """Invalidate everything issued for the session's room so far; part of a transaction.
+    """Invalidate everything issued so far for the session's room; part of a transaction.
 
     The built-in node refuses tokens issued before its room was closed; elsewhere the session gets a new channel.
     """
@@ -57,10 +57,10 @@ def channel_renew(*, session: StreamSession, now: datetime) -> None:
 
 
 def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) -> StreamSession:
-    """Move to another provider (host or system). Moving to the current one changes nothing.
+    """Switch to another provider (host or system). Switching to the current one changes nothing.
 
-    Everybody's tokens end, and the room gets another channel, so nothing that was ever handed out opens it. Clients
-    hear `settings.changed` with `provider` and ask for a new token.
+    All tokens are revoked, and the room gets another channel, so nothing issued before opens it. Clients receive
+    `settings.changed` with `provider` and request a new token.
     """
     session = session_get(session_id)
     require_host(actor=actor, session=session)

@@ -1,4 +1,4 @@
-"""Record the circuit breakers of the providers for the operators."""
+"""Records of the providers' circuit breakers for operators."""
 
 import logging
 

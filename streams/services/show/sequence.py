@@ -1,4 +1,4 @@
-"""The room's sequence. Every durable event takes its number here, in its own transaction."""
+"""The room's sequence. Each durable event takes its number here, in its own transaction."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,16 +11,16 @@ from django.db import connection, transaction
 from livestream.errors import Conflict, Missing
 from streams.models import SessionEvent, StreamSession
 
-# Longer than another process holds a row to write it, shorter than people notice.
+# Longer than another process needs to write a row it holds, shorter than people notice.
 PROMPT_MILLISECONDS = 50
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's lock_not_available
 
 
 def seqs_take(*, session_id: UUID, count: int = 1) -> range:
-    """The next `count` sequence numbers of a session.
+    """Take the next `count` sequence numbers of a session.
 
-    Locks the session row until the transaction ends, so numbers are given, and become visible, in one order and
-    without holes. Raises Missing.
+    Locks the session row until the transaction ends, so numbers are assigned, and become visible, in one order and
+    without gaps. Raises Missing.
     """
     head = _advance(session_id, count, "")
     if head is None:
@@ -29,10 +29,9 @@ def seqs_take(*, session_id: UUID, count: int = 1) -> range:
 
 
 def seqs_take_while_open(counts: Mapping[UUID, int]) -> dict[UUID, range]:
-    """The same for many sessions that are not over; their rows are locked, so none ends before the transaction does.
+    """Take numbers for several open sessions. Their rows are locked, so none ends before the transaction does.
 
-    Always in one order, so that two processes never wait for each other crosswise. Raises Conflict when a session is
-    over, or gone.
+    Always in the same order, to avoid deadlocks. Raises Conflict if a session is over or deleted.
     """
     taken = {}
     for session_id in sorted(counts):
@@ -44,21 +43,21 @@ def seqs_take_while_open(counts: Mapping[UUID, int]) -> dict[UUID, range]:
 
 
 def seqs_take_promptly(counts: Mapping[UUID, int]) -> dict[UUID, range]:
-    """The same, but this transaction waits no longer than a moment for a lock: see `is_lock_timeout`."""
-    if connection.vendor == "postgresql":  # SQLite has one lock for everything: nobody could go first
+    """Like `seqs_take_while_open`, but this transaction waits only briefly for locks: see `is_lock_timeout`."""
+    if connection.vendor == "postgresql":  # SQLite has one lock for everything, so no session could go first
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = {PROMPT_MILLISECONDS}")
     return seqs_take_while_open(counts)
 
 
 def seqs_take_unheld(counts: Mapping[UUID, int]) -> dict[UUID, range]:
-    """The same, without those sessions whose rows another transaction holds (or that are gone)."""
+    """Like `seqs_take_promptly`, without sessions whose rows are locked by another transaction, or deleted."""
     rows = StreamSession.objects.select_for_update(skip_locked=True, no_key=True).filter(pk__in=counts)
     return seqs_take_promptly({session_id: counts[session_id] for session_id in rows.values_list("pk", flat=True)})
 
 
 def is_lock_timeout(error: DatabaseError) -> bool:
-    """Whether a statement failed because it waited too long for another transaction."""
+    """Return whether a statement failed because it waited too long for another transaction."""
     return getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE
 
 
@@ -77,7 +76,7 @@ def _advance(session_id: UUID, count: int, condition: str) -> int | None:
 
 
 def event_record(*, session_id: UUID, wire_name: str, data: dict[str, Any], now: datetime) -> int:
-    """Store a durable event other than a chat message; its sequence number."""
+    """Store a durable event other than a chat message and return its sequence number."""
     seq = seqs_take(session_id=session_id)[0]
     SessionEvent.objects.create(session_id=session_id, seq=seq, type=wire_name, data=data, created_at=now)
     return seq

@@ -103,7 +103,7 @@ def session_update(
 ) -> StreamSession:
     """Update the description and settings of a session (host), or its title and description (staff).
 
-    Publishes nothing when nothing changes.
+    Publishes nothing if nothing changes.
     """
     session = session_get(session_id)
     if not (actor.is_staff and not settings_changes and set(changes) <= {"title", "description"}):
@@ -194,8 +194,8 @@ def session_fail(*, session_id: UUID, actor: Actor) -> StreamSession:
 
 
 def session_refused(*, session_id: UUID) -> None:
-    """The provider refuses the host permanently. Fails a live show that never had media; others go on, or wait for
-    the operator."""
+    """Handle a permanent refusal of the host by the provider: fail a live show that never had media. Others
+    continue, or wait for the operator."""
     session = session_get(session_id)
     if session.state == SessionState.ACTIVE and session.host_lease_at is None:
         session_fail(session_id=session_id, actor=SYSTEM)
@@ -209,7 +209,7 @@ def _move(
     origin: SessionState | None = None,
     reason: EndReason | None = None,
 ) -> StreamSession:
-    """Change the state by compare-and-swap. After a lost race, look again: it may already hold."""
+    """Change the state by compare-and-swap. After a lost race, check again: the state may already be reached."""
     for _ in range(RACES):
         current = SessionState(session.state)
         if current == to:
@@ -230,7 +230,7 @@ def _swap(session: StreamSession, *, to: SessionState, reason: EndReason | None,
         case SessionState.ACTIVE:
             changes |= {"started_at": session.started_at or now, "paused_at": None}
             if session.host_lost_at is not None:
-                changes["host_lost_at"] = now  # the grace counts from when the show is on again
+                changes["host_lost_at"] = now  # the grace period restarts when the show resumes
         case SessionState.PAUSED:
             changes["paused_at"] = now
         case SessionState.ENDED | SessionState.ERROR:

@@ -1,4 +1,4 @@
-"""Time-outs of sessions: never started, never joined by the host, host lost, paused too long."""
+"""Timeouts of sessions: never started, host never arrived, host lost, paused too long."""
 
 import logging
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def lease_take(*, name: str, holder: str, now: datetime) -> bool:
-    """Acquire or renew the lease for a job; returns whether this process holds it."""
+    """Acquire or renew the lease for a job. Return whether this process holds it."""
     until = now + timedelta(seconds=LEASE_SECONDS)
     mine_or_free = JanitorLease.objects.filter(Q(holder=holder) | Q(until__lt=now), name=name)
     if mine_or_free.update(holder=holder, until=until):
@@ -40,13 +40,13 @@ def lease_release(*, name: str, holder: str) -> None:
 
 
 def sessions_expire(*, now: datetime) -> int:
-    """End the sessions that timed out; returns how many."""
+    """End the sessions that timed out. Return how many."""
     ended = 0
     for session_id, reason in list(_overdue(now)):
         try:
             session_end(session_id=session_id, actor=SYSTEM, reason=reason)
             ended += 1
-        except DomainError as error:  # it moved meanwhile
+        except DomainError as error:  # its state changed meanwhile
             logger.info("session not ended id=%s code=%s", session_id, error.code)
     return ended
 
@@ -60,7 +60,7 @@ def _overdue(now: datetime) -> Iterator[tuple[UUID, EndReason]]:
     for pk in never_started.filter(due__lt=stale).values_list("pk", flat=True):
         yield pk, EndReason.NEVER_STARTED
     arrival = now - timedelta(seconds=settings.HOST_ARRIVAL_SECONDS)
-    telling = providers_with(Capability.HOST_PRESENCE)  # of the others nobody knows, and the host ends the show
+    telling = providers_with(Capability.HOST_PRESENCE)  # elsewhere only the host can end it
     active = sessions.filter(state=SessionState.ACTIVE, provider__in=telling)
     absent = active.filter(host_lease_at__isnull=True, started_at__lt=arrival)
     # A pause resets the host's grace period.

@@ -14,7 +14,7 @@ from streams.selectors import cooldown_of, guest_requests, queue_position, queue
 
 
 def request_lock(*, session_id: UUID, request_id: UUID) -> GuestRequest:
-    """The locked guest request or invitation. Raises Missing."""
+    """Lock and return a guest request or invitation. Raises Missing."""
     rows = guest_requests().select_for_update(of=("self",))
     row = rows.filter(pk=request_id, session_id=session_id).first()
     if row is None:
@@ -23,7 +23,7 @@ def request_lock(*, session_id: UUID, request_id: UUID) -> GuestRequest:
 
 
 def request_pending(*, session_id: UUID, user_id: UUID) -> GuestRequest | None:
-    """The person's pending guest request or invitation; None without one."""
+    """Lock and return the person's pending guest request or invitation, or None."""
     rows = guest_requests().select_for_update(of=("self",))
     return rows.filter(session_id=session_id, user_id=user_id, status=GuestRequestStatus.PENDING).first()
 
@@ -38,7 +38,7 @@ def require_pending(request: GuestRequest, *, now: datetime) -> None:
 
 
 def request_tell(request: GuestRequest, *, now: datetime) -> None:
-    """Notify the desk of a new request or invitation, and the person invited."""
+    """Notify the studio of a new request or invitation, and the person invited."""
     if request.invited_by_id is None:
         data = {"request": request_payload(request, position=queue_position(request))}
         requested = GuestRequested(session_id=request.session_id, at=now, data=data)
@@ -58,7 +58,7 @@ def request_resolve(
     now: datetime,
     reason: str = "",
 ) -> None:
-    """Close a request and notify the desk, the requester, and everyone who moves up the queue."""
+    """Close a request and notify the studio, the requester, and everyone who moves up the queue."""
     requests_resolve([request], status=status, responder_id=responder_id, now=now, reason=reason)
 
 
@@ -70,7 +70,7 @@ def requests_resolve(
     now: datetime,
     reason: str = "",
 ) -> None:
-    """Close several requests of one session; those still waiting get their new places once."""
+    """Close several requests of one session. Those still waiting are notified of their new places once."""
     for request in requests:
         _close(request, status=status, responder_id=responder_id, now=now, reason=reason)
     asked = [request for request in requests if request.invited_by_id is None]
@@ -112,7 +112,7 @@ def requests_withdraw(*, session_id: UUID, user_ids: Iterable[UUID], now: dateti
 
 
 def requests_close(*, session_id: UUID, now: datetime) -> None:
-    """Expire all requests of a show that ended; the room hears only of the end."""
+    """Expire all requests of an ended show. The room is notified only of the end."""
     GuestRequest.objects.filter(session_id=session_id, status=GuestRequestStatus.PENDING).update(
         status=GuestRequestStatus.EXPIRED, answered_at=now
     )

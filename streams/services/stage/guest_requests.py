@@ -1,4 +1,4 @@
-"""Asking to come on stage, and the host's answers."""
+"""Guest requests, and the host's answers."""
 
 import logging
 from datetime import datetime, timedelta
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 def guest_request_make(*, session_id: UUID, actor: Actor, message: str = "") -> tuple[GuestRequest, bool]:
-    """Ask to come on stage; returns the request and whether it is new. A pending one keeps its place in the queue.
+    """Make a guest request. Return it and whether it is new. A pending one keeps its place in the queue.
 
     If the show needs no approval, the person is on stage at once and the request is approved.
     """
@@ -64,7 +64,7 @@ def guest_request_make(*, session_id: UUID, actor: Actor, message: str = "") -> 
 
 
 def person_here(place: Acting) -> Participant:
-    """The actor's own locked row, created on first entry."""
+    """Return the actor's own locked row, created on first entry."""
     user_id = require_signed_in(place.actor)
     if place.standing.status != ParticipantStatus.ACTIVE:
         viewer_enter(session_id=place.session.pk, user_id=user_id, standing=place.standing)
@@ -81,7 +81,7 @@ def _require_cool(*, session_id: UUID, user_id: UUID, now: datetime) -> None:
 def request_store(
     *, session_id: UUID, user_id: UUID, now: datetime, message: str = "", invited_by: UUID | None = None
 ) -> GuestRequest:
-    """Store a new request and load what its payload needs."""
+    """Store a new request and load the rows that its payload needs."""
     made = GuestRequest.objects.create(
         session_id=session_id,
         user_id=user_id,
@@ -103,7 +103,7 @@ def request_grant(request: GuestRequest, person: Participant, acting: Acting) ->
 
 
 def guest_request_cancel(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
-    """Cancel one's own request or, at the desk, an invitation. Cancelling twice changes nothing."""
+    """Cancel one's own request or, as a moderator, an invitation. Cancelling twice changes nothing."""
     user_id = require_signed_in(actor)
     with in_the_room(session_id=session_id, actor=actor) as place:
         request = request_lock(session_id=session_id, request_id=request_id)
@@ -119,7 +119,7 @@ def guest_request_cancel(*, session_id: UUID, request_id: UUID, actor: Actor) ->
 
 
 def own_request_cancel(*, session_id: UUID, actor: Actor) -> GuestRequest:
-    """Cancel one's latest request without naming it."""
+    """Cancel the actor's latest request, without its id."""
     user_id = require_signed_in(actor)
     require_view(actor=actor, session=session_get(session_id))
     own = GuestRequest.objects.filter(session_id=session_id, user_id=user_id, invited_by=None)
@@ -159,7 +159,7 @@ def guest_request_reject(*, session_id: UUID, request_id: UUID, actor: Actor, re
 
 
 def _answerable(request_id: UUID, desk: Acting) -> GuestRequest:
-    """The locked request, if the desk may answer it: no invitation, and not the actor's own."""
+    """Return the locked request if the actor may answer it: not an invitation, and not their own."""
     request = request_lock(session_id=desk.session.pk, request_id=request_id)
     if request.invited_by_id is not None:
         raise Denied("stage.not_allowed", "That is an invitation. Only the person invited can answer it.")

@@ -21,7 +21,7 @@ from streams.services.stage.stage_transaction import Acting, at_the_desk, in_the
 
 
 def guest_invite(*, session_id: UUID, actor: Actor, user_id: UUID) -> tuple[GuestRequest, bool]:
-    """Invite a participant on stage; returns the invitation and whether it is new.
+    """Invite a participant on stage. Return the invitation and whether it is new.
 
     The host can also invite a removed participant, who may then enter again.
     """
@@ -61,8 +61,8 @@ def _standing_invitation(pending: GuestRequest) -> GuestRequest:
 
 
 def readmit(person: Participant, *, now: datetime) -> None:
-    """Readmit a removed participant under a new uid, since the provider may still block the old one. A step without a
-    transaction of its own."""
+    """Readmit a removed participant under a new uid, because the provider may still block the old one. A step
+    without a transaction of its own."""
     person.status, person.left_at = ParticipantStatus.LEFT, now
     person.save(update_fields=("status", "left_at"))
     uid_retire(session_id=person.session_id, user_id=person.user_id, now=now)

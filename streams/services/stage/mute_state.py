@@ -8,7 +8,7 @@ from streams.services.stage.seats import MEDIA_FIELDS
 
 
 def flags_set_by_oneself(person: Participant, *, wanted: dict[str, bool], now: datetime) -> list[str]:
-    """Set the given flags and return the kinds that changed; lifting a host's mute is synced with the provider."""
+    """Set the given flags and return the kinds that changed. Lifting a host's mute is synced with the provider."""
     changed, lifted = [], False
     for kind, on in wanted.items():
         if kind == "screen":
@@ -32,7 +32,7 @@ def flags_set_by_oneself(person: Participant, *, wanted: dict[str, bool], now: d
 
 
 def flags_set_by_host(person: Participant, *, kind: str, now: datetime) -> bool:
-    """Mute a participant's microphone, camera or screen at the server; returns whether anything changed.
+    """Mute a participant's microphone, camera or screen at the server. Return whether anything changed.
 
     A kind that the participant had already turned off is now held off by the server, too.
     """

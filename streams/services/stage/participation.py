@@ -1,4 +1,4 @@
-"""The participants on stage: their own microphone, camera and screen, and what the desk may change."""
+"""Participants on stage: their own microphone, camera and screen, and the host's and moderators' actions on them."""
 
 from enum import StrEnum
 from uuid import UUID
@@ -29,7 +29,7 @@ from streams.stage_permissions import require_act_on, require_choose_cohosts
 
 
 class Kind(StrEnum):
-    """What a person on stage sends."""
+    """The kinds of media sent on stage."""
 
     AUDIO = "audio"
     VIDEO = "video"
@@ -37,7 +37,7 @@ class Kind(StrEnum):
 
 
 def stage_leave(*, session_id: UUID, actor: Actor) -> Participant:
-    """Go back to the audience. The seat is free at once."""
+    """Return to the audience. The seat is free at once."""
     user_id = require_signed_in(actor)
     with in_the_room(session_id=session_id, actor=actor) as place:
         if place.standing.is_host:
@@ -50,7 +50,7 @@ def stage_leave(*, session_id: UUID, actor: Actor) -> Participant:
 
 
 def _own_row(session_id: UUID, user_id: UUID) -> Participant:
-    """The actor's locked row. Raises Conflict when they are not on stage."""
+    """Lock and return the actor's row. Raises Conflict if they are not on stage."""
     rows = {person.user_id: person for person in people_on_stage(session_id)}
     if user_id not in rows:
         raise Conflict("stage.not_on_stage", "You're not on stage.")
@@ -65,7 +65,7 @@ def stage_media_set(
     video: bool | None = None,
     screen: bool | None = None,
 ) -> Participant:
-    """Turn one's own microphone, camera or screen on or off; None leaves it. No event when nothing changes."""
+    """Turn one's own microphone, camera or screen on or off; None leaves it unchanged. No event if nothing changes."""
     user_id = require_signed_in(actor)
     given = {Kind.AUDIO: audio, Kind.VIDEO: video, Kind.SCREEN: screen}
     wanted: dict[str, bool] = {kind: on for kind, on in given.items() if on is not None}
@@ -100,7 +100,7 @@ def stage_stop_screen(*, session_id: UUID, actor: Actor, user_id: UUID) -> Parti
 
 
 def stage_mute_all(*, session_id: UUID, actor: Actor, kind: str) -> list[Participant]:
-    """Mute everyone on stage whom the actor may mute, except the actor; returns those muted."""
+    """Mute everyone on stage whom the actor may mute, except the actor. Return the muted participants."""
     with at_the_desk(session_id=session_id, actor=actor) as desk:
         muted = [
             person
@@ -153,7 +153,7 @@ def _off(person: Participant, desk: Acting, *, action: str) -> None:
 
 
 def stage_promote(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
-    """Promote a viewer to guest, if a seat is free, or a guest to cohost."""
+    """Promote a viewer to guest, if a seat is free, or a guest to co-host."""
     with at_the_desk(session_id=session_id, actor=actor) as desk:
         require_live(desk.session)
         person = desk.target(user_id)
@@ -173,7 +173,7 @@ def stage_promote(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participa
 
 
 def _seat(person: Participant, desk: Acting) -> None:
-    """Seat a participant without a request; a pending request is approved."""
+    """Seat a participant without a request. A pending request is approved."""
     require_open_stage(desk.session)
     seat_take(session=desk.session, person=person, now=desk.now)
     pending = request_pending(session_id=desk.session.pk, user_id=person.user_id)
@@ -182,7 +182,7 @@ def _seat(person: Participant, desk: Acting) -> None:
 
 
 def stage_demote(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
-    """Demote a cohost to guest, or a guest to viewer."""
+    """Demote a co-host to guest, or a guest to viewer."""
     with at_the_desk(session_id=session_id, actor=actor) as desk:
         person = desk.target(user_id)
         if person.role == Role.COHOST:

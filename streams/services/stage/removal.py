@@ -1,4 +1,4 @@
-"""Kick, ban and readmit participants; a removal revokes every credential for the show."""
+"""Removal, ban and readmission of participants. A removal revokes all credentials for the show."""
 
 import logging
 from uuid import UUID
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def participant_kick(*, session_id: UUID, actor: Actor, user_id: UUID, reason: str = "") -> Participant:
-    """Kick a participant until the host readmits them. No effect on a participant already removed."""
+    """Remove a participant until the host lets them back in. No effect if already removed."""
     return _put_out(ParticipantStatus.KICKED, session_id=session_id, actor=actor, user_id=user_id, reason=reason)
 
 
@@ -35,7 +35,7 @@ def participant_ban(*, session_id: UUID, actor: Actor, user_id: UUID, reason: st
 
 
 def participant_readmit(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
-    """Undo a kick or ban (staff only); role and seat are not restored. No effect on others."""
+    """Undo a removal or ban (staff only). Role and seat are not restored. No effect on others."""
     if not actor.is_staff:
         raise Denied()
     with at_the_desk(session_id=session_id, actor=actor) as desk:

@@ -33,8 +33,9 @@ SEAT_FIELDS = ("role", "staged_at", "media_seen_at", "media_lost_at", *MEDIA_FIE
 
 
 def stage_lock(session_id: UUID) -> StreamSession:
-    """The session, its row locked until the transaction ends. Raises Missing, and Conflict once the show is over."""
-    # Weaker than FOR UPDATE, which would wait for every participant row being inserted (they reference this one).
+    """Return the session with its row locked until the transaction ends. Raises Missing, and Conflict once it is
+    over."""
+    # Weaker than FOR UPDATE, which would wait for each participant row being inserted (they reference this one).
     session = sessions().select_for_update(no_key=True, of=("self",)).filter(pk=session_id).first()
     if session is None:
         raise Missing("session.missing", "Show not found.")
@@ -44,7 +45,7 @@ def stage_lock(session_id: UUID) -> StreamSession:
 
 
 def session_lock_if_open(session_id: UUID) -> bool:
-    """Lock the session's row as `stage_lock` does; False when the show is over or deleted."""
+    """Lock the session's row as `stage_lock` does. Return False if the show is over or deleted."""
     rows = StreamSession.objects.select_for_update(no_key=True).filter(pk=session_id, state__in=OPEN)
     return bool(rows.values_list("pk").first())
 
@@ -63,7 +64,7 @@ def require_open_stage(session: StreamSession) -> None:
 
 
 def person_lock(session_id: UUID, user_id: UUID) -> Participant:
-    """A participant's row, locked. Raises Missing for people who never entered."""
+    """Lock and return a participant's row. Raises Missing for people who never entered."""
     row = _locked(session_id, user_id)
     if row is None:
         raise Missing("participant.missing", "That person isn't in this show.")
@@ -76,7 +77,7 @@ def _locked(session_id: UUID, user_id: UUID) -> Participant | None:
 
 
 def is_seated(person: Participant) -> bool:
-    """Whether a participant has a seat on stage."""
+    """Return whether a participant has a seat on stage."""
     return person.status == ParticipantStatus.ACTIVE and person.role in GUESTS
 
 
@@ -87,7 +88,7 @@ def require_seated(person: Participant) -> None:
 
 
 def seat_take(*, session: StreamSession, person: Participant, now: datetime) -> None:
-    """Seat a participant as a guest. Raises Conflict when no seat is free.
+    """Seat a participant as a guest. Raises Conflict if no seat is free.
 
     Assigns a uid first where the provider uses numbers, so that the event about the seat carries it.
     """
@@ -125,7 +126,7 @@ def seat_leave(*, person: Participant, now: datetime) -> None:
 
 
 def seat_rank(*, person: Participant, role: Role, now: datetime) -> None:
-    """Make a guest a cohost, or a cohost a guest."""
+    """Make a guest a co-host, or a co-host a guest."""
     person.role = role
     person.save(update_fields=("role",))
     participant_sync_put(person=person, now=now)
@@ -133,7 +134,7 @@ def seat_rank(*, person: Participant, role: Role, now: datetime) -> None:
 
 
 def desk_place(person: Participant) -> None:
-    """Subscribe or unsubscribe a participant's open sockets to the desk, depending on whether they moderate."""
+    """Subscribe or unsubscribe a participant's open sockets to the studio, depending on whether they moderate."""
     change = desk_open if standing_in(person).can_moderate else desk_shut
     change(session_id=person.session_id, user_id=person.user_id)
 

@@ -1,4 +1,4 @@
-"""Stage slots: which received track belongs to which participant, as reported by the media node."""
+"""Stage slots: the participant of each received track, as reported by the media node."""
 
 from typing import Any
 from uuid import UUID
@@ -18,11 +18,11 @@ ENTRIES_AT_MOST = 64
 
 
 def slots_note(*, session_id: UUID, data: Any) -> bool:
-    """Keep the tables of a room and tell it; False for tables older than those that are known, and for a show that is
-    over or went on elsewhere.
+    """Store a room's tables and publish them. Return False for tables older than the stored ones, and for a show that
+    is over or moved elsewhere.
 
-    `v` grows within one `epoch` of the node. Another epoch is another process of it, whose tables are always newer:
-    an old one's reports were delivered before, or never will be.
+    `v` grows within one `epoch` of the node. Another epoch is another process of the node, whose tables are always
+    newer: reports of the old process were delivered earlier, or never will be.
     """
     slots = _checked(data)
     with transaction.atomic():
@@ -39,7 +39,7 @@ def slots_note(*, session_id: UUID, data: Any) -> bool:
 
 
 def _checked(data: Any) -> dict[str, Any]:
-    """The tables, reduced to the protocol's fields. Raises Invalid."""
+    """Return the tables, reduced to the protocol's fields. Raises Invalid."""
     if not isinstance(data, dict) or not isinstance(data.get("v"), int) or not isinstance(data.get("epoch"), str):
         raise Invalid("webhook.bad_shape", "The slots have no version.")
     return {"v": data["v"], "epoch": data["epoch"][:64]} | {

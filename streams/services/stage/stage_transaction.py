@@ -1,7 +1,7 @@
 """Transactions on the stage: the actor's rights are checked again once the session is locked.
 
-Roles, moderators and removals change only while the session's row is locked, so what the lock finds holds until the
-transaction ends. An actor who is demoted or removed while waiting for the lock is refused.
+Roles, moderators and removals change only while the session's row is locked, so the rights found under the lock hold
+until the transaction ends. An actor who is demoted or removed while waiting for the lock is refused.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ class Acting:
     now: datetime
 
     def target(self, user_id: UUID) -> Participant:
-        """The locked row of a participant on whom the actor may act."""
+        """Return the locked row of a participant on whom the actor may act."""
         person = person_lock(self.session.pk, user_id)
         self.require_act_on(user_id)
         return person
@@ -62,14 +62,14 @@ class Acting:
 
 @contextmanager
 def at_the_desk(*, session_id: UUID, actor: Actor) -> Iterator[Acting]:
-    """A transaction for an actor who moderates the session; others are refused."""
+    """Open a transaction for an actor who moderates the session; others are refused."""
     with _acting(session_id=session_id, actor=actor, require=require_moderate) as desk:
         yield desk
 
 
 @contextmanager
 def in_the_room(*, session_id: UUID, actor: Actor) -> Iterator[Acting]:
-    """A transaction for an actor's own changes in a room they may watch."""
+    """Open a transaction for an actor's own changes in a room they may watch."""
     with _acting(session_id=session_id, actor=actor, require=require_view) as place:
         yield place
 

@@ -1,4 +1,4 @@
-"""Provider uids of people on stage; a change is published in the same commit."""
+"""Provider uids of people on stage. A change is published in the same commit."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,13 +14,13 @@ from streams.services.stage.seats import stage_lock, stage_tell
 
 
 def media_uid(*, session: StreamSession, user_id: UUID | None) -> str:
-    """The uid at the session's provider, assigned if needed (see `provider_uid`)."""
+    """Return the uid at the session's provider, assigned if needed (see `provider_uid`)."""
     known = known_uid(session=session, user_id=user_id)
     return known or _telling(session, user_id, partial(provider_uid, session=session, user_id=user_id))
 
 
 def media_uid_claim(*, session: StreamSession, user_id: UUID, number: int) -> str:
-    """Claim the uid that the person asked for. Raises Conflict when it is or was taken; TooMany."""
+    """Claim the requested uid. Raises Conflict if it is or was in use; TooMany."""
     return _telling(session, user_id, partial(uid_claim, session=session, user_id=user_id, number=number))
 
 

@@ -1,4 +1,4 @@
-"""Time-outs on stage: guest requests expire, and absent guests lose their seats."""
+"""Timeouts on stage: guest requests expire, and absent guests lose their seats."""
 
 import logging
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def requests_expire(*, now: datetime) -> int:
-    """Expire unanswered requests and invitations; returns how many."""
+    """Expire unanswered requests and invitations. Return how many."""
     overdue = GuestRequest.objects.filter(
         status=GuestRequestStatus.PENDING, expires_at__lte=now, session__state__in=OPEN
     )
@@ -42,7 +42,7 @@ def requests_expire(*, now: datetime) -> int:
 
 
 def guests_expire(*, now: datetime) -> int:
-    """Free the seats of guests whose media never arrived or has been away too long; returns how many.
+    """Free the seats of guests whose media never arrived or has been lost for too long. Return how many.
 
     Only at providers that report publishers; elsewhere guests are assumed present.
     """
@@ -72,7 +72,7 @@ def _free(*, session_id: UUID, user_id: UUID, now: datetime) -> bool:
     with transaction.atomic():
         stage_lock(session_id)
         person = person_lock(session_id, user_id)
-        if not _absent(now).filter(pk=person.pk).exists():  # came back while the lock was waited for
+        if not _absent(now).filter(pk=person.pk).exists():  # returned while waiting for the lock
             return False
         seat_leave(person=person, now=now)
         stage_tell(session_id=session_id, user_id=user_id, what="left", by=None, now=now)
