@@ -1,5 +1,5 @@
 /**
- * Log-in with one tap for the demonstration's people: fills the form and sends it.
+ * Log-in with one tap for the demo people: fills the form and submits it.
  * @module account
  */
 document.addEventListener("click", (event) => {

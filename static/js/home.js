@@ -1,5 +1,5 @@
 /**
- * Home: keeps "live now" true while the page is open.
+ * Home: keeps "live now" up to date while the page is open.
  * @module home
  */
 import { session as sessions } from "./lib/api.js";
@@ -29,7 +29,7 @@ async function refresh() {
   if (document.hidden || !navigator.onLine) return;
   try {
     const [active, paused] = await Promise.all([sessions.list("state=active"), sessions.list("state=paused")]);
-    // The host's own unlisted shows come along in the answer; this list is what everybody sees.
+    // The answer includes the host's own unlisted shows; this list shows only public ones.
     const listed = [...active.results, ...paused.results].filter((show) => show.visibility === "public");
     draw(listed.sort((a, b) => b.viewer_count - a.viewer_count));
   } catch { /* the next round tries again; what is shown stays */ }

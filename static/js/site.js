@@ -1,5 +1,5 @@
 /**
- * What every page has: theme switch, menu, offline notice, copy and share buttons, local times, password reveal.
+ * Common to every page: theme switch, menu, offline notice, copy and share buttons, local times, password reveal.
  * @module site
  */
 import { el, icon, memory, setIcon, toast } from "./lib/dom.js";
@@ -56,7 +56,7 @@ function offlineNotice() {
   paint();
 }
 
-/** Copy text, with a fallback for addresses where the clipboard is closed (plain http on a LAN). */
+/** Copy text, with a fallback for addresses where the clipboard is unavailable (plain http on a LAN). */
 export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);

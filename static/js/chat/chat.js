@@ -1,5 +1,5 @@
 /**
- * The chat panel of the room and of the host's desk: history, scroll-back, sending with acknowledgement, moderation.
+ * The chat panel of the room and of the studio: history, scroll-back, sending with acknowledgement, moderation.
  * @module chat/chat
  */
 import { session as sessions } from "../lib/api.js";
@@ -19,7 +19,7 @@ const PAGE = 50;
 const QUIET_MS = 800;
 const READ_EVERY_MS = 5000;
 const SLOW_AFTER_MS = 1200;
-/** Categories of refusals that were nobody's doing: once the socket is back, the message is sent again. */
+/** Categories of refusals that are not the sender's fault: once the socket is back, the message is sent again. */
 const AGAIN = ["network", "system"];
 
 const newClientId = () => crypto.randomUUID?.() || Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
@@ -59,7 +59,7 @@ export class Chat {
     this.pill.addEventListener("click", () => { this.#toEnd(true); this.composer.field.focus(); });
     this.older.addEventListener("click", () => this.#loadOlder());
     this.list.addEventListener("click", (event) => this.#act(event));
-    // A keyboard sliding in, a growing composer or a turned phone must not push the newest message out of sight.
+    // An opening keyboard, a growing composer or a turned phone must not push the newest message out of sight.
     new ResizeObserver(() => { if (this.atEnd) this.#toEnd(); }).observe(this.scroller);
     this.#rules();
   }
@@ -79,7 +79,7 @@ export class Chat {
     this.start.textContent = this.store.over ? "No messages in this show." : this.composer.form.hidden ? "No messages yet." : "No messages yet. Say hello!";
   }
 
-  /** What was not acknowledged is sent again: the room knows what it has already. */
+  /** Send unacknowledged messages again; the room drops those that it has already. */
   #link({ state }) {
     if (state !== "open") return;
     for (const entry of this.log.unsent()) {
@@ -106,7 +106,7 @@ export class Chat {
     }
   }
 
-  /** Draw at the next frame, all that changed until then at once. */
+  /** Draw all changes together at the next frame. */
   #mark(key) {
     this.dirty.add(key);
     if (this.drawing) return;
@@ -145,7 +145,7 @@ export class Chat {
   }
 
   #redraw() {
-    // A screen reader should hear what is new, not fifty old messages at once.
+    // A screen reader should announce new messages, not fifty old ones at once.
     this.list.setAttribute("aria-live", "off");
     clearTimeout(this.hushed);
     this.hushed = setTimeout(() => this.list.setAttribute("aria-live", "polite"), QUIET_MS);
@@ -207,7 +207,7 @@ export class Chat {
     }
   }
 
-  /** Over the socket when it is open, over HTTP when it is not. */
+  /** Send over the socket when it is open, otherwise over HTTP. */
   async #history(before) {
     const answer = this.socket.state === "open"
       ? await this.socket.call("chat.history", { before, limit: PAGE })
@@ -221,7 +221,7 @@ export class Chat {
     this.readTimer = setTimeout(() => {
       this.readTimer = null;
       this.readSeq = this.log.newestSeq;
-      this.socket.call("chat.read", { seq: this.readSeq }).catch(() => undefined); // only a marker: the next one makes up for it
+      this.socket.call("chat.read", { seq: this.readSeq }).catch(() => undefined); // only a marker: the next one corrects it
     }, READ_EVERY_MS);
   }
 
@@ -236,7 +236,7 @@ export class Chat {
     this.#send(entry);
   }
 
-  /** The same client_id on every try: the server stores it once however often it arrives. */
+  /** Use the same client_id on every try: the server stores it once however often it arrives. */
   async #send(entry) {
     const { client_id: clientId, content: text, reply_to: replyTo } = entry.message;
     if (entry.sending) return;
@@ -259,7 +259,7 @@ export class Chat {
     }
   }
 
-  /** No answer over an open socket: once more, as often as the table has it for the chat. */
+  /** No answer over an open socket: retry as often as the recovery table allows for the chat. */
   #soon(entry) {
     entry.backoff ??= new Backoff();
     const { retry, wait } = entry.backoff.after({ code: "chat" });

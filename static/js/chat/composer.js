@@ -1,5 +1,5 @@
 /**
- * The line one writes in: counter, reply, slow mode, disabled states, growing field.
+ * The message field: counter, reply, slow mode, disabled states, growing field.
  * Dispatches `send` {text, replyTo} and `cancel-reply`.
  * @module chat/composer
  */
@@ -9,7 +9,7 @@ export const MAX_CHARS = 500;
 const COUNT_FROM = 400;
 
 export class Composer extends EventTarget {
-  /** @param {HTMLElement} root the chat panel @param {string} room whose unsent words are kept over a reload */
+  /** @param {HTMLElement} root the chat panel @param {string} room the room whose unsent text is kept over a reload */
   constructor(root, room) {
     super();
     this.form = /** @type {HTMLFormElement} */ (need("[data-composer]", root));
@@ -41,7 +41,7 @@ export class Composer extends EventTarget {
   }
 
   /**
-   * Who may write: shows the field, or the reason why not with what to do next.
+   * Show the field, or the reason why the person may not write, with the next step.
    * @param {{signedIn: boolean, enabled: boolean, allowed: boolean, over: boolean, slowSeconds: number}} rules
    */
   rules({ signedIn, enabled, allowed, over, slowSeconds }) {
@@ -53,13 +53,13 @@ export class Composer extends EventTarget {
     this.#paint();
   }
 
-  /** Nothing may be sent for some seconds (slow mode, a limit). */
+  /** Block sending for some seconds (slow mode, a limit). */
   holdFor(seconds) {
     this.openAt = Math.max(this.openAt, Date.now() + seconds * 1000);
     this.#tick();
   }
 
-  /** Put words back, if the person has not begun new ones. */
+  /** Restore text, if the person has not begun to write again. */
   restore(text) {
     if (this.field.value) return;
     this.field.value = text;
@@ -76,7 +76,7 @@ export class Composer extends EventTarget {
   #key(event) {
     if (event.key === "Escape" && this.replyTo) { event.stopPropagation(); this.answer(null); }
     // On a phone the return key makes a new line; there the button sends. Enter may only accept an input method's word:
-    // Safari ends the composition before this event, and says so with key code 229.
+    // Safari ends the composition before this event, and reports it with key code 229.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229 || matchMedia("(pointer: coarse)").matches) return;
     event.preventDefault();
     this.#submit();

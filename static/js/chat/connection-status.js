@@ -1,5 +1,6 @@
 /**
- * How the connection to the room stands, in the chat's head: a word, how long until the next attempt, and a way to try now.
+ * The state of the room's connection, in the chat's head: a word, the time until the next attempt, and a button to try
+ * now.
  * @module chat/connection-status
  */
 import { need } from "../lib/dom.js";
@@ -7,12 +8,12 @@ import { need } from "../lib/dom.js";
 const LONG_WAIT_MS = 2000; // shorter waits are over before anybody could act
 
 /**
- * What to say about a link.
- * @param {{state: string, code?: number, retryAt?: number, leftAloneUntil?: number}} link as the room socket tells it
+ * Describe the state of a link.
+ * @param {{state: string, code?: number, retryAt?: number, leftAloneUntil?: number}} link as the room socket reports it
  * @param {number} now milliseconds, as `retryAt`
- * @param {boolean} over the show is: nobody writes any more, though the room is still told of what comes
+ * @param {boolean} over the show is: writing is closed, although the room still receives events
  * @returns {{text: string, wait: number, retry: boolean}} `wait` in whole seconds, 0 when there is nothing to count; `retry`:
- *   whether trying now is of use. A server that has too much to do says how long it wants to be left alone
+ *   whether trying now is useful. An overloaded server says how long clients must wait
  */
 export function linkWords({ state, code, retryAt = 0, leftAloneUntil = 0 }, now, over = false) {
   const text = { connecting: "Connecting", open: over ? "Closed" : "Live chat", waiting: "Reconnecting", stopped: code === 4410 ? "Closed" : "Disconnected" }[state] || "";
@@ -41,7 +42,7 @@ export class LinkState {
     const { text, wait, retry } = linkWords(this.link, Date.now(), this.store.over);
     this.line.dataset.link = this.store.over ? "stopped" : this.link.state;
     if (this.line.textContent !== text) this.line.textContent = text;
-    // The seconds stand apart from the word: whoever listens to the page is not told each of them.
+    // The seconds are separate from the word: a screen reader must not announce each of them.
     this.count.textContent = wait ? `in ${wait} s` : "";
     this.button.hidden = !retry;
     if (wait) this.tick = setTimeout(() => this.#show(), 500);

@@ -5,7 +5,7 @@
 
 /**
  * @typedef {Object} Entry
- * @property {string} key stable for one message from the first keystroke's send to the stored copy
+ * @property {string} key stable for one message from sending to the stored copy
  * @property {number|null} seq null until the server has stored it
  * @property {"stored"|"pending"|"failed"} fate
  * @property {Object} message in the contract's shape
@@ -30,7 +30,10 @@ export class ChatLog {
     return { entry, fresh: !before };
   }
 
-  /** Is this the stored copy of what I sent? Others can choose the same client_id, so the author must be me too. */
+  /**
+   * Return whether this is the stored copy of my message. Others can choose the same client_id, so compare the author
+   * too.
+   */
   #mine(message) {
     const key = `own:${message.client_id}`;
     const own = this.entries.get(key)?.message;
@@ -38,7 +41,7 @@ export class ChatLog {
     return same ? key : null;
   }
 
-  /** A message of mine that is on its way. */
+  /** Add an own message that is on its way. */
   pending(message) {
     const key = `own:${message.client_id}`;
     const entry = { key, seq: null, fate: "pending", message };
@@ -46,7 +49,7 @@ export class ChatLog {
     return entry;
   }
 
-  /** The server has acknowledged: stored under this id and seq. Harmless when the event came first. */
+  /** Mark a message as acknowledged, stored under this id and seq. Harmless when the event came first. */
   acknowledged(clientId, { id, seq }) {
     const entry = this.entries.get(`own:${clientId}`);
     if (!entry) return null;
@@ -72,7 +75,7 @@ export class ChatLog {
     this.entries.delete(key);
   }
 
-  /** A moderator removed it: the place stays, the words go. Unknown ids are simply not here. */
+  /** Blank a removed message: the place stays, the text goes. Unknown ids are not loaded here. */
   removed(id) {
     const entry = this.entries.get(this.ids.get(id) || id);
     if (!entry) return null;
@@ -84,7 +87,7 @@ export class ChatLog {
     return this.entries.get(this.ids.get(id) || id) || null;
   }
 
-  /** Start over from a snapshot; what I have not got through yet stays. */
+  /** Start over from a snapshot; own unsent messages stay. */
   reset(messages) {
     const unsent = this.unsent();
     this.entries.clear();
@@ -97,7 +100,7 @@ export class ChatLog {
     return [...this.entries.values()].filter((entry) => entry.fate !== "stored");
   }
 
-  /** Everything in the room's order, unsent last. */
+  /** Return all messages in the room's order, unsent last. */
   ordered() {
     return [...this.entries.values()].sort((a, b) => (a.seq ?? Infinity) - (b.seq ?? Infinity) || 0);
   }
@@ -114,7 +117,7 @@ export class ChatLog {
     return newest;
   }
 
-  /** Keep the newest `keep` stored messages; returns the keys that went. */
+  /** Keep the newest `keep` stored messages; return the keys of the dropped ones. */
   trim(keep) {
     const stored = this.ordered().filter((entry) => entry.fate === "stored");
     const gone = stored.slice(0, Math.max(0, stored.length - keep)).map((entry) => entry.key);

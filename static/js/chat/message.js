@@ -1,5 +1,5 @@
 /**
- * One chat message as an element. Text nodes only; names and words are isolated with bdi.
+ * One chat message as an element. Text nodes only; names and text are isolated with bdi.
  * @module chat/message
  */
 import { words } from "../lib/errors.js";
@@ -33,7 +33,7 @@ function speciallyDrawn({ key, seq, message }, kind) {
   return el("li", { class: `msg ${kind}`, data: { key, id: message.id || "", seq: seq ?? "" } }, written(message));
 }
 
-/** dir=auto sets the words to the side their own script begins at. */
+/** dir=auto aligns the text to the start side of its own script. */
 function written(message) {
   return message.removed ? el("span", { class: "text" }, "Message removed") : el("span", { class: "text", dir: "auto" }, ...linked(message.content));
 }
@@ -76,8 +76,9 @@ function tools(message, context) {
 }
 
 /**
- * Nobody puts the host out, nor oneself; only who chooses moderators (host and staff) a cohost or a moderator. What the
- * message says of its author is what they were when they wrote it: the server knows better, and may refuse.
+ * Nobody removes the host or themselves; only people who appoint moderators (host and site staff) remove a co-host or a
+ * moderator. The message contains its author's role at the time of writing: the server knows the current one, and may
+ * refuse.
  */
 function mayRemove({ user }, { canRemove, canAppoint, me }) {
   if (!canRemove || !user?.id || user.id === me || user.role === "host") return false;

@@ -1,5 +1,5 @@
 /**
- * Tints and initials on what the server rendered, by the same rule as for what the browser draws.
+ * Tints and initials for avatars rendered by the server, by the same rule as for those drawn in the browser.
  * @module lib/avatars
  */
 import { initials, tint } from "./dom.js";

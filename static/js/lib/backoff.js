@@ -1,6 +1,6 @@
 /**
- * What to do after a failure, and how long to wait before that: the table of recovery, applied to one connection.
- * Waits grow twofold with full jitter; what the server asks for always counts more.
+ * The reaction to a failure and the wait before it: the recovery table, applied to one connection.
+ * Waits double with full jitter; a wait that the server asks for always takes precedence.
  * @module lib/backoff
  */
 import { patience, strategyOf } from "./retry-policy.js";
@@ -10,16 +10,16 @@ import { RECOVERY } from "./retry-table.js";
  * @typedef {Object} Next
  * @property {boolean} retry false: trying again cannot help, or has been tried often enough
  * @property {number} wait milliseconds until the next attempt
- * @property {boolean} waiting nothing is wrong, it is only not there yet
- * @property {boolean} told the person should hear of it by now
+ * @property {boolean} waiting no error: the resource is only not there yet
+ * @property {boolean} told the person should be informed by now
  * @property {boolean} spent the quick attempts are used up
- * @property {boolean} renew the media pass is of no use any more: fetch another before the next attempt
+ * @property {boolean} renew the media token is no longer valid: fetch another before the next attempt
  * @property {boolean} fallback another way may be tried meanwhile, where there is one
  */
 
 const waits = (code) => RECOVERY.waiting.codes.includes(code);
 
-/** Trying again cannot help. A page cannot sign somebody in again by itself. */
+/** Trying again cannot help. A page cannot log a person in again by itself. */
 export function isFinal(code) {
   const { retry, renew } = strategyOf(code);
   return !waits(code) && (!retry || renew === "credentials");
@@ -33,8 +33,8 @@ export class Backoff {
   }
 
   /**
-   * One more attempt has failed.
-   * @param {{code?: string, retryAfter?: number}} error what is no ApiError counts as a connection that does not come about
+   * Record a failed attempt.
+   * @param {{code?: string, retryAfter?: number}} error an error that is no ApiError counts as a failed connection
    * @returns {Next}
    */
   after({ code = "media.unreachable", retryAfter = 0 }) {
@@ -55,7 +55,7 @@ export class Backoff {
     return Math.round(this.random() * 1000 * Math.min(longest, first * 2 ** this.attempt));
   }
 
-  /** To be called once an attempt has proven itself. */
+  /** Reset; to be called once an attempt has proven itself. */
   reset() {
     this.attempt = 0;
   }

@@ -1,9 +1,9 @@
 /**
- * Small helpers around the DOM. Everything that came from a person goes in as a text node; there is no HTML parsing here.
+ * Small helpers around the DOM. All text from people goes in as a text node; there is no HTML parsing here.
  * @module lib/dom
  */
 
-/** First match below `root`, which must exist: a missing part is a mistake in the template. */
+/** Return the first match below `root`, which must exist: a missing part is a mistake in the template. */
 export function need(selector, root = document) {
   const found = root.querySelector(selector);
   if (!found) throw new Error(`the page lacks ${selector}`);
@@ -32,7 +32,7 @@ export function el(tag, props = {}, ...children) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** One icon of the sprite. Decorative: the text beside it or the button's label speaks. */
+/** Return one icon of the sprite. Decorative: the text beside it or the button's label carries the meaning. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "icon");
@@ -43,26 +43,26 @@ export function icon(name) {
   return svg;
 }
 
-/** Change which icon a button shows. */
+/** Change the icon of a button. */
 export function setIcon(root, name) {
   const use = root.querySelector("use");
   const href = `${document.body.dataset.sprite}#${name}`;
   if (use && use.getAttribute("href") !== href) use.setAttribute("href", href);
 }
 
-/** Text a person wrote, isolated so that its direction cannot reorder what stands around it. */
+/** Wrap text written by a person, isolated so that its direction cannot reorder the text around it. */
 export function bdi(text, className = "") {
   return el("bdi", className ? { class: className } : {}, text);
 }
 
-/** Tint 0..7 that is always the same for the same id. */
+/** Return a tint 0..7 that is always the same for the same id. */
 export function tint(id) {
   let mix = 0x811c9dc5;
   for (const char of String(id)) mix = Math.imul(mix ^ char.codePointAt(0), 0x01000193);
   return String((mix ^ (mix >>> 15)) >>> 7 & 7);
 }
 
-/** Up to two first letters of a name. */
+/** Return up to two initials of a name. */
 export function initials(name) {
   const words = String(name || "").match(/[\p{L}\p{N}]+/gu) || [];
   return words.slice(0, 2).map((word) => [...word][0]).join("") || "?";
@@ -73,12 +73,13 @@ export function avatar(person, size = "") {
     initials(person?.display_name || person?.username));
 }
 
-const TOASTS = 2; // more of those that go by themselves would cover the page; the oldest gives way
+const TOASTS = 2; // more notices with a timeout would cover the page; the oldest is replaced
 
 /**
- * A short notice at the foot of the page, on a phone at its head, read out politely. `stay`: until it is dismissed, for
- * what must not be missed. `about`: what it speaks of; the next one about that takes its place, and settled() takes it away.
- * @returns {() => void} takes it away
+ * Show a short notice at the foot of the page, on a phone at its head, announced politely. `stay`: until it is
+ * dismissed, for notices that must not be missed. `about`: its subject; the next notice about it replaces it, and
+ * settled() removes it.
+ * @returns {() => void} removes it
  */
 export function toast(text, { bad = false, ms = bad ? 7000 : 4200, stay = false, action = null, about = "", symbol = bad ? "warning" : "check" } = {}) {
   const box = need("#toasts");
@@ -99,12 +100,12 @@ export function toast(text, { bad = false, ms = bad ? 7000 : 4200, stay = false,
   return gone;
 }
 
-/** What was said about something is over. */
+/** Remove the notice about a subject that is over. */
 export function settled(about) {
   for (const note of need("#toasts").querySelectorAll(`[data-about="${CSS.escape(about)}"]`)) note.remove();
 }
 
-/** Mark a button as working while `task` runs. A second press meanwhile does nothing. */
+/** Mark a button as busy while `task` runs. A second press meanwhile does nothing. */
 export async function busy(button, task) {
   if (button.getAttribute("aria-busy") === "true") return undefined;
   button.setAttribute("aria-busy", "true");
@@ -118,13 +119,13 @@ export async function busy(button, task) {
   }
 }
 
-/** Data the template left as `<script type="application/json" id=...>`. */
+/** Read the data that the template left as `<script type="application/json" id=...>`. */
 export function pageData(id) {
   const node = document.getElementById(id);
   return node ? JSON.parse(node.textContent || "null") : null;
 }
 
-/** What should outlive a reload but not the tab. Never throws. */
+/** Storage that outlives a reload but not the tab. Never throws. */
 export const draft = {
   get(key) {
     try { return sessionStorage.getItem(`livestream.${key}`) || ""; } catch { return ""; }

@@ -1,11 +1,11 @@
 /**
- * What went wrong, in words for people: what happened and what to do next. Decides by code, never by message text.
+ * Errors in words for people: the problem and the next step. Decides by code, never by message text.
  * @module lib/errors
  */
 
 import { categoryOf, strategyOf } from "./retry-policy.js";
 
-/** An answer of the API or the room that says no. */
+/** A refusal by the API or the room. */
 export class ApiError extends Error {
   /** @param {{code: string, message?: string, status?: number, retry_after?: number, category?: string, fields?: Object<string, string[]>}} given */
   constructor({ code, message = "", status = 0, retry_after = undefined, category = undefined, fields = undefined }) {
@@ -20,7 +20,7 @@ export class ApiError extends Error {
     this.category = category || categoryOf(code);
   }
 
-  /** What to do about it, as the table of recovery has it. */
+  /** The recovery strategy of its code. */
   get strategy() {
     return strategyOf(this.code);
   }
@@ -95,7 +95,7 @@ const WORDS = {
 
 const waiting = (seconds) => (seconds ? ` Try again in ${Math.ceil(seconds)} s.` : "");
 
-/** One or two sentences for any error. */
+/** Describe any error in one or two sentences. */
 export function words(error) {
   if (!(error instanceof ApiError)) return "Something went wrong. Reload the page and try again.";
   const fields = Object.values(error.fields).flat();
@@ -106,7 +106,7 @@ export function words(error) {
   return (error.message && error.message !== error.code ? error.message : "That didn’t work.") + waiting(error.retryAfter);
 }
 
-/** Why the room's socket stays closed, by its close code (4400 to 4499). */
+/** Explain why the room's socket stays closed, by its close code (4400 to 4499). */
 export function closeWords(code, reason = "") {
   const out = {
     "session.kicked": { title: "You were removed from this show", text: "The host or a moderator removed you. You can still watch other shows." },
@@ -122,8 +122,8 @@ export function closeWords(code, reason = "") {
 }
 
 /**
- * What to say when the camera or microphone cannot be had.
- * @param {unknown} error what getUserMedia or getDisplayMedia threw, or an Error whose name is one of ours
+ * Describe why the camera or microphone is unavailable.
+ * @param {unknown} error the exception of getUserMedia or getDisplayMedia, or an Error whose name is one of ours
  */
 export function deviceWords(error) {
   const name = error instanceof Error || error instanceof DOMException ? error.name : "";

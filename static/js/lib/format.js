@@ -1,5 +1,5 @@
 /**
- * Numbers and times as people read them.
+ * Numbers and times in readable form.
  * @module lib/format
  */
 
@@ -25,7 +25,7 @@ export function duration(seconds) {
 
 export const timeOfDay = (iso) => clock.format(new Date(iso));
 
-/** "Fri, 1 Jan, 20:00"; with the year when it is not this one */
+/** "Fri, 1 Jan, 20:00"; with the year when it is not the current one */
 export function dateTime(iso, now = new Date()) {
   const date = new Date(iso);
   return (date.getFullYear() === now.getFullYear() ? longDate : fullDate).format(date);
@@ -41,14 +41,14 @@ export function fromNow(iso, now = Date.now()) {
   return seconds > 0 ? "in a moment" : "just now";
 }
 
-/** Seconds a show has been on, by its own start: pauses count, as a viewer's clock would. */
+/** Seconds since the start of a show: pauses count, as on a viewer's clock. */
 export function secondsLive(session, now = Date.now()) {
   if (!session?.started_at) return 0;
   const until = session.ended_at ? new Date(session.ended_at).getTime() : now;
   return Math.max(0, (until - new Date(session.started_at).getTime()) / 1000);
 }
 
-/** Fill every `<time data-as="...">` below `root`; the server writes only the machine's form. */
+/** Fill every `<time data-as="...">` below `root`; the server writes only the machine-readable form. */
 export function paintTimes(root = document) {
   for (const node of root.querySelectorAll("time[data-as]")) {
     const iso = node.getAttribute("datetime");

@@ -1,5 +1,6 @@
 /**
- * Addresses in what people write, as links. Text stays text: only http and https become clickable, nothing is parsed as HTML.
+ * Turn URLs in people's text into links. Text stays text: only http and https become clickable, nothing is parsed as
+ * HTML.
  * @module lib/links
  */
 import { el } from "./dom.js";
@@ -8,14 +9,14 @@ const ADDRESS = /\bhttps?:\/\/[^\s<>"'`]+/giu;
 const TRAILING = /[.,;:!?…]+$/u;
 const PAIRS = { ")": "(", "]": "[", "}": "{" };
 
-/** What ends a sentence is not part of the address in it; a closing bracket is only when it was opened inside. */
+/** Exclude trailing punctuation from the URL; keep a closing bracket only when it was opened inside. */
 function cut(found) {
   let url = found.replace(TRAILING, "");
   while (PAIRS[url.at(-1)] && url.split(url.at(-1)).length > url.split(PAIRS[url.at(-1)]).length) url = url.slice(0, -1).replace(TRAILING, "");
   return url;
 }
 
-/** The address if it is one that may be opened, else null. */
+/** Return the URL if it may be opened, else null. */
 function safe(text) {
   try {
     const url = new URL(text);
@@ -46,7 +47,9 @@ export function linkParts(text) {
   return parts;
 }
 
-/** The text as nodes. Foreign pages get neither our window nor our address, and no blessing from search engines. */
+/**
+ * Return the text as nodes. Foreign pages get neither our window nor our address, and search engines no endorsement.
+ */
 export function linked(text) {
   return linkParts(text).map((part) => (part.href
     ? el("a", { href: part.href, target: "_blank", rel: "noopener noreferrer nofollow ugc" }, part.text)

@@ -1,11 +1,11 @@
 /**
- * Removing somebody from the show, or banning them: never without asking, from the people's list and from the chat.
+ * Removing or banning a person: always after a confirmation, from the people's list and from the chat.
  * @module lib/remove-dialog
  */
 import { need, toast } from "./dom.js";
 
 /**
- * Ask before somebody is removed or banned, with a reason that they may read.
+ * Ask before a person is removed or banned, with a reason that they may read.
  * @param {{user: Object, op: "stage.kick"|"stage.ban", call: (op: string, data: Object) => Promise<boolean>}} given
  */
 export function askToRemove({ user, op, call }) {
@@ -23,6 +23,6 @@ export function askToRemove({ user, op, call }) {
     if (dialog.returnValue !== "yes") return;
     if (!(await call(op, { user: user.id, ...(reason.value.trim() ? { reason: reason.value.trim() } : {}) }))) return;
     toast(ban ? `${name} was banned.` : `${name} was removed.`);
-    document.dispatchEvent(new CustomEvent("removed", { detail: user.id })); // who only watched is in no news of the room
+    document.dispatchEvent(new CustomEvent("removed", { detail: user.id })); // a removed viewer is in no event of the room
   }, { once: true });
 }

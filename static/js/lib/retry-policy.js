@@ -1,10 +1,10 @@
 /**
- * Look up what to do about an error.
+ * Look up the recovery strategy of an error.
  * @module lib/retry-policy
  */
 import { RECOVERY } from "./retry-table.js";
 
-/** The category of an error code: the longest entry that is the code, or its beginning up to a dot. */
+/** Return the category of an error code: the longest entry that is the code, or its beginning up to a dot. */
 export function categoryOf(code) {
   const parts = String(code).split(".");
   for (let length = parts.length; length > 0; length -= 1) {
@@ -14,8 +14,8 @@ export function categoryOf(code) {
   return RECOVERY.default_category;
 }
 
-/** How to recover from an error with this code. */
+/** Return the recovery strategy of an error code. */
 export const strategyOf = (code) => RECOVERY.strategies[categoryOf(code)];
 
-/** Milliseconds until something counts as lost, late or due: the table's `patience`. */
+/** Milliseconds until a connection counts as lost, late or due: the table's `patience`. */
 export const patience = (name) => RECOVERY.patience[`${name}_seconds`] * 1000;

@@ -1,5 +1,5 @@
 /**
- * A show as a card, drawn the same as templates/partials/show_card.html draws it on the server.
+ * A show as a card, identical to templates/partials/show_card.html, which draws it on the server.
  * @module lib/show-card
  */
 import { avatar, bdi, el, icon, initials, tint } from "./dom.js";

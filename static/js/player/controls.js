@@ -1,5 +1,5 @@
 /**
- * The buttons under the picture: sound, full screen, picture in picture, and their keys.
+ * The buttons under the video: sound, full screen, picture in picture, and their keys.
  * @module player/controls
  */
 import { need, setIcon } from "../lib/dom.js";
@@ -8,7 +8,7 @@ const IDLE_MS = 3000;
 
 /**
  * @param {HTMLElement} root the player
- * @param {{sound: import("./sound.js").Sound, video: () => HTMLVideoElement|null}} given video: the picture that matters now
+ * @param {{sound: import("./sound.js").Sound, video: () => HTMLVideoElement|null}} given video: the current main video
  */
 export function controls(root, { sound, video }) {
   soundControls(root, sound);
@@ -17,7 +17,7 @@ export function controls(root, { sound, video }) {
   pip.hidden = !document.pictureInPictureEnabled;
   pip.addEventListener("click", () => {
     const done = document.pictureInPictureElement ? document.exitPictureInPicture() : video()?.requestPictureInPicture();
-    done?.catch(() => undefined); // no picture yet: nothing to take out
+    done?.catch(() => undefined); // no video yet: nothing to close
   });
   root.addEventListener("keydown", (event) => {
     if (event.target.matches("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -44,7 +44,7 @@ function soundControls(root, sound) {
 
 function fullScreen(root, video) {
   const button = need("[data-full]", root);
-  // iPhones know full screen only for the video element itself.
+  // iPhones support full screen only for the video element itself.
   button.hidden = !(root.requestFullscreen || video()?.webkitEnterFullscreen);
   button.addEventListener("click", () => {
     if (document.fullscreenElement) document.exitFullscreen();
@@ -58,7 +58,7 @@ function fullScreen(root, video) {
   });
 }
 
-/** Controls fade while nobody moves. */
+/** Fade the controls while the pointer rests. */
 function idle(root) {
   let timer;
   const wake = () => {

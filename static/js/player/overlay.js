@@ -1,5 +1,5 @@
 /**
- * Which words stand over the picture, and when: pure decision first, drawing second.
+ * The overlay over the video: its choice as a pure function first, drawing second.
  * @module player/overlay
  */
 import { words } from "../lib/errors.js";
@@ -15,14 +15,14 @@ import { dateTime, duration, fromNow, secondsLive } from "../lib/format.js";
  * @property {Error} [error]
  * @property {boolean} flowing frames are arriving
  * @property {{title: string, text: string, login?: boolean}|null} barred why this person may not be here
- * @property {"service"|"room"|null} [moving] the show has just gone on with another provider, or in another room of the same
+ * @property {"service"|"room"|null} [moving] the show has just moved to another provider, or to another room of the same
  * @property {boolean} blocked the browser refused to play without a tap
  */
 
 /**
  * @param {Scene} scene
  * @returns {{key: string, icon: string, title: string, text: string, busy?: boolean, action?: "retry"|"here"|"reload"|"login"|"play"|"home"}|null}
- *   null when the picture should be seen
+ *   null when the video should be visible
  */
 export function overlayFor(scene) {
   const { session } = scene;
@@ -52,7 +52,7 @@ function overElsewhere({ error }) {
   }[error?.code];
 }
 
-/** What to do where trying again by itself cannot help: log in, load the page anew, or go elsewhere. */
+/** The action where an automatic retry cannot help: log in, reload the page, or leave. */
 function nextStep(error) {
   if (["csrf", "media.wrong_session"].includes(error?.code)) return "reload";
   return { authentication: "login", permission: "home" }[error?.category] || "retry";
@@ -82,7 +82,7 @@ function overLive(scene, host) {
 const ACTIONS = { retry: "Try now", here: "Watch here", reload: "Reload", play: "Play", login: "Log in", home: "See live shows" };
 
 /**
- * Draw an overlay into its slot; drawn anew only when it says something else.
+ * Draw an overlay into its slot; redraw only when it changes.
  * @param {HTMLElement} slot
  * @param {ReturnType<typeof overlayFor>} overlay
  * @param {{retry: () => void, play: () => void}} on

@@ -1,6 +1,6 @@
 /**
- * The player: the WHEP connection's stream in a video element, controls, and an overlay whenever there is no picture.
- * Never a bare black box: what is not a moving picture has words on it.
+ * The player: the WHEP connection's stream in a video element, controls, and an overlay whenever no video arrives.
+ * Never a bare black box: without moving video there is text.
  * @module player/player
  */
 import { draft, need } from "../lib/dom.js";
@@ -19,7 +19,7 @@ export class Player {
   /**
    * @param {HTMLElement} root the element of templates/partials/player.html
    * @param {import("../room/store.js").RoomStore} store
-   * @param {{whep: import("../providers/whep.js").WhepConnection, askedAt: number}} early the connection, which may be under way already
+   * @param {{whep: import("../providers/whep.js").WhepConnection, askedAt: number}} early the connection, which may already be in progress
    */
   constructor(root, store, { whep, askedAt }) {
     this.root = root;
@@ -35,17 +35,17 @@ export class Player {
     this.media = whep.last;
     this.flowing = false;
     this.barred = null;
-    /** when the show left for this provider, 0 for one that was here */
+    /** when the show moved to this provider, 0 if it did not */
     this.movedAt = Number(draft.get(`moving.${store.session.id}`) || 0);
     draft.set(`moving.${store.session.id}`, "");
     if (this.movedAt) setTimeout(() => this.#draw(), patience("switch"));
-    /** the picture is being made anew, because the show moves to another room of its provider */
+    /** the connection is being made anew, because the show moves to another room of its provider */
     this.anew = false;
-    /** the tiles are what is seen, not the one picture */
+    /** the tiles are visible, not the single video */
     this.staged = false;
     this.receiver = whep.receiver?.({ store, sound: this.sound }) ?? new StageReceiver({ whep, store, sound: this.sound });
     this.view = new StageView(need("[data-stage]", root), { store, receiver: this.receiver });
-    /** milliseconds from asking for the picture to its first frame, null before */
+    /** milliseconds from requesting the video to its first frame, null before */
     this.firstFrameMs = null;
     /** the same, from opening the page */
     this.firstFrameAt = null;
@@ -63,7 +63,7 @@ export class Player {
     return this.whep.pc;
   }
 
-  /** The show goes on elsewhere: say so until the picture is there, over the page that loads next, too. */
+  /** The show moves to another room: say so until video arrives, over the page that loads next, too. */
   moves() {
     this.movedAt = Date.now();
     this.flowing = false;
@@ -71,14 +71,14 @@ export class Player {
     this.#draw();
   }
 
-  /** Say why this person may not watch, and let go of the picture. */
+  /** Explain why this person may not watch, and stop the video. */
   bar(why) {
     this.barred = why;
     this.#letGo();
     this.#draw();
   }
 
-  /** Of the picture, and of the stage's place for it. */
+  /** Set the aspect ratio of the video, and of the stage's place for it. */
   #letGo(why) {
     this.whep.stop(why);
     this.video.srcObject = null;
@@ -132,21 +132,23 @@ export class Player {
       }
       this.root.classList.toggle("resting", state === "paused");
     }
-    // The node links a returning host to the same viewers; should it not, look() notices the standing picture.
+    // The node links a returning host to the same viewers; should it not, look() detects the frozen video.
     if (what === "host" && !this.store.hostLostUntil && ["waiting", "failed"].includes(this.media.state)) this.#hostIsThere();
     if (what === "moving") this.anew = this.store.moving && this.whep.wanted;
     if (["stage", "slots", "me"].includes(what)) this.#stage();
     this.#draw();
   }
 
-  /** Who is in the room of an SDK, or has just been answered, begins no further time; should that come to nothing, the next
-   *  try is soon. */
+  /**
+   * A player that is already in the room of an SDK, or has just been answered, does not restart; if that fails, the
+   * next try comes soon.
+   */
   #hostIsThere() {
     if (this.whep.joined) this.whep.backoff?.reset();
     else this.whep.restart();
   }
 
-  /** Once a second: are frames coming? A picture that stands still while the show is on is connected anew. */
+  /** Check once a second whether frames arrive. Video that freezes while the show is on is reconnected. */
   async #look() {
     if (this.media.state !== "receiving") return;
     const stats = await this.whep.stats().catch(() => null);
@@ -160,7 +162,7 @@ export class Player {
       if (this.store.hostLostUntil && !first) this.flowing = true;
     } else if (now - this.lastFrames.at > patience("viewer_stall") && !document.hidden) {
       const expected = this.#expected();
-      this.flowing = this.staged && !expected && !this.store.hostLostUntil; // cameras off is a fine stage too
+      this.flowing = this.staged && !expected && !this.store.hostLostUntil; // a stage with all cameras off is fine too
       this.lastFrames = { ...this.lastFrames, at: now };
       if (expected) { if (!this.staged) this.#awaitFrame(); this.whep.restart(); }
       this.#draw();
@@ -169,13 +171,13 @@ export class Player {
     this.#draw();
   }
 
-  /** Should a picture be coming? On a stage everybody may have the camera off. */
+  /** Return whether video should arrive. On a stage everybody may have the camera off. */
   #expected() {
     const { session, hostLostUntil, participants } = this.store;
     return session.state === "active" && !hostLostUntil && (!this.staged || this.receiver.seats.video.some(({ user }) => user && !participants.find((person) => person.user.id === user)?.video_muted));
   }
 
-  /** What the picture is on its way to, if anything. */
+  /** Return the destination of a show that moves, if any. */
   get #moving() {
     const { store } = this;
     if (Date.now() - this.movedAt < patience("switch")) return "service";
@@ -196,7 +198,7 @@ export class Player {
     this.whep.start();
   }
 
-  /** Somebody came on stage, or sharing their screen: one picture is not enough any more. */
+  /** Somebody came on stage, or shares their screen: a single video is not enough any more. */
   #stage() {
     const { store } = this;
     if (!this.whep.wanted || this.barred) return;
@@ -204,7 +206,10 @@ export class Player {
     if (more || this.whep.staged) this.whep.reshape(sectionsFor({ onStage: Boolean(store.mine), settings: store.session.settings }));
   }
 
-  /** The stage's connection stands. The picture so far goes on until the new one is there; then all changes at once. */
+  /**
+   * The stage's connection stands. The previous video continues until the new one arrives; then everything switches at
+   * once.
+   */
   async #toStage() {
     const { pc } = this.whep;
     this.view.show(true);

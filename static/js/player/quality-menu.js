@@ -1,5 +1,5 @@
 /**
- * How good the received picture should be, and what it is: layer, size and bitrate of the main picture.
+ * The quality menu: the wanted quality, and the layer, size and bitrate of the main video.
  * @module player/quality-menu
  */
 import { el, icon, need } from "../lib/dom.js";
@@ -8,7 +8,7 @@ const CHOICES = [["auto", "Auto", "adapts to your connection"], ["high", "High",
 const LAYERS = { low: "low layer", medium: "medium layer", high: "full layer" };
 const EVERY_MS = 1500;
 
-/** "640×360, medium layer, 412 kbit/s" from what the server and the browser tell. */
+/** "640×360, medium layer, 412 kbit/s" from the reports of the server and the browser. */
 export function receivedWords({ width, height, layer, kbits, fps }) {
   const parts = [width && height ? `${width}×${height}` : "", fps ? `${Math.round(fps)} fps` : "", LAYERS[layer] || "", kbits ? `${Math.round(kbits)} kbit/s` : ""].filter(Boolean);
   return parts.length ? parts.join(" · ") : "No video right now";

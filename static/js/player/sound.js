@@ -1,6 +1,6 @@
 /**
- * One rule for all that is heard: the picture's own element and one audio element for each voice on stage are muted, as
- * loud as each other, and woken together when the browser wanted a tap first.
+ * One rule for all audio: the main video's element and one audio element for each voice on stage are muted, set to the
+ * same volume, and started together when the browser wanted a tap first.
  *
  * Dispatches `change` after each change.
  * @module player/sound
@@ -12,7 +12,7 @@ export class Sound extends EventTarget {
     super();
     /** @type {Set<HTMLMediaElement>} */
     this.elements = new Set();
-    /** elements that must stay silent for now: a second connection that plays the same */
+    /** elements that must stay silent for now: a second connection with the same audio */
     this.held = new WeakSet();
     this.volume = Number(memory.get("volume", "1"));
     this.muted = memory.get("muted") === "yes";
@@ -33,7 +33,7 @@ export class Sound extends EventTarget {
     element.srcObject = null;
   }
 
-  /** What was held back may be heard. */
+  /** Release elements that were held silent. */
   release(element) {
     this.held.delete(element);
     this.#apply(element);
@@ -57,7 +57,7 @@ export class Sound extends EventTarget {
     this.setMuted(volume === 0);
   }
 
-  /** Play, with sound if the browser lets us, without if not. */
+  /** Play, with audio if the browser permits it, without if not. */
   async play(element) {
     this.#apply(element);
     try {
@@ -72,7 +72,7 @@ export class Sound extends EventTarget {
     this.#tell();
   }
 
-  /** After a tap: everything that has something to play plays. */
+  /** After a tap: start every element that has a source. */
   #all() {
     for (const element of this.elements) {
       this.#apply(element);

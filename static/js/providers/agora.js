@@ -1,6 +1,6 @@
 /**
- * Agora: agora-rtc-sdk-ng 4.x behind the engine's interface, in the "live" mode with hosts and audience. Tracks are shown
- * by our own elements, so the SDK's play() and its autoplay callback stay unused. An Agora client sends one picture:
+ * Agora: agora-rtc-sdk-ng 4.x behind the engine's interface, in the "live" mode with hosts and audience. Our own
+ * elements play the tracks, so the SDK's play() and its autoplay callback stay unused. An Agora client sends one video:
  * a screen takes the camera's place.
  * @module providers/agora
  */
@@ -120,7 +120,7 @@ export class Engine {
     try {
       await this.client.subscribe(user, kind);
     } catch {
-      return; // gone again, or the connection is: the next event tells
+      return; // gone again, or the connection is: the next event reports it
     }
     this.#wanted(user);
     this.#people();
@@ -160,7 +160,7 @@ export class Engine {
     return track;
   }
 
-  /** A sound cannot be exchanged in place. */
+  /** An audio track cannot be exchanged in place. */
   async #putAudio(now, wanted) {
     if (now && now.getMediaStreamTrack() === wanted) return now;
     if (now) await this.#drop(now);
@@ -169,7 +169,7 @@ export class Engine {
     return track;
   }
 
-  /** Not closed: that would stop the page's own track, which is still seen in the preview. */
+  /** Not closed: that would stop the page's own track, which the preview still shows. */
   async #drop(track) {
     await this.client.unpublish(track);
   }

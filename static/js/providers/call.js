@@ -1,9 +1,10 @@
 /**
  * One connection to a provider with an SDK of its own, for watching, sending, or both: such providers know a person
- * once, so both sides of a page share it. Fetches passes, loads the engine, keeps it joined, renews before a pass ends.
+ * once, so both sides of a page share it. Fetches media tokens, loads the engine, keeps it joined, renews before a
+ * token expires.
  *
- * Dispatches `state` {state, error?, fatal?} as watchers know it, `sending` {state, error?} as senders do, `stream`,
- * `people`, `quality`, `privileges`; see providers/interface.js.
+ * Dispatches `state` {state, error?, fatal?} for watchers, `sending` {state, error?} for senders, `stream`, `people`,
+ * `quality`, `privileges`; see providers/interface.js.
  * @module providers/call
  */
 import { session as sessions } from "../lib/api.js";
@@ -36,7 +37,7 @@ export class Call extends EventTarget {
   constructor(sessionId, { hostId = null, ask = (role) => sessions.token(sessionId, role) } = {}) {
     super();
     this.hostId = hostId;
-    /** the host's number, where people are numbers and the room has told it: newer than what a pass says */
+    /** the host's number, where people are numbers and the room has announced it: newer than the descriptor's */
     this.hostUid = null;
     this.ask = ask;
     /** @type {import("./interface.js").Descriptor|null} */
@@ -46,9 +47,9 @@ export class Call extends EventTarget {
     this.media = null;
     this.run = 0;
     this.moves = 0;
-    /** grows with each connection and each change of role */
+    /** incremented with each connection and each change of role */
     this.turns = 0;
-    /** does something go out, and what was handed over last */
+    /** whether media is sent, and the last media handed over */
     this.sent = false;
     this.given = null;
     this.backoff = new Backoff();
@@ -72,17 +73,17 @@ export class Call extends EventTarget {
     return this.wants.send ? "publisher" : "subscriber";
   }
 
-  /** What the provider knows the host by. */
+  /** Return the provider's id of the host. */
   get host() {
     return this.hostUid || this.pass?.details?.host_uid || this.hostId;
   }
 
-  /** The main picture's person. */
+  /** Return the person of the main video. */
   get main() {
     return mainPerson(this.people, this.host);
   }
 
-  /** The host goes by this number from now on; nothing where people go by their ids. */
+  /** Set the host's new number; does nothing where people are identified by their ids. */
   follow(hostUid) {
     if (!hostUid || hostUid === this.hostUid) return;
     this.hostUid = hostUid;
@@ -91,13 +92,13 @@ export class Call extends EventTarget {
   }
 
   /**
-   * Say what this page wants from the connection; it is made, changed or closed accordingly.
+   * Set what this page needs from the connection; it is made, changed or closed accordingly.
    * @param {{watch?: boolean, send?: boolean}} wants
    */
   want(wants) {
     const before = { wanted: this.wanted, role: this.role };
     Object.assign(this.wants, wants);
-    // Also whoever stops after the right was gone: sending has failed by itself then.
+    // Also when sending stops after the right was lost: it has failed by itself then.
     const refused = wants.send === false && this.lastSending.error?.code === "token.role_not_held";
     if ((before.role === "publisher" || refused) && !this.wants.send) { this.#turn(); this.#tell("sending", { state: "idle" }); }
     if (!this.wanted) { this.#end(); this.#say("idle"); return; }
@@ -106,31 +107,31 @@ export class Call extends EventTarget {
     else this.#settle();
   }
 
-  /** Do not even begin, and say why. */
+  /** Fail without an attempt, with the reason. */
   refuse(error) {
     this.wants.watch = true;
     this.#giveUp(error);
   }
 
-  /** Connect anew at once. */
+  /** Reconnect at once. */
   restart() {
-    if (!this.wanted || this.last.fatal) return; // what was given up begins anew with another want()
+    if (!this.wanted || this.last.fatal) return; // after giving up, another want() starts again
     this.backoff.reset();
     this.#say(this.link === "none" ? "connecting" : "reconnecting");
     this.#attempt(++this.run);
   }
 
-  /** The show goes on in another room of its provider: what this page holds opens an empty one. */
+  /** The show moved to another room of its provider: the token of this page opens an empty one. */
   move() {
     this.moves += 1;
-    // A new one is being asked for already, and again when that is for a room that was left.
+    // A new one is already being requested, and again if that is for a room that was left.
     if (!this.pass && this.link === "joining") return;
     this.pass = null;
     this.restart();
   }
 
   /**
-   * What to send from now on, on the air or not.
+   * Set the media to send from now on, live or not.
    * @param {import("./interface.js").Media} media
    */
   async use(media) {
@@ -140,7 +141,7 @@ export class Call extends EventTarget {
     this.#settle();
   }
 
-  /** What this comes to counts only while connection and role are the ones that it was begun for. */
+  /** The result counts only while connection and role are those of its start. */
   async #send() {
     const { turns, media } = this;
     this.given = media;
@@ -159,14 +160,14 @@ export class Call extends EventTarget {
     if (this.link === "up") this.engine?.adapt?.(wish);
   }
 
-  /** Put the main picture into an element. */
+  /** Put the main video into an element. */
   show(video) {
     this.element = video;
     if (this.engine?.attach) { this.engine.attach(video); return; }
     if (video.srcObject !== this.stream) video.srcObject = this.stream;
   }
 
-  /** As readStats() has it; frames are those that the element showed. */
+  /** Statistics as in readStats(); frames are those that the element showed. */
   async stats() {
     if (!this.engine) return null;
     const seen = this.element?.getVideoPlaybackQuality?.();
@@ -174,7 +175,9 @@ export class Call extends EventTarget {
     return { ...own, ...await this.engine.stats?.() };
   }
 
-  /** Fetch another pass and hand it to the provider, because the present one ends soon. Several calls become one. */
+  /**
+   * Fetch another token and hand it to the provider, because the present one expires soon. Several calls become one.
+   */
   renew() {
     this.renewing ??= this.#renew().finally(() => { this.renewing = null; });
     return this.renewing;
@@ -188,7 +191,7 @@ export class Call extends EventTarget {
       if (run !== this.run || role !== this.role) return;
       const elsewhere = this.pass && (pass.channel_id !== this.pass.channel_id || pass.url !== this.pass.url);
       this.#keep(pass, role);
-      // Also while the engine still joins: it does so with the former pass.
+      // Also while the engine still joins: it does so with the former token.
       if (elsewhere) this.restart();
       else if (this.link === "up" && !await this.engine.renew(pass) && run === this.run) this.restart();
     } catch (error) {
@@ -201,7 +204,7 @@ export class Call extends EventTarget {
   #keep(pass, role) {
     this.pass = pass;
     this.passRole = role;
-    // The server says when to renew; this is for the case that nobody heard it.
+    // The server says when to renew; this is the fallback if nobody received it.
     this.#watchPass(Date.parse(pass.expires_at) - Date.now() - patience("renew_ahead") - Math.random() * patience("renew_jitter"));
   }
 
@@ -237,7 +240,7 @@ export class Call extends EventTarget {
     this.#quality(UNKNOWN);
   }
 
-  /** Another connection, or another role: nothing is sent there yet. */
+  /** Reset for another connection, or another role: nothing is sent there yet. */
   #turn() {
     this.turns += 1;
     this.sent = false;
@@ -245,7 +248,7 @@ export class Call extends EventTarget {
   }
 
   async #freshPass(role) {
-    // Never join with a pass that is about to end.
+    // Never join with a token that is about to expire.
     const good = this.pass && this.passRole === role && Date.parse(this.pass.expires_at) - Date.now() > patience("pass_left");
     if (good) return this.pass;
     for (;;) {
@@ -264,7 +267,7 @@ export class Call extends EventTarget {
       const { role } = this;
       const pass = await this.#freshPass(role);
       if (run !== this.run) return;
-      this.#keep(pass, role); // before anything else is waited for: whoever moves meanwhile must find it, and ask anew
+      this.#keep(pass, role); // before any other wait: a move meanwhile must find it, and request a new one
       if (!ENGINES[pass.protocol]) throw new ApiError({ code: pass.protocol === "rtmps" ? "player.encoder_only" : "player.protocol" });
       const { Engine } = await ENGINES[pass.protocol]();
       const sdk = await loadSdk(pass.protocol).catch((error) => { if (Engine.native) return null; throw error; });
@@ -284,7 +287,7 @@ export class Call extends EventTarget {
     }
   }
 
-  /** After joining: what was wanted meanwhile. */
+  /** Apply the changes requested while joining. */
   async #catchUp(role, run) {
     if (role !== this.role) { await this.#switch(); return; }
     if (role === "publisher" && this.media) await this.#send();
@@ -293,7 +296,7 @@ export class Call extends EventTarget {
     this.#settle();
   }
 
-  /** Another role, in place where the provider can. */
+  /** Change the role, in place where the provider can. */
   async #switch() {
     if (this.link !== "up") { this.restart(); return; }
     this.#turn();
@@ -318,19 +321,19 @@ export class Call extends EventTarget {
     else if (what === "quality") this.#quality(detail);
     else if (what === "expiring") this.renew();
     else if (what === "privileges") this.dispatchEvent(new CustomEvent("privileges", { detail }));
-    else if (this.link === "joining") return; // join() itself says how that ends
+    else if (this.link === "joining") return; // join() itself reports how that ends
     else if (detail.link === "lost") this.#refused(detail.error || new ApiError({ code: "media.unreachable" }), run);
     else if (this.link !== detail.link) {
       this.link = detail.link;
       if (detail.link !== "up") { this.#say("reconnecting"); return; }
       if (this.wish) this.engine.adapt?.(this.wish); // it may have changed meanwhile
       this.#settle();
-      // What was to be sent meanwhile, the silence of a break for example.
+      // Media changed meanwhile, the silence of a break for example.
       if (this.passRole === "publisher" && this.given !== this.media) this.#catchUp(this.passRole, run).catch((error) => { if (run === this.run) this.#refused(asApiError(error), run); });
     }
   }
 
-  /** What a standing connection amounts to. */
+  /** Report the state of a standing connection. */
   #settle() {
     if (this.link !== "up") return;
     const watching = this.engine.playing || tracksOf(this.main).length ? "receiving" : "waiting";
@@ -341,7 +344,7 @@ export class Call extends EventTarget {
     const joined = this.link === "up" || this.link === "shaky" || this.last.state === "reconnecting";
     this.#hangUp();
     const next = this.backoff.after(error);
-    // A room that was there and is gone may be one that the show has left: what opened it would make it anew.
+    // A room that disappeared may be one that the show has left: the token that opened it would create it anew.
     if (next.renew || !next.retry || (next.waiting && joined)) this.pass = null;
     if (!next.retry) { this.#giveUp(error); return; }
     if (next.waiting) this.#say("waiting", this.wants.send ? "connecting" : "idle", { error });
@@ -350,7 +353,7 @@ export class Call extends EventTarget {
     this.#soon(next.wait, run);
   }
 
-  /** Sending refused for good leaves a viewer a viewer; anything else ends it. */
+  /** After a final refusal to send, a viewer remains a viewer; any other refusal ends the connection. */
   #giveUp(error) {
     const senderAlone = this.wants.send && this.wants.watch && error.code === "token.role_not_held";
     if (senderAlone) {

@@ -44,17 +44,17 @@ export class Engine {
     this.left = true;
     const { call } = this;
     if (!call) return Promise.resolve();
-    before = call.leave().catch(() => undefined).then(() => call.destroy()).catch(() => undefined); // nothing to be done about a call that is gone
+    before = call.leave().catch(() => undefined).then(() => call.destroy()).catch(() => undefined); // a call that is gone needs no cleanup
     return before;
   }
 
-  /** A token counts when joining; ours is for the next time. */
+  /** A token counts when joining; the new one is for the next join. */
   async renew(pass) {
     this.pass = pass;
     return true;
   }
 
-  /** The server has been told already; what it allows decides. */
+  /** The server has changed the rights already; its permissions decide. */
   async become(pass) {
     if (pass.uid !== this.pass.uid || maySend(this.call.participants().local) !== pass.privileges.can_publish) return false;
     this.pass = pass;

@@ -1,15 +1,15 @@
 /**
- * HLS, for very large audiences and for providers that only play: hls.js, or the browser's own player where hls.js is not
- * installed or not able to. Media go straight into the element, so there are no tracks and no people.
+ * HLS, for very large audiences and for providers that only play: hls.js, or the browser's own player where hls.js is
+ * not installed or not supported. Media goes straight into the element, so there are no tracks and no people.
  *
- * Playlists of a show that not everybody may see come from our own origin. hls.js sends them the pass as a header, the newest
- * at each refresh. The browser's own player cannot: it is known by its cookie. So no pass ever stands in an address.
+ * Playlists of a show that is not public come from our own origin. hls.js sends them the token as a header, the newest
+ * at each refresh. The browser's own player cannot: it is identified by its cookie. So no URL ever contains a token.
  * @module providers/hls
  */
 import { ApiError } from "../lib/errors.js";
 
 const TYPE = "application/vnd.apple.mpegurl";
-const POOR_MS = 10000; // one stall darkens the outlook for this long
+const POOR_MS = 10000; // one stall lowers the rating for this long
 const JOIN_MS = 15000;
 
 const REFUSED = { 401: "media.bad_token", 403: "media.bad_token", 404: "media.not_live", 412: "media.not_live", 429: "media.too_many" };
@@ -17,7 +17,7 @@ const REFUSED = { 401: "media.bad_token", 403: "media.bad_token", 404: "media.no
 const refusal = (status) => new ApiError({ code: REFUSED[status] || (status ? "media.unreachable" : "network"), status, retry_after: status === 404 || status === 412 ? 2 : undefined });
 
 export class Engine {
-  /** Can the browser play HLS by itself? */
+  /** Return whether the browser can play HLS by itself. */
   static native = Boolean(document.createElement("video").canPlayType(TYPE));
 
   /** @param {{sdk: typeof import("hls.js").default|null, pass: import("./interface.js").Descriptor, tell: import("./interface.js").Tell}} given */
@@ -30,7 +30,7 @@ export class Engine {
     this.onStall = () => this.#stalled();
   }
 
-  /** Resolves when the playlist was read: there is something to play. */
+  /** Resolve when the playlist was read: playback can start. */
   async join() {
     if (this.sdk?.isSupported()) await this.#open();
     else if (Engine.native) await this.#look();
@@ -49,7 +49,7 @@ export class Engine {
     this.element = null;
   }
 
-  /** Media that play go on; the next refresh of a playlist carries the new token. */
+  /** Playback continues; the next refresh of a playlist carries the new token. */
   async renew(pass) {
     this.pass = pass;
     return true;
@@ -71,7 +71,7 @@ export class Engine {
     return new URL(this.pass.url, location.href).href;
   }
 
-  /** The pass, for the origin that it is for: segments come from elsewhere, and learn nothing of it. */
+  /** Send the token only to its own origin: segments come from elsewhere, and must not receive it. */
   headers(address) {
     const { token } = this.pass;
     return token && new URL(address, location.href).origin === new URL(this.address).origin ? { Authorization: `Bearer ${token}` } : {};
@@ -122,7 +122,7 @@ export class Engine {
     for (const [name, value] of Object.entries(this.headers(address))) xhr.setRequestHeader(name, value);
   }
 
-  /** The browser's own player tells no reasons, so ask for the playlist first. */
+  /** The browser's own player reports no reasons, so request the playlist first. */
   async #look() {
     let response;
     try {
@@ -141,7 +141,7 @@ export class Engine {
     if (this.element.src !== this.address) this.element.src = this.address;
   }
 
-  /** Until something was played, and while the player looks for its place, waiting is no sign of a weak connection. */
+  /** Before the first playback, and while the player seeks, waiting is no sign of a weak connection. */
   #stalled() {
     if (!this.element?.played.length || this.element.seeking) return;
     this.tell("quality", { up: "unknown", down: "poor" });

@@ -1,15 +1,15 @@
 /**
- * What every player and every sender has in common, whoever carries the media. This module is the interface: types and
- * the few pure functions over them. Who implements it: whep.js and whip.js (media nodes), and call.js with one engine per SDK.
+ * The common interface of every player and every sender, whichever provider carries the media: types and a few pure
+ * functions over them. Implemented by whep.js and whip.js (media nodes), and by call.js with one engine per SDK.
  *
  * **Watching** (WhepConnection; Watching for SDKs) is an EventTarget with
  * - `state`, `last`: idle, connecting, waiting (connected, nobody sends), receiving, reconnecting, failed; `last` is the detail of the last `state` event
  * - `wanted`: between start() and stop()
- * - `stream`: MediaStream of the main picture, the same object across reconnections; empty when the media do not come as tracks (HLS)
- * - `people`: Person[], who sends what
+ * - `stream`: MediaStream of the main video, the same object across reconnections; empty when media does not come as tracks (HLS)
+ * - `people`: Person[], the people who send
  * - `quality`: Quality of this page's own connection
- * - `start()`, `stop({over})`, `restart()`, `stats()`, `renew()`, `adapt(wish)`, `show(video)`: puts the main picture into an element
- * - `staged`, `reshape(sections)`, `letGo()`: from the one picture to the whole stage; `receiver({store, sound})`: who is in which track
+ * - `start()`, `stop({over})`, `restart()`, `stats()`, `renew()`, `adapt(wish)`, `show(video)`: puts the main video into an element
+ * - `staged`, `reshape(sections)`, `letGo()`: from the single video to the whole stage; `receiver({store, sound})`: maps tracks to people
  * - events `state` {state, error?, fatal?}, `stream`, `people` {people}, `quality` {up, down}, `sections` (the stage stands)
  *
  * **Sending** (Publisher; Sending for SDKs) is an EventTarget with
@@ -18,7 +18,7 @@
  * - `network`: Quality of the connection (`quality` is the size that the host chose)
  * - events `state` {state, error?}, `quality` {up, down}
  *
- * **An engine** drives one SDK for one connection. It knows neither retries nor passes, those are call.js's business:
+ * **An engine** drives one SDK for one connection. It knows neither retries nor token requests; call.js handles those:
  * - `constructor({sdk, pass, tell})`; `tell(what, detail)` reports upward (see Tell)
  * - `join()`, `leave()`, `send(media)`, `unsend()`: promises, reject with ApiError
  * - `renew(pass)`, `become(pass)`: promise of true when done in place, false when only joining anew helps
@@ -26,7 +26,7 @@
  * - `attach(video)` and `playing`: where media do not come as tracks, but straight into an element (HLS)
  * - static `native`: it can do without the SDK's file in this browser
  *
- * What follows on a refusal is in livestream/retry_policy.json alone, and backoff.js applies it.
+ * The reaction to a refusal is in livestream/retry_policy.json alone, and backoff.js applies it.
  * @module providers/interface
  */
 import { ApiError } from "../lib/errors.js";
@@ -37,17 +37,17 @@ import { ApiError } from "../lib/errors.js";
  * @property {"whip"|"whep"|"agora"|"livekit"|"daily"|"hls"} protocol
  * @property {string} url
  * @property {string} token
- * @property {string} uid this person, as the provider knows them
+ * @property {string} uid the provider's id of this person
  * @property {string} channel_id
  * @property {{can_publish: boolean, can_subscribe: boolean, can_admin: boolean}} privileges
  * @property {string} expires_at ISO 8601
  * @property {RTCIceServer[]} [ice_servers]
- * @property {Object<string, string>} [details] what else this provider's player needs
+ * @property {Object<string, string>} [details] further values for this provider's player
  */
 
 /**
- * @typedef {Object} Person somebody who sends
- * @property {string} uid as the provider knows them
+ * @typedef {Object} Person a person who sends
+ * @property {string} uid the provider's id of the person
  * @property {string} name
  * @property {boolean} local this page's own person
  * @property {{audio: Source|null, camera: Source|null, screen: Source|null, screenAudio: Source|null}} sources
@@ -60,16 +60,16 @@ import { ApiError } from "../lib/errors.js";
 /** @typedef {{up: Grade, down: Grade}} Quality */
 
 /**
- * @typedef {Object} Media what somebody sends
+ * @typedef {Object} Media the media of a sender
  * @property {MediaStreamTrack|null} audio
  * @property {MediaStreamTrack|null} camera
  * @property {MediaStreamTrack|null} [screen] beside the camera
- * @property {"camera"|"screen"} content what the camera's track shows
+ * @property {"camera"|"screen"} content the content of the camera's track
  * @property {{width: number, height: number, fps: number, bitrate: number}} limit
  */
 
 /**
- * @typedef {Object} Wish what a viewer wants to receive; all fields optional
+ * @typedef {Object} Wish a viewer's wanted quality and tile sizes; all fields optional
  * @property {"auto"|"low"|"medium"|"high"} [quality]
  * @property {Object<string, {width: number, height: number, visible: boolean}>} [tiles] by "uid:camera" or "uid:screen", pixels of the screen
  */
@@ -95,7 +95,7 @@ export const source = (track, muted = false) => ({ track: track || null, muted }
 const seen = (given) => given?.track && !given.muted;
 
 /**
- * Whose picture is the main one: the host's, else that of the first who sends one.
+ * Return the person of the main video: the host, else the first who sends video.
  * @param {Person[]} people
  * @param {string|null} hostUid
  * @returns {Person|null}
@@ -109,7 +109,7 @@ export function mainPerson(people, hostUid) {
 }
 
 /**
- * The tracks that show a person: the screen before the camera, and the voice.
+ * Return a person's tracks: the screen before the camera, and the voice.
  * @param {Person|null} whom
  * @returns {MediaStreamTrack[]}
  */
@@ -120,7 +120,7 @@ export function tracksOf(whom) {
   return [picture?.track, audio?.track].filter(Boolean);
 }
 
-/** Any error as one that the pages have words for. */
+/** Convert any error into one that the pages can describe. */
 export function asApiError(error) {
   return error instanceof ApiError ? error : new ApiError({ code: "media.unreachable", message: String(error?.message || "") });
 }

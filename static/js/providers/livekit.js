@@ -1,6 +1,6 @@
 /**
- * LiveKit: livekit-client 2.x behind the engine's interface. Tracks are shown by our own elements, so the SDK's attach(),
- * and with it its adaptive streams and its own autoplay handling, stay unused; adapt() asks for sizes instead.
+ * LiveKit: livekit-client 2.x behind the engine's interface. Our own elements play the tracks, so the SDK's attach(),
+ * and with it its adaptive streams and its own autoplay handling, stay unused; adapt() requests sizes instead.
  * @module providers/livekit
  */
 import { ApiError } from "../lib/errors.js";
@@ -35,16 +35,16 @@ export class Engine {
 
   async leave() {
     this.left = true;
-    await this.room.disconnect(false); // the tracks are the page's
+    await this.room.disconnect(false); // the tracks belong to the page
   }
 
-  /** The server hands connected clients new tokens by itself; ours is for the next time. */
+  /** The server hands connected clients new tokens by itself; ours is for the next join. */
   async renew(pass) {
     this.pass = pass;
     return true;
   }
 
-  /** The server has been told already; what it allows decides. Another identity needs another connection. */
+  /** The server has changed the rights already; its permissions decide. Another identity needs another connection. */
   async become(pass) {
     const allowed = this.room.localParticipant.permissions?.canPublish ?? false;
     if (pass.uid !== this.pass.uid || allowed !== pass.privileges.can_publish) return false;
@@ -125,7 +125,7 @@ export class Engine {
     })));
   }
 
-  /** Ask for the size in which a picture is shown, or for none. */
+  /** Request the size at which a video is shown, or none. */
   #wanted(participant, publication) {
     if (!this.wish || publication.kind !== "video" || !publication.isSubscribed) return;
     const { Track, VideoQuality } = this.sdk;
@@ -137,7 +137,7 @@ export class Engine {
     else publication.setVideoQuality(VideoQuality.HIGH);
   }
 
-  /** Publish a track, exchange it for another of the same kind, or set its limit anew. */
+  /** Publish a track, exchange it for another of the same kind, or update its limit. */
   async #put(slot, now, then) {
     const { Source } = this.sdk.Track;
     const kind = slot === "audio" ? Source.Microphone : then.content === "screen" ? Source.ScreenShare : Source.Camera;
@@ -162,7 +162,7 @@ export class Engine {
     const top = parameters?.encodings?.at(-1);
     if (!top || top.maxBitrate === limit.bitrate) return;
     top.maxBitrate = limit.bitrate;
-    await sender.setParameters(parameters).catch(() => undefined); // the old limit holds on
+    await sender.setParameters(parameters).catch(() => undefined); // the old limit stays
   }
 
   async #drop(publication) {

@@ -1,6 +1,6 @@
 /**
- * What a person sends, brought step by step from what is published to what is wanted: one change at a time, the newest
- * wish wins. Engines say how a track is put up and taken down.
+ * Reconciles a person's published tracks with the wanted ones, step by step: one change at a time, the newest request
+ * wins. Engines know how to publish and unpublish a track.
  * @module providers/outgoing
  */
 
@@ -17,7 +17,7 @@ function wantedOf(media) {
 export class Outgoing {
   /**
    * @param {{put: (slot: string, now: any, then: Wanted) => Promise<any>, drop: (now: any, slot: string) => Promise<void>}} how
-   *   put answers with what is published then; `now` is what it answered before, or null
+   *   put returns the published track; `now` is its previous result, or null
    */
   constructor({ put, drop }) {
     this.put = put;
@@ -27,7 +27,7 @@ export class Outgoing {
     this.wish = 0;
   }
 
-  /** Resolves when this wish, or a newer one, is fulfilled. */
+  /** Resolve when this request, or a newer one, is fulfilled. */
   set(media) {
     const wish = ++this.wish;
     const done = this.chain.catch(() => undefined).then(() => (wish === this.wish ? this.#fulfil(wantedOf(media)) : undefined));

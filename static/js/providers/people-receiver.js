@@ -1,8 +1,8 @@
 /**
- * Who of the stage is in which picture and voice, when an SDK brings them: the same view of it as StageReceiver gives of
+ * Maps people of the stage to their video and voice when an SDK delivers them: the same interface as StageReceiver for
  * a WHEP connection, so that the tiles need not know the difference.
  *
- * Dispatches `change` when somebody's picture or voice came, went or changed.
+ * Dispatches `change` when somebody's video or voice came, went or changed.
  * @module providers/people-receiver
  */
 import { Arrivals } from "../stage/arrivals.js";
@@ -32,33 +32,33 @@ export class PeopleReceiver extends EventTarget {
     this.#stage();
   }
 
-  /** The seat with somebody's camera or screen, or null. */
+  /** Return the seat with a person's camera or screen, or null. */
   picture(user, source) {
     return this.seats.video.find((seat) => seat.user === user && seat.source === source) || null;
   }
 
-  /** Who sharing their screen that arrives here. */
+  /** Return the people whose shared screens arrive here. */
   get screens() {
     return this.seats.video.filter(({ source }) => source === "screen").map(({ user }) => user);
   }
 
-  /** Is it known who sends? Not before anybody does: an SDK tells of one after the other. */
+  /** Whether the senders are known. Not before the first one: an SDK reports them one after the other. */
   get told() {
     const { state, people } = this.watching;
     return ["receiving", "waiting"].includes(state) && people.some(sending);
   }
 
-  /** Does anything come from somebody? */
+  /** Whether any media arrives from a person. */
   sends(user) {
     return this.watching.people.some((one) => this.#user(one) === user && sending(one));
   }
 
-  /** Who speaks: 1, else 0. SDKs tell no more. */
+  /** Loudness of each speaker: 1, else 0. SDKs report no more. */
   async levels() {
     return new Map(this.watching.people.filter(({ local }) => !local).map((one) => [this.#user(one), one.speaking ? 1 : 0]));
   }
 
-  /** Nothing has to be asked for: the SDK tells. */
+  /** Nothing to request: the SDK reports everything. */
   async refresh() {
     return null;
   }
@@ -73,17 +73,17 @@ export class PeopleReceiver extends EventTarget {
     this.watching.adapt({ quality, tiles: this.tiles });
   }
 
-  /** Voices are never held back: there is no former connection that would say the same. */
+  /** Voices are never held back: no former connection has the same audio. */
   settled() {}
 
-  /** Which person of ours somebody is: providers know people by our ids, or by numbers that the room tells. */
+  /** Return our id of a provider's person: providers know people by our ids, or by numbers from the room's events. */
   #user(one) {
     const { participants, session } = this.store;
     if (one.uid === this.watching.call.host) return session.host.id;
     return participants.find(({ media_uid: number }) => number === one.uid)?.user.id ?? one.uid;
   }
 
-  /** Others came, or have another number: the host too, whose picture is the main one. */
+  /** People came, or have another number: also the host, whose video is the main one. */
   #stage() {
     const host = this.store.participants.find(({ role }) => role === "host");
     this.watching.call.follow(host?.media_uid);
@@ -99,7 +99,7 @@ export class PeopleReceiver extends EventTarget {
     this.dispatchEvent(new CustomEvent("change"));
   }
 
-  /** One audio element for each voice, but not for the one that the main picture's own element plays. */
+  /** One audio element for each voice, except the one that the main video's element plays. */
   #speak() {
     const shown = this.watching.staged ? [] : this.watching.stream.getTracks();
     const wanted = new Set(this.seats.audio.map(({ track }) => track).filter((track) => !shown.includes(track)));

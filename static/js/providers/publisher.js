@@ -1,6 +1,6 @@
 /**
- * Keeps a sender's picture on the air, the host's or a guest's: makes the WHIP connection, remakes it after every interruption, and gives way
- * when another page of the same person has taken over.
+ * Keeps a sender's media live, the host's or a guest's: makes the WHIP connection, remakes it after every interruption,
+ * and gives way when another page of the same person has taken over.
  *
  * Dispatches `state` {state, error?}: idle, connecting, sending, reconnecting, taken (another page sends), failed (will not retry).
  * @module providers/publisher
@@ -15,7 +15,7 @@ import { WhipConnection } from "./whip.js";
 export class Publisher extends EventTarget {
   /**
    * @param {string} sessionId
-   * @param {{standing?: () => Promise<"over"|"taken"|"again">}} [person] what it means that the server hung up; the host's way unless told
+   * @param {{standing?: () => Promise<"over"|"taken"|"again">}} [person] the meaning of a close by the server; the host's unless given
    */
   constructor(sessionId, { standing } = {}) {
     super();
@@ -31,7 +31,7 @@ export class Publisher extends EventTarget {
     this.connection = null;
     this.onLeave = () => this.connection?.close();
     this.onOnline = () => { if (this.state === "reconnecting") this.#soon(0); };
-    // Two tabs of one browser agree without asking the server.
+    // Two tabs of one browser agree without a request to the server.
     this.peers = typeof BroadcastChannel === "function" ? new BroadcastChannel(`livestream.publisher.${sessionId}.${document.body.dataset.user}`) : null;
     this.peers?.addEventListener("message", () => { if (this.active) { this.#end(); this.#set("taken"); } });
   }
@@ -45,7 +45,7 @@ export class Publisher extends EventTarget {
   }
 
   /**
-   * Go on the air and stay there until stop(). Resolves once the first connection stands.
+   * Go live and stay live until stop(). Resolves once the first connection stands.
    * @returns {Promise<void>} rejects with the reason when the server refuses for good
    */
   start() {
@@ -68,7 +68,7 @@ export class Publisher extends EventTarget {
     return outcome;
   }
 
-  /** `over`: the show has ended, so the server has closed the resource already and knows the pass no more. */
+  /** `over`: the show has ended, so the server has closed the resource already and no longer accepts the token. */
   stop({ over = false } = {}) {
     if (over && this.connection) this.connection.resource = null;
     this.#end();
@@ -76,9 +76,9 @@ export class Publisher extends EventTarget {
   }
 
   /**
-   * What to send from now on, on the air or not.
+   * Set the media to send from now on, live or not.
    * @param {import("./whip.js").Tracks} tracks
-   * @param {"camera"|"screen"} content what the camera's section shows
+   * @param {"camera"|"screen"} content the content of the camera's section
    */
   async use(tracks, content) {
     this.tracks = tracks;
@@ -147,7 +147,7 @@ export class Publisher extends EventTarget {
     this.#soon(next.wait);
   }
 
-  /** A connection that stood is gone. */
+  /** An established connection is lost. */
   #again() {
     this.#soon(this.backoff.after({ code: "media.unreachable" }).wait);
   }
@@ -169,14 +169,17 @@ export class Publisher extends EventTarget {
     pc.addEventListener("connectionstatechange", () => {
       if (run !== this.run) return;
       clearTimeout(this.timer);
-      // Chromium itself waits some seconds before it says "disconnected".
+      // Chromium itself waits some seconds before it reports "disconnected".
       if (pc.connectionState === "disconnected") this.timer = setTimeout(lost, patience("sender_shaky"));
       if (pc.connectionState === "failed" || pc.connectionState === "closed") lost();
     });
     video.sender.transport?.addEventListener("statechange", () => { if (video.sender.transport.state === "closed") lost(); });
   }
 
-  /** The server hung up. The show may be over, another page may have taken over, or the media node restarts. */
+  /**
+   * The server closed the connection. The show may be over, another page may have taken over, or the media node
+   * restarts.
+   */
   async #goodbye(run) {
     if (this.connection) this.connection.resource = null;
     this.#set("reconnecting");

@@ -1,14 +1,16 @@
 /**
- * What publishing and watching share: offers over HTTP as RFC 9725 and the WHEP draft have them, and readable statistics.
+ * Common parts of publishing and watching: offers over HTTP by RFC 9725 and the WHEP draft, and readable statistics.
  * @module providers/rtc
  */
 import { ApiError } from "../lib/errors.js";
 import { patience } from "../lib/retry-policy.js";
 
-/** The built-in media server is ICE-lite: it answers where checks come from and needs none of our candidates. */
+/**
+ * The built-in media server is ICE-lite: it answers to the source address of checks and needs none of our candidates.
+ */
 export const LITE = "builtin";
 
-/** Can this browser do WebRTC at all? */
+/** Return whether this browser supports WebRTC at all. */
 export const supported = () => typeof RTCPeerConnection === "function" && "addTransceiver" in RTCPeerConnection.prototype;
 
 /**
@@ -27,10 +29,10 @@ export function gathered(pc, ms = patience("media_candidates")) {
   });
 }
 
-/** Header extensions that a media server may want; the others only make a large offer larger. */
+/** Header extensions that a media server may need; the others only make a large offer larger. */
 const EXTENSIONS = ["sdes:mid", "rtp-stream-id", "abs-send-time", "transport-wide-cc", "ssrc-audio-level"];
 
-/** The offer without what it can do without: with forty sections every line counts. */
+/** Return the offer without unneeded lines: with forty sections every line counts. */
 export const slim = (sdp) => sdp.split("\r\n").filter((line) => !line.startsWith("a=extmap:") || EXTENSIONS.some((name) => line.includes(name))).join("\r\n");
 
 async function refusal(response) {
@@ -64,7 +66,7 @@ export async function offer({ url, token, sdp }) {
 }
 
 /**
- * Talk to a resource that exists already: what it receives (GET), what is shown of it (POST to /layers).
+ * Query or configure an existing resource: the received streams (GET), the displayed sizes (POST to /layers).
  * @returns {Promise<any>} the parsed answer, null when there is none. Throws ApiError.
  */
 export async function ask(resource, token, { method = "GET", body = undefined } = {}) {
@@ -81,7 +83,9 @@ export async function ask(resource, token, { method = "GET", body = undefined } 
   return response.status === 204 ? null : response.json().catch(() => null);
 }
 
-/** Give a media resource back. Works while the page is being closed, and never throws: the server frees idle peers anyway. */
+/**
+ * Delete a media resource. Works while the page is being closed, and never throws: the server frees idle peers anyway.
+ */
 export function release(resource, token) {
   if (!resource) return;
   fetch(resource, { method: "DELETE", headers: { Authorization: `Bearer ${token}` }, keepalive: true }).catch(() => undefined);
@@ -104,14 +108,14 @@ export function connected(pc, ms = patience("media_connection")) {
   });
 }
 
-/** Did the other side say goodbye (DTLS close_notify), as opposed to the network failing? */
+/** Return whether the other side said goodbye (DTLS close_notify), as opposed to a failing network. */
 export function closedByServer(pc) {
   const transport = pc.getSenders()[0]?.transport || pc.getReceivers()[0]?.transport;
   return transport?.state === "closed" && transport.iceTransport?.state !== "failed" && transport.iceTransport?.state !== "disconnected";
 }
 
 /**
- * The statistics that matter, flat.
+ * Return the relevant statistics, flat.
  * @param {RTCPeerConnection} pc
  * @param {"inbound"|"outbound"} way
  */
@@ -122,7 +126,7 @@ export async function readStats(pc, way) {
     if (item.type === `${way}-rtp` && item.kind === "video") {
       out.bytes += item.bytesSent ?? item.bytesReceived ?? 0;
       out.packets += item.packetsSent ?? item.packetsReceived ?? 0;
-      // Several pictures come in, or one goes out in several layers: the sum of the work, the size of the largest.
+      // Several videos come in, or one goes out in several layers: the sum of the work, the size of the largest.
       out.frames += item.framesDecoded ?? item.framesEncoded ?? 0;
       out.freezes += item.freezeCount ?? 0;
       if ((item.frameHeight ?? 0) >= out.height) {

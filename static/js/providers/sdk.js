@@ -1,11 +1,11 @@
 /**
- * Fetches a provider's SDK from this product's own origin, once, and only when a show needs it. Which file that is the
- * page says in <script type="application/json" id="sdk-data">: {"livekit": "/static/sdk/livekit-client.umd.js"}.
+ * Fetches a provider's SDK from this product's own origin, once, and only when a show needs it. The page names the file
+ * in <script type="application/json" id="sdk-data">: {"livekit": "/static/sdk/livekit-client.umd.js"}.
  * @module providers/sdk
  */
 import { ApiError } from "../lib/errors.js";
 
-/** The name that each file gives itself in `window`. */
+/** The global name of each SDK in `window`. */
 export const GLOBALS = { agora: "AgoraRTC", livekit: "LivekitClient", daily: "Daily", hls: "Hls" };
 
 const coming = new Map();
@@ -26,8 +26,8 @@ function fetched(url) {
 }
 
 /**
- * The SDK's global object. Throws ApiError: "player.no_sdk" when this installation does not have it, "network" when it
- * could not be fetched (the next call tries again).
+ * Return the SDK's global object. Throws ApiError: "player.no_sdk" when this installation does not have it, "network"
+ * when it could not be fetched (the next call tries again).
  * @param {"agora"|"livekit"|"daily"|"hls"} name
  */
 export async function loadSdk(name) {

@@ -18,7 +18,7 @@ export class Sending extends EventTarget {
     this.call = callOf(sessionId, options);
     this.tracks = { audio: null, camera: null, screen: null };
     this.content = "camera";
-    /** what the host chose; how the connection is doing is `network` */
+    /** the host's choice; `network` is the state of the connection */
     this.quality = "540p";
     /** the SDK chooses */
     this.codec = "vp8";
@@ -29,11 +29,11 @@ export class Sending extends EventTarget {
   get state() { return this.call.lastSending.state; }
   get active() { return ON_AIR.includes(this.state); }
   get network() { return this.call.quality; }
-  /** An SDK keeps its connections to itself. */
+  /** An SDK does not expose its connections. */
   get pc() { return null; }
 
   /**
-   * Go on the air and stay there until stop(). Resolves once media leave.
+   * Go live and stay live until stop(). Resolves once media is sent.
    * @returns {Promise<void>} rejects with the reason when refused for good
    */
   start() {
@@ -57,9 +57,9 @@ export class Sending extends EventTarget {
   stats() { return this.call.stats(); }
 
   /**
-   * What to send from now on, on the air or not.
+   * Set the media to send from now on, live or not.
    * @param {import("./whip.js").Tracks} tracks
-   * @param {"camera"|"screen"} content what the camera's track shows
+   * @param {"camera"|"screen"} content the content of the camera's track
    */
   async use(tracks, content) {
     this.tracks = tracks;

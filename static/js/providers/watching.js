@@ -11,14 +11,14 @@ const EVENTS = ["state", "stream", "people", "quality", "privileges"];
 export class Watching extends EventTarget {
   /**
    * @param {string} sessionId
-   * @param {{hostId?: string|null, own?: boolean}} [options] hostId: whose picture is the main one;
+   * @param {{hostId?: string|null, own?: boolean}} [options] hostId: the person of the main video;
    *   own: this page's person sends the show from another page, and would end that by watching here
    */
   constructor(sessionId, { hostId = null, own = false } = {}) {
     super();
     this.call = callOf(sessionId, { hostId });
     this.own = own;
-    /** does more than the main picture come in, to be seen? */
+    /** whether visible media besides the main video arrives */
     this.staged = false;
     for (const type of EVENTS) this.call.addEventListener(type, ({ detail }) => this.#heard(type, detail));
   }
@@ -30,7 +30,7 @@ export class Watching extends EventTarget {
   get people() { return this.call.people; }
   get quality() { return this.call.quality; }
   get joined() { return this.call.link === "up"; }
-  /** An SDK keeps its connections to itself. */
+  /** An SDK does not expose its connections. */
   get pc() { return null; }
 
   start() {
@@ -50,7 +50,7 @@ export class Watching extends EventTarget {
   adapt(wish) { this.call.adapt(wish); }
   show(video) { this.call.show(video); }
 
-  /** Who is on stage, for the tiles. */
+  /** Return the people on stage, for the tiles. */
   receiver(given) {
     return new PeopleReceiver({ ...given, watching: this });
   }
@@ -62,7 +62,7 @@ export class Watching extends EventTarget {
     if (this.state === "receiving") this.#sections();
   }
 
-  /** There is no former connection to let go of. */
+  /** There is no former connection to close. */
   letGo() {}
 
   #heard(type, detail) {

@@ -1,8 +1,8 @@
 /**
- * Watching: fetches a subscriber's pass, makes the WHEP connection, keeps it and remakes it.
+ * Watching: fetches a subscriber's token, makes the WHEP connection, keeps it and remakes it.
  *
- * It begins with one audio and one video section, the host's: that is the fast way to a first picture. reshape() asks for
- * more sections, those of a stage; the connection that stands goes on until the new one's media is there (letGo()).
+ * It begins with one audio and one video section, the host's: the fastest way to a first frame. reshape() requests more
+ * sections, those of a stage; the existing connection continues until media of the new one arrives (letGo()).
  *
  * Dispatches `state` {state, error?}, states:
  * idle; connecting (first time); waiting (nobody publishes yet); receiving; reconnecting; failed (retrying slowly, or `fatal`).
@@ -16,7 +16,10 @@ import { LITE, ask, connected, gathered, offer, readStats, release, slim, suppor
 
 const HOST_ALONE = { audio: 1, video: 1 };
 
-/** VP8 and plain H.264, with what repairs them: all that the server speaks, and an offer of forty sections stays small. */
+/**
+ * VP8 and plain H.264, with their repair formats: all that the server supports, and an offer of forty sections stays
+ * small.
+ */
 function fewCodecs(transceiver) {
   const all = RTCRtpReceiver.getCapabilities?.("video")?.codecs || [];
   const wanted = all.filter(({ mimeType, sdpFmtpLine = "" }) => {
@@ -33,7 +36,7 @@ export class WhepConnection extends EventTarget {
     super();
     this.sessionId = sessionId;
     this.state = "idle";
-    /** detail of the last `state` event, for who comes later */
+    /** detail of the last `state` event, for later listeners */
     this.last = { state: "idle" };
     this.wanted = false;
     this.run = 0;
@@ -43,7 +46,7 @@ export class WhepConnection extends EventTarget {
     this.stream = new MediaStream();
     this.pc = null;
     this.pass = null;
-    /** how many sections are asked for, and how many stand */
+    /** requested and established numbers of sections */
     this.sections = HOST_ALONE;
     this.standing = null;
     this.former = null;
@@ -63,7 +66,7 @@ export class WhepConnection extends EventTarget {
     this.#attempt(++this.run);
   }
 
-  /** `over`: the show has ended, so the server has closed the resource already and knows the pass no more. */
+  /** `over`: the show has ended, so the server has closed the resource already and no longer accepts the token. */
   stop({ over = false } = {}) {
     if (over) this.resource = null;
     this.wanted = false;
@@ -75,7 +78,7 @@ export class WhepConnection extends EventTarget {
     this.#set("idle");
   }
 
-  /** Connect anew at once, for instance because the picture stands still or the host is back. */
+  /** Reconnect at once, for instance because the video froze or the host is back. */
   restart() {
     if (!this.wanted || !supported()) return;
     clearTimeout(this.timer);
@@ -84,24 +87,26 @@ export class WhepConnection extends EventTarget {
     this.#attempt(++this.run);
   }
 
-  /** Has the server answered an offer, so that a picture comes, or is about to? Then nothing is gained by another. */
+  /**
+   * Whether the server has answered an offer, so that video arrives or is about to. Then another offer gains nothing.
+   */
   get joined() {
     return this.pc !== null;
   }
 
-  /** Put the main picture into an element. */
+  /** Put the main video into an element. */
   show(video) {
     if (video.srcObject !== this.stream) video.srcObject = this.stream;
   }
 
-  /** Does more than the host's picture come in? */
+  /** Whether more than the host's video arrives. */
   get staged() {
     return Boolean(this.standing && this.standing !== HOST_ALONE);
   }
 
   /**
-   * Ask for more sections, without a gap. Dispatches `sections` once the new connection stands; until letGo() the former
-   * one goes on playing. Fewer than there are is no reason to connect anew.
+   * Request more sections, without a gap. Dispatches `sections` once the new connection stands; until letGo() the
+   * former one continues to play. A smaller number is no reason to reconnect.
    * @param {{audio: number, video: number}} sections
    */
   reshape(sections) {
@@ -111,28 +116,28 @@ export class WhepConnection extends EventTarget {
     if (this.state === "receiving") this.#replace(this.run);
   }
 
-  /** The new connection's media is on the screen: the former one may go. */
+  /** The new connection's media is visible: close the former one. */
   letGo() {
     clearTimeout(this.letGoTimer);
     if (this.former) this.#close(this.former);
     this.former = null;
   }
 
-  /** Receivers with their section's mid, in the order of the offer. */
+  /** Return the receivers with their section's mid, in the order of the offer. */
   receivers(kind) {
     if (!this.pc) return [];
     return this.pc.getTransceivers().filter((one) => one.receiver.track.kind === kind && one.mid !== null)
       .map((one) => ({ mid: one.mid, receiver: one.receiver, track: one.receiver.track }));
   }
 
-  /** Talk to the resource of the connection that stands. Null when there is none. */
+  /** Query or configure the resource of the current connection. Null when there is none. */
   async ask(path = "", options = {}) {
     if (!this.resource) return null;
     try {
       return await ask(this.resource + path, this.token, options);
     } catch (error) {
       if (error.code !== "media.bad_token" || !this.resource) throw error;
-      this.token = (await this.#freshPass()).token; // the connection outlives the token it began with
+      this.token = (await this.#freshPass()).token; // the connection outlives its first token
       return ask(this.resource + path, this.token, options);
     }
   }
@@ -162,7 +167,7 @@ export class WhepConnection extends EventTarget {
   }
 
   async #freshPass() {
-    // Never begin with a pass that is about to end.
+    // Never begin with a token that is about to expire.
     if (!this.pass || Date.parse(this.pass.expires_at) - Date.now() < patience("pass_left")) {
       this.pass = await sessions.token(this.sessionId, "subscriber");
     }
@@ -181,13 +186,13 @@ export class WhepConnection extends EventTarget {
     return pc;
   }
 
-  /** A second connection beside the one that stands; takes its place once media can flow. */
+  /** Make a second connection beside the existing one; it replaces that once media can flow. */
   async #replace(run) {
     const { sections } = this;
     let pc = null;
     let made = null;
     try {
-      this.pass = null; // a role may have changed, and the pass tells the role
+      this.pass = null; // a role may have changed, and the token contains the role
       const pass = await this.#freshPass();
       pc = await this.#prepare(pass.ice_servers || [], sections);
       if (pass.provider !== LITE) await gathered(pc);
@@ -203,7 +208,7 @@ export class WhepConnection extends EventTarget {
       this.#guard(pc, run);
       this.dispatchEvent(new CustomEvent("sections"));
     } catch (error) {
-      // The picture that stands is worth more than the one that does not come: keep it, and try again.
+      // The existing video is worth more than the one that does not arrive: keep it, and try again.
       this.#close(made || { pc });
       const { retry, wait } = this.reshaping.after(error);
       if (retry) setTimeout(() => { if (run === this.run && sections === this.sections) this.#replace(run); }, wait);
@@ -212,7 +217,7 @@ export class WhepConnection extends EventTarget {
 
   async #attempt(run) {
     this.#hangUp();
-    // The offer is made while the pass is on its way. Only relay servers would have to be known before.
+    // The offer is made while the token is requested. Only relay servers would have to be known before.
     const passing = this.#freshPass();
     passing.catch(() => undefined); // awaited below
     const making = this.pass?.ice_servers?.length ? null : this.#prepare([]);
@@ -269,7 +274,7 @@ export class WhepConnection extends EventTarget {
         if (receiver.transport.state !== "closed" || run !== this.run || pc !== this.pc) return;
         this.resource = null; // the server said goodbye: nothing is left there to delete
         clearTimeout(this.timer);
-        // Most often the show is over, and the room is about to say so.
+        // Most often the show is over, and the room is about to report it.
         this.timer = setTimeout(() => { if (run === this.run) this.restart(); }, patience("viewer_goodbye"));
       });
     }
@@ -280,7 +285,7 @@ export class WhepConnection extends EventTarget {
     const next = this.backoff.after(error);
     if (next.renew || !next.retry) this.pass = null;
     if (!next.retry) { this.#set("failed", { error, fatal: true }); return; }
-    // Whoever had a picture is told that it is interrupted; whoever had none yet, why it does not come.
+    // A viewer who had video is shown that it is interrupted; a viewer who had none yet, why it does not come.
     const first = ["connecting", "failed"].includes(this.state);
     if (next.waiting) this.#set("waiting", { error });
     else if (next.spent || (first && next.told)) this.#set("failed", { error });

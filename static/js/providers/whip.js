@@ -1,11 +1,13 @@
 /**
  * Sending: one WHIP connection (RFC 9725) with a microphone, a camera in up to three sizes, and a shared screen beside it.
- * Keeping it alive is publisher.js's business.
+ * Keeping it alive is the task of publisher.js.
  * @module providers/whip
  */
 import { LITE, connected, gathered, offer, release } from "./rtc.js";
 
-/** What a sender may choose. Bitrates in bit/s; one viewer costs the server exactly what is sent to him. */
+/**
+ * Qualities that a sender may choose. Bitrates in bit/s; each viewer costs the server exactly the bits they receive.
+ */
 export const QUALITIES = {
   "360p": { width: 640, height: 360, fps: 30, bitrate: 700_000 },
   "540p": { width: 960, height: 540, fps: 30, bitrate: 1_300_000 },
@@ -16,21 +18,23 @@ const SCREEN = { rid: "", scaleResolutionDownBy: 1, bitrate: null, fps: 30 };
 const BITS_PER_PIXEL = 0.1;
 const LEAST_BITRATE = 60_000;
 
-/** Smaller copies for small tiles and thin links, lowest first; the last one is the full picture. */
+/** Smaller copies for small tiles and narrow links, lowest first; the last one is the full video. */
 const LAYERS = [
   { rid: "q", scaleResolutionDownBy: 4, bitrate: 110_000, fps: 15 },
   { rid: "h", scaleResolutionDownBy: 2, bitrate: 350_000, fps: 30 },
   { rid: "f", scaleResolutionDownBy: 1, bitrate: null, fps: 30 },
 ];
 
-/** Browsers keep the first layers of a small picture and drop the last, the full one: so offer a small picture fewer. */
+/**
+ * Browsers keep the first layers of a small video and drop the last, the full one: so offer fewer for a small video.
+ */
 function layersFor(track, quality) {
   const { width = QUALITIES[quality].width, height = QUALITIES[quality].height } = track?.getSettings?.() || {};
   const long = Math.max(width, height);
   return LAYERS.slice(long >= 960 ? 0 : long >= 480 ? 1 : 2);
 }
 
-/** A small picture is not better for many bits: everybody pays for them once per viewer. */
+/** More bits do not improve a small video: the server pays for them once per viewer. */
 function enough(track, layer, quality) {
   const { width = QUALITIES[quality].width, height = QUALITIES[quality].height } = track?.getSettings?.() || {};
   const pixels = (width * height) / layer.scaleResolutionDownBy ** 2;
@@ -42,7 +46,7 @@ const encoding = (layer, quality, track) => ({
   maxBitrate: enough(track, layer, quality), maxFramerate: Math.min(layer.fps, QUALITIES[quality].fps),
 });
 
-/** Codecs in the wished order; what the other side may retransmit with comes along. */
+/** Codecs in the preferred order, with the matching retransmission formats. */
 function preferCodec(transceiver, wish) {
   const codecs = RTCRtpReceiver.getCapabilities?.("video")?.codecs || [];
   const is = (name) => (codec) => codec.mimeType.toLowerCase() === `video/${name}`;
@@ -55,7 +59,7 @@ function preferCodec(transceiver, wish) {
 
 export class WhipConnection {
   /**
-   * @param {{pass: Object, tracks: Tracks, quality: string, codec: string, content: "camera"|"screen"}} given content: what the camera's section shows
+   * @param {{pass: Object, tracks: Tracks, quality: string, codec: string, content: "camera"|"screen"}} given content: the content of the camera's section
    */
   constructor({ pass, tracks, quality, codec, content }) {
     this.pass = pass;
@@ -87,7 +91,7 @@ export class WhipConnection {
   }
 
   /**
-   * Send other tracks without the viewers noticing more than the new picture.
+   * Replace the sent tracks; viewers notice only the new video.
    * @param {Tracks} tracks
    */
   async use({ audio, camera, screen }, content) {
@@ -111,7 +115,7 @@ export class WhipConnection {
       Object.assign(one, { maxBitrate, maxFramerate });
     });
     parameters.degradationPreference = preference;
-    await sender.setParameters(parameters).catch(() => undefined); // an old browser: its own choice has to do
+    await sender.setParameters(parameters).catch(() => undefined); // an old browser keeps its own choice
   }
 
   close() {

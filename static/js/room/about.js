@@ -1,5 +1,5 @@
 /**
- * What the show is about, where there is little room: its description opens below the title.
+ * The show's description on small screens: it opens below the title.
  * @module room/about
  */
 import { need } from "../lib/dom.js";

@@ -1,5 +1,5 @@
 /**
- * Asks for the picture while the rest of the page is still being fetched: an async module with a short list of imports,
+ * Requests the video while the rest of the page is still being fetched: an async module with a short list of imports,
  * which waits neither for style sheets nor for the document's end.
  * @module room/early
  */
@@ -10,7 +10,7 @@ const tag = /** @type {HTMLScriptElement} */ (document.querySelector("script[dat
 
 const { session, provider, host } = tag.dataset;
 
-/** The connection of this page's player, on its way already when the show is live. */
+/** The connection of this page's player, already in progress when the show is live. */
 export const early = viaSdk(provider)
   ? new (await import("../providers/watching.js")).Watching(session, { hostId: host, own: "own" in tag.dataset && knowsOnce(provider) })
   : new WhepConnection(session);

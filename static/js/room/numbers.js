@@ -1,6 +1,6 @@
 /**
- * The facts around the picture: badge, viewers, duration, title and what state banners say aloud.
- * Every element is found by its data-fact, so the room and the host's desk lay them out as they like.
+ * The facts around the video: badge, viewers, duration, title and the text of state banners. Every element is found by
+ * its data-fact, so the room and the studio arrange them freely.
  * @module room/numbers
  */
 import { count, duration, secondsLive } from "../lib/format.js";
@@ -34,7 +34,7 @@ export function showNumbers(store, root = document) {
     describe(session.description || "");
     for (const node of root.querySelectorAll("[data-show-in]")) node.hidden = !node.dataset.showIn.split(" ").includes(session.state);
     clock();
-    // In the room the overlay over the picture is a status of its own; saying it twice would be noise.
+    // In the room the overlay over the video is a status of its own; announcing it twice would be noise.
     const aloud = root.querySelector("[data-player]") ? null : document.getElementById("announce");
     if (aloud && said !== session.state) aloud.textContent = SAID[session.state] || "";
     if (aloud && host !== store.hostLostUntil) aloud.textContent = hostWords(store);

@@ -1,9 +1,10 @@
 /**
- * The room page. Video and socket start side by side: the picture does not wait for the chat.
+ * The room page. Video and socket start in parallel: the video does not wait for the chat.
  *
- * For tests and for support, `window.livestream` shows (read-only) what the page is doing:
+ * For tests and for support, `window.livestream` shows (read-only) the page's state:
  * `stage` {people, staged, sending, seats, levels(), heard(user), received()},
- * `player` {pc, video, state, firstFrameMs (since asking), firstFrameAt (since opening the page), stats()}, `socket` {state, seq, epoch}, `session`, `viewers`.
+ * `player` {pc, video, state, firstFrameMs (since the request), firstFrameAt (since opening the page), stats()},
+ * `socket` {state, seq, epoch}, `session`, `viewers`.
  * @module room/room
  */
 import { session as sessions } from "../lib/api.js";
@@ -40,7 +41,7 @@ socket.addEventListener("link", ({ detail }) => {
   if (detail.state === "stopped" && detail.code >= 4400 && detail.code !== 4410) { self.stop(); store.bar(); player.bar(closeWords(detail.code, detail.reason)); }
 });
 renewWhenTold(socket, session.id, early, sender);
-// The show goes on with another provider: another way of playing, so another page.
+// The show moves to another provider: another way of playing, so another page.
 store.addEventListener("change", () => {
   if (store.session.provider === session.provider || store.over) return;
   player.moves();
@@ -48,14 +49,14 @@ store.addEventListener("change", () => {
 });
 socket.open();
 
-// While the socket cannot be had (a proxy that knows no WebSocket), state still arrives, only later.
+// While the socket is unavailable (a proxy without WebSocket support), state still arrives, only later.
 setInterval(async () => {
   if (!socket.fallback || socket.state === "stopped" || document.hidden || !navigator.onLine) return;
   try { store.setSession(await sessions.get(session.id)); } catch { /* the next round tries again */ }
 }, patience("poll"));
 
 window.addEventListener("pageshow", (event) => {
-  // Out of the back-forward cache: connections are gone, a fresh page is the honest answer.
+  // Restored from the back-forward cache: connections are gone, so load a fresh page.
   if (event.persisted) location.reload();
 });
 

@@ -3,9 +3,9 @@
  *
  * Dispatches CustomEvents:
  * - `link` {state: "connecting"|"open"|"waiting"|"stopped", code?, retryAt?, leftAloneUntil?}; while it is not open, `fallback` says whether to ask over HTTP
- * - `snapshot` {snapshot, again}: a whole picture of the room; everything known before is replaced (`again` after the first)
- * - `me` {me}: who I am now, after a resumption
- * - `message` {type, seq?, ts?, data}: durable events in order, and passing ones as they come
+ * - `snapshot` {snapshot, again}: the complete state of the room; it replaces everything known before (`again` after the first)
+ * - `me` {me}: the person's current state, after a resumption
+ * - `message` {type, seq?, ts?, data}: durable events in order, and transient ones as they come
  * @module room/socket
  */
 import { Backoff } from "../lib/backoff.js";
@@ -42,7 +42,7 @@ export class RoomSocket extends EventTarget {
     this.#connect();
   }
 
-  /** Leave for good. */
+  /** Close for good. */
   close() {
     window.removeEventListener("online", this.onWake);
     window.removeEventListener("offline", this.onOffline);
@@ -51,7 +51,7 @@ export class RoomSocket extends EventTarget {
     this.#link("stopped", { code: 1000 });
   }
 
-  /** Try now instead of at the end of the waiting time; not before the server wants to be asked again. */
+  /** Try now instead of at the end of the wait; not before the time that the server asked for. */
   retry() {
     if (this.#mayTry()) this.#connect();
   }
@@ -61,7 +61,7 @@ export class RoomSocket extends EventTarget {
   }
 
   /**
-   * Ask the room to do something.
+   * Send a command to the room.
    * @returns {Promise<Object>} the reply's data; rejects with ApiError, code "socket.closed" or "socket.timeout" when there was no answer
    */
   call(op, data = {}, { timeout = patience("reply") } = {}) {
@@ -102,7 +102,7 @@ export class RoomSocket extends EventTarget {
     this.#watch(patience("silence"));
   }
 
-  /** Forget the present connection without waiting for its closing handshake, which a dead network never finishes. */
+  /** Drop the present connection without waiting for its closing handshake, which a dead network never finishes. */
   #drop() {
     for (const name of Object.keys(this.timers)) clearTimeout(this.timers[name]);
     const socket = this.socket;
@@ -132,7 +132,7 @@ export class RoomSocket extends EventTarget {
     this.#again(code >= 4100 && code < 4200 ? (asked ? Number.parseFloat(asked[0]) * 1000 : patience("overload")) : 0);
   }
 
-  /** @param {number} [asked] milliseconds that the server wants to be left alone, to which every client adds its own */
+  /** @param {number} [asked] milliseconds to wait by the server's request, to which every client adds its own */
   #again(asked = 0) {
     this.#drop();
     const next = this.backoff.after(CLOSED);
@@ -143,7 +143,7 @@ export class RoomSocket extends EventTarget {
     this.timers.retry = setTimeout(() => this.#connect(), wait);
   }
 
-  /** The network or the tab is back: do not sit out a long wait, and look whether an open socket is still alive. */
+  /** The network or the tab is back: do not wait to the end, and check whether an open socket is still alive. */
   #wake() {
     if (document.hidden || !navigator.onLine) return;
     if (this.#mayTry()) {
@@ -188,8 +188,8 @@ export class RoomSocket extends EventTarget {
 
   #opened() {
     this.fallback = false;
-    if (this.state === "open") return; // only something missed was filled in
-    // A connection that lived for a while was a good one.
+    if (this.state === "open") return; // only missed events were filled in
+    // A connection that lived for a while was successful.
     clearTimeout(this.timers.steady);
     this.timers.steady = setTimeout(() => this.backoff.reset(), patience("steady"));
     this.#link("open");
@@ -197,7 +197,7 @@ export class RoomSocket extends EventTarget {
 
   #snapshot(data) {
     const again = this.epoch !== null;
-    if (again && data.epoch !== this.epoch) this.held.clear(); // numbered in a history that is gone
+    if (again && data.epoch !== this.epoch) this.held.clear(); // numbered in a former epoch
     this.epoch = data.epoch;
     this.seq = data.seq;
     for (const seq of [...this.held.keys()]) if (seq <= this.seq) this.held.delete(seq);
@@ -206,7 +206,7 @@ export class RoomSocket extends EventTarget {
     this.#release();
   }
 
-  /** Answer to a resume or a `sync`: all that was missed, or a fresh snapshot instead. Never a part. */
+  /** Apply the answer to a resume or a `sync`: all missed events, or a fresh snapshot instead. Never a part. */
   #resumed(data) {
     if (!data.recovered) {
       const fresh = data.snapshot || (data.session ? data : null);

@@ -1,14 +1,16 @@
 /**
- * What is known about a room: the session, who I am, who is here, who is on stage. Fed by the room socket, read by every panel.
+ * The state of a room: the session, the viewer's own rights, the viewer count, the stage. Fed by the room socket, read
+ * by every panel.
  *
- * Dispatches `change` {what: "session"|"me"|"viewers"|"host"|"moving"|"settings"|"stage"|"slots"|"request"|"queue"} after each change,
- * and `stage-news` {type, ...} for what is worth telling a person: `change` of stage.changed, `unmute_asked`, `requested`, `resolved`, `invited`.
+ * Dispatches `change` {what: "session"|"me"|"viewers"|"host"|"moving"|"settings"|"stage"|"slots"|"request"|"queue"}
+ * after each change, and `stage-news` {type, ...} for events to show to a person: `change` of stage.changed,
+ * `unmute_asked`, `requested`, `resolved`, `invited`.
  * @module room/store
  */
 import { patience } from "../lib/retry-policy.js";
 
 const STAGE_ROLES = ["host", "cohost", "guest"];
-const LISTS = ["queue", "invitations"]; // of who runs the stage
+const LISTS = ["queue", "invitations"]; // of managers of the stage
 
 export class RoomStore extends EventTarget {
   /** @param {Object} session as the page was rendered with */
@@ -19,19 +21,22 @@ export class RoomStore extends EventTarget {
     this.viewers = session.viewer_count || 0;
     /** people on stage: host, cohosts, guests */
     this.participants = [];
-    /** which received track is whom, as the last `stage.slots` told */
+    /** the person of each received track, from the last `stage.slots` */
     this.slots = {};
     /** my last request to come on stage, or invitation */
     this.request = null;
-    /** who waits to come on stage; known to host, cohosts and moderators */
+    /** pending requests to come on stage; known to host, co-hosts and moderators */
     this.queue = [];
-    /** who was asked to come on stage and has not answered; known to the same people */
+    /** unanswered invitations; known to the same people */
     this.invitations = [];
-    /** requests that were answered, by their id: what tells of them as pending is older */
+    /** answered requests, by their id: an event that shows them as pending is older */
     this.closed = new Set();
     /** ISO time until which a lost host is waited for, or null while the host is there */
     this.hostLostUntil = null;
-    /** everybody is on the way to another room of the provider: whoever seems lost meanwhile is not. After a while they are */
+    /**
+     * everybody is moving to another room of the provider: a person who seems lost meanwhile is not, except after a
+     * while
+     */
     this.moving = false;
   }
 
@@ -65,7 +70,7 @@ export class RoomStore extends EventTarget {
     return this.participants.find((person) => person.user.id === userId) || null;
   }
 
-  /** Removed or banned: what was allowed here is no more. */
+  /** The person was removed or banned: the former rights are void. */
   bar() {
     if (!this.me) return;
     this.me = { ...this.me, can: Object.fromEntries(Object.keys(this.me.can).map((what) => [what, false])) };
@@ -76,7 +81,7 @@ export class RoomStore extends EventTarget {
     for (const what of ["me", "request", "queue"]) this.#tell(what);
   }
 
-  /** Take a newer session, from the socket or from an answer of the API. An older one is dropped. */
+  /** Apply a newer session, from the socket or from an answer of the API. An older one is dropped. */
   setSession(session) {
     if (session.version !== undefined && session.version < this.session.version) return;
     this.session = { ...this.session, ...session };
@@ -85,7 +90,7 @@ export class RoomStore extends EventTarget {
     this.#tell("session");
   }
 
-  /** An answer to one of my own calls, or an event: whichever comes first. */
+  /** Apply an answer to an own call, or an event: whichever comes first. */
   takeRequest(request) {
     if (!request) return;
     if (request.user.id === this.me?.id) {
@@ -97,7 +102,7 @@ export class RoomStore extends EventTarget {
     if (this.me?.can.moderate) this.#enqueue(request);
   }
 
-  /** What was asked for: who waits at this moment. What is known already came in meanwhile. */
+  /** Apply the requested list of pending requests. Those that are already known came in meanwhile. */
   fill(lists) {
     if (!this.me?.can.moderate) return;
     for (const list of Object.keys(lists)) {
@@ -107,14 +112,14 @@ export class RoomStore extends EventTarget {
     this.#tell("queue");
   }
 
-  /** A request turned out to be answered, though nothing has told so. */
+  /** Mark a request as answered although no event has reported it. */
   drop(id) {
     this.closed.add(id);
     for (const list of LISTS) this[list] = this[list].filter((request) => request.id !== id);
     this.#tell("queue");
   }
 
-  /** Invitations that have run out are gone, also when nothing has told so. */
+  /** Drop expired invitations, also when no event has reported it. */
   expire(now = Date.now()) {
     const left = this.invitations.filter((request) => Date.parse(request.expires_at) > now);
     if (left.length === this.invitations.length) return;
@@ -213,21 +218,21 @@ export class RoomStore extends EventTarget {
     }
   }
 
-  /** Nobody is ever overtaken: a place further back is old news. */
+  /** Nobody is ever overtaken: a place further back is outdated. */
   #moved({ request, position }) {
     if (this.request?.id !== request || this.request.status !== "pending" || position >= this.request.position) return;
     this.request = { ...this.request, position };
     this.#tell("request");
   }
 
-  /** Whether I moderate this show, kept true as the host appoints and dismisses. */
+  /** Whether this person moderates this show, kept up to date as the host appoints and dismisses. */
   #myOffice({ user, what }) {
     if (!this.me?.id || user !== this.me.id || !["appointed", "dismissed"].includes(what)) return;
     this.moderator = what === "appointed";
     this.#myRights();
   }
 
-  /** What the snapshot said of my role and rights, kept true as I come, go and rise. */
+  /** The role and rights from the snapshot, kept up to date with each change. */
   #myRole() {
     if (!this.me?.id) return;
     const role = this.mine?.role || (STAGE_ROLES.includes(this.me.role) ? "viewer" : this.me.role);
@@ -249,7 +254,7 @@ export class RoomStore extends EventTarget {
     this.#tell("me");
   }
 
-  /** Whoever does not run the stage is told no more of who waits: what is known of that would grow old. */
+  /** A person who does not manage the stage gets no more events about the queue: the known part would grow stale. */
   #forget() {
     for (const list of LISTS) {
       this[list] = [];

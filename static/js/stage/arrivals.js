@@ -1,22 +1,24 @@
 /**
- * Who is on stage, but still checks camera and sound: nothing has come from them since they took their seat. Whoever has
- * sent once is on stage, also while the connection is lost or the show is on its way to another room.
+ * People on stage who still check camera and audio: nothing has arrived from them since they took their seat. A person
+ * who has sent once counts as on stage, also while the connection is lost or the show moves to another room.
  * @module stage/arrivals
  */
 export class Arrivals {
   /**
    * @param {EventTarget & {store: import("../room/store.js").RoomStore, told: boolean, sends: (user: string) => boolean}} receiver
-   *   `told`: does it know who sends? Not before anything is received
+   *   `told`: whether the senders are known; not before anything is received
    */
   constructor(receiver) {
     this.receiver = receiver;
-    /** who has sent since they came on stage */
+    /** people who have sent since they came on stage */
     this.arrived = new Set();
     receiver.addEventListener("change", () => this.#look());
     receiver.store.addEventListener("change", ({ detail }) => { if (["stage", "slots"].includes(detail.what)) this.#look(); });
   }
 
-  /** Is somebody still getting ready? Whoever has both off, or was muted, may be there without anything to be seen. */
+  /**
+   * Return whether a person is still getting ready. One with both sources off, or muted, may be ready without sending.
+   */
   awaits({ user, role, audio_muted: silent, video_muted: dark }) {
     const { receiver } = this;
     if (role === "host" || (silent && dark) || receiver.store.moving || !receiver.told) return false;

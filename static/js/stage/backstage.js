@@ -1,5 +1,6 @@
 /**
- * The window before going on stage, and later for the devices: one's own picture, the level of the microphone, what is chosen.
+ * The window before going on stage, and later for the devices: the person's own video, the microphone level, the
+ * choices.
  * @module stage/backstage
  */
 import { listDevices, requireCapture } from "./capture.js";
@@ -9,7 +10,7 @@ import { Meter } from "./meter.js";
 
 export class Backstage extends EventTarget {
   /**
-   * Dispatches `go` when the person wants to be seen, `leave` when not after all.
+   * Dispatches `go` when the person goes on stage, `leave` when they decide against it.
    * @param {import("./local-media.js").OwnMedia} media
    */
   constructor(media) {
@@ -20,7 +21,7 @@ export class Backstage extends EventTarget {
     this.slot = need("[data-overlay]", this.dialog);
     this.meter = new Meter(need("[data-meter-fill]", this.dialog), need("[role=meter]", this.dialog));
     this.dialog.addEventListener("close", () => this.#closed());
-    // Closing by Escape is neither yes nor no: backstage it would leave somebody on a seat without a picture.
+    // Closing by Escape is neither yes nor no: backstage it would leave a person on a seat without video.
     this.dialog.addEventListener("cancel", (event) => { if (this.mode === "before") event.preventDefault(); });
     media.addEventListener("change", () => { if (this.dialog.open) this.#paint(); });
     media.addEventListener("trouble", ({ detail }) => { if (this.dialog.open) this.#explain(detail.error); });

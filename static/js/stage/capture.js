@@ -1,5 +1,5 @@
 /**
- * Camera, microphone and screen as the browser gives them out.
+ * Camera, microphone and screen from the browser.
  * @module stage/capture
  */
 import { memory } from "../lib/dom.js";
@@ -8,20 +8,20 @@ import { QUALITIES } from "../providers/whip.js";
 
 const named = (name) => Object.assign(new Error(name), { name });
 
-/** Throws an Error named OldBrowser or InsecureContext (see deviceWords) when there is no way to capture. */
+/** Throws an Error named OldBrowser or InsecureContext (see deviceWords) when capture is impossible. */
 export function requireCapture() {
   if (!window.isSecureContext) throw named("InsecureContext");
   if (!navigator.mediaDevices?.getUserMedia || !supported()) throw named("OldBrowser");
 }
 
-/** @returns {Promise<"granted"|"prompt"|"denied">} what the browser would say, without asking the person */
+/** @returns {Promise<"granted"|"prompt"|"denied">} the browser's answer, without asking the person */
 export async function permission() {
   try {
     const states = await Promise.all(["camera", "microphone"].map(async (name) => (await navigator.permissions.query({ name })).state));
     if (states.includes("denied")) return "denied";
     return states.every((state) => state === "granted") ? "granted" : "prompt";
   } catch {
-    return "prompt"; // Firefox does not tell
+    return "prompt"; // Firefox does not report it
   }
 }
 
@@ -35,7 +35,7 @@ function audioWish(deviceId) {
 }
 
 /**
- * Open the wished devices; one that is gone is replaced by the system's own choice, and one that is missing is left out.
+ * Open the chosen devices; one that is gone is replaced by the system's own choice, and a missing kind is left out.
  * @param {{camera: string, microphone: string, quality: string}} wish device ids, "" for any, "none" to do without
  * @returns {Promise<{audio: MediaStreamTrack|null, video: MediaStreamTrack|null, lacks: string[]}>} lacks: "camera", "microphone"
  */
@@ -62,7 +62,7 @@ async function openWhatThereIs(wants) {
 
 const tracksOf = (stream) => ({ video: stream.getVideoTracks()[0] || null, audio: stream.getAudioTracks()[0] || null });
 
-/** The screen's picture. Throws NotAllowedError when the person closes the browser's picker. */
+/** Capture the screen. Throws NotAllowedError when the person closes the browser's picker. */
 export async function openScreen(quality) {
   requireCapture();
   if (!navigator.mediaDevices.getDisplayMedia) throw named("OldBrowser");
@@ -71,7 +71,7 @@ export async function openScreen(quality) {
   return stream.getVideoTracks()[0];
 }
 
-/** Follow a new quality without opening the camera anew. */
+/** Apply a new quality without reopening the camera. */
 export async function fitCamera(track, quality) {
   const { width, height, fps } = QUALITIES[quality];
   await track?.applyConstraints({ width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: fps } }).catch(() => undefined);

@@ -1,6 +1,6 @@
 /**
- * Asking to come on stage: one button, and a line below the picture that says where one stands.
- * What to say is decided in askState(), without DOM; own controls while on stage are own-participation.js.
+ * Asking to join the stage: one button, and a line below the video that shows the state of the request. askState()
+ * decides the text, without DOM; own controls while on stage are own-participation.js.
  * @module stage/guest-request
  */
 import { busy, el, icon, need, toast } from "../lib/dom.js";
@@ -11,7 +11,7 @@ const SOON_S = 60;
 /**
  * @param {{me: Object|null, session: Object, request: Object|null, onStage: boolean, now: number}} scene
  * @returns {{key: string, icon?: string, kind?: string, title?: string, text?: string, actions?: string[], button?: string, wait?: number}}
- *   key "none": nothing to offer; `button`: words of the button beside the title
+ *   key "none": nothing to offer; `button`: label of the button beside the title
  */
 export function askState({ me, session, request, onStage, now }) {
   if (!me?.id || onStage || !me.can?.ask_stage || !isLive(session)) return { key: "none" };
@@ -32,7 +32,7 @@ const isLive = (session) => ["active", "paused"].includes(session.state);
 
 const askWords = (session) => (session.settings?.require_approval === false ? "Join the stage" : "Ask to join");
 
-/** Whoever is not logged in is told, too, that one can come on stage. */
+/** People who are not logged in also see that viewers can join the stage. */
 const takesStrangers = (session) => session.takes_guests && isLive(session) && !full(session);
 
 const full = (session) => session.settings?.require_approval === false && (session.guest_count || 0) >= (session.settings.max_guests ?? 20);
@@ -57,7 +57,7 @@ const ACTIONS = { ask: ["Ask again", "btn small"], cancel: ["Cancel request", "b
 export function askToJoin({ store, socket }) {
   const bar = need("[data-ask-bar]");
   const button = /** @type {HTMLButtonElement} */ (need("[data-ask-open]"));
-  const login = document.querySelector("[data-ask-login]"); // only for whoever is not
+  const login = document.querySelector("[data-ask-login]"); // only for people who are not logged in
   const dialog = /** @type {HTMLDialogElement} */ (need("#ask-dialog"));
   const message = /** @type {HTMLTextAreaElement} */ (need("#ask-message", dialog));
   let said = "";
@@ -105,12 +105,12 @@ export function askToJoin({ store, socket }) {
       login.setAttribute("aria-label", `Log in. ${askWords(store.session)}`);
     }
     drawBar(state);
-    // Taken back, run out, answered on another page, or the show is over: there is nothing left to say yes to.
+    // Cancelled, expired, answered on another page, or the show is over: there is no invitation left to accept.
     if (state.key !== "invited") /** @type {HTMLDialogElement} */ (need("#invited-dialog")).close("");
     return state;
   };
   const drawBar = (state) => {
-    // The seconds count without being read out each time; everything else is said once.
+    // The seconds count without being announced each time; everything else is announced once.
     const spoken = JSON.stringify({ ...state, text: state.wait || state.key === "waiting" ? "" : state.text });
     const text = bar.querySelector("[data-ask-text]");
     if (spoken === said && text) { if (text.textContent !== state.text) text.textContent = state.text; return; }
@@ -131,7 +131,7 @@ export function askToJoin({ store, socket }) {
   paint();
 }
 
-/** An invitation asks at once; whoever closes the window still finds it below the picture. */
+/** An invitation opens a window at once; after closing it, the person still finds the invitation below the video. */
 function invitation(request, run) {
   const dialog = /** @type {HTMLDialogElement} */ (need("#invited-dialog"));
   if (!request || dialog.open) return;

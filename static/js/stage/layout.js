@@ -1,14 +1,14 @@
 /**
- * Where the tiles of a stage stand: pure geometry, no DOM. Every tile lies inside the box, none overlaps another.
+ * The positions of a stage's tiles: pure geometry, no DOM. Every tile lies inside the box, none overlaps another.
  * @module stage/layout
  */
 
 /** @typedef {{x: number, y: number, width: number, height: number}} Box */
 
-/** The shape of most cameras' pictures, width per height; no tile is wider. */
+/** The aspect ratio of most cameras, width per height; no tile is wider. */
 export const CAMERA = 16 / 9;
-const WHOLE_FROM = 200; // a tile whose sides are as long as this shows all of a picture: a seller's hands, and what is in them
-const WIDE_BOX = 1.25; // from here on the filmstrip stands beside the main picture, below it otherwise
+const WHOLE_FROM = 200; // a tile whose sides are at least this long shows the whole frame: a seller's hands, and the goods in them
+const WIDE_BOX = 1.25; // from this ratio on the filmstrip is beside the main video, below it otherwise
 
 /** The largest rectangle of a pleasant shape in a cell. */
 function fit(width, height, narrowest) {
@@ -18,18 +18,22 @@ function fit(width, height, narrowest) {
   return { width, height };
 }
 
-/** Does a tile show all of a picture, or as much as fills it? What would lose much is shown whole in a small one, too. */
+/**
+ * Whether a tile shows the whole frame, or as much as fills it. A frame that would lose much is shown whole in a small
+ * tile, too.
+ */
 export function showsWhole({ width, height }, ratio) {
   return Math.min(width, height) >= WHOLE_FROM || Math.min(width / height / ratio, ratio / (width / height)) < 0.6;
 }
 
-/** How much is seen: large tiles are good, tiles that crop much off a 16:9 camera less so. */
+/** Rate the visible area: large tiles are good, tiles that crop much off a 16:9 camera less so. */
 function worth(tile) {
   return tile.width * tile.height * (1 - 0.22 * Math.abs(Math.log2(tile.width / tile.height / CAMERA)));
 }
 
 /**
- * Rows and columns for some tiles of the same size: of a camera's shape where they are large, of what fills the box else.
+ * Rows and columns for tiles of the same size: in a camera's aspect ratio where they are large, otherwise filling the
+ * box.
  * @param {{count: number, width: number, height: number, gap?: number}} wish
  * @returns {{columns: number, rows: number, tile: {width: number, height: number}, boxes: Box[]}}
  */
@@ -56,7 +60,7 @@ function rows({ count, width, height, gap, narrowest }) {
   return { ...best, boxes: boxes({ ...best, count, width, height, gap }) };
 }
 
-/** Rows one below the other in the middle; a last row that is not full stands in the middle too. */
+/** Rows one below the other in the middle; an incomplete last row is centred too. */
 function boxes({ columns, rows, tile, count, width, height, gap }) {
   const top = (height - rows * tile.height - (rows - 1) * gap) / 2;
   return Array.from({ length: count }, (_, index) => {
@@ -67,14 +71,14 @@ function boxes({ columns, rows, tile, count, width, height, gap }) {
   });
 }
 
-/** How much of the box the filmstrip takes. */
+/** The filmstrip's share of the box. */
 function share(others, wide) {
   if (wide) return others > 12 ? 0.3 : others > 5 ? 0.25 : 0.2;
   return others > 8 ? 0.44 : others > 3 ? 0.36 : 0.27;
 }
 
 /**
- * One main picture, the others in a strip beside or below it.
+ * One main tile, the others in a strip beside or below it.
  * @param {{others: number, width: number, height: number, gap?: number}} wish
  * @returns {{main: Box, boxes: Box[]}}
  */

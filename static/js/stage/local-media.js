@@ -1,5 +1,5 @@
 /**
- * A guest's own microphone, camera and screen: opened, switched, shared and let go again. Nothing here sends anything.
+ * A guest's own microphone, camera and screen: opened, switched, shared and released. Nothing here sends anything.
  * Dispatches `change` after each change, and `trouble` {error, kind} when a device cannot be had or went away.
  * @module stage/local-media
  */
@@ -8,11 +8,11 @@ import { openDevices, openScreen, remembered } from "./capture.js";
 export class OwnMedia extends EventTarget {
   constructor() {
     super();
-    this.wish = { ...remembered.read(), quality: "360p" }; // a tile among tiles; the server picks the layer anyway
+    this.wish = { ...remembered.read(), quality: "360p" }; // a small tile; the server picks the layer anyway
     this.microphone = null;
     this.camera = null;
     this.screen = null;
-    /** what the person wants on; a device may still be missing */
+    /** the sources that the person has turned on; a device may still be missing */
     this.on = { audio: true, video: true };
     this.lacks = [];
   }
@@ -21,12 +21,12 @@ export class OwnMedia extends EventTarget {
     return Boolean(this.microphone || this.camera);
   }
 
-  /** What should go out: the microphone silenced rather than taken away, so that it is back at once. */
+  /** Return the tracks to send: the microphone silenced rather than removed, so that it is back at once. */
   get tracks() {
     return { audio: this.microphone, camera: this.on.video ? this.camera : null, screen: this.screen };
   }
 
-  /** Open what is wanted. Throws what getUserMedia throws. */
+  /** Open the wanted devices. Throws the exceptions of getUserMedia. */
   async open() {
     const opened = await openDevices({ ...this.wish, camera: this.on.video ? this.wish.camera : "none" });
     this.#stop("microphone", "camera");
@@ -81,7 +81,7 @@ export class OwnMedia extends EventTarget {
     if (id !== "none" && this.on[kind]) await this.turn(kind, true);
   }
 
-  /** Share a screen, or stop. Whoever closes the browser's picker has changed nothing. */
+  /** Share a screen, or stop. Closing the browser's picker changes nothing. */
   async share(on) {
     if (!on) { this.#stop("screen"); this.#apply(); return; }
     try {
@@ -113,7 +113,7 @@ export class OwnMedia extends EventTarget {
     this.dispatchEvent(new CustomEvent("change"));
   }
 
-  /** While the show has a break nothing is seen or heard of anybody. */
+  /** While the show is paused nobody is seen or heard. */
   rest(resting) {
     if (Boolean(this.resting) === resting) return;
     this.resting = resting;

@@ -1,6 +1,6 @@
 /**
- * How loud the microphone is, and whether it is dead silent.
- * Dispatches `silence` {silent}: nothing at all for some seconds, as from a muted headset; and when it ends.
+ * Shows the loudness of the microphone, and detects silence. Dispatches `silence` {silent}: no signal at all for some
+ * seconds, as from a muted headset; and when it ends.
  * @module stage/meter
  */
 const SILENT_BELOW = 0.0012;

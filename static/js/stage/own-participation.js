@@ -1,5 +1,6 @@
 /**
- * Being on stage oneself: from the approval over the backstage window to the controls below the picture, and off again.
+ * A person's own participation: from the approval over the backstage window to the controls below the video, and off
+ * again.
  * @module stage/own-participation
  */
 import { Backstage } from "./backstage.js";
@@ -15,7 +16,7 @@ const KIND = { audio: "microphone", video: "camera" };
 export class StageSelf {
   /**
    * @param {{store: import("../room/store.js").RoomStore, socket: import("../room/socket.js").RoomSocket, view: import("./view.js").StageView, sender?: import("../providers/sending.js").Sending|null}} room
-   *   sender: what sends, when it is not WHIP
+   *   sender: the sending side, when it is not WHIP
    */
   constructor({ store, socket, view, sender = null }) {
     Object.assign(this, { store, socket, view });
@@ -23,7 +24,7 @@ export class StageSelf {
     this.media = new OwnMedia();
     this.publisher = sender || new Publisher(store.session.id, { standing: () => this.#standing() });
     this.backstage = new Backstage(this.media);
-    this.kept = `onair.${store.session.id}`; // a reload comes back to the same place, a new tab begins backstage
+    this.kept = `onair.${store.session.id}`; // a reload returns to the same place, a new tab begins backstage
     this.here = false;
     this.#bar();
     this.media.addEventListener("change", () => this.#changed());
@@ -41,7 +42,7 @@ export class StageSelf {
     return mine && mine.role !== "host" ? mine : null;
   }
 
-  /** Follow where the room says I am. */
+  /** Follow the person's role in the room. */
   async #place() {
     const { guest } = this;
     if (!guest || this.store.over) { if (this.here) this.#off(); return; }
@@ -59,7 +60,7 @@ export class StageSelf {
     await this.backstage.show("before");
   }
 
-  /** Back after a reload: straight to the place one had. */
+  /** After a reload: return straight to the former place. */
   async #again() {
     try {
       await this.media.open();
@@ -69,7 +70,7 @@ export class StageSelf {
     }
   }
 
-  /** A host's mute holds at the server; here the switch follows, so that nobody talks to a closed microphone. */
+  /** A host's mute holds at the server; here the switch follows, so that nobody talks into a muted microphone. */
   #obey(guest) {
     for (const kind of ["audio", "video"]) {
       if (guest[`${kind}_muted`] && guest[`${kind}_muted_by`] === "host" && this.media.on[kind]) this.media.turn(kind, false);
@@ -137,7 +138,7 @@ export class StageSelf {
     this.#paint();
   }
 
-  /** Out of the room altogether. */
+  /** Leave the room altogether. */
   stop() {
     if (this.here) this.#off();
   }
@@ -190,7 +191,7 @@ export class StageSelf {
     if (["left", "demoted"].includes(change.what) && !this.guest) toast("You’ve left the stage. You can keep watching.", { ms: 8000, about: "place" });
   }
 
-  /** Who of those that run the stage did something: who only moderates is not on it. */
+  /** Return the name of the manager who acted: one who only moderates is not on stage. */
   #who(id) {
     const person = this.store.onStage(id);
     if (person?.role === "host") return "The host";

@@ -1,6 +1,6 @@
 /**
- * The stage's people for whoever runs it: who waits, who is on, who could come. At the host's desk, and in the room for
- * cohosts and moderators.
+ * The people panel for managers of the stage: pending requests, people on stage, viewers who could be invited. In the
+ * studio, and in the room for co-hosts and moderators.
  * @module stage/panel
  */
 import { session as sessions } from "../lib/api.js";
@@ -13,20 +13,20 @@ import { SideTabs } from "./side-tabs.js";
 
 const AUDIENCE_LIMIT = 100;
 const AUDIENCE_OLD_MS = 10000;
-const LOOK_MS = 15000; // who only watches comes and goes without news
+const LOOK_MS = 15000; // no event reports viewers who come and go
 const SETTLE_MS = 250; // changes of the stage often come several at once
 const OVER = ["request.answered", "request.expired", "request.missing"];
 const RIGHTS_CHANGE = ["joined", "left", "promoted", "demoted", "appointed", "dismissed"];
 
 const nameOf = ({ user }) => user.display_name || user.username;
 
-/** Whose row of a list it is. */
+/** Key of a row's person. */
 const idOf = ({ dataset }) => dataset.request || dataset.user;
 
-/** Which of a row's buttons it is; one that turns on what the other turns off is the same. */
+/** Key of a row's button; opposite buttons such as mute and unmute share one. */
 const kindOf = ({ dataset }) => dataset.kind || dataset.op || dataset.answer || "";
 
-/** What came of an invitation, in words; nothing for who comes on. */
+/** Describe the outcome of an invitation; nothing when it was accepted. */
 function outcome({ status, user, responder }) {
   const name = nameOf({ user });
   const by = responder && nameOf({ user: responder });
@@ -48,12 +48,12 @@ export class StagePanel {
     this.search = /** @type {HTMLInputElement} */ (need("#people-search", this.root));
     this.open = null;
     this.audience = [];
-    /** @type {Map<string, string[]>} what the server says that I may do with people, by their id */
+    /** @type {Map<string, string[]>} the server's list of my rights over people, by their id */
     this.may = new Map();
     this.search.addEventListener("input", () => { this.#lists(); this.#loadAudience(); });
     need("[data-mute-all]", this.root).addEventListener("click", async (event) => {
       await busy(event.currentTarget, () => this.#call("stage.mute_all", { kind: "audio" }, "Everyone on stage is muted."));
-      this.#paint(); // the news may have come before the answer, after which the button is as it was before
+      this.#paint(); // an event may have come before the answer, after which the button is enabled again
     });
     store.addEventListener("change", ({ detail }) => {
       if (["me", "stage", "queue", "session", "settings"].includes(detail.what)) this.#paint();
@@ -94,7 +94,7 @@ export class StagePanel {
     this.tabs.offer(this.allowed && store.live);
     if (!this.allowed) { this.known = false; this.may.clear(); return; }
     if (!this.known && !store.me.queue) {
-      // Allowed since a moment ago: who had asked, or was invited, before that was not told here.
+      // Rights were just gained: earlier requests and invitations were not sent to this person.
       sessions.queue(store.session.id).then((queue) => store.fill({ queue }), () => undefined);
       sessions.invitations(store.session.id).then((invitations) => store.fill({ invitations }), () => undefined);
     }
@@ -111,15 +111,15 @@ export class StagePanel {
   #news({ type, request, change }) {
     if (type === "change") { this.#audienceChanged(change); return; }
     if (type === "resolved") this.#answered(request);
-    if (type !== "requested" || !this.allowed || this.tabs.now === "people") return; // the list itself is read out
+    if (type !== "requested" || !this.allowed || this.tabs.now === "people") return; // the list itself is announced
     const name = nameOf(request);
     const waiting = this.store.queue.length;
     toast(waiting > 1 ? `${name} and ${waiting - 1} more want to join the stage.` : `${name} wants to join the stage.`, { ms: 9000, about: "queue", symbol: "hand", action: { label: "View", run: () => { this.tabs.open("people"); this.root.querySelector("[data-queue] button")?.focus(); } } });
   }
 
-  /** Who watches is read only now and then; what happens to them meanwhile is told. */
+  /** The list of viewers is loaded only now and then; events report changes to the people in it. */
   #audienceChanged({ user, what }) {
-    if (what === "left") this.stale = true; // and watches on
+    if (what === "left") this.stale = true; // and keeps watching
     if (RIGHTS_CHANGE.includes(what)) this.#rightsChanged(user);
     const person = this.audience.find((known) => known.user.id === user);
     if (!person || !["appointed", "dismissed"].includes(what)) return;
@@ -127,7 +127,7 @@ export class StagePanel {
     this.#lists();
   }
 
-  /** The answer, or null after words about what went wrong. */
+  /** Return the answer, or null after a notice about the error. */
   async #call(op, data, done = "") {
     try {
       const answer = await this.socket.call(op, data);
@@ -154,7 +154,7 @@ export class StagePanel {
         el("button", { class: "btn quiet small", type: "button", data: { answer: "reject" }, on: { click: () => this.#reject(request) } }, "Decline")))));
   }
 
-  /** Who was asked and has not answered: they may be about to come, and can be told not to. */
+  /** List the invited people without an answer: they may be about to come, and the invitation can be cancelled. */
   #invitations() {
     const { invitations, me } = this.store;
     const section = need("[data-invitations]", this.root);
@@ -175,13 +175,13 @@ export class StagePanel {
     }
   }
 
-  /** Say why not; a request that waits no longer is not listed any more. */
+  /** Explain the refusal; a request that is no longer pending is removed from the list. */
   #refused(error, request) {
     toast(words(error), { bad: true, ms: 8000 });
     if (request && OVER.includes(error.code)) this.store.drop(request);
   }
 
-  /** Whoever invited somebody hears what came of it, unless they did that themselves; who comes on is seen. */
+  /** Notify the inviter of the outcome, unless they caused it; a guest who comes on stage is visible anyway. */
   #answered(request) {
     if (!this.allowed || !request.invited_by || request.invited_by.id !== this.store.me.id || request.responder?.id === this.store.me.id) return;
     const said = outcome(request);
@@ -202,7 +202,7 @@ export class StagePanel {
     dialog.addEventListener("close", () => { if (dialog.returnValue === "yes") run(); }, { once: true });
   }
 
-  /** Who is on stage, but still checks camera and sound. */
+  /** Return the people on stage who still check camera and audio. */
   #ready() {
     return this.store.guests.filter((person) => this.receiver.arrivals.awaits(person)).map(({ user }) => user.id);
   }
@@ -225,7 +225,7 @@ export class StagePanel {
     this.#keepFocus(need("[data-audience]", this.root), () => watching.map((person) => row(person, this.may.get(person.user.id)?.includes("manage") ? this.#inviting(person) : null)));
   }
 
-  /** One row is open at a time, and all of it is in sight. */
+  /** Only one row is open at a time, and it is fully in view. */
   #toggle({ user }) {
     this.open = this.open === user.id ? null : user.id;
     this.#lists();
@@ -237,9 +237,12 @@ export class StagePanel {
     return el("button", { class: "btn small", type: "button", data: { op: "guest.invite" }, "aria-label": `Invite ${person.user.display_name}`, on: { click: (event) => busy(event.currentTarget, () => this.#invite(person)) } }, "Invite");
   }
 
-  /** Drawn anew with the keyboard's place kept: the same button of the same person, else what opens their others, else the list's heading. */
+  /**
+   * Redraw with keyboard focus kept: the same button of the same person, else the button that opens their others, else
+   * the list's heading.
+   */
   #keepFocus(list, rows) {
-    // A button that is at work is disabled, and has lost the focus by that.
+    // A busy button is disabled, and has thereby lost the focus.
     const at = list.querySelector(":focus") || (document.activeElement === document.body && list.querySelector("[aria-busy=true]"));
     const whose = at && idOf(at.closest("li"));
     const which = at && kindOf(at);
@@ -264,12 +267,12 @@ export class StagePanel {
     busy(button, () => this.#call(action.op, data, done));
   }
 
-  /** What I may do changes with my role and with theirs. My own is told of like anybody's. */
+  /** The rights change with both roles. The person's own changes arrive like anybody's. */
   #rightsChanged(user) {
     clearTimeout(this.settling);
     this.stale ||= user === this.store.me?.id || this.audience.some((person) => person.user.id === user);
     this.settling = setTimeout(() => {
-      if (this.tabs.now !== "people") return; // opening the list asks anyway
+      if (this.tabs.now !== "people") return; // opening the list loads it anyway
       this.#loadStage();
       this.#loadAudience();
     }, SETTLE_MS);
@@ -282,12 +285,12 @@ export class StagePanel {
     return page.results;
   }
 
-  /** Who is on stage is known; what I may do with them is asked. */
+  /** The people on stage are known; the rights over them are requested. */
   async #loadStage() {
     if (this.allowed && await this.#people({ on_stage: true })) this.#lists();
   }
 
-  /** Who watches, signed in: the only ones who can be invited. */
+  /** Load the logged-in viewers: only they can be invited. */
   async #loadAudience() {
     if (!this.allowed || (!this.stale && Date.now() - (this.loadedAt || 0) < AUDIENCE_OLD_MS)) return;
     this.loadedAt = Date.now();

@@ -1,5 +1,5 @@
 /**
- * One person in the list of people, on stage or watching: name, role, marks, and what may be done about them.
+ * One person in the list of people, on stage or watching: name, role, badges, and the actions on them.
  * @module stage/person-row
  */
 import { avatar, bdi, el, icon } from "../lib/dom.js";
@@ -7,8 +7,8 @@ import { avatar, bdi, el, icon } from "../lib/dom.js";
 const ROLES = { host: "Host", cohost: "Co-host", guest: "Guest" };
 
 /**
- * What may be done about a person where they are now.
- * @param {{person: Object, may: string[]}} given `may` is what the server says that the reader may do with them
+ * Return the actions on a person where they are now.
+ * @param {{person: Object, may: string[]}} given `may` is the server's list of the reader's rights over them
  * @returns {{op: string, label: string, icon: string, data?: Object, bad?: boolean}[]}
  */
 export function actionsFor({ person, may }) {
@@ -36,7 +36,7 @@ function office({ moderator }) {
 }
 
 /**
- * Picture and name, with tags beside the name where there is room and below it where not, and what may be pressed last.
+ * Avatar and name, with tags beside the name where there is room and below it otherwise, and the buttons last.
  * @param {Object} user @param {(Node|null|false|undefined)[]} tags @param {...(Node|null|false)} after
  */
 export function personHead(user, tags, ...after) {
@@ -46,7 +46,7 @@ export function personHead(user, tags, ...after) {
 
 /**
  * @param {{person: Object, me: Object, may: string[], ready?: boolean, open: boolean, act: (action: Object, button: HTMLElement) => void, toggle: () => void, main?: Node|null}} given
- *   `ready`: on stage, but still getting ready; `main` is the one thing to do most often, beside the name
+ *   `ready`: on stage, but still getting ready; `main` is the most frequent action, beside the name
  */
 export function personRow({ person, me, may, ready = false, open, act, toggle, main = null }) {
   const { user } = person;

@@ -1,6 +1,6 @@
 /**
- * A picture for when there is none: what viewers get while the camera is off or the show is paused, so that nobody,
- * whatever player they use, looks at a black box.
+ * A substitute video: viewers get it while the camera is off or the show is paused, so that nobody, whatever player
+ * they use, looks at a black box.
  * @module stage/placeholder
  */
 import { initials } from "../lib/dom.js";

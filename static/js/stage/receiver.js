@@ -1,22 +1,23 @@
 /**
- * Who is in which received section: the room's tables laid over this page's WHEP connection, and the voices played.
+ * Maps received sections to people: the room's tables applied to this page's WHEP connection, and playback of the
+ * voices.
  *
- * Dispatches `change` when somebody's picture or voice moved to another section, or came or went.
+ * Dispatches `change` when a person's video or voice moved to another section, or came or went.
  * @module stage/receiver
  */
 import { Backoff } from "../lib/backoff.js";
 import { Arrivals } from "./arrivals.js";
 
 const VIDEO_LIMIT = 24;
-const LAST_N = 9; // what the server sends to viewers: the host, a shared screen and the latest speakers
+const LAST_N = 9; // the number of videos that the server sends to viewers: the host, a shared screen and the latest speakers
 const TABLES = ["stage", "speakers", "audio"];
 const LEVEL_OLD_MS = 700;
 const TELL_MS = 300;
 
-/** How many sections the present role needs. */
+/** Return the number of sections that the present role needs. */
 export function sectionsFor({ onStage, settings }) {
   const people = Math.min(20, settings?.max_guests ?? 20) + 1;
-  // On stage one sees everybody but oneself, and two shared screens.
+  // A person on stage sees everybody but themselves, and two shared screens.
   return onStage ? { audio: people, video: Math.min(VIDEO_LIMIT, people + 1) } : { audio: people, video: Math.min(LAST_N, people + 1) };
 }
 
@@ -47,27 +48,27 @@ export class StageReceiver extends EventTarget {
     });
   }
 
-  /** The track of somebody's camera or screen, or null. */
+  /** Return the track of a person's camera or screen, or null. */
   picture(user, source) {
     return this.seats.video.find((seat) => seat.user === user && seat.source === source) || null;
   }
 
-  /** Who sharing their screen that arrives here. */
+  /** Return the people whose shared screens arrive here. */
   get screens() {
     return this.seats.video.filter((seat) => seat.source === "screen" && seat.user).map((seat) => seat.user);
   }
 
-  /** Is it known who sends? The tables are empty, too, while the node begins anew. */
+  /** Whether the senders are known. The tables are empty, too, while the node restarts. */
   get told() {
     return this.whep.state === "receiving" && TABLES.some((table) => this.store.slots[table]?.length > 0);
   }
 
-  /** Does anything come from somebody? */
+  /** Whether any media arrives from a person. */
   sends(user) {
     return TABLES.some((table) => this.store.slots[table]?.some((entry) => entry.user === user));
   }
 
-  /** Everybody whose voice arrives, with how loud it is now, 0 to 1. */
+  /** Everybody whose voice arrives, with its current loudness, 0 to 1. */
   async levels() {
     const now = performance.timeOrigin + performance.now();
     const out = new Map();
@@ -79,12 +80,12 @@ export class StageReceiver extends EventTarget {
       out.set(seat.user, fresh ? newest.audioLevel ?? 0 : 0);
       unknown ||= Boolean(fresh) && newest.audioLevel === undefined;
     }
-    // Without the level in the packets the browser still measures what it has decoded.
+    // Without the level in the packets the browser still measures the decoded audio.
     if (unknown && this.whep.pc) await this.#measured(out);
     return out;
   }
 
-  /** All sound of somebody that was decoded so far, or null. */
+  /** Duration of a person's decoded audio so far, or null. */
   async heard(user) {
     const seat = this.seats.audio.find((one) => one.user === user);
     if (!seat || !this.whep.pc) return null;
@@ -99,7 +100,7 @@ export class StageReceiver extends EventTarget {
     }
   }
 
-  /** What the server says this very connection receives: true beyond doubt, asked for when the tables cannot be trusted. */
+  /** The server's own list of this connection's streams: authoritative, requested when the tables cannot be trusted. */
   async refresh() {
     if (!this.whep.staged) return null;
     const { pc } = this.whep;
@@ -120,7 +121,7 @@ export class StageReceiver extends EventTarget {
     return told;
   }
 
-  /** What is shown, and how large: small tiles need no large picture, hidden ones none. */
+  /** Report the displayed sizes: small tiles need no large video, hidden ones none. */
   show(tiles) {
     this.tiles = tiles;
     this.#tell();
@@ -167,7 +168,7 @@ export class StageReceiver extends EventTarget {
     this.#tell();
   }
 
-  /** The tables hold for everybody of a kind; one's own things are not sent to oneself. */
+  /** The tables apply to everybody of a role; a person's own media is not sent to them. */
   #tables() {
     const { slots, me } = this.store;
     if (!this.seats.video.length || !slots.audio) return;
@@ -188,7 +189,7 @@ export class StageReceiver extends EventTarget {
     this.dispatchEvent(new CustomEvent("change"));
   }
 
-  /** One audio element for each section that somebody speaks in. */
+  /** One audio element for each section with a speaker. */
   #voices() {
     const wanted = new Map(this.seats.audio.filter((seat) => seat.user).map((seat) => [seat.track, seat]));
     for (const [track, voice] of this.voices) {
@@ -206,7 +207,7 @@ export class StageReceiver extends EventTarget {
     }
   }
 
-  /** The former connection has gone quiet: the new voices may be heard. */
+  /** The former connection has gone quiet: unmute the new voices. */
   settled() {
     this.holding = false;
     for (const voice of this.voices.values()) this.sound.release(voice);

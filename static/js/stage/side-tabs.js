@@ -1,18 +1,18 @@
 /**
- * Chat and people beside the picture, one at a time. Who may not moderate sees the chat alone, without tabs.
+ * Chat and people beside the video, one at a time. People who may not moderate see the chat alone, without tabs.
  * @module stage/side-tabs
  */
 import { need } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
 
-const MOST = 99; // more is no more news
+const MOST = 99; // a larger count tells nothing more
 
 export class SideTabs {
   /** @param {HTMLElement} root @param {(name: string) => void} [opened] told each time a tab is opened, however */
   constructor(root, opened = () => undefined) {
     this.root = root;
     this.opened = opened;
-    /** messages that nobody has looked at, by their id */
+    /** unread messages, by their id */
     this.unread = new Set();
     this.newest = 0;
     this.list = need("[role=tablist]", root);
@@ -28,7 +28,7 @@ export class SideTabs {
     this.open("chat");
   }
 
-  /** Whether there is anything to choose. */
+  /** Whether there is more than one tab. */
   offer(both) {
     this.list.hidden = !both;
     if (!both) this.open("chat");
@@ -47,12 +47,12 @@ export class SideTabs {
     this.opened(name);
   }
 
-  /** How many wait for an answer. */
+  /** The number of pending requests. */
   count(number) {
     this.#badge("[data-waiting]", number, `${number} waiting`);
   }
 
-  /** A message, from a snapshot or by itself: each is counted once, and whoever looks at the chat has seen it. */
+  /** A message, from a snapshot or by itself: each is counted once, and is read when the chat is visible. */
   written({ id, seq, removed }, mine) {
     if (removed) this.removed(id);
     if (seq <= this.newest) return;
@@ -62,12 +62,12 @@ export class SideTabs {
     this.#unread();
   }
 
-  /** A message is gone before anybody has looked. */
+  /** A message was removed before it was read. */
   removed(id) {
     if (this.unread.delete(id)) this.#unread();
   }
 
-  /** The room's count, should it begin anew. */
+  /** The room's count, should it restart. */
   counted(seq) {
     this.newest = Math.min(this.newest, seq);
   }

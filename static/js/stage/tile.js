@@ -1,5 +1,5 @@
 /**
- * One tile of the stage: a person's camera or shared screen, or their initials while there is no picture.
+ * One tile of the stage: a person's camera or shared screen, or their initials while there is no video.
  * @module stage/tile
  */
 import { avatar, bdi, el, icon } from "../lib/dom.js";
@@ -7,7 +7,7 @@ import { CAMERA, showsWhole } from "./layout.js";
 
 const ROLES = { host: "Host", cohost: "Co-host" };
 const LOUD = 0.02; // of full scale: speech is well above, a quiet room below
-const HOLD_MS = 700; // between two words nobody stops speaking
+const HOLD_MS = 700; // a pause between two words does not end the speech
 
 /**
  * @typedef {Object} Look
@@ -17,11 +17,13 @@ const HOLD_MS = 700; // between two words nobody stops speaking
  * @property {boolean} you
  * @property {boolean} mirror
  * @property {boolean} main
- * @property {string} note why there is no picture, when it is worth saying
+ * @property {string} note why there is no video, when it is worth showing
  */
 
 export class Tile {
-  /** @param {Look} look @param {{pick: () => void, reshaped: () => void}} on chosen by a click; its picture has another shape */
+  /**
+   * @param {Look} look @param {{pick: () => void, reshaped: () => void}} on chosen by a click; its video has another aspect ratio
+   */
   constructor(look, { pick, reshaped }) {
     this.spokeAt = 0;
     this.track = null;
@@ -71,7 +73,7 @@ export class Tile {
   #reshape() {
     const { videoWidth, videoHeight } = this.video;
     const ratio = videoHeight ? videoWidth / videoHeight : CAMERA;
-    if (Math.abs(ratio - this.ratio) < 0.01) return; // the layers of a picture differ by a line
+    if (Math.abs(ratio - this.ratio) < 0.01) return; // the layers of a video differ by a line
     this.ratio = ratio;
     this.#fit();
     this.reshaped();
@@ -81,7 +83,7 @@ export class Tile {
     if (this.box) this.root.classList.toggle("whole", this.root.dataset.source === "screen" || showsWhole(this.box, this.ratio));
   }
 
-  /** How large all of the picture is, in CSS pixels: more than the tile where that shows a part. */
+  /** The size of the whole frame, in CSS pixels: more than the tile where that shows a part. */
   get pictured() {
     if (!this.box) return { width: 0, height: 0 };
     const { width, height } = this.box;
@@ -99,7 +101,7 @@ export class Tile {
       this.video.srcObject = null;
       return;
     }
-    // The same person may come from another section: the picture so far stays until the new one is there.
+    // The same person may come from another section: the previous video stays until the new one arrives.
     const next = this.shown ? this.#screen() : this.video;
     if (next !== this.video) { this.coming = next; this.video.before(next); }
     next.srcObject = new MediaStream([track]);
@@ -120,7 +122,7 @@ export class Tile {
     this.root.classList.add("on");
   }
 
-  /** Is there a picture? */
+  /** Whether there is video. */
   get shown() {
     return this.root.classList.contains("on");
   }

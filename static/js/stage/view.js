@@ -1,15 +1,15 @@
 /**
- * The stage as tiles: everybody on stage, shared screens large, a tile chosen by the viewer larger still.
- * The same in the room and at the host's desk.
+ * The stage as tiles: everybody on stage, shared screens large, a tile chosen by the viewer larger still. The same in
+ * the room and in the studio.
  *
- * Dispatches `main` {video} when the viewer has chosen another picture as the main one.
+ * Dispatches `main` {video} when the viewer has chosen another main video.
  * @module stage/view
  */
 import { focus, grid } from "./layout.js";
 import { Tile } from "./tile.js";
 
 const LEVELS_MS = 400;
-const EVEN = "even"; // the viewer wants no main picture, though a screen is shared
+const EVEN = "even"; // the viewer wants no main tile, though a screen is shared
 
 export class StageView extends EventTarget {
   /**
@@ -44,7 +44,7 @@ export class StageView extends EventTarget {
     this.draw();
   }
 
-  /** The picture that stands out: for the picture-in-picture window, among others. */
+  /** The main video: for the picture-in-picture window, among others. */
   get mainVideo() {
     const main = this.main && this.tiles.get(this.main);
     return (main || this.tiles.get(`${this.store.session.host.id}:camera`) || [...this.tiles.values()][0])?.video || null;
@@ -69,7 +69,9 @@ export class StageView extends EventTarget {
     return tile;
   }
 
-  /** One entry a tile, in the order of the screen: shared screens, host, cohosts, guests; oneself last. */
+  /**
+   * One entry a tile, in the order of the screen: shared screens, host, co-hosts, guests; the person's own tile last.
+   */
   #looks() {
     const { store, receiver, own } = this;
     const me = store.me?.id;
@@ -128,7 +130,7 @@ export class StageView extends EventTarget {
     this.#tellSizes();
   }
 
-  /** Tab goes through the tiles as the eye does; whoever stands on one stays there. */
+  /** Tab follows the visual order of the tiles; focus stays on its tile. */
   #order(keys) {
     const focused = document.activeElement;
     keys.forEach((key, index) => {
@@ -138,7 +140,7 @@ export class StageView extends EventTarget {
     if (focused !== document.activeElement && this.root.contains(focused)) focused.focus({ preventScroll: true });
   }
 
-  /** Wait for the first picture, but not for ever: somebody with the camera off has none. */
+  /** Wait for the first video, but not for ever: a person with the camera off has none. */
   async settled(ms) {
     const until = performance.now() + ms;
     const host = () => this.tiles.get(`${this.store.session.host.id}:camera`);

@@ -1,5 +1,5 @@
 /**
- * The line above the preview that says what the host should know right now, and what to do about it.
+ * The line above the preview: the host's most important notice right now, and its action.
  * @module studio/banner
  */
 import { el, icon } from "../lib/dom.js";
@@ -36,7 +36,7 @@ export function bannerFor(now) {
   return { kind: "warn", icon: "warning", title: "You’re off the air", text: `Viewers are waiting for you.${until}`, action: "resend", label: "Resume sending" };
 }
 
-/** Draw it, anew only when it says something else: a screen reader must not hear it every second. */
+/** Redraw only when the text changes: a screen reader must not announce it every second. */
 export function banner(slot, now) {
   const what = bannerFor(now);
   const said = JSON.stringify(what);

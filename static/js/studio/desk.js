@@ -1,5 +1,5 @@
 /**
- * The host's desk: preview and sources, going live and ending, the numbers, the details and the chat.
+ * The studio page of one show: preview and sources, going live and ending, the numbers, the details and the chat.
  *
  * For tests and for support, `window.livestream` shows (read-only): `publisher` {pc, state, stats()}, `stage` {people, state, pc, seats, levels(), heard(user), received()}, `socket`, `session`, `viewers`.
  * @module studio/desk
@@ -37,7 +37,7 @@ const source = new Source(root, store.session);
 const socket = new RoomSocket(`/ws/live/${id}/`);
 const poster = keepPoster({ sessionId: id, video: source.video, wanted: () => publisher.state === "sending" && store.session.state === "active" && !source.resting });
 const button = (name) => /** @type {HTMLButtonElement} */ (need(`[data-do="${name}"]`, root));
-let anew = false; // the sending begins anew, because the show moves to another room of its provider
+let anew = false; // the connection is being made anew, because the show moves to another room of its provider
 let encoderSends = store.session.session_type === "encoder";
 
 store.follow(socket);
@@ -47,7 +47,7 @@ const chat = new Chat(need("[data-chat]"), { store, socket });
 showNumbers(store, document);
 showVitals(root, publisher);
 details(need("#details"), store);
-const encoderCard = /** @type {HTMLElement|null} */ (document.querySelector("#encoder")); // not where the provider takes none
+const encoderCard = /** @type {HTMLElement|null} */ (document.querySelector("#encoder")); // absent where the provider accepts no encoder
 if (encoderCard) encoder(encoderCard, id);
 summary(store);
 invite(/** @type {HTMLFormElement} */ (need("#invite")), store);
@@ -72,23 +72,23 @@ store.addEventListener("change", ({ detail }) => {
   paint();
 });
 
-/** What sends this show. */
+/** Return the sending side of this show. */
 async function senderOf({ id: sessionId, provider, host }) {
   if (!viaSdk(provider)) return new Publisher(sessionId);
   const { Sending } = await import("../providers/sending.js");
   return new Sending(sessionId, { hostId: host.id });
 }
 
-/** The marks on my tile: what of mine is off. Told only when it is not so already. */
+/** The host's mute flags. Sent only when they have changed. */
 function tellFlags() {
   const { mine } = store;
   if (!mine || !publisher.active || source.resting) return;
   const now = { audio: source.on.microphone && Boolean(source.microphone), video: !source.camera || source.on.camera, screen: Boolean(source.screen) };
   const changed = Object.entries({ audio: !mine.audio_muted, video: !mine.video_muted, screen: mine.screen_sharing }).filter(([kind, was]) => now[kind] !== was).map(([kind]) => kind);
-  if (changed.length) socket.call("stage.media", Object.fromEntries(changed.map((kind) => [kind, now[kind]]))).catch(() => undefined); // the next change tells again
+  if (changed.length) socket.call("stage.media", Object.fromEntries(changed.map((kind) => [kind, now[kind]]))).catch(() => undefined); // the next change sends them again
 }
 
-/** Put the picture on the air; gives up with words after a while, instead of leaving the host before a spinner. */
+/** Start sending; gives up with a message after a while, instead of leaving the host before a spinner. */
 async function send() {
   publisher.quality = source.quality;
   publisher.codec = source.codec;
@@ -114,7 +114,7 @@ async function move(verb) {
 
 const verbs = {
   async live() {
-    // The picture first, the announcement after: nobody is called to an empty stage.
+    // The video first, the announcement after: viewers must not be called to an empty stage.
     if (!encoderSends || source.ready) { encoderSends = false; await send(); }
     await move("start");
     toast("You’re live.");
@@ -161,7 +161,7 @@ async function press(node, name, run) {
   paint();
 }
 
-/** Whether the show was announced for a good while from now: then going live is more likely a slip than a wish. */
+/** Whether the show is scheduled well in the future: then going live is more likely a slip than intended. */
 function isEarly() {
   const planned = store.session.scheduled_for;
   return Boolean(planned) && Date.parse(planned) - Date.now() > EARLY_MS;

@@ -29,7 +29,7 @@ export function details(form, store) {
       }
     }).then(paint);
   });
-  // What another page of the host changed shows here too, unless somebody is typing.
+  // Changes from another page of the host appear here too, unless somebody is typing.
   store.addEventListener("change", ({ detail }) => { if (!touched && detail.what !== "viewers") fillForm(form, store.session); });
   fillForm(form, store.session);
   schedule(form, store);

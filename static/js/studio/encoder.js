@@ -1,5 +1,6 @@
 /**
- * Address and pass for OBS and other encoders, which speak WHIP, or RTMPS where the provider does. The pass is fetched only when asked for, and hidden until revealed.
+ * Address and token for OBS and other encoders, which use WHIP, or RTMPS where the provider does. The token is fetched
+ * only on request, and hidden until revealed.
  * @module studio/encoder
  */
 import { session as sessions } from "../lib/api.js";

@@ -1,5 +1,5 @@
 /**
- * A still of the live picture for the cards on the home page: when the show goes live, and every minute after.
+ * A still of the live video for the cards on the home page: when the show goes live, and every minute after.
  * @module studio/poster
  */
 import { session as sessions } from "../lib/api.js";
@@ -7,9 +7,9 @@ import { session as sessions } from "../lib/api.js";
 const WIDTH = 640;
 const HEIGHT = 360;
 const EVERY_MS = 60000;
-const FIRST_MS = 800; // cameras need a moment to find the light
+const FIRST_MS = 800; // cameras need a moment to adjust their exposure
 
-/** Draw the video, cropped to 16:9. Null when there is no picture. */
+/** Draw the video, cropped to 16:9. Null when there is none. */
 async function still(video) {
   if (!video.videoWidth) return null;
   const canvas = document.createElement("canvas");
@@ -22,14 +22,14 @@ async function still(video) {
 }
 
 /**
- * @param {{sessionId: string, video: HTMLVideoElement, wanted: () => boolean}} given wanted: is the picture on the air?
+ * @param {{sessionId: string, video: HTMLVideoElement, wanted: () => boolean}} given wanted: is the video live?
  * @returns {{soon: () => void}}
  */
 export function keepPoster({ sessionId, video, wanted }) {
   const send = async () => {
     if (!wanted()) return;
     const blob = await still(video);
-    // A poster is a courtesy: if it does not go through, the next one will.
+    // A poster is optional: if it does not go through, the next one will.
     if (blob) await sessions.poster(sessionId, blob).catch(() => undefined);
   };
   setInterval(send, EVERY_MS);

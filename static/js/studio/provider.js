@@ -1,6 +1,6 @@
 /**
- * Going on with another video service: the choice among the desk's settings, the next step beside what went wrong, and
- * the way there. Another provider is another way of sending, so the desk loads anew, and sends again by itself.
+ * Moving to another video service: the choice among the studio's settings, the action beside an error, and the move
+ * itself. Another provider is another way of sending, so the page reloads, and sends again by itself.
  * @module studio/provider
  */
 import { session as sessions } from "../lib/api.js";
@@ -8,7 +8,7 @@ import { busy, draft, need, pageData, toast } from "../lib/dom.js";
 import { words } from "../lib/errors.js";
 import { patience } from "../lib/retry-policy.js";
 
-/** Where another provider may help: it is the service or the way to it that fails, not the show. */
+/** Errors for which another provider may help: the service or the way to it fails, not the show. */
 const ELSEWHERE = ["network", "stream"];
 
 /**
@@ -26,7 +26,7 @@ export function goingOn(root, { store, publisher, source, confirmed, resend, pai
     return others.length > 0 && ELSEWHERE.includes(error?.category) && !error.code.startsWith("network");
   }
 
-  /** Ask, then change. `node` shows that it is at work. */
+  /** Ask, then change. `node` is marked as busy. */
   async function offer(node, { name, title } = others[0]) {
     need("[data-switch-title]", root.ownerDocument).textContent = title;
     if (!(await confirmed("switch-dialog"))) return;

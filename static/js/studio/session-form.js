@@ -1,5 +1,5 @@
 /**
- * The form of a show, for a new one and for the desk: fields to JSON and errors back to the fields.
+ * The form of a show, for a new one and for an existing one: fields to JSON and errors back to the fields.
  * @module studio/session-form
  */
 import { el, icon, need } from "../lib/dom.js";
@@ -10,7 +10,7 @@ const NUMBERS = new Set(["slow_mode_seconds", "grace_seconds", "max_participants
 /** Local value of a datetime-local field to ISO in UTC, or null. */
 const toIso = (local) => (local ? new Date(local).toISOString() : null);
 
-/** ISO to what a datetime-local field wants, in the local zone. */
+/** ISO to the value of a datetime-local field, in the local zone. */
 export function toLocal(iso) {
   if (!iso) return "";
   const date = new Date(iso);
@@ -36,7 +36,7 @@ export function readForm(form) {
   return body;
 }
 
-/** Throws, in the shape of the API's own refusal, when a required field is empty: no need to ask the server. */
+/** Throws, in the shape of the API's own refusal, when a required field is empty: the server need not be asked. */
 export function requireFilled(form) {
   const fields = {};
   for (const field of form.elements) {
@@ -66,14 +66,14 @@ export function fillForm(form, session) {
   }
 }
 
-/** Take away what an earlier attempt said. */
+/** Remove the errors of an earlier attempt. */
 export function clearProblems(form) {
   for (const node of form.querySelectorAll(".problem")) node.remove();
   for (const node of form.querySelectorAll("[aria-invalid]")) node.removeAttribute("aria-invalid");
   need("[data-form-problem]", form).replaceChildren();
 }
 
-/** Say at each field what is wrong with it, and the rest at the top; focus goes to the first. */
+/** Show each field's errors beside it, and the rest at the top; focus goes to the first. */
 export function showProblems(form, error) {
   clearProblems(form);
   let first = null;

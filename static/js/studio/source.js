@@ -1,6 +1,6 @@
 /**
- * What the host sends: choice of camera, microphone and screen, the preview, the meter and the switches.
- * Dispatches `tracks` {audio, camera, screen, content} whenever what should be sent has changed, and `ready` {ready}.
+ * The host's sources: choice of camera, microphone and screen, the preview, the meter and the switches. Dispatches
+ * `tracks` {audio, camera, screen, content} whenever the media to send has changed, and `ready` {ready}.
  * @module studio/source
  */
 import { fitCamera, listDevices, openDevices, openScreen, permission, remembered, requireCapture } from "../stage/capture.js";
@@ -40,14 +40,14 @@ export class Source extends EventTarget {
     return this.wish.codec;
   }
 
-  /** While the show is paused viewers get a card and no sound; the preview stays. */
+  /** While the show is paused viewers get a card and no audio; the preview stays. */
   rest(resting) {
     if (resting === this.resting) return;
     this.resting = resting;
     this.#tell();
   }
 
-  /** The show is over: let go of camera, microphone and screen, so that their lights go out. */
+  /** The show is over: release camera, microphone and screen, so that their lights go out. */
   close() {
     this.#stop("camera", "microphone", "screen");
     this.video.srcObject = null;
@@ -58,7 +58,7 @@ export class Source extends EventTarget {
     this.closed = true;
   }
 
-  /** Open the devices, or offer to. Only when everybody listens: what is told before that is told once, to nobody. */
+  /** Open the devices, or offer to. Only when all listeners are attached: earlier events are lost. */
   async begin() {
     this.#switches();
     this.#choices();
@@ -78,7 +78,7 @@ export class Source extends EventTarget {
     else this.#ask();
   }
 
-  /** The words over the preview of a show that an encoder sends. */
+  /** The text over the preview of a show that an encoder sends. */
   encoderOnAir(onAir) {
     if (this.ready || this.closed || this.onAir === onAir) return;
     this.onAir = onAir;
@@ -107,7 +107,7 @@ export class Source extends EventTarget {
     need(".overlay", this.slot).setAttribute("role", "alert");
   }
 
-  /** Open camera and microphone as chosen. Says why not on the preview. */
+  /** Open camera and microphone as chosen. Explains a failure on the preview. */
   async openCamera() {
     settled("source");
     this.#stop("camera", "microphone");
@@ -168,7 +168,7 @@ export class Source extends EventTarget {
     }
   }
 
-  /** Bring preview, meter and switches in line with what is open, and tell who sends. */
+  /** Update preview, meter and switches to the open devices, and notify the sender. */
   #show() {
     const picture = this.screen || this.camera;
     if (this.camera) this.camera.enabled = this.on.camera;
@@ -186,7 +186,7 @@ export class Source extends EventTarget {
   #tell() {
     const audio = this.resting || !this.on.microphone ? this.#silentCopy() : this.microphone;
     let camera = this.on.camera ? this.camera : null;
-    // A screen beside the camera is a source of its own; a screen alone is the picture, for every player there is.
+    // A screen beside the camera is a source of its own; a screen alone is the main video, for every player there is.
     let screen = camera ? this.screen : null;
     let content = "camera";
     if (!camera && this.screen) { camera = this.screen; content = "screen"; }
@@ -203,7 +203,7 @@ export class Source extends EventTarget {
     this.dispatchEvent(new CustomEvent("ready", { detail: { ready: this.ready } }));
   }
 
-  /** The microphone, sending silence, while the meter still hears it. */
+  /** The microphone, sending silence, while the meter still measures it. */
   #silentCopy() {
     if (!this.microphone) return null;
     this.mute?.stop();

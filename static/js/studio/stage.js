@@ -1,5 +1,5 @@
 /**
- * The guests at the host's desk: their tiles in place of the plain preview while anybody is on stage, and their voices.
+ * The guests in the studio: their tiles in place of the plain preview while anybody is on stage, and their voices.
  * @module studio/stage
  */
 import { need, setIcon } from "../lib/dom.js";

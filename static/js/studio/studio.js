@@ -1,5 +1,5 @@
 /**
- * The studio's front page: make a show. A show for now opens its desk, one for later joins the list.
+ * The studio's front page: create a show. One that starts now opens its page, a scheduled one joins the list.
  * @module studio/studio
  */
 import { session as sessions } from "../lib/api.js";

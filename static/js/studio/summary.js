@@ -1,5 +1,5 @@
 /**
- * What the show came to, once it is over. The server draws it; a desk that is open at the end asks for its page anew.
+ * The figures of an ended show. The server draws them; a studio page that is open at the end reloads.
  * @module studio/summary
  */
 import { Backoff } from "../lib/backoff.js";

@@ -1,5 +1,5 @@
 /**
- * How the sending goes: bitrate, frames, round trip and loss, from the browser's own statistics, every second.
+ * The state of the sending: bitrate, frames, round trip and loss, from the browser's own statistics, every second.
  * @module studio/vitals
  */
 import { need } from "../lib/dom.js";
