@@ -1,7 +1,7 @@
-"""Agora as a provider: tokens made here, and its channel management to keep people out.
+"""Agora as a provider: locally signed tokens, and its channel management for removals.
 
 Agora's tokens cannot be revoked, so a removed participant gets a kicking rule that outlives their token. If they are
-let in again they get another uid (`streams.services.provider.uids`), which that rule does not concern.
+readmitted they get another uid (`streams.services.provider.uids`), to which that rule does not apply.
 """
 
 import base64
@@ -26,16 +26,16 @@ from providers.interface import (
     SettingProblem,
 )
 
-# Life of a token where nobody can be removed; pages renew it a minute before it expires.
+# Lifetime of a token without REST keys, when no one can be removed. Pages renew it a minute before it expires.
 SHORT_TOKEN_SECONDS = 120
-# Rules count in whole minutes, and clocks differ.
+# Rules last whole minutes, and clocks differ.
 RULE_MARGIN_SECONDS = 90
 RULE_MINUTES_MAX = 1440
-# Agora asks for at least five seconds.
+# Agora recommends at least five seconds.
 READ_SECONDS = 6.0
 RULES = "/dev/v1/kicking-rule"
 PUBLISHING = ["publish_audio", "publish_video"]
-# Agora does not tell a screen from a camera: forbidding one forbids both.
+# Agora does not distinguish screen and camera: forbidding one would forbid both.
 MUTES = {"audio": ["publish_audio"], "video": ["publish_video"], "screen": []}
 
 
@@ -50,7 +50,7 @@ class AgoraProvider(Adapter):
 
     @property
     def capabilities(self) -> frozenset[Capability]:  # type: ignore[override]
-        """Some need the account's REST keys, or a switch in Agora's console."""
+        """Some capabilities need the account's REST keys, or a switch in Agora's console."""
         found = {
             Capability.STAGE,
             Capability.BROWSER_PUBLISHES,
@@ -65,12 +65,12 @@ class AgoraProvider(Adapter):
 
     @property
     def revocation(self) -> Revocation:  # type: ignore[override]
-        """People are removed over REST; without its keys tokens are short."""
+        """Removal uses the REST API. Without its keys, tokens are short-lived."""
         return Revocation.REMOVES if settings.AGORA_CUSTOMER_ID else Revocation.EXPIRES
 
     @classmethod
     def settings_problems(cls) -> list[SettingProblem]:
-        """Both identifiers are 32 hexadecimal characters; REST keys come in pairs."""
+        """Both identifiers are 32 hexadecimal characters. REST keys come in pairs."""
         problems = super().settings_problems()
         for name in cls.required_settings:
             if getattr(settings, name) and not HEX_32.fullmatch(getattr(settings, name)):
@@ -97,13 +97,13 @@ class AgoraProvider(Adapter):
     def join(
         self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime
     ) -> JoinDescriptor:
-        """A token in the installation's format. No call."""
+        """Return a token in the installation's format, without a call."""
         return self.join_with(room=room, person=person, role=role, is_admin=is_admin, now=now, with_rtm=False)
 
     def join_with(
         self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime, with_rtm: bool
     ) -> JoinDescriptor:
-        """The same; `with_rtm` signs the uid in to signalling, too (007 only: raises OrderRefused)."""
+        """Like `join`; `with_rtm` also grants the uid signalling (007 only, otherwise raises OrderRefused)."""
         lifetime = int(settings.MEDIA_TOKEN_SECONDS)
         if self.revocation is Revocation.EXPIRES:
             lifetime = min(lifetime, SHORT_TOKEN_SECONDS)
@@ -133,7 +133,7 @@ class AgoraProvider(Adapter):
         )
 
     def mute(self, *, room: RoomRef, uid: str, kind: str, muted: bool) -> None:
-        """Forbid sending one kind until it is allowed again, for a day at most."""
+        """Forbid sending one kind, for a day at most, or allow it again."""
         privileges = MUTES[kind]
         if not privileges:
             return
@@ -143,12 +143,12 @@ class AgoraProvider(Adapter):
         self._lift(room, uid, privileges=privileges)
 
     def set_stage(self, *, room: RoomRef, uid: str, stage: str) -> None:
-        """Lift the rule that was made when the participant left the stage."""
+        """Delete the rule created when the participant left the stage."""
         if stage and settings.AGORA_CUSTOMER_ID:
             self._lift(room, uid, privileges=PUBLISHING)
 
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
-        """Forbid publishing; the participant goes on watching."""
+        """Forbid publishing. The participant continues to watch."""
         self._rule(room, uid, privileges=PUBLISHING)
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
@@ -156,12 +156,12 @@ class AgoraProvider(Adapter):
         self._rule(room, uid, privileges=["join_channel"])
 
     def close(self, *, room: RoomRef) -> None:
-        """Everybody is out of this one channel, until every token for it has run out."""
+        """Block everyone from this channel until all its tokens have expired."""
         if settings.AGORA_CUSTOMER_ID:
             self._post_rule({"cname": channel_of(room), "privileges": ["join_channel"]})
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
-        """The hosts of each channel."""
+        """Return the hosts of each channel."""
         found: dict[str, set[str]] = {}
         for room in rooms:
             path = f"/dev/v1/channel/user/{settings.AGORA_APP_ID}/{quote(channel_of(room), safe='')}/hosts_only"
@@ -171,7 +171,7 @@ class AgoraProvider(Adapter):
         return found
 
     def _rule(self, room: RoomRef, uid: str, *, privileges: list[str], minutes: int | None = None) -> None:
-        # A rule without a uid empties the channel, one without a channel acts in all of them.
+        # A rule without a uid empties the channel; one without a channel applies to all channels.
         rule = {"cname": channel_of(room), "uid": number_of(uid), "privileges": privileges}
         self._post_rule(rule, minutes=minutes)
 
@@ -184,7 +184,7 @@ class AgoraProvider(Adapter):
     def _post_rule(self, rule: dict[str, Any], *, minutes: int | None = None) -> None:
         outlives = -(-(settings.MEDIA_TOKEN_SECONDS + RULE_MARGIN_SECONDS) // 60)
         body = {"appid": settings.AGORA_APP_ID, "time": min(RULE_MINUTES_MAX, minutes or outlives), **rule}
-        # Agora answers a timeout with "maybe done": the same rule twice does no harm.
+        # A timeout at Agora means that the rule may exist. Creating it twice is harmless.
         answer = self._call("POST", RULES, body)
         if answer.get("status") != "success":
             raise ProviderRejected(self.name, "did not take the rule")
@@ -198,7 +198,7 @@ class AgoraProvider(Adapter):
 
 
 def number_of(uid: str) -> int:
-    """The uid as a number. Raises ProviderRejected for 0, which would mean everyone."""
+    """Return the uid as a number. Raises ProviderRejected for 0, which would mean everyone."""
     number = int(uid) if uid.isascii() and uid.isdigit() else 0
     if not 1 <= number <= UID_MAX:
         raise ProviderRejected("agora", "nobody in particular")
@@ -206,7 +206,7 @@ def number_of(uid: str) -> int:
 
 
 def channel_of(room: RoomRef) -> str:
-    """The room's channel. Raises ProviderError for a malformed one, which could widen a rule."""
+    """Return the room's channel. Raises ProviderError for a malformed one, which could widen a rule."""
     if not CHANNEL.fullmatch(room.channel_id):
         raise ProviderError("agora", "no channel")
     return room.channel_id

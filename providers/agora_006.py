@@ -1,7 +1,7 @@
-"""Agora's older token 006, made by Agora's package behind strict types, and read back here.
+"""Agora's older token 006, created by Agora's package with strictly checked input, and parsed here.
 
-The package turns whatever it is given into a well-formed token: unknown roles, uid 0 (anybody's), durations where
-moments belong. Nothing reaches it but what this module has checked. All expiries are Unix seconds.
+The package turns any input into a well-formed token: unknown roles, uid 0 (valid for anyone), durations in place of
+timestamps. This module checks all input. Expiries are Unix seconds.
 """
 
 import base64
@@ -22,7 +22,7 @@ TOKEN_LIMIT_CHARACTERS = 8 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Token006:
-    """The contents of a token. Channel and uid are in it only as checksums."""
+    """The contents of a token. Channel and uid are included only as checksums."""
 
     app_id: str
     salt: int
@@ -33,14 +33,14 @@ class Token006:
     signature: bytes
 
     def message(self) -> bytes:
-        """The part that is signed beside app, channel and uid."""
+        """Return the part that is signed together with app, channel and uid."""
         return uint32(self.salt) + uint32(self.expires_at) + privilege_map(self.privileges)
 
 
 def token_made(
     *, app_id: str, certificate: str, channel: str, uid: str, privileges: dict[int, int], expires_at: int, salt: int
 ) -> str:
-    """The token. The package's own end, which it puts a day ahead, is set to `expires_at`."""
+    """Return a token. Its overall expiry, which the package sets a day ahead, is `expires_at`."""
     token = AccessToken(app_id, certificate, channel, uid)
     token.salt, token.ts = salt, expires_at
     for privilege, expiry in privileges.items():
@@ -50,7 +50,7 @@ def token_made(
 
 
 def token_read(token: str) -> Token006:
-    """The unverified contents. Raises TokenMalformed."""
+    """Parse the unverified contents. Raises TokenMalformed."""
     start = len(VERSION) + APP_ID_LENGTH
     if not token.startswith(VERSION) or not start < len(token) <= TOKEN_LIMIT_CHARACTERS:
         raise TokenMalformed("not a token of this version")
@@ -67,7 +67,8 @@ def token_read(token: str) -> Token006:
 
 
 def token_verified(*, token: str, certificate: str, channel: str, uid: str, now: int) -> Token006:
-    """The contents of a token that was signed for this channel and uid and is good now. Raises TokenMalformed."""
+    """Return the contents of a token that is signed for this channel and uid and currently valid. Raises
+    TokenMalformed."""
     contents = token_read(token)
     signed = contents.app_id.encode() + channel.encode() + uid.encode() + contents.message()
     if not hmac.compare_digest(contents.signature, hmac.digest(certificate.encode(), signed, hashlib.sha256)):

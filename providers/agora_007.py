@@ -1,8 +1,8 @@
-"""Agora's token 007 (AccessToken2), written and read.
+"""Writing and parsing of Agora's token 007 (AccessToken2).
 
-A token is `007` and base64 of the deflated signature and body. The body holds the app, when it was issued, how long it
-lives, a salt, and one entry for each service. All expiries are seconds since it was issued, unlike in 006.
-Reference: the AccessToken2 sources of Agora's own token repository, whose vectors the tests reproduce.
+A token is `007` and base64 of the deflated signature and body. The body holds the app, the time of issue, the lifetime,
+a salt, and one entry per service. Expiries are seconds since the time of issue, unlike in 006. Reference: the
+AccessToken2 sources of Agora's own token repository, whose vectors the tests reproduce.
 """
 
 import base64
@@ -16,7 +16,7 @@ from enum import IntEnum
 from providers.agora_bytes import Reader, TokenMalformed, privilege_map, string, uint16, uint32
 
 VERSION = "007"
-# A body has one channel name and one account at most; what inflates to more is a bomb.
+# A body has at most one channel name and one account. Anything that inflates to more is a decompression bomb.
 INFLATED_LIMIT_BYTES = 16 * 1024
 TOKEN_LIMIT_CHARACTERS = 8 * 1024
 
@@ -42,14 +42,14 @@ RTM_LOGIN = 1
 
 @dataclass(frozen=True, slots=True)
 class RtcService:
-    """Media of one channel for one uid; an empty `uid` would be anybody's."""
+    """Media of one channel for one uid. An empty `uid` would be valid for anyone."""
 
     channel: str
     uid: str
     privileges: dict[int, int]
 
     def packed(self) -> bytes:
-        """As it stands in a token."""
+        """Return the bytes of the entry."""
         head = uint16(ServiceType.RTC) + privilege_map(self.privileges)
         return head + string(self.channel.encode()) + string(self.uid.encode())
 
@@ -62,7 +62,7 @@ class RtmService:
     privileges: dict[int, int]
 
     def packed(self) -> bytes:
-        """As it stands in a token."""
+        """Return the bytes of the entry."""
         return uint16(ServiceType.RTM) + privilege_map(self.privileges) + string(self.account.encode())
 
 
@@ -71,7 +71,7 @@ Service = RtcService | RtmService
 
 @dataclass(frozen=True, slots=True)
 class AccessToken2:
-    """The contents of a token. `issued_at` in Unix seconds, `lifetime` in seconds from then."""
+    """The contents of a token. `issued_at` is in Unix seconds, `lifetime` in seconds from then."""
 
     app_id: str
     issued_at: int
@@ -80,26 +80,27 @@ class AccessToken2:
     services: tuple[Service, ...]
 
     def body(self) -> bytes:
-        """The bytes that are signed."""
+        """Return the signed bytes."""
         ordered = sorted(self.services, key=lambda service: service.packed()[:2])
         head = string(self.app_id.encode()) + uint32(self.issued_at) + uint32(self.lifetime) + uint32(self.salt)
         return head + uint16(len(ordered)) + b"".join(service.packed() for service in ordered)
 
     def signature(self, certificate: str) -> bytes:
-        """HMAC-SHA256 of the body under a key that the certificate, the time and the salt make."""
+        """Return the HMAC-SHA256 of the body, with a key derived from certificate, time and salt."""
         # The numbers are the keys and the certificate is the message, not the other way round.
         first = hmac.digest(uint32(self.issued_at), certificate.encode(), hashlib.sha256)
         key = hmac.digest(uint32(self.salt), first, hashlib.sha256)
         return hmac.digest(key, self.body(), hashlib.sha256)
 
     def signed(self, certificate: str) -> str:
-        """The token."""
+        """Return the signed token."""
         payload = string(self.signature(certificate)) + self.body()
         return VERSION + base64.b64encode(zlib.compress(payload)).decode()
 
 
 def token_inflated(token: str) -> bytes:
-    """Signature and body of a token. Raises TokenMalformed. Two zlibs may deflate the same bytes differently."""
+    """Return signature and body of a token. Raises TokenMalformed. Different zlibs may deflate the same bytes
+    differently."""
     if not token.startswith(VERSION) or len(token) > TOKEN_LIMIT_CHARACTERS:
         raise TokenMalformed("not a token of this version")
     inflater = zlib.decompressobj()
@@ -114,7 +115,7 @@ def token_inflated(token: str) -> bytes:
 
 
 def token_read(token: str) -> tuple[AccessToken2, bytes]:
-    """The unverified contents, and the signature. Raises TokenMalformed."""
+    """Parse the unverified contents and the signature. Raises TokenMalformed."""
     reader = Reader(token_inflated(token))
     signature = reader.string()
     try:
@@ -139,7 +140,7 @@ def _service(reader: Reader) -> Service:
 
 
 def token_verified(*, token: str, certificate: str, now: int) -> AccessToken2:
-    """The contents of a token, verified with the certificate and the current time. Raises TokenMalformed."""
+    """Verify a token with the certificate and the current time, and return its contents. Raises TokenMalformed."""
     contents, signature = token_read(token)
     if not hmac.compare_digest(signature, contents.signature(certificate)):
         raise TokenMalformed("the signature is not ours")

@@ -1,4 +1,4 @@
-"""The packing that Agora's tokens share: little-endian integers, and strings behind their 16-bit length."""
+"""The encoding of Agora's tokens: little-endian integers, and strings prefixed with their 16-bit length."""
 
 import struct
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ class TokenMalformed(ValueError):
 
 
 def uint16(value: int) -> bytes:
-    """Two bytes. Raises TokenMalformed out of range."""
+    """Encode two bytes. Raises TokenMalformed if out of range."""
     return _packed("<H", value)
 
 
 def uint32(value: int) -> bytes:
-    """Four bytes. Raises TokenMalformed out of range."""
+    """Encode four bytes. Raises TokenMalformed if out of range."""
     return _packed("<I", value)
 
 
@@ -26,25 +26,25 @@ def _packed(form: str, value: int) -> bytes:
 
 
 def string(value: bytes) -> bytes:
-    """The length, then the bytes."""
+    """Encode the length and the bytes."""
     return uint16(len(value)) + value
 
 
 def privilege_map(privileges: dict[int, int]) -> bytes:
-    """How many, then number and expiry of each, the smallest number first."""
+    """Encode the count, then number and expiry of each privilege in ascending order."""
     pairs = b"".join(uint16(number) + uint32(expiry) for number, expiry in sorted(privileges.items()))
     return uint16(len(privileges)) + pairs
 
 
 @dataclass(slots=True)
 class Reader:
-    """Unpacks the same. Raises TokenMalformed when bytes are missing."""
+    """Decodes these values. Raises TokenMalformed if bytes are missing."""
 
     data: bytes
     position: int = 0
 
     def take(self, size: int) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         end = self.position + size
         if end > len(self.data):
             raise TokenMalformed("it ends too early")
@@ -52,21 +52,21 @@ class Reader:
         return taken
 
     def uint16(self) -> int:
-        """The next two bytes."""
+        """Return the next two bytes as an integer."""
         return int.from_bytes(self.take(2), "little")
 
     def uint32(self) -> int:
-        """The next four bytes."""
+        """Return the next four bytes as an integer."""
         return int.from_bytes(self.take(4), "little")
 
     def string(self) -> bytes:
-        """The next string."""
+        """Return the next string."""
         return self.take(self.uint16())
 
     def privilege_map(self) -> dict[int, int]:
-        """The next map of privileges."""
+        """Return the next map of privileges."""
         return {self.uint16(): self.uint32() for _ in range(self.uint16())}
 
     def rest(self) -> bytes:
-        """The rest."""
+        """Return the remaining bytes."""
         return self.data[self.position :]

@@ -1,7 +1,7 @@
 """Strict construction of Agora tokens: validated input, no wildcards.
 
-A token names one channel and one uid, never anybody; lives between a minute and a day; and lets its holder publish
-only when the role says so. Both formats are made from the same checked order.
+A token is for one channel and one uid, never for anyone; lives between a minute and a day; and allows publishing only
+if the role does. Both formats are made from the same checked order.
 """
 
 import re
@@ -28,7 +28,7 @@ class OrderRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TokenOrder:
-    """The input of a token. `issued_at` in Unix seconds, `lifetime` in seconds. Raises OrderRefused when it is made."""
+    """The input of a token. `issued_at` is in Unix seconds, `lifetime` in seconds. Raises OrderRefused on creation."""
 
     app_id: str
     certificate: str
@@ -55,18 +55,18 @@ class TokenOrder:
                 raise OrderRefused(f"{name} is not valid")
 
     def privileges(self, expiry: int) -> dict[int, int]:
-        """The privileges of the role, all with the same expiry."""
+        """Return the privileges of the role, all with the same expiry."""
         granted = list(RtcPrivilege) if self.role == MediaRole.PUBLISHER else [RtcPrivilege.JOIN]
         return {int(privilege): expiry for privilege in granted}
 
 
 def _whole(value: object) -> bool:
-    """Require an int that is not a bool."""
+    """Return whether the value is an int and not a bool."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def token_007(order: TokenOrder, *, salt: int | None = None) -> str:
-    """A 007 token; with `with_rtm` it also signs the same uid in to signalling."""
+    """Return a 007 token. With `with_rtm` it also grants the same uid signalling."""
     uid = str(order.uid)
     services: list[Service] = [RtcService(order.channel, uid, order.privileges(order.lifetime))]
     if order.with_rtm:
@@ -76,7 +76,7 @@ def token_007(order: TokenOrder, *, salt: int | None = None) -> str:
 
 
 def token_006(order: TokenOrder, *, salt: int | None = None) -> str:
-    """A 006 token. Raises OrderRefused for signalling, which needs a token of its own in this format."""
+    """Return a 006 token. Raises OrderRefused for signalling, which needs a separate token in this format."""
     if order.with_rtm:
         raise OrderRefused("with_rtm needs version 007")
     expires_at = order.issued_at + order.lifetime
@@ -92,7 +92,7 @@ def token_006(order: TokenOrder, *, salt: int | None = None) -> str:
 
 
 def token_in(version: Version, order: TokenOrder) -> str:
-    """A token in the format that the installation uses."""
+    """Return a token in the installation's format."""
     return token_007(order) if version == "007" else token_006(order)
 
 

@@ -1,4 +1,4 @@
-"""The base of adapters: people can join, everything else is unsupported until overridden."""
+"""The base of adapters: only joining is required; other operations are unsupported until overridden."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,17 +9,17 @@ from providers.interface import Capability, Revocation, RoomRef, SettingProblem,
 
 
 class Adapter:
-    """Raises ProviderUnsupported for every operation that a subclass does not override."""
+    """Raises ProviderUnsupported for most operations that a subclass does not override."""
 
     name = ""
     capabilities: frozenset[Capability] = frozenset()
     revocation = Revocation.EXPIRES
-    # All must be set; a system check names those that are missing.
+    # All are required. A system check names missing ones.
     required_settings: tuple[str, ...] = ()
 
     @classmethod
     def settings_problems(cls) -> list[SettingProblem]:
-        """Missing settings; subclasses add malformed ones."""
+        """Return missing settings. Subclasses add malformed ones."""
         missing = [name for name in cls.required_settings if not getattr(settings, name)]
         hint = f"The provider {cls.name} needs {', '.join(cls.required_settings)}."
         return [SettingProblem(name, "is not set", hint) for name in missing]
@@ -51,5 +51,5 @@ class Adapter:
         raise ProviderUnsupported(self.name, "does not report publishers")
 
     def people(self, *, rooms: Sequence[RoomRef]) -> Mapping[str, Mapping[str, There]]:
-        """The publishers, without kinds."""
+        """Return the publishers, without kinds."""
         return {name: {uid: There() for uid in uids} for name, uids in self.publishers(rooms=rooms).items()}

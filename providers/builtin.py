@@ -1,4 +1,4 @@
-"""The adapter of the built-in media node: signed grants, and its control API."""
+"""The adapter of the built-in media node, with signed grants and its control API."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ TIMEOUT = urllib3.Timeout(connect=1.0, read=2.0)
 
 
 class BuiltinProvider(Adapter):
-    """Talks to `manage.py runmedia`. WHIP and WHEP are reached through the web process's own origin."""
+    """Client of `manage.py runmedia`. WHIP and WHEP use the web process's own origin."""
 
     name = "builtin"
     capabilities = frozenset(
@@ -127,7 +127,7 @@ class BuiltinProvider(Adapter):
 
 
 def ice_servers(*, user: str, expires_at: datetime) -> list[dict[str, Any]]:
-    """TURN servers with a credential that runs out (draft-uberti-behave-turn-rest-00); none by default."""
+    """Return TURN servers with an expiring credential (draft-uberti-behave-turn-rest-00); none by default."""
     if not settings.TURN_URLS:
         return []
     username = f"{int(expires_at.timestamp())}:{user}"

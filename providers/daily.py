@@ -1,7 +1,7 @@
-"""Daily as a provider: a private room for each session, and a meeting token for each person.
+"""Daily as a provider: a private room per session, and a meeting token per person.
 
-A token without a room would open every room of the domain, and one without an end would never end; none is asked for
-without both.
+A token without a room would open all rooms of the domain, and one without an expiry would never expire; tokens always
+have both.
 """
 
 from collections.abc import Sequence
@@ -36,8 +36,8 @@ class DailyProvider(Adapter):
             Capability.HOST_PRESENCE,
             Capability.WEBHOOKS,
             Capability.NEEDS_ROOM,
-            # A ban is of a user id, and lasts as long as the meeting: by a number that is retired with it the same
-            # person may come back, with a new password, or let in again.
+            # A ban applies to a user id for the duration of the meeting. With a number that is retired with the ban,
+            # the same person can return after a new password or readmission.
             Capability.NUMERIC_UIDS,
         }
     )
@@ -48,7 +48,7 @@ class DailyProvider(Adapter):
         self._http = ProviderHttp(self.name)
 
     def prepare(self, *, room: RoomRef) -> dict[str, str]:
-        """Make the room, or find the one that is there."""
+        """Create the room, or return the existing one."""
         body = {
             "name": room.channel_id,
             "privacy": "private",
@@ -64,7 +64,7 @@ class DailyProvider(Adapter):
         try:
             made = self._call("POST", "/rooms", body)
         except ProviderRejected as error:
-            if error.status != 400:  # the name is taken: by ourselves, a moment ago
+            if error.status != 400:  # the name exists: created by a parallel request
                 raise
             made = self._call("GET", self._path(room))
         return {"url": text_at(made, "url", self.name), "name": text_at(made, "name", self.name)}
@@ -72,7 +72,7 @@ class DailyProvider(Adapter):
     def join(
         self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime
     ) -> JoinDescriptor:
-        """A meeting token, asked of Daily."""
+        """Request a meeting token from Daily."""
         expires_at = now + timedelta(seconds=settings.MEDIA_TOKEN_SECONDS)
         publishes = role == MediaRole.PUBLISHER
         if not room.channel_id or not person.uid or len(person.uid) > USER_ID_MAX_CHARACTERS:
@@ -112,7 +112,7 @@ class DailyProvider(Adapter):
             self._permit(room, participant, [name for name in EVERYTHING if name in kept], present=True)
 
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
-        """Forbid publishing; the participant goes on watching."""
+        """Forbid publishing. The participant continues to watch."""
         for participant in self._present(room, uid):
             self._permit(room, participant, [])
 
@@ -128,15 +128,15 @@ class DailyProvider(Adapter):
         self._call("POST", f"{self._path(room)}/eject", {"user_ids": [uid], "ban": True}, absent=True)
 
     def close(self, *, room: RoomRef) -> None:
-        """Delete the room, and with it every token for it."""
+        """Delete the room and thereby all its tokens."""
         self._call("DELETE", self._path(room), absent=True)
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
-        """The publishers."""
+        """Return the publishers of each room."""
         return {name: set(people) for name, people in self.people(rooms=rooms).items()}
 
     def people(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, There]]:
-        """The same, with the kinds that they may send."""
+        """Return the publishers with the kinds that they may send."""
         found: dict[str, dict[str, There]] = {}
         for room in rooms:
             people = self._call("GET", f"{self._path(room)}/presence", absent=True).get("data", [])
@@ -172,12 +172,12 @@ class DailyProvider(Adapter):
 
 
 def permissions(sends: list[str], *, present: bool | None = None) -> dict[str, Any]:
-    """The complete permissions of a participant, so that no default applies. Publishers have presence."""
+    """Return the complete permissions of a participant, so that no default applies. Publishers have presence."""
     return {"hasPresence": bool(sends) if present is None else present, "canSend": sends or False, "canAdmin": False}
 
 
 def _allowed(participant: dict[str, Any]) -> set[str]:
     given = participant.get("permissions")
-    # The list shows participants with presence, which only publishers get.
+    # The list contains participants with presence, which only publishers get.
     sends = given.get("canSend", False) if isinstance(given, dict) else True
     return set(EVERYTHING) if sends is True else set(sends or [])

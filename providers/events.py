@@ -1,16 +1,16 @@
-"""Events that providers report, in the product's own terms."""
+"""Events reported by providers, in a common form."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-# The uid of the encoder at providers without participants of their own.
+# The uid of the encoder at providers without participants.
 HOST_UID = "host"
 
 
 class EventKind(StrEnum):
-    """What happened in a provider's room."""
+    """The kind of an event in a provider's room."""
 
     JOINED = "joined"
     PUBLISHING = "publishing"
@@ -22,9 +22,9 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MediaEvent:
-    """One thing that happened in a channel at a moment; `uid` is empty where it concerns no single participant.
+    """An event in a channel; `uid` is empty if it concerns no single participant.
 
-    `publishes` says whether the person may send; None where the provider does not tell.
+    `publishes` is whether the participant may send, or None if the provider does not say.
     """
 
     id: str
@@ -36,7 +36,7 @@ class MediaEvent:
     publishes: bool | None = None
 
     def payload(self) -> dict[str, Any]:
-        """As primitives, to keep."""
+        """Return the event as primitives, for storage."""
         return {
             "type": self.type,
             "kind": self.kind.value,

@@ -1,7 +1,8 @@
-"""Calls to a provider's HTTP API: bounded, repeated with jitter where that is safe, and given up while it is away.
+"""Calls to a provider's HTTP API: bounded, retried with jitter where safe, and skipped while the provider is
+unavailable.
 
-What comes back is JSON, or the plain answer where that is asked for, or an error of ours. Nothing of a call is logged
-but the provider, the outcome and how long it took: addresses and headers hold credentials.
+The result is JSON, the plain response if requested, or an error of `livestream.errors`. Logs contain only provider,
+outcome and duration of a call, because addresses and headers hold credentials.
 """
 
 import json
@@ -20,7 +21,7 @@ from livestream.metrics import PROVIDER_CALLS, PROVIDER_SECONDS
 from livestream.retry_policy import TABLE, delays
 
 CALLS = TABLE["provider_calls"]
-# Lists of people are as long as the show is large: whoever asks for one gives more.
+# Lists of people grow with the show, so calls that request one pass a higher limit.
 ANSWER_LIMIT_BYTES, LIST_LIMIT_BYTES = 1024 * 1024, 16 * 1024 * 1024
 BUSY = frozenset({429, 500, 502, 503, 504})
 
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of any status; `headers` are case-insensitive."""
+    """A response of any status. `headers` are case-insensitive."""
 
     status: int
     headers: urllib3.HTTPHeaderDict
@@ -37,7 +38,7 @@ class Answer:
 
 
 class ProviderHttp:
-    """The calls of one adapter; seconds for connecting and for reading, and how many connections are kept open."""
+    """The calls of one adapter. Timeouts for connecting and reading are in seconds; `connections` are kept open."""
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class ProviderHttp:
 
     @property
     def circuit(self) -> Circuit:
-        """This process's breaker in front of the provider."""
+        """This process's circuit breaker for the provider."""
         return circuit_named(self.provider)
 
     def call(
@@ -69,10 +70,11 @@ class ProviderHttp:
         absent: bool = False,
         limit: int = ANSWER_LIMIT_BYTES,
     ) -> dict[str, Any]:
-        """The answer's JSON object. Raises ProviderUnreachable, or ProviderRejected with the status.
+        """Make a call and return the response's JSON object. Raises ProviderUnreachable, or ProviderRejected with the
+        status.
 
-        `repeatable` False: tried again only when nothing can have arrived. `absent`: 404 is an empty answer. `limit`:
-        how many bytes are taken in; an answer that is longer raises AnswerTooLong.
+        `repeatable` False: retried only if nothing can have arrived. `absent`: 404 is an empty result. `limit`: the
+        most bytes to read; a longer response raises AnswerTooLong.
         """
         waits = delays(
             attempts=CALLS["attempts"], first=CALLS["first_delay_seconds"], longest=CALLS["longest_delay_seconds"]
@@ -100,10 +102,11 @@ class ProviderHttp:
         may_hang: bool = False,
         limit: int = ANSWER_LIMIT_BYTES,
     ) -> Answer:
-        """One request, tried once and redirected nowhere, and its answer. Raises ProviderUnreachable, or AnswerTooLong.
+        """Make one request, without retries or redirects, and return the response. Raises ProviderUnreachable, or
+        AnswerTooLong.
 
-        `may_hang`: the provider answers when there is something to say, so that a late answer, or none, is no sign that
-        it is away.
+        `may_hang`: the provider may delay the response until there is something to send, so a late or missing response
+        does not mean that it is unavailable.
         """
         release_connections()
         try:
@@ -126,10 +129,12 @@ class ProviderHttp:
         return answer
 
     def _judge(self, answer: Answer, *, may_hang: bool, limit: int) -> None:
-        """Note what an answer says of the provider. Raises ProviderUnreachable when put off, or AnswerTooLong."""
+        """Update the circuit breaker from a response. Raises ProviderUnreachable if it asks to retry later, or
+        AnswerTooLong."""
         outcome = str(answer.status)
         if answer.status in BUSY:
-            # With 429 it is there, and we are too fast; where answers may hang it is there, and had nothing to say yet.
+            # A 429 is a response to too many calls. If responses may hang, a busy status only means that there is
+            # nothing to send yet.
             if answer.status == 429 or may_hang:
                 self.circuit.succeeded()
                 PROVIDER_CALLS.labels(self.provider, outcome).inc()
@@ -145,14 +150,14 @@ class ProviderHttp:
         PROVIDER_CALLS.labels(self.provider, outcome).inc()
 
     def _read(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, limit: int) -> Answer:
-        """The answer, of which one byte more than the limit is taken in at most."""
+        """Make the request and read at most one byte more than the limit."""
         response = self._pool.request(
             method, url, body=body, headers=dict(headers), redirect=False, preload_content=False
         )
         try:
             data = response.read(limit + 1)
         finally:
-            response.close()  # one that was read to its end has given its connection back already
+            response.close()  # a completely read response has already returned its connection
         return Answer(response.status, response.headers, data)
 
     def _failed(self, reason: str, *, counts: bool = True) -> None:
@@ -191,7 +196,7 @@ def _seconds(text: str | None) -> float:
 
 
 def text_at(document: Mapping[str, Any], name: str, provider: str) -> str:
-    """A required text field. Raises ProviderUnreachable when it is missing."""
+    """Return a required text field. Raises ProviderUnreachable if it is missing."""
     value = document.get(name)
     if not isinstance(value, str) or not value:
         raise ProviderUnreachable(provider, f"answered without {name}")

@@ -1,4 +1,4 @@
-"""The interface of media providers: a few operations on value objects, no models."""
+"""The interface of media providers: a few operations on value objects, without models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from uuid import UUID
 
 
 class Capability(StrEnum):
-    """What a provider can do beyond joining. docs/providers.md has the table."""
+    """Abilities of a provider beyond joining. docs/providers.md has the table."""
 
     # Mute and unmute a participant regardless of their client.
     MUTE_AT_SERVER = "mute_at_server"
@@ -38,13 +38,13 @@ class Capability(StrEnum):
 
 
 class Revocation(StrEnum):
-    """What the old credential of a removed participant still opens at a provider. docs/providers.md has the table."""
+    """The effect of a removal on old credentials at a provider. docs/providers.md has the table."""
 
-    # Nothing: the provider, or our own gateway in front of it, refuses it at once.
+    # The provider, or this product's gateway in front of it, refuses them at once.
     EXACT = "exact"
-    # The provider removes people, but may let them join again with it; they are removed whenever they are seen.
+    # The provider removes people, but may admit them again; they are then removed each time they are seen.
     REMOVES = "removes"
-    # Nobody can be removed: tokens are short, and private shows are refused.
+    # Participants cannot be removed: tokens are short-lived, and private shows are refused.
     EXPIRES = "expires"
 
 
@@ -71,7 +71,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class RoomRef:
-    """A session as a provider knows it. `external` is the result of the provider's `prepare`."""
+    """A session's identity at a provider. `external` is the result of the provider's `prepare`."""
 
     session_id: UUID
     channel_id: str
@@ -81,8 +81,8 @@ class RoomRef:
 
 @dataclass(frozen=True, slots=True)
 class PersonRef:
-    """A participant who joins. `uid` is stable within a session; `stage` is host, cohost, guest or, for the audience,
-    empty."""
+    """A participant who joins. `uid` is stable within a session. `stage` is host, cohost, guest, or empty for the
+    audience."""
 
     uid: str
     name: str
@@ -91,7 +91,7 @@ class PersonRef:
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """A participant present in a room. `kinds` are published and unmuted; empty where not reported."""
+    """A participant present in a room. `kinds` are published and unmuted; empty if not reported."""
 
     kinds: frozenset[str] = frozenset()
     sends: bool = True
@@ -100,7 +100,7 @@ class There:
 
 @dataclass(frozen=True, slots=True)
 class JoinDescriptor:
-    """All that a player or publisher needs to join."""
+    """The data that a player or publisher needs to join."""
 
     provider: str
     protocol: str
@@ -115,7 +115,7 @@ class JoinDescriptor:
     ice_servers: list[dict[str, Any]] = field(default_factory=list)
     # Further public fields for this provider's player.
     details: dict[str, str] = field(default_factory=dict)
-    # The token is the same for everybody, so it says nothing about who holds it.
+    # The token is the same for all holders, so it does not identify one.
     shared_token: bool = False
 
 
@@ -130,7 +130,7 @@ class SettingProblem:
 
 
 class Provider(Protocol):
-    """A media engine. Calls raise ProviderError; none of them is made inside a transaction.
+    """A media provider. Calls raise ProviderError, and none is made inside a transaction.
 
     A `uid` identifies a participant at the provider: `streams.services.provider.uids.provider_uid`.
     """
@@ -141,24 +141,25 @@ class Provider(Protocol):
 
     @classmethod
     def settings_problems(cls) -> list[SettingProblem]:
-        """What is wrong with this provider's settings; nothing when it can work."""
+        """Return the problems of this provider's settings; none if it can work."""
 
     def prepare(self, *, room: RoomRef) -> dict[str, str]:
-        """Create the room before anyone joins; the result is stored and not secret."""
+        """Create the room before anyone joins. The result is stored and not secret."""
 
     def join(
         self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime
     ) -> JoinDescriptor:
-        """A credential for one person, room and role. Waits for nobody, unless the provider has one of JOIN_WAITS."""
+        """Return a credential for one person, room and role. Never blocks, unless the provider has one of
+        JOIN_WAITS."""
 
     def mute(self, *, room: RoomRef, uid: str, kind: str, muted: bool) -> None:
         """Stop or resume forwarding a participant's audio, video or screen, regardless of their client."""
 
     def set_stage(self, *, room: RoomRef, uid: str, stage: str) -> None:
-        """The person is on stage as this from now on, without joining anew; empty for a viewer."""
+        """Set a participant's stage role, without rejoining; empty for a viewer."""
 
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
-        """Stop a participant's publishing and refuse their publishing credentials; they go on watching."""
+        """Stop a participant's publishing and refuse their publishing credentials. They continue to watch."""
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
         """Disconnect a participant and refuse their credentials."""
@@ -167,15 +168,15 @@ class Provider(Protocol):
         """Disconnect everyone. No effect on a room that does not exist."""
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
-        """Current publishers: session id -> uids. Covers all rooms at providers that can list them."""
+        """Return current publishers: session id -> uids. Covers all rooms at providers that can list them."""
 
     def people(self, *, rooms: Sequence[RoomRef]) -> Mapping[str, Mapping[str, There]]:
-        """Participants present: session id -> uid -> presence. Publishers are always included."""
+        """Return participants present: session id -> uid -> presence. Publishers are always included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The provider's answer to an offer. `url` stays with us; `links` are its relay servers, for the client."""
+    """The provider's answer to an offer. `url` stays on the server; `links` are relay servers for the client."""
 
     answer: bytes
     url: str
@@ -185,7 +186,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Amended:
-    """The provider's answer to a changed connection: new candidates, or nothing."""
+    """The provider's response to an amendment: new candidates, or nothing."""
 
     status: int
     answer: bytes = b""
@@ -193,28 +194,29 @@ class Amended:
 
 
 class Gateway(Provider, Protocol):
-    """A provider that people reach through our own address: we make its connections for them, and end them."""
+    """A provider reached through this product's own address, which opens and ends connections for clients."""
 
     def open(self, *, room: RoomRef, uid: str, role: MediaRole, offer: bytes) -> Opened:
-        """Make a connection with the server's own credential. Tried once. Raises ProviderRejected with the status."""
+        """Open a connection with the server's own credential. Tried once. Raises ProviderRejected with the status."""
 
     def amend(self, *, room: RoomRef, resource: Resource, fragment: bytes, if_match: str) -> Amended:
-        """Hand on trickled candidates, or a wish for new ones."""
+        """Forward trickled candidates, or a request for new ones."""
 
     def end(self, *, room: RoomRef, resource: Resource) -> None:
-        """End a connection; no error if it is gone."""
+        """End a connection. No error if it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """A playlist as the provider has it; what it names is relative to `url`."""
+    """A playlist as fetched from the provider. Its addresses are relative to `url`."""
 
     url: str
     text: str
 
 
 class PlaylistSource(Provider, Protocol):
-    """A provider whose playlists we fetch for everybody, with a credential that nobody else gets."""
+    """A provider whose playlists this product fetches for all viewers, with a credential of its own."""
 
     def playlist(self, *, room: RoomRef, url: str = "", query: Mapping[str, str] | None = None) -> Playlist:
-        """The room's multivariant playlist, or another one that it names. Raises ProviderRejected with the status."""
+        """Fetch the room's multivariant playlist, or another one named in it. Raises ProviderRejected with the
+        status."""

@@ -1,7 +1,7 @@
-"""LiveKit as a provider: tokens with the least grants, and its RoomService as Twirp with JSON.
+"""LiveKit as a provider: tokens with minimal grants, and its RoomService as Twirp with JSON.
 
-Removing somebody does not make their token void on a self-hosted server: a removed participant who joins again with it
-is removed again whenever they are seen, and gets no new token.
+On a self-hosted server a removal does not void the participant's token. A removed participant who rejoins with it is
+removed again each time they are seen, and gets no new token.
 """
 
 import time
@@ -31,7 +31,7 @@ from providers.interface import (
 SECRET_MIN_CHARACTERS = 32
 CALL_TOKEN_SECONDS = 60
 SOURCES = ("camera", "microphone", "screen_share", "screen_share_audio")
-# protocol: livekit_models.proto, TrackSource, as JSON names it.
+# protocol: livekit_models.proto, TrackSource, with its JSON names.
 KINDS = {
     "audio": ("MICROPHONE", "SCREEN_SHARE_AUDIO"),
     "video": ("CAMERA",),
@@ -62,7 +62,7 @@ class LiveKitProvider(Adapter):
 
     @classmethod
     def settings_problems(cls) -> list[SettingProblem]:
-        """The address is that of the WebSocket or of HTTP; the secret is long enough to guard something."""
+        """The address is a WebSocket or HTTP address. The secret has a minimum length."""
         problems = super().settings_problems()
         if settings.LIVEKIT_URL and urlsplit(settings.LIVEKIT_URL).scheme not in ("ws", "wss", "http", "https"):
             problems.append(SettingProblem("LIVEKIT_URL", "is no ws://, wss://, http:// or https:// address"))
@@ -76,7 +76,7 @@ class LiveKitProvider(Adapter):
     def join(
         self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime
     ) -> JoinDescriptor:
-        """A token for this room, which the first to join makes. No call."""
+        """Return a token for this room, which is created by the first to join. No call."""
         expires_at = now + timedelta(seconds=settings.MEDIA_TOKEN_SECONDS)
         publishes = role == MediaRole.PUBLISHER
         claims = {
@@ -103,7 +103,7 @@ class LiveKitProvider(Adapter):
         )
 
     def mute(self, *, room: RoomRef, uid: str, kind: str, muted: bool) -> None:
-        """Mute all tracks of a kind. A server refuses to unmute unless its own settings allow it."""
+        """Mute all tracks of a kind. The server refuses to unmute unless its own settings allow it."""
         person = self._room_call(room, "GetParticipant", {"identity": uid}, absent=True)
         for track in person.get("tracks", []):
             if track.get("source") in KINDS[kind] and bool(track.get("muted")) != muted:
@@ -112,11 +112,11 @@ class LiveKitProvider(Adapter):
                 )
 
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
-        """Withdraw the right to publish; LiveKit then ends the tracks."""
+        """Revoke the right to publish; LiveKit then ends the tracks."""
         self._permit(room, uid, publishes=False)
 
     def set_stage(self, *, room: RoomRef, uid: str, stage: str) -> None:
-        """Grant or withdraw the right to publish, effective at once."""
+        """Grant or revoke the right to publish, effective at once."""
         self._permit(room, uid, publishes=bool(stage))
 
     def remove(self, *, room: RoomRef, uid: str) -> None:
@@ -129,12 +129,12 @@ class LiveKitProvider(Adapter):
         self._call("DeleteRoom", {"room": room.channel_id}, grant, absent=True)
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
-        """Participants with a track in each of these rooms, muted or not."""
+        """Return the participants with a track in each of these rooms, muted or not."""
         there = self.people(rooms=rooms)
         return {name: {uid for uid, one in people.items() if one.sends} for name, people in there.items()}
 
     def people(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, There]]:
-        """Everybody, with the kinds of their tracks that are not muted, and whether they may have any."""
+        """Return all participants with the kinds of their unmuted tracks, and whether they may publish."""
         found: dict[str, dict[str, There]] = {}
         for room in rooms:
             people = self._room_call(room, "ListParticipants", {}, absent=True).get("participants", [])
@@ -144,7 +144,7 @@ class LiveKitProvider(Adapter):
         return found
 
     def _permit(self, room: RoomRef, uid: str, *, publishes: bool) -> None:
-        # The whole set is replaced, so what stays has to be said again.
+        # The whole set is replaced, so unchanged permissions must be repeated.
         permission: dict[str, Any] = {
             "can_subscribe": True,
             "can_publish": publishes,
@@ -175,7 +175,7 @@ class LiveKitProvider(Adapter):
 
 
 def is_person(participant: dict[str, Any]) -> bool:
-    """Whether the participant is a person; recorders and agents of the server are participants, too."""
+    """Return whether the participant is a person. The server's recorders and agents are participants, too."""
     return participant.get("kind", "STANDARD") in ("STANDARD", 0)
 
 
@@ -187,7 +187,7 @@ def _there(participant: dict[str, Any]) -> There:
 
 
 def may_publish(participant: dict[str, Any]) -> bool | None:
-    """Whether the participant may publish; None where the server does not say.
+    """Return whether the participant may publish, or None if the server does not say.
 
     RoomService uses the names of the protocol files, webhooks those of its JSON, which omits false values.
     """
@@ -198,7 +198,7 @@ def may_publish(participant: dict[str, Any]) -> bool | None:
 
 
 def video_grant(channel: str, *, publishes: bool) -> dict[str, Any]:
-    """The least rights for a role, all explicit: LiveKit allows publishing by default."""
+    """Return the minimal grants of a role, all explicit: LiveKit allows publishing by default."""
     grant: dict[str, Any] = {
         "roomJoin": True,
         "room": channel,

@@ -1,9 +1,9 @@
 """Mux as a provider: an encoder sends RTMPS to Mux, viewers get HLS.
 
-The stream key is a secret of the host. It is not kept here; Mux is asked for it when the host wants it, and makes
-another one when it must not count any more. With a signing key viewers get their playlists through our own address: we
-fetch them with a token that stays here, and only the segments, signed by Mux one by one, come from its CDN. Without one
-viewers get the address itself, and whoever knows it can watch.
+The stream key is a secret of the host. It is not stored: Mux returns it when the host requests it, and replaces it when
+it is revoked. With a signing key, viewers get their playlists from this product's own address: it fetches them with a
+token that stays on the server, and only the segments, each signed by Mux, come from its CDN. Without one, viewers get
+Mux's address, which lets anyone watch.
 """
 
 import base64
@@ -48,12 +48,12 @@ class MuxProvider(Adapter):
 
     def __init__(self) -> None:
         self._http = ProviderHttp(self.name)
-        # Playback has a breaker of its own. A playlist may be held back until it has what was asked for.
+        # Playback has a separate breaker. Mux may delay a playlist until it has the requested part.
         self._playback = ProviderHttp(f"{self.name} playback", read=8.0, connections=32)
 
     @property
     def capabilities(self) -> frozenset[Capability]:  # type: ignore[override]
-        """Who may watch can be limited, and put out, only with a signing key."""
+        """Limiting and revoking access requires a signing key."""
         found = {Capability.NEEDS_ROOM, Capability.HOST_PRESENCE, Capability.ENCODER_PUBLISHES}
         if settings.MUX_SIGNING_KEY_ID:
             found |= {Capability.PRIVATE_SHOWS, Capability.PLAYLISTS}
@@ -63,7 +63,7 @@ class MuxProvider(Adapter):
 
     @property
     def revocation(self) -> Revocation:  # type: ignore[override]
-        """With a signing key playlists come from our own address, which checks each request."""
+        """With a signing key, playlists come from this product's own address, which checks each request."""
         return Revocation.EXACT if settings.MUX_SIGNING_KEY_ID else Revocation.EXPIRES
 
     @classmethod
@@ -110,7 +110,8 @@ class MuxProvider(Adapter):
     def join(
         self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime
     ) -> JoinDescriptor:
-        """For the host the ingest address and the stream key, asked of Mux; for viewers the playlist."""
+        """Return the ingest address and the stream key, requested from Mux, for the host, or the playlist for
+        viewers."""
         common: dict[str, Any] = {"provider": self.name, "uid": person.uid, "channel_id": room.channel_id}
         if role == MediaRole.PUBLISHER:
             return JoinDescriptor(
@@ -138,7 +139,7 @@ class MuxProvider(Adapter):
         )
 
     def playlist(self, *, room: RoomRef, url: str = "", query: Mapping[str, str] | None = None) -> Playlist:
-        """The multivariant playlist with a token made for this request; others are signed by Mux."""
+        """Fetch the multivariant playlist with a token made for this request. Mux signs the addresses of the others."""
         if not url:
             now = datetime.now(UTC)
             expires_at = now + timedelta(seconds=settings.MEDIA_TOKEN_SECONDS)
@@ -158,7 +159,7 @@ class MuxProvider(Adapter):
         return Playlist(url, text)
 
     def _own(self, url: str) -> str:
-        """The address, if it is Mux's. Raises ProviderRejected."""
+        """Return the address if it is Mux's. Raises ProviderRejected."""
         try:
             parts, known = urlsplit(url), urlsplit(settings.MUX_PLAYBACK_URL)
             host = parts.hostname or ""
@@ -180,14 +181,14 @@ class MuxProvider(Adapter):
         """Nothing to call: viewers' tokens only open the product's own address, which checks revocation."""
 
     def close(self, *, room: RoomRef) -> None:
-        """End the broadcast, and take no other with this key."""
+        """End the broadcast and disable the stream key."""
         if not room.external.get("live_stream_id"):
             return
         for step in ("complete", "disable"):
             self._call("PUT", f"{self._path(room)}/{step}", absent=True)
 
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
-        """Whether the encoder publishes; reported as the host, since Mux has no participants."""
+        """Return whether the encoder publishes, reported as the host because Mux has no participants."""
         found: dict[str, set[str]] = {}
         for room in rooms:
             status = self._call("GET", self._path(room), absent=True).get("status")
@@ -223,7 +224,7 @@ def _address(room: RoomRef) -> str:
 
 
 def playback_token(playback_id: str, *, now: datetime, expires_at: datetime) -> str:
-    """A signed right to play: RS256, `aud` v for video (Mux: secure video playback)."""
+    """Return a signed playback token: RS256, `aud` v for video (Mux: secure video playback)."""
     claims = {
         "sub": playback_id,
         "aud": "v",

@@ -1,19 +1,19 @@
-"""HLS playlists (RFC 8216 and its second edition) on their way through: other playlists get addresses of ours, and
-segments, keys and parts the whole address of where they are. Pure functions over text."""
+"""Rewriting of HLS playlists (RFC 8216 and its second edition): addresses of other playlists are replaced with this
+product's, and those of segments, keys and parts made absolute. Pure functions over text."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-# What these name is another playlist; what any other tag names is media.
+# These tags name other playlists. All other tags name media.
 _TO_PLAYLISTS = ("#EXT-X-MEDIA:", "#EXT-X-I-FRAME-STREAM-INF:", "#EXT-X-RENDITION-REPORT:")
-# Would send players elsewhere for their playlists.
+# It would direct players elsewhere for their playlists.
 _LEFT_OUT = ("#EXT-X-CONTENT-STEERING:",)
 _URI = re.compile(r'(?<![A-Z-])URI="([^"]*)"')
 _VARIANT = "#EXT-X-STREAM-INF:"
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]*)')
-# What makes a playlist another one. Bandwidths and rates are measured, and change.
+# Attributes that identify a rendition. Bandwidths and rates are measured, and change.
 _TELLING = frozenset(
     ("TYPE", "GROUP-ID", "NAME", "LANGUAGE", "RESOLUTION", "CODECS", "VIDEO-RANGE", "AUDIO", "VIDEO", "SUBTITLES")
 )
@@ -21,19 +21,20 @@ _TELLING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A playlist that a multivariant playlist names: where it is, and what it is in words that do not change."""
+    """A playlist named in a multivariant playlist: its address, and the stable attributes that identify its
+    rendition."""
 
     url: str
     what: str
 
 
 def is_playlist(text: str) -> bool:
-    """Whether this is a playlist at all."""
+    """Return whether the text is a playlist."""
     return text.startswith("#EXTM3U")
 
 
 def playlists_named(text: str, *, base: str) -> list[Named]:
-    """The playlists that a multivariant playlist names, each address once, in its order."""
+    """Return the playlists named in a multivariant playlist, each address once, in its order."""
     found: dict[str, Named] = {}
     variant = ""
     for line in text.splitlines():
@@ -57,8 +58,8 @@ def _what(tag: str) -> str:
 
 
 def rewritten(text: str, *, base: str, playlist: Callable[[str], str | None]) -> str:
-    """The playlist with whole addresses. `playlist` says what another playlist's address becomes; None leaves out the
-    tag that names it."""
+    """Return the playlist with absolute addresses. `playlist` maps the address of another playlist to its
+    replacement; None removes the tag that names it."""
     lines: list[str] = []
     names_playlists = _VARIANT in text
     for line in text.splitlines():
@@ -82,5 +83,5 @@ def _tag(line: str, base: str, playlist: Callable[[str], str | None]) -> str | N
 
 
 def same_playlist(one: str, other: str) -> bool:
-    """Whether two addresses name the same playlist; signatures in their queries may differ."""
+    """Return whether two addresses name the same playlist. Signatures in their queries may differ."""
     return urlsplit(one)._replace(query="", fragment="") == urlsplit(other)._replace(query="", fragment="")

@@ -1,4 +1,4 @@
-"""Providers by name, from the settings."""
+"""Providers by name, as configured in the settings."""
 
 from functools import cache
 
@@ -16,7 +16,7 @@ def _load(path: str) -> Provider:
 
 
 def provider_named(name: str) -> Provider:
-    """The provider. Raises Invalid for one that this installation does not have."""
+    """Return the provider. Raises Invalid for one that this installation does not have."""
     path = settings.PROVIDERS.get(name)
     if path is None:
         known = ", ".join(sorted(settings.PROVIDERS))
@@ -25,10 +25,10 @@ def provider_named(name: str) -> Provider:
 
 
 def provider_can(name: str, capability: Capability) -> bool:
-    """Whether the provider is configured and has a capability."""
+    """Return whether the provider is configured and has a capability."""
     return name in settings.PROVIDERS and capability in provider_named(name).capabilities
 
 
 def providers_with(capability: Capability) -> list[str]:
-    """The names of configured providers with a capability."""
+    """Return the names of configured providers with a capability."""
     return [name for name in settings.PROVIDERS if capability in provider_named(name).capabilities]

@@ -1,9 +1,9 @@
-"""Any server that speaks WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep), behind our own address.
+"""Any server that supports WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep), behind this product's own address.
 
-Browsers and encoders talk to us, with tokens of ours; we talk to the server with its credential, which nobody else
-ever sees: a JSON Web Token (RFC 7519) made for each request from a secret that we share with the server, or one fixed
-token. So a person can be put out although the server knows no persons: their connections are ended there, and what
-they hold opens nothing here.
+Browsers and encoders connect to this product, with its tokens. It connects to the server with the server's credential,
+which is never passed on: a JSON Web Token (RFC 7519) made for each request from a shared secret, or one fixed token. So
+people can be removed although the server does not know them: their connections are ended there, and their tokens are
+refused here.
 """
 
 import json
@@ -35,7 +35,7 @@ from providers.interface import (
 
 SECRET_MIN_CHARACTERS = 32
 OFFER_TYPE, FRAGMENT_TYPE = "application/sdp", "application/trickle-ice-sdpfrag"
-# A token is used at once; the server's clock may be this far from ours.
+# A token is used at once. The server's clock may differ by this much.
 TOKEN_LEEWAY = timedelta(seconds=60)
 REDIRECTS = 2
 REDIRECTED = frozenset({307, 308})
@@ -65,7 +65,7 @@ class WhipProvider(Adapter):
 
     @classmethod
     def settings_problems(cls) -> list[SettingProblem]:
-        """Both addresses are templates of http(s); exactly one kind of token is chosen."""
+        """Both addresses are http(s) templates. Exactly one kind of token is set."""
         problems = super().settings_problems()
         for name in cls.required_settings:
             template = getattr(settings, name)
@@ -102,7 +102,8 @@ class WhipProvider(Adapter):
     # ---- One connection ------------------------------------------------------------------------------------------
 
     def open(self, *, room: RoomRef, uid: str, role: MediaRole, offer: bytes) -> Opened:
-        """POST the offer. A server that names no resource of its own is refused: it could not be told to end it."""
+        """POST the offer. A response without a separate resource is refused, because the connection could not be
+        ended."""
         template: str = settings.WHIP_PUBLISH_URL if role == MediaRole.PUBLISHER else settings.WHIP_WATCH_URL
         url = template.replace("{channel}", room.channel_id)
         headers = {"Content-Type": OFFER_TYPE, "Accept": OFFER_TYPE}
@@ -117,7 +118,8 @@ class WhipProvider(Adapter):
         return Opened(answer.body, resource, etag=_short(answer, "ETag"), links=_ice_links(answer))
 
     def _refused(self, answer: Answer) -> ProviderRejected:
-        """Why an offer was: for whoever runs this site where it is our own credential."""
+        """Return the error for a refused offer. If the credential was refused, the message is for the site's
+        administrator."""
         if answer.status != 401 and not _says_no_entry(answer):
             return ProviderRejected(self.name, f"answered {answer.status} to an offer", status=answer.status)
         setting = "WHIP_TOKEN" if settings.WHIP_TOKEN else "WHIP_TOKEN_SECRET"
@@ -157,7 +159,7 @@ class WhipProvider(Adapter):
         return self._http.exchange(method, url, headers=sent, body=body)
 
     def _own(self, base: str, location: str | None) -> str:
-        """Where the server sends us, if that is itself: our credential goes nowhere else. Raises ProviderRejected."""
+        """Resolve a Location on the same origin: the credential goes nowhere else. Raises ProviderRejected."""
         if not location:
             raise ProviderRejected(self.name, "answered without a Location")
         try:
@@ -171,7 +173,8 @@ class WhipProvider(Adapter):
 
 
 def _says_no_entry(answer: Answer) -> bool:
-    """MediaMTX (1.12) answers a wrong credential as it does a bad offer, with 400; only what it says differs."""
+    """Return whether the body reports a wrong credential. MediaMTX (1.12) uses status 400 for that as for a bad
+    offer."""
     if answer.status != 400:
         return False
     try:
@@ -182,7 +185,7 @@ def _says_no_entry(answer: Answer) -> bool:
 
 
 def _signed(*, channel: str, uid: str, role: MediaRole) -> str:
-    """A token for one request, of HS256."""
+    """Return a token for one request, signed with HS256."""
     now = time.time()
     claims = {
         "iss": "livestream",
@@ -208,7 +211,7 @@ def _short(answer: Answer, name: str) -> str:
 
 
 def _ice_links(answer: Answer) -> tuple[str, ...]:
-    """The relay servers that the answer names (RFC 9725 section 4.6); no other links."""
+    """Return the relay servers in the response (RFC 9725 section 4.6), without other links."""
     text = ", ".join(answer.headers.getlist("Link"))[: LINKS_LIMIT * LINK_LIMIT]
     found = [link.group() for link in _LINK.finditer(text) if _ICE_SERVER.search(link.group(2))]
     return tuple(found[:LINKS_LIMIT])

@@ -20,7 +20,7 @@ from providers.webhooks.base import (
 
 
 class AgoraWebhooks:
-    """`Agora-Signature-V2`: hex HMAC-SHA256 of the body, whose `notifyMs` says when it was sent."""
+    """`Agora-Signature-V2`: hex HMAC-SHA256 of the body, which has its sending time in `notifyMs`."""
 
     MEANINGS: dict[int, tuple[EventKind, bool | None]] = {
         102: (EventKind.ENDED, None),
@@ -36,11 +36,11 @@ class AgoraWebhooks:
     RTC = 1
 
     def is_set_up(self) -> bool:
-        """There is a secret."""
+        """Return whether a secret is configured."""
         return bool(settings.AGORA_WEBHOOK_SECRET)
 
     def verify(self, *, body: bytes, headers: Mapping[str, str], now: float) -> None:
-        """The body is signed, and was sent a moment ago."""
+        """Verify the signature and the age of the body. Raises WebhookForged."""
         given = from_hex(headers.get("Agora-Signature-V2", ""))
         secrets = [secret.encode() for secret in settings.AGORA_WEBHOOK_SECRET]
         if not signed_by_any(secrets=secrets, data=body, given=[given]):
@@ -51,7 +51,7 @@ class AgoraWebhooks:
         require_fresh(sent / 1000, now=now)
 
     def read(self, *, body: bytes) -> MediaEvent | None:
-        """An event of a channel."""
+        """Parse an event of a channel."""
         document = document_of(body)
         payload = part(document, "payload")
         kind = document.get("eventType")

@@ -1,7 +1,7 @@
-"""What the webhooks of all providers share.
+"""Shared parts of the webhooks of all providers.
 
-A parser verifies the raw body before anything reads it, and turns it into a `MediaEvent`. The body itself is not kept:
-some carry secrets.
+A parser verifies the raw body before parsing it into a `MediaEvent`. The body itself is not stored, because some
+contain secrets.
 """
 
 import base64
@@ -30,17 +30,17 @@ class WebhookParser(Protocol):
     """Verifies and parses one provider's webhooks."""
 
     def is_set_up(self) -> bool:
-        """Whether a secret is configured."""
+        """Return whether a secret is configured."""
 
     def verify(self, *, body: bytes, headers: Mapping[str, str], now: float) -> None:
-        """Raises WebhookForged. `now` in Unix seconds."""
+        """Verify the signature. `now` is in Unix seconds. Raises WebhookForged."""
 
     def read(self, *, body: bytes) -> MediaEvent | None:
-        """What a verified body says; None for a mere trial. Raises WebhookMalformed."""
+        """Parse a verified body. Return None for a test delivery. Raises WebhookMalformed."""
 
 
 def signed_by_any(*, secrets: list[bytes], data: bytes, given: list[bytes]) -> bool:
-    """Whether one of the secrets made one of the HMAC-SHA256 signatures. Compares all, in constant time each."""
+    """Return whether one of the secrets made one of the HMAC-SHA256 signatures. Compares all, each in constant time."""
     good = False
     for secret in secrets:
         expected = hmac.digest(secret, data, hashlib.sha256)
@@ -50,13 +50,13 @@ def signed_by_any(*, secrets: list[bytes], data: bytes, given: list[bytes]) -> b
 
 
 def require_fresh(moment: float, *, now: float) -> None:
-    """Raises WebhookForged for what was signed too long ago, or in the future."""
+    """Raise WebhookForged if the signature is too old, or from the future."""
     if not abs(now - moment) <= AGE_LIMIT_SECONDS:
         raise WebhookForged("age")
 
 
 def from_hex(text: str) -> bytes:
-    """The bytes. Raises WebhookForged."""
+    """Decode hexadecimal text. Raises WebhookForged."""
     try:
         return binascii.unhexlify(text)
     except (binascii.Error, ValueError):
@@ -64,7 +64,7 @@ def from_hex(text: str) -> bytes:
 
 
 def from_base64(text: str) -> bytes:
-    """The bytes. Raises WebhookForged."""
+    """Decode base64 text. Raises WebhookForged."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -72,7 +72,7 @@ def from_base64(text: str) -> bytes:
 
 
 def document_of(body: bytes) -> dict[str, Any]:
-    """The JSON object. Raises WebhookMalformed."""
+    """Parse a JSON object. Raises WebhookMalformed."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -83,13 +83,13 @@ def document_of(body: bytes) -> dict[str, Any]:
 
 
 def part(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A nested object; empty when missing."""
+    """Return a nested object, or an empty one if missing."""
     value = document.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def text(document: Mapping[str, Any], name: str, *, limit: int = 100) -> str:
-    """A text or number as text, cut to `limit` characters; empty when missing."""
+    """Return a text or number as text, cut to `limit` characters; empty if missing."""
     value = document.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
@@ -97,7 +97,7 @@ def text(document: Mapping[str, Any], name: str, *, limit: int = 100) -> str:
 
 
 def moment(value: Any) -> datetime:
-    """Unix seconds, as number or text, as a moment. Raises WebhookMalformed."""
+    """Convert Unix seconds, as number or text, to a datetime. Raises WebhookMalformed."""
     try:
         return datetime.fromtimestamp(float(value), UTC)
     except (TypeError, ValueError, OverflowError, OSError):
@@ -105,7 +105,7 @@ def moment(value: Any) -> datetime:
 
 
 def identified(event: MediaEvent) -> MediaEvent:
-    """The event. Raises WebhookMalformed without an id, which is needed to apply it once."""
+    """Return the event. Raises WebhookMalformed without an id, which is needed to apply it once."""
     if not event.id:
         raise WebhookMalformed("no id")
     return event

@@ -1,4 +1,4 @@
-"""Reports of the built-in media node, which are webhooks like those of any other provider."""
+"""Reports of the built-in media node, in the form of webhooks."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from providers.webhooks.base import WebhookForged, WebhookMalformed
 
 
 def report_read(*, body: bytes, signature: str, now: float) -> dict[str, Any]:
-    """The verified report; `now` in Unix seconds. Raises WebhookForged, WebhookMalformed."""
+    """Return the verified report. `now` is in Unix seconds. Raises WebhookForged, WebhookMalformed."""
     try:
         report_verify(body=body, header=signature, secret=settings.MEDIA_SECRET, now=now)
     except ReportInvalid:

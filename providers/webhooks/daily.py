@@ -28,11 +28,11 @@ class DailyWebhooks:
     }
 
     def is_set_up(self) -> bool:
-        """There is a secret."""
+        """Return whether a secret is configured."""
         return bool(settings.DAILY_WEBHOOK_SECRET)
 
     def verify(self, *, body: bytes, headers: Mapping[str, str], now: float) -> None:
-        """The time and the body are signed, and the time is now."""
+        """Verify the signature of time and body, and the time. Raises WebhookForged."""
         stated = headers.get("X-Webhook-Timestamp", "")
         if not (stated.isascii() and stated.isdigit() and len(stated) <= 13):
             raise WebhookForged("time")
@@ -43,7 +43,7 @@ class DailyWebhooks:
         require_fresh(int(stated), now=now)
 
     def read(self, *, body: bytes) -> MediaEvent | None:
-        """An event of a meeting; None for the test that Daily sends during setup."""
+        """Parse an event of a meeting. Return None for the test that Daily sends during setup."""
         document = document_of(body)
         if document == {"test": "test"}:
             return None

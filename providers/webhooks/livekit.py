@@ -34,11 +34,11 @@ class LiveKitWebhooks:
     }
 
     def is_set_up(self) -> bool:
-        """The key that makes tokens signs webhooks, too."""
+        """Return whether the API key is configured, which also signs webhooks."""
         return bool(settings.LIVEKIT_API_KEY and settings.LIVEKIT_API_SECRET)
 
     def verify(self, *, body: bytes, headers: Mapping[str, str], now: float) -> None:
-        """The token is ours, not over, and names this body."""
+        """Verify the signature of the token, its expiry and its hash of the body. Raises WebhookForged."""
         options = {"require": ["exp", "iss"], "verify_exp": False, "verify_nbf": False, "verify_iat": False}
         try:
             claims = jwt.decode(
@@ -58,7 +58,7 @@ class LiveKitWebhooks:
             raise WebhookForged("body")
 
     def read(self, *, body: bytes) -> MediaEvent | None:
-        """An event of a room; the names of fields are those of JSON in protocol buffers."""
+        """Parse an event of a room. Field names are those of protobuf JSON."""
         document = document_of(body)
         person = part(document, "participant")
         name = text(document, "event", limit=60)

@@ -22,7 +22,7 @@ from providers.webhooks.base import (
 class MuxWebhooks:
     """`Mux-Signature`: `t=<seconds>,v1=<hex HMAC-SHA256 of t, a dot and the body>`."""
 
-    # A live stream stays active while Mux waits for its encoder to come back.
+    # A live stream stays active while Mux waits for its encoder to return.
     MEANINGS = {
         "video.live_stream.active": EventKind.PUBLISHING,
         "video.live_stream.idle": EventKind.STOPPED,
@@ -31,11 +31,11 @@ class MuxWebhooks:
     }
 
     def is_set_up(self) -> bool:
-        """There is a secret."""
+        """Return whether a secret is configured."""
         return bool(settings.MUX_WEBHOOK_SIGNING_SECRET)
 
     def verify(self, *, body: bytes, headers: Mapping[str, str], now: float) -> None:
-        """The time and the body are signed, and the time is now."""
+        """Verify the signature of time and body, and the time. Raises WebhookForged."""
         parts = [entry.strip().partition("=") for entry in headers.get("Mux-Signature", "")[:1000].split(",")]
         times = [value for name, _, value in parts if name == "t"]
         given = [from_hex(value) for name, _, value in parts if name == "v1"]
@@ -47,7 +47,7 @@ class MuxWebhooks:
         require_fresh(int(times[0]), now=now)
 
     def read(self, *, body: bytes) -> MediaEvent | None:
-        """An event of a live stream."""
+        """Parse an event of a live stream."""
         document = document_of(body)
         name = text(document, "type", limit=60)
         try:
