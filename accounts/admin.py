@@ -1,4 +1,4 @@
-"""People, for moderators to look up and administrators to give rights to."""
+"""Accounts in the admin: moderators look people up, administrators change rights."""
 
 from typing import Any
 from uuid import UUID
@@ -26,14 +26,14 @@ RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class PersonForm(forms.ModelForm):
-    """What an administrator may change about a person."""
+    """The fields of a person that an administrator may change."""
 
     class Meta:
         model = User
         fields = ("display_name", "is_active", "is_staff", "is_superuser", "groups", "user_permissions")
 
     def clean_display_name(self) -> str:
-        """Clean, as everybody's."""
+        """Clean the name like everyone else's."""
         try:
             return clean_display_name(self.cleaned_data["display_name"])
         except Invalid as error:
@@ -41,10 +41,10 @@ class PersonForm(forms.ModelForm):
 
 
 class PasswordForm(AdminPasswordChangeForm):
-    """Django's form, saved by the service that also ends what the old password let in."""
+    """Django's form, saved by the service that also revokes access granted by the old password."""
 
     def save(self, commit: bool = True) -> User:
-        """Set the password, or none."""
+        """Set the password, or disable it."""
         password = self.cleaned_data["password1"] if self.cleaned_data["set_usable_password"] else None
         self.user = password_set(user_id=self.user.pk, password=password)
         return self.user
@@ -52,7 +52,8 @@ class PasswordForm(AdminPasswordChangeForm):
 
 @admin.register(User)
 class PersonAdmin(ReadOnlyAdmin, UserAdmin):
-    """People. Moderators read; administrators change rights and passwords. Nobody is made or deleted here."""
+    """People. Moderators read; administrators change rights and passwords. Accounts are neither created nor deleted
+    here."""
 
     form = PersonForm
     change_password_form = PasswordForm
@@ -74,29 +75,29 @@ class PersonAdmin(ReadOnlyAdmin, UserAdmin):
         return bool(request.user.is_active and request.user.is_superuser)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Nobody takes away their own rights by mistake."""
+        """Protect administrators from removing their own rights by mistake."""
         own = obj is not None and obj.pk == request.user.pk
         return (*self.readonly_fields, *(RIGHTS if own else ()))
 
     @admin.display(description="display name", ordering="display_name")
     def shown(self, user: User) -> str:
-        """What others read."""
+        """Return the name shown to others."""
         return isolated(user.shown_name)
 
     @admin.display(description="role")
     def standing(self, user: User) -> str | None:
-        """Administrator, staff, or closed."""
+        """Return administrator, staff, or closed."""
         rank = "Administrator" if user.is_superuser else "Staff" if user.is_staff else ""
         return ", ".join(word for word in (rank, "" if user.is_active else "Closed") if word) or None
 
     @admin.display(description="password")
     def password_page(self, user: User) -> str:
-        """Where to set a new one; the old one and its hash are nobody's business."""
+        """Return a link to set a new password. The hash is not shown."""
         address = reverse("admin:auth_user_password_change", args=[user.pk])
         return format_html('<a href="{}">Set new password</a>', address)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Hand what was changed to the service."""
+        """Pass the changes to the service."""
         direct = ("display_name", "is_active", "is_staff", "is_superuser")
         changes = {name: form.cleaned_data[name] for name in form.changed_data if name in direct}
         if changes:

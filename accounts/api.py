@@ -37,7 +37,7 @@ from livestream.schema import ErrorOut
 
 TICKETS_PER_MINUTE = 120
 
-# The error's shape is described once, where most of the API is.
+# The error's shape is defined in `livestream.schema`.
 
 
 def _errors(*statuses: int) -> dict[int, Any]:
@@ -45,13 +45,14 @@ def _errors(*statuses: int) -> dict[int, Any]:
 
 
 class OpenView(APIView):
-    """A view for people who are not signed in yet: no cookie and no token is looked at, so none can be in the way."""
+    """A view for people who are not logged in. Cookies and tokens are ignored, so that an invalid one cannot block
+    it."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
     def get_authenticate_header(self, request: Request) -> str:
-        """What a 401 asks for."""
+        """Return the challenge for a 401."""
         return 'Bearer realm="api"'
 
 
@@ -62,7 +63,7 @@ class RegisterView(OpenView):
         operation_id="auth_register", request=Registration, responses={201: Registered, **_errors(400, 409, 429, 503)}
     )
     def post(self, request: Request) -> Response:
-        """Make an account and sign in with it."""
+        """Create an account and log in."""
         address = network_of(client_address(request))
         require_allowed(scope="register", key=address, limit=settings.REGISTRATIONS_PER_HOUR, seconds=3600)
         user = user_register(**validated(Registration, request))
@@ -71,13 +72,13 @@ class RegisterView(OpenView):
 
 
 class TokenView(OpenView):
-    """Signing in."""
+    """Logging in."""
 
     @extend_schema(
         operation_id="auth_token", request=Credentials, responses={200: TokenPair, **_errors(400, 401, 429, 503)}
     )
     def post(self, request: Request) -> Response:
-        """Trade a name and a password for tokens."""
+        """Exchange username and password for tokens."""
         user = authenticate(request, **validated(Credentials, request))
         if user is None:
             raise NotAuthenticated("sign_in.wrong", "Wrong username or password.")
@@ -85,11 +86,11 @@ class TokenView(OpenView):
 
 
 class TokenRefreshView(OpenView):
-    """Staying signed in."""
+    """Staying logged in."""
 
     @extend_schema(operation_id="auth_token_refresh", request=Refresh, responses={200: TokenPair, **_errors(400, 401)})
     def post(self, request: Request) -> Response:
-        """Trade a refresh token for a new access token."""
+        """Exchange a refresh token for a new access token."""
         return Response(bearer_refresh(**validated(Refresh, request)))
 
 
@@ -104,7 +105,7 @@ class TicketView(APIView):
         responses={200: TicketOut, **_errors(400, 401, 403, 429, 503)},
     )
     def post(self, request: Request) -> Response:
-        """A ticket that opens one room's socket once, as `?ticket=`, within 30 seconds."""
+        """Issue a ticket that opens one room's socket once, as `?ticket=`, within 30 seconds."""
         actor = actor_of(request.user)
         session_id = validated(TicketRequest, request)["session"]
         require_allowed(scope="ticket", key=actor.person, limit=TICKETS_PER_MINUTE, seconds=60)
@@ -118,18 +119,18 @@ class MeView(APIView):
 
     @extend_schema(operation_id="auth_me", responses={200: Me, **_errors(401, 403)})
     def get(self, request: Request) -> Response:
-        """Who I am."""
+        """Return the caller's account."""
         return Response(Me(get_user(user_id=require_signed_in(actor_of(request.user)))).data)
 
     @extend_schema(operation_id="auth_me_change", request=ProfileChange, responses={200: Me, **_errors(400, 401, 403)})
     def patch(self, request: Request) -> Response:
-        """Change what others read of me. An empty display name shows the username."""
+        """Change the caller's public profile. An empty display name shows the username."""
         changes = validated(ProfileChange, request, partial=True)
         return Response(Me(profile_update(actor=actor_of(request.user), **changes)).data)
 
 
 class PasswordView(APIView):
-    """A new password."""
+    """The caller's password."""
 
     permission_classes = (IsAuthenticated,)
 
@@ -139,7 +140,7 @@ class PasswordView(APIView):
         responses={200: TokenPair, **_errors(400, 401, 403, 429, 503)},
     )
     def post(self, request: Request) -> Response:
-        """Change my password. Every session, token and socket ends; the answer holds new tokens."""
+        """Change the caller's password. All sessions, tokens and sockets end; the response has new tokens."""
         passwords = validated(PasswordChange, request)
         user = password_change(
             actor=actor_of(request.user),

@@ -1,4 +1,4 @@
-"""People: accounts, sign-in, tickets for sockets."""
+"""People: accounts, log-in, tickets for sockets."""
 
 from contextlib import suppress
 from typing import Any
@@ -18,9 +18,9 @@ class AccountsConfig(AppConfig):
 
 
 def _moderators_after_the_last_app(sender: AppConfig, **_: Any) -> None:
-    """The moderators' group, once every app has made its permissions."""
+    """Create the moderators' group after the last app has created its permissions."""
     if sender is list(apps.get_app_configs())[-1]:
         from accounts.demo_accounts import moderators_group_ensure  # noqa: PLC0415 - needs the app registry
 
-        with suppress(RuntimeError):  # a migration of some apps alone leaves permissions out
+        with suppress(RuntimeError):  # permissions are missing if only some apps were migrated
             moderators_group_ensure()

@@ -1,6 +1,6 @@
-"""Who sends a request, for coroutine views and sockets: by a Bearer token, or else by a session's cookie.
+"""Authentication of coroutine views and sockets, by a Bearer token or otherwise the session cookie.
 
-What a request shows is read on the event loop; whose it is, in the database, for all that came meanwhile at once.
+Credentials are read on the event loop, and resolved in the database in one batch.
 """
 
 import re
@@ -30,8 +30,10 @@ SESSION_KEY_FORM = re.compile(r"\A[a-z0-9]{8,64}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request shows of its sender: an access token whose signature is good, or a session's key, or neither.
-    `csrf_failure` is why a session does not count: nothing proves that our own page sent the request."""
+    """The credentials in a request: an access token with a valid signature, or a session key, or neither.
+
+    `csrf_failure` is set if the session must not be used, because the request does not pass the CSRF check.
+    """
 
     token: Token | None = None
     session_key: str | None = None
@@ -41,7 +43,7 @@ class Credentials:
 def credentials_of(request: HttpRequest) -> Credentials:
     """Read the credentials of a request as `DEFAULT_AUTHENTICATION_CLASSES` do.
 
-    Raises AuthenticationFailed for a malformed header, and NotAuthenticated for a token that is not valid.
+    Raises AuthenticationFailed for a malformed header, and NotAuthenticated for an invalid token.
     """
     bearer: Any = BearerAuthentication()
     header = bearer.get_header(request)
@@ -53,8 +55,8 @@ def credentials_of(request: HttpRequest) -> Credentials:
 
 
 def _csrf_failure(request: HttpRequest) -> PermissionDenied | None:
-    request.POST = QueryDict()  # the proof is in a header; the body is no form  # type: ignore[assignment]
-    checked: Any = request  # where REST framework's own request is expected; headers and cookies are the same
+    request.POST = QueryDict()  # the CSRF token is in a header; the body is no form  # type: ignore[assignment]
+    checked: Any = request  # in place of REST framework's request, with the same headers and cookies
     try:
         SessionAuthentication().enforce_csrf(checked)
     except PermissionDenied as failure:
@@ -63,7 +65,7 @@ def _csrf_failure(request: HttpRequest) -> PermissionDenied | None:
 
 
 def actors_of(shown: Sequence[Credentials]) -> list[Actor | Exception]:
-    """Who each of these is, in order, or why they are refused. Someone whose session is over is anonymous."""
+    """Return the actor or the error for each, in order. An expired session is anonymous."""
     sessions = _sessions({one.session_key for one in shown if one.session_key})
     signed_in = {key: as_uuid(str(session.get(SESSION_KEY, ""))) for key, session in sessions.items()}
     user_ids = [*signed_in.values(), *(user_id_of(one.token) for one in shown if one.token)]
@@ -80,9 +82,9 @@ def actors_of(shown: Sequence[Credentials]) -> list[Actor | Exception]:
 
 
 def _sessions(keys: set[str]) -> dict[str, Mapping[str, Any]]:
-    """The content of sessions that are not over, by key.
+    """Return the contents of valid sessions, by key.
 
-    Read only: `django.contrib.auth.get_user` may give a session a new key, and nobody here could set the cookie.
+    Read only: `django.contrib.auth.get_user` may give a session a new key, and this code could not set the cookie.
     """
     plausible = [key for key in keys if SESSION_KEY_FORM.match(key)]
     rows = Session.objects.filter(pk__in=plausible, expire_date__gt=timezone.now()) if plausible else ()
@@ -97,7 +99,7 @@ def _actor_of_token(token: Token, people: Mapping[UUID, User]) -> Actor | Except
 
 
 def _actor_of_session(session: Mapping[str, Any], user: User) -> Actor:
-    """The person of a session, by the rules of `django.contrib.auth.get_user`."""
+    """Return the actor of a session, by the rules of `django.contrib.auth.get_user`."""
     path = session.get(BACKEND_SESSION_KEY)
     backend: Any = load_backend(path) if path in settings.AUTHENTICATION_BACKENDS else None
     if backend is None or not backend.user_can_authenticate(user):
@@ -111,10 +113,10 @@ _actor_of = Batcher(actors_of)
 
 
 async def session_actor(key: str | None) -> Actor:
-    """The person of a Django session; anonymous when it is over, or the key is none."""
+    """Return the actor of a Django session; anonymous if it has expired or the key is invalid."""
     return await _actor_of(Credentials(session_key=key)) if key and SESSION_KEY_FORM.match(key) else ANONYMOUS
 
 
 async def bearer_actor(*, access: bytes) -> Actor:
-    """The person of an access token. Raises NotAuthenticated."""
+    """Return the actor of an access token. Raises NotAuthenticated."""
     return await _actor_of(Credentials(token=access_token_read(access)))

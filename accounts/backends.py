@@ -1,4 +1,4 @@
-"""Signing in with name and password: pages, API and admin all come through here."""
+"""Log-in with username and password, for pages, API and admin."""
 
 from typing import Any
 
@@ -15,9 +15,10 @@ from livestream.rest import client_address
 
 
 class LimitedModelBackend(ModelBackend):
-    """Django's backend with a limit on wrong tries, and with names in any case.
+    """Django's backend with a limit on failed attempts, and case-insensitive names.
 
-    Raises TooMany, and Unavailable when too many hashes wait; `accounts.forms` turns them into sentences on a page.
+    Raises TooMany, and Unavailable if too many hashes are waiting; `accounts.forms` turns them into sentences on a
+    page.
     """
 
     def authenticate(
@@ -27,7 +28,7 @@ class LimitedModelBackend(ModelBackend):
         password: str | None = None,
         **kwargs: Any,
     ) -> User | None:
-        """The person, or None for a wrong name or password, which take the same time."""
+        """Return the person, or None for a wrong name or password, which take the same time."""
         if username is None or password is None:
             return None
         address, browser = "", ""
@@ -45,16 +46,16 @@ class LimitedModelBackend(ModelBackend):
         return None
 
     def user_can_authenticate(self, user: Any) -> bool:
-        """Only who is active; the demonstration people only in the demonstration mode. Sessions end by this too."""
+        """Only active people; demo accounts only in the demo mode. This also ends sessions."""
         return super().user_can_authenticate(user) and (settings.DEMO or not user.is_demo)
 
     async def aauthenticate(self, request: HttpRequest | None, **kwargs: Any) -> User | None:  # type: ignore[override]
-        """The same; Django's own would go around the limit."""
+        """Call `authenticate`. Django's own version would bypass the limit."""
         return await sync_to_async(self.authenticate)(request, **kwargs)
 
 
 def _named(username: str) -> User | None:
     if not username.isascii() or not username.isprintable():
-        return None  # nobody is called so, and a database may refuse to look for it
+        return None  # no such usernames exist, and a database may refuse to search for it
     lowered = User.objects.alias(lowered=Lower("username"))
     return lowered.filter(lowered=username.lower()).first()

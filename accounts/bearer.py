@@ -1,6 +1,6 @@
-"""Bearer tokens (JWT) for apps: a short one that opens the API, and a long one that gets the next short one.
+"""Bearer tokens (JWT) for apps: a short-lived access token for the API, and a long-lived refresh token.
 
-Both hold a hash of the password, so that a new password ends them all.
+Both contain a hash of the password, so that a new password revokes them all.
 """
 
 from typing import TypedDict
@@ -23,21 +23,21 @@ MAX_LENGTH = 4096
 
 
 class BearerAuthentication(JWTAuthentication):
-    """Simple JWT's rules; a token without its claims is refused like any other that is not valid."""
+    """Simple JWT's rules. A token with missing claims is refused like any other invalid one."""
 
     def get_user(self, validated_token: Token) -> User:  # type: ignore[override]
-        """Whose token this is. Raises AuthenticationFailed when they are gone, closed, or have a new password."""
+        """Return the token's person. Raises AuthenticationFailed if deleted, closed, or the password changed."""
         user_id = user_id_of(validated_token)
         return let_in(User.objects.filter(pk=user_id).first() if user_id else None, validated_token)
 
 
 def user_id_of(token: Token) -> UUID | None:
-    """The person that a token names."""
+    """Return the user id in a token."""
     return as_uuid(str(token.get(api_settings.USER_ID_CLAIM)))
 
 
 def let_in(user: User | None, token: Token) -> User:
-    """The user, if they may come in with this token of theirs. Raises AuthenticationFailed."""
+    """Return the user if this token of theirs is valid. Raises AuthenticationFailed."""
     password = str(token.get(api_settings.REVOKE_TOKEN_CLAIM))
     if user is None or not user.is_active:
         raise AuthenticationFailed()
@@ -47,8 +47,8 @@ def let_in(user: User | None, token: Token) -> User:
 
 
 def access_token_read(access: bytes) -> Token:
-    """An access token whose signature and dates are good. Raises NotAuthenticated."""
-    if len(access) > MAX_LENGTH:  # before it is decoded, and its signature made
+    """Return an access token with a valid signature and dates. Raises NotAuthenticated."""
+    if len(access) > MAX_LENGTH:  # before decoding it and computing its signature
         raise not_valid()
     try:
         token: Token = BearerAuthentication().get_validated_token(access)
@@ -58,28 +58,28 @@ def access_token_read(access: bytes) -> Token:
 
 
 class BearerScheme(SimpleJWTScheme):
-    """How the OpenAPI schema describes it."""
+    """The description for the OpenAPI schema."""
 
     target_class = "accounts.bearer.BearerAuthentication"
 
 
 class Pair(TypedDict):
-    """The two tokens, as the API gives them."""
+    """The two tokens, as returned by the API."""
 
     access: str
     refresh: str
 
 
 def bearer_pair(*, user: User) -> Pair:
-    """New tokens for a person who has just authenticated."""
+    """Return new tokens for a person who has just authenticated."""
     refresh = RefreshToken.for_user(user)
     return Pair(access=str(refresh.access_token), refresh=str(refresh))
 
 
 def bearer_refresh(*, refresh: str) -> Pair:
-    """A new access token. The refresh token stays the same one, and its end does not move.
+    """Return a new access token. The refresh token and its expiry stay the same.
 
-    Raises NotAuthenticated when it is too old, forged, or its person has a new password or a closed account.
+    Raises NotAuthenticated if it is expired or forged, the password changed, or the account is closed.
     """
     try:
         token = RefreshToken(refresh)  # type: ignore[arg-type]
@@ -90,5 +90,5 @@ def bearer_refresh(*, refresh: str) -> Pair:
 
 
 def not_valid(code: str = "token.invalid") -> NotAuthenticated:
-    """What every token or ticket that is no good gets, whatever is wrong with it."""
+    """Return the error for any invalid token or ticket, whatever the reason."""
     return NotAuthenticated(code, "Your session has expired. Log in again.")

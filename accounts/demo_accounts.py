@@ -1,4 +1,4 @@
-"""The moderators' group, and the people of the demonstration mode."""
+"""The moderators' group, and the accounts of the demo mode."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from accounts.models import User
 MODERATORS = "Moderators"
 DEMO_PASSWORD = "demo"  # noqa: S105 - printed by `make run`, and only there in the demonstration mode
 
-# What moderators may do in the admin. Evidence (messages, the audit trail) can be read and not changed.
+# Permissions of moderators in the admin. Evidence (messages, the audit log) is read-only.
 MODERATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
     "accounts.user": ("view",),
     "streams.streamsession": ("view", "change"),
@@ -47,7 +47,7 @@ DEMO_PEOPLE = (
 
 
 def moderators_group_ensure() -> Group:
-    """The group of the moderators with exactly the permissions above. Doing it again changes nothing."""
+    """Create or update the moderators' group with exactly these permissions. Idempotent."""
     codenames = {
         (model.partition(".")[0], f"{verb}_{model.partition('.')[2]}")
         for model, verbs in MODERATOR_PERMISSIONS.items()
@@ -68,9 +68,9 @@ def moderators_group_ensure() -> Group:
 
 
 def demo_people_create() -> list[User]:
-    """Make the demonstration people that are missing; those that exist stay as they are.
+    """Create missing demo accounts; existing ones stay as they are.
 
-    Their password is public, so this raises RuntimeError anywhere but in the demonstration mode.
+    Their password is public, so this raises RuntimeError outside the demo mode.
     """
     if not settings.DEMO:
         raise RuntimeError("demo people exist only in the demonstration mode (DEMO=1): everybody knows their password")
@@ -81,7 +81,7 @@ def demo_people_create() -> list[User]:
 
 
 def demo_people_close() -> int:
-    """Lock the demonstration people out, whose password everybody knows; how many still were in."""
+    """Disable the demo accounts, whose password is public. Return how many were active."""
     return User.objects.filter(is_demo=True, is_active=True).update(is_active=False)
 
 

@@ -1,4 +1,4 @@
-"""Log-in forms of the pages and of the admin: the limits on guessing, said in a sentence."""
+"""Log-in forms of the pages and the admin, with readable messages for the limits."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ from livestream.errors import DomainError, TooMany
 
 
 def sentence(error: DomainError) -> str:
-    """An error in words that say what to do next."""
+    """Return an error's message with the next step for the person."""
     if not isinstance(error, TooMany) or error.retry_after is None:
         return error.message
     minutes = math.ceil(error.retry_after / 60)
@@ -20,10 +20,10 @@ def sentence(error: DomainError) -> str:
 
 
 class SignInForm(AuthenticationForm):
-    """Name and password. Use this one on pages: Django's own does not know the limits."""
+    """Username and password. Pages must use this form, because Django's own does not handle the limits."""
 
     def clean(self) -> dict[str, Any]:
-        """The form's data; `get_user()` has the person then."""
+        """Validate; afterwards `get_user()` returns the person."""
         try:
             return super().clean()
         except DomainError as error:
@@ -31,4 +31,4 @@ class SignInForm(AuthenticationForm):
 
 
 class AdminSignInForm(SignInForm, AdminAuthenticationForm):
-    """The same for the admin, where only the staff comes in."""
+    """The form of the admin, for site staff only."""

@@ -1,4 +1,4 @@
-"""The password hasher, a few at a time."""
+"""The password hasher, with limited concurrency."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from livestream.errors import Unavailable
 
 AT_ONCE = 2
 WAIT_SECONDS = 10.0
-# However many sign in at the same time, a quarter of the threads is left for everybody else.
+# However many people log in at once, a quarter of the threads remains for other requests.
 ADMITTED = REQUESTS.size * 3 // 4
 
 _admitted = threading.BoundedSemaphore(ADMITTED)
@@ -34,10 +34,10 @@ def _slot() -> Iterator[None]:
 
 
 class BoundedArgon2PasswordHasher(Argon2PasswordHasher):
-    """Django's Argon2, at most two at a time in a process: one takes about 100 MiB, and anybody may ask for one.
+    """Django's Argon2, at most two at a time per process: one takes about 100 MiB, and anyone may request one.
 
-    The hashes are the same as Django's. Raises Unavailable when none of the running ones ends in time, and at once when
-    too many wait already.
+    The hashes are the same as Django's. Raises Unavailable if no running one finishes in time, and at once if too many
+    are waiting.
     """
 
     def encode(self, password: str, salt: str) -> str:
@@ -46,6 +46,6 @@ class BoundedArgon2PasswordHasher(Argon2PasswordHasher):
             return str(super().encode(password, salt))
 
     def verify(self, password: str, encoded: str) -> bool:
-        """Whether the password is the one that was hashed."""
+        """Return whether the password matches the hash."""
         with _slot():
             return bool(super().verify(password, encoded))

@@ -1,4 +1,4 @@
-"""Browsers that logged in before, known by a signed cookie; they have their own limit on wrong passwords."""
+"""Browsers that logged in before, identified by a signed cookie. They have a separate limit on wrong passwords."""
 
 import hashlib
 import secrets
@@ -11,19 +11,19 @@ from django.utils.deprecation import MiddlewareMixin
 
 COOKIE = "signed_in_before"
 SECONDS = 180 * 24 * 3600
-# Of so many accounts the one that signed in longest ago is forgotten.
+# Beyond this number of accounts, the least recent one is dropped.
 ACCOUNTS = 8
 _SIGNED_IN = "livestream.signed_in"
 
 
 def known_browser(request: Any, username: str) -> str:
-    """The name of a browser that signed in to this account before; "" for every other."""
+    """Return the name of a browser that logged in to this account before, otherwise ""."""
     cookie = _read(request)
     return cookie["browser"] if _digest(username) in cookie["accounts"] else ""
 
 
 def browser_remember(request: Any, username: str) -> None:
-    """Note that this browser has signed in to the account: the answer will carry the cookie."""
+    """Note that this browser has logged in to the account. The response will set the cookie."""
     request.META[_SIGNED_IN] = _digest(username)
 
 
@@ -40,10 +40,10 @@ def _digest(username: str) -> str:
 
 
 class KnownBrowserMiddleware(MiddlewareMixin):
-    """A browser that has just signed in gets the cookie: on pages, in the admin and over the API."""
+    """Sets the cookie for a browser that has just logged in, on pages, in the admin and over the API."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """Set the cookie after a sign-in."""
+        """Set the cookie after a log-in."""
         account = request.META.get(_SIGNED_IN)
         if account is not None:
             cookie = _read(request)

@@ -9,7 +9,7 @@ from django.db.models.functions import Lower
 
 
 class User(AbstractUser):
-    """A person with an account. `username` is unique whatever the case; `display_name` is what others read."""
+    """A person with an account. `username` is unique regardless of case; `display_name` is shown to others."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     username = models.CharField(
@@ -44,5 +44,5 @@ class User(AbstractUser):
 
     @property
     def shown_name(self) -> str:
-        """The name that others read."""
+        """The name shown to others."""
         return self.display_name or self.username

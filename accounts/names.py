@@ -1,7 +1,7 @@
-"""What people may call themselves: names that say nothing invisible and claim no office.
+"""Rules for names: no invisible characters, and no claim to an office.
 
-A name is shown inside other people's pages. It must not turn their text around, stack marks over their lines, or look
-like the platform speaking.
+A name is shown inside other people's pages. It must not reorder their text, stack marks over their lines, or look like
+a statement of the platform.
 """
 
 import re
@@ -42,10 +42,10 @@ RESERVED = frozenset(
 )
 
 ZERO_WIDTH_JOINERS = "\u200c\u200d"
-# Blank, though Unicode counts them as letters or symbols: Hangul fillers, the empty Braille cell.
+# Blank characters that Unicode classifies as letters or symbols: Hangul fillers, the empty Braille cell.
 BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")
 DROPPED_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co"})
-# The letters of other scripts, and the digits, that are drawn like Latin letters.
+# Letters of other scripts, and digits, that look like Latin letters.
 LOOK_ALIKES = str.maketrans(
     "аеоорсухіјѕкмтнвԁӏɩαορτνικехυ01345|7!$@ⅼ",
     "aeoopcyxijskmthbdliaoptvikexuoleasltlsal",
@@ -53,9 +53,9 @@ LOOK_ALIKES = str.maketrans(
 
 
 def clean_display_name(text: str) -> str:
-    """The name as it is stored: NFC, one line, nothing invisible, at most two marks on a letter.
+    """Return the name for storage: NFC, one line, nothing invisible, at most two marks per letter.
 
-    Cleaning a clean name changes nothing. May be empty. Raises Invalid for text that is no Unicode, or too long.
+    Idempotent. May be empty. Raises Invalid for text that is not valid Unicode, or too long.
     """
     try:
         text.encode("utf-8")
@@ -64,7 +64,7 @@ def clean_display_name(text: str) -> str:
     if len(text) > DISPLAY_NAME_LENGTH * 8:
         raise _too_long()
     cleaned = text
-    # What is left after dropping may compose into something new; it settles after a round or two.
+    # After dropping characters, the rest may compose into new ones. It settles after a round or two.
     while (again := _clean_once(cleaned)) != cleaned:
         cleaned = again
     if len(cleaned) > DISPLAY_NAME_LENGTH or len(cleaned.encode()) > DISPLAY_NAME_BYTES:
@@ -91,7 +91,7 @@ def _is_kept(text: str, index: int) -> bool:
 
 
 def _joins(before: str, after: str) -> bool:
-    """Whether a joiner means something between these: parts of an emoji, or letters of a script that joins."""
+    """Return whether a joiner is meaningful between these: parts of an emoji, or letters of a joining script."""
     emoji = ("So", "Sk", "Mn")
     if unicodedata.category(before) in emoji and unicodedata.category(after) == "So":
         return True
@@ -99,7 +99,7 @@ def _joins(before: str, after: str) -> bool:
 
 
 def _limit_marks(text: str) -> str:
-    kept, marks = [], MARKS_PER_BASE  # a mark with no letter before it goes
+    kept, marks = [], MARKS_PER_BASE  # a mark without a letter before it is dropped
     for char in text:
         if unicodedata.category(char) in ("Mn", "Me"):
             marks += 1
@@ -111,7 +111,7 @@ def _limit_marks(text: str) -> str:
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a name claims to be the platform or its people, also when it is spelled with look-alikes."""
+    """Return whether a name claims to be the platform or its staff, even if spelled with look-alikes."""
     decomposed = unicodedata.normalize("NFKD", name.casefold())
     bare = "".join(char for char in decomposed if unicodedata.category(char)[0] not in "MC")
     without_number = re.sub(r"\d+\Z", "", bare)

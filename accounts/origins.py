@@ -1,5 +1,5 @@
-"""Which web pages may open a socket here. Browsers send cookies with every handshake, whatever page asks, and no
-same-origin rule holds for sockets: this check is what keeps strangers' pages out (CWE-1385)."""
+"""Origin check for sockets. Browsers send cookies with every handshake from any page, and the same-origin policy
+does not apply to sockets, so only this check keeps other sites' pages out (CWE-1385)."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,14 +14,14 @@ Origin = tuple[str, str, int]
 
 
 def header_values(scope: dict[str, Any], name: bytes) -> list[str]:
-    """Every value of a request header, in order."""
+    """Return all values of a request header, in order."""
     return [value.decode("latin-1").strip() for key, value in scope["headers"] if key.lower() == name]
 
 
 def origin_allowed(scope: dict[str, Any]) -> bool:
-    """Whether the page that opens this socket is one of ours: a trusted origin, or the address it connects to.
+    """Return whether the page that opens this socket is trusted: a trusted origin, or the address it connects to.
 
-    Scheme, host and port must all be equal. Only called when there is an Origin header.
+    Scheme, host and port must all be equal. Called only if there is an Origin header.
     """
     values = header_values(scope, b"origin")
     origin = _parse(values[0]) if len(values) == 1 else None
@@ -33,7 +33,7 @@ def origin_allowed(scope: dict[str, Any]) -> bool:
 
 
 def _parse(origin: str) -> Origin | None:
-    """An origin as RFC 6454 has it: scheme, host and perhaps a port, and nothing else. None for anything else."""
+    """Parse an origin as in RFC 6454: scheme, host and optional port only. Return None for anything else."""
     if not origin.isascii() or not origin.isprintable() or any(char in origin for char in " \\@?#*,"):
         return None
     try:
@@ -47,7 +47,7 @@ def _parse(origin: str) -> Origin | None:
 
 
 def _own_origin(scope: dict[str, Any]) -> Origin | None:
-    """The origin of the address that the client connects to. None when the Host is not one of ours."""
+    """Return the origin of the address that the client connects to, or None if the Host is not allowed."""
     values = header_values(scope, b"host")
     if len(values) != 1:
         return None
@@ -59,7 +59,7 @@ def _own_origin(scope: dict[str, Any]) -> Origin | None:
 
 
 def _scheme(scope: dict[str, Any]) -> str:
-    """http or https, as the client sees it. A proxy's header counts only where the settings say that there is one."""
+    """Return http or https as the client sees it. A proxy's header counts only if the settings declare a proxy."""
     if settings.SECURE_PROXY_SSL_HEADER:
         meta_name, secure_value = settings.SECURE_PROXY_SSL_HEADER
         name = meta_name.removeprefix("HTTP_").replace("_", "-").lower().encode()

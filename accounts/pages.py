@@ -30,7 +30,7 @@ from livestream.rest import client_address
 BACKEND = "accounts.backends.LimitedModelBackend"
 
 
-# What settings.AUTH_PASSWORD_VALIDATORS ask for.
+# The rules of settings.AUTH_PASSWORD_VALIDATORS.
 RULES = "At least 8 characters. Choose one that is hard to guess."
 
 
@@ -40,7 +40,7 @@ def _password(autocomplete: str, help_text: str = "") -> forms.CharField:
 
 
 class LogInForm(SignInForm):
-    """Name and password, in the pages' words."""
+    """The log-in form with the pages' messages."""
 
     error_messages = {
         **SignInForm.error_messages,
@@ -49,7 +49,7 @@ class LogInForm(SignInForm):
 
 
 class SignUpForm(forms.Form):
-    """Shape only; `user_register` knows the rules."""
+    """Only the fields; `user_register` has the rules."""
 
     username = forms.CharField(
         label="Username",
@@ -67,7 +67,7 @@ class SignUpForm(forms.Form):
 
 
 class ProfileForm(forms.Form):
-    """What a person says of themselves."""
+    """A person's profile."""
 
     display_name = forms.CharField(
         label="Display name",
@@ -79,14 +79,14 @@ class ProfileForm(forms.Form):
 
 
 class PasswordForm(forms.Form):
-    """The old password and the new one."""
+    """Current and new password."""
 
     old_password = _password("current-password")
     new_password = _password("new-password", RULES)
 
 
 def _show(form: forms.Form, error: DomainError) -> None:
-    """Put the domain's answer beside the fields that it is about."""
+    """Add the domain's errors to the fields that they concern."""
     left = dict(error.fields or {})
     for name in form.fields:
         for text in left.pop(name, []):
@@ -96,10 +96,10 @@ def _show(form: forms.Form, error: DomainError) -> None:
 
 
 class DomainFormView(FormView):
-    """A form whose work may be refused by the domain."""
+    """A form whose processing may raise a DomainError."""
 
     def work(self, form: Any) -> None:
-        """Do what the form is for. May raise DomainError."""
+        """Process the form. May raise DomainError."""
         raise NotImplementedError
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -123,7 +123,7 @@ def _what(person: DemoPerson) -> str:
 
 @method_decorator(never_cache, name="dispatch")
 class LogIn(LoginView):
-    """Log in; in the demonstration mode with the demo people at hand."""
+    """Log in. In the demo mode the page lists the demo accounts."""
 
     template_name = "accounts/login.html"
     authentication_form = LogInForm
@@ -131,7 +131,7 @@ class LogIn(LoginView):
 
     def get_form(self, form_class: Any = None) -> Any:
         form = super().get_form(form_class)
-        if settings.DEMO:  # the focus would scroll the demo people out of sight
+        if settings.DEMO:  # the focus would scroll the demo accounts out of view
             form.fields["username"].widget.attrs.pop("autofocus", None)
         return form
 
@@ -152,7 +152,7 @@ class LogIn(LoginView):
 
 @method_decorator([never_cache, sensitive_post_parameters()], name="dispatch")
 class SignUp(RedirectURLMixin, DomainFormView):
-    """A new account, logged in at once."""
+    """Create an account and log in."""
 
     template_name = "accounts/signup.html"
     form_class = SignUpForm
@@ -177,7 +177,7 @@ class SignUp(RedirectURLMixin, DomainFormView):
 
 
 class _OwnForm(LoginRequiredMixin, DomainFormView):
-    """A form about the person who is logged in."""
+    """A form about the logged-in person."""
 
     success_url = reverse_lazy("profile")
 
@@ -189,7 +189,7 @@ class _OwnForm(LoginRequiredMixin, DomainFormView):
 
 @method_decorator(never_cache, name="dispatch")
 class Profile(_OwnForm):
-    """Who I am to others."""
+    """Edit the person's profile."""
 
     template_name = "accounts/profile.html"
     form_class = ProfileForm
@@ -204,7 +204,7 @@ class Profile(_OwnForm):
 
 @method_decorator([never_cache, sensitive_post_parameters()], name="dispatch")
 class PasswordChange(_OwnForm):
-    """A new password; this browser stays logged in."""
+    """Change the password. This browser stays logged in."""
 
     template_name = "accounts/password_change.html"
     form_class = PasswordForm

@@ -1,4 +1,4 @@
-"""What the accounts API takes and gives."""
+"""Input and output of the accounts API."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from accounts.services import MAX_PASSWORD_LENGTH
 
 
 class PasswordField(serializers.CharField):
-    """A password: taken as it is, never given."""
+    """A password: write-only, not trimmed."""
 
     def __init__(self, **kwargs: Any) -> None:
         options = {"trim_whitespace": False, "max_length": MAX_PASSWORD_LENGTH, "write_only": True}
@@ -18,7 +18,7 @@ class PasswordField(serializers.CharField):
 
 
 class Account(serializers.Serializer[Any]):
-    """An account, as others may know it."""
+    """The public part of an account."""
 
     id = serializers.UUIDField()
     username = serializers.CharField()
@@ -32,7 +32,7 @@ class Me(Account):
 
 
 class Registration(serializers.Serializer[Any]):
-    """What a new account needs."""
+    """The data of a new account."""
 
     username = serializers.CharField(max_length=30)
     password = PasswordField()
@@ -47,14 +47,14 @@ class Credentials(serializers.Serializer[Any]):
 
 
 class TokenPair(serializers.Serializer[Any]):
-    """`access` goes into the Authorization header; `refresh` gets the next one."""
+    """`access` is for the Authorization header; `refresh` for requesting the next one."""
 
     access = serializers.CharField()
     refresh = serializers.CharField()
 
 
 class Registered(TokenPair):
-    """A new account, signed in."""
+    """A new account, logged in."""
 
     user = Account()
 
@@ -66,26 +66,26 @@ class Refresh(serializers.Serializer[Any]):
 
 
 class TicketRequest(serializers.Serializer[Any]):
-    """The session whose room socket is to be opened."""
+    """The session whose room socket will be opened."""
 
     session = serializers.UUIDField()
 
 
 class TicketOut(serializers.Serializer[Any]):
-    """A ticket: good once, for that room, until it expires."""
+    """A ticket, valid once, for that room, until it expires."""
 
     ticket = serializers.CharField()
     expires_at = serializers.DateTimeField()
 
 
 class ProfileChange(serializers.Serializer[Any]):
-    """What a person may change of themselves."""
+    """Changes to the caller's profile."""
 
     display_name = serializers.CharField(required=False, allow_blank=True, max_length=DISPLAY_NAME_LENGTH * 8)
 
 
 class PasswordChange(serializers.Serializer[Any]):
-    """The password that was, and the one that shall be."""
+    """Current and new password."""
 
     old_password = PasswordField()
     new_password = PasswordField()

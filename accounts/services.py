@@ -1,4 +1,4 @@
-"""What can be done with accounts."""
+"""Operations on accounts."""
 
 import logging
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 def user_register(*, username: str, password: str, display_name: str = "") -> User:
-    """A new account. Raises Invalid with `fields`, and Conflict for a name that is taken."""
+    """Create an account. Raises Invalid with `fields`, and Conflict for a username that exists."""
     fields: dict[str, list[str]] = {}
     user = User(username=username.strip())
     try:
@@ -60,7 +60,7 @@ def user_register(*, username: str, password: str, display_name: str = "") -> Us
 
 
 def profile_update(*, actor: Actor, display_name: str | None = None) -> User:
-    """Change what a person says of themselves; None leaves it as it is. Raises Invalid with `fields`."""
+    """Change a person's profile; None leaves a field unchanged. Raises Invalid with `fields`."""
     user = get_user(user_id=require_signed_in(actor))
     if display_name is None:
         return user
@@ -73,11 +73,11 @@ def profile_update(*, actor: Actor, display_name: str | None = None) -> User:
 
 
 def password_change(*, actor: Actor, old_password: str, new_password: str, address: str, browser: str = "") -> User:
-    """Set a new password, given the old one. Ends every session and token of the old one.
+    """Set a new password, given the old one. Ends all sessions and tokens of the old one.
 
-    Sessions and JWTs end by themselves, as they hold a hash of the password; a page that wants to stay signed in calls
-    `update_session_auth_hash` with the user that this returns. Raises TooMany after too many wrong tries, and after too
-    many changes: each may have the shows that the person is in move to another room.
+    Sessions and JWTs end by themselves, because they contain a hash of the password; a page that wants to stay logged
+    in calls `update_session_auth_hash` with the returned user. Raises TooMany after too many failed attempts, and after
+    too many changes: each may move the shows they are in to another room.
     """
     user = get_user(user_id=require_signed_in(actor))
     with password_tries(username=user.username, address=address, browser=browser) as tries:
@@ -114,10 +114,10 @@ def password_set(*, user_id: UUID, password: str | None) -> User:
 
 
 def account_update(*, user_id: UUID, actor: Actor, changes: dict[str, Any]) -> User:
-    """Change an account as an administrator. What the person has open under other rights is ended.
+    """Change an account as an administrator. Sockets and tickets with the former rights are ended.
 
-    `changes` are display_name, is_active, is_staff and is_superuser. Raises Denied for who is not staff, and for
-    closing one's own account or laying down one's own rights: nobody could undo it.
+    `changes` are display_name, is_active, is_staff and is_superuser. Raises Denied if the actor is not staff, and for
+    closing their own account or dropping their own rights, which they could not undo.
     """
     if not actor.is_staff:
         raise Denied()
@@ -142,16 +142,15 @@ def account_update(*, user_id: UUID, actor: Actor, changes: dict[str, Any]) -> U
 
 
 def access_versions(user_ids: Iterable[UUID]) -> dict[UUID, int]:
-    """What an actor's `access` has to be for them to count as let in still, for each of these whose account is open."""
+    """Return the current `access_version` by user id, for open accounts. An actor with another `access` is outdated."""
     people = User.objects.order_by().filter(pk__in=set(user_ids), is_active=True)
     return dict(people.values_list("pk", "access_version"))
 
 
 def access_revoke(*, user_id: UUID, now: datetime) -> None:
-    """End what a person has open under the account as it was: sockets, tickets for them, and what other apps gave.
+    """End a person's access under the former account: sockets, their tickets, and credentials issued by other apps.
 
-    For a new password, rights that are taken away, a closed account. Takes effect when the running transaction has
-    committed.
+    For a new password, revoked rights, or a closed account. Takes effect once the running transaction has committed.
     """
     User.objects.filter(pk=user_id).update(access_version=F("access_version") + 1)
     _let_in_anew(user_id=user_id, now=now)
@@ -159,18 +158,18 @@ def access_revoke(*, user_id: UUID, now: datetime) -> None:
 
 
 def _let_in_anew(*, user_id: UUID, now: datetime) -> None:
-    """End sockets, and tickets for them, that know the person as they were."""
+    """End sockets, and their tickets, with the person's former rights."""
     transaction.on_commit(lambda: tickets_withdraw(user_id=user_id, now=now))
     close_user(user_id=user_id, code=CloseCode.NOT_SIGNED_IN, reason="sign in again")
 
 
 def sockets_reopen(*, user_id: UUID) -> None:
-    """Make a person's sockets come back and show again who they are: somewhere they have signed out."""
+    """Make a person's sockets reconnect and authenticate again, after a log-out anywhere."""
     close_user(user_id=user_id, code=CloseCode.RESTARTING, reason="signed out")
 
 
 def get_user(*, user_id: UUID) -> User:
-    """The active person with this id. Raises Missing."""
+    """Return the active person with this id. Raises Missing."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         raise Missing()
@@ -178,13 +177,13 @@ def get_user(*, user_id: UUID) -> User:
 
 
 def username_taken(*, username: str) -> bool:
-    """Whether the username is taken, ignoring case."""
+    """Return whether the username exists, ignoring case."""
     lowered = User.objects.alias(lowered=Lower("username"))
     return lowered.filter(lowered=username.lower()).exists()
 
 
 def allowed_display_name(text: str, *, is_staff: bool = False) -> str:
-    """The cleaned name. Raises Invalid when it is too long, or claims an office that the person does not hold."""
+    """Return the cleaned name. Raises Invalid if it is too long, or claims an office that the person does not hold."""
     name = clean_display_name(text)
     if name and not is_staff and is_reserved(name):
         raise Invalid("name.reserved", "That name is reserved. Choose another one.")

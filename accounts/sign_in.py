@@ -1,10 +1,10 @@
 """Limits on guessing passwords, counted before the hasher runs.
 
-In any 15 minutes at most 10 wrong tries at an account from one network, 30 from a network at all accounts, and 100 at
-an account from everywhere. A browser that signed in to the account before has 10 of its own and is not counted with
-the others: nobody else can lock its owner out (decision 0030). Each try takes one of that many slots in the shared
-cache, and each slot is free again 15 minutes after it was taken: no window whose edge a guesser could use. A right
-password gives its slots back, so that only wrong ones count.
+In any 15 minutes at most 10 failed attempts per account from one network, 30 from a network on all accounts, and 100
+per account from everywhere. A browser that logged in to the account before has 10 of its own and is not counted with
+the others, so others cannot lock its owner out (decision 0030). Each attempt takes one of that many slots in the shared
+cache, and each slot is free again 15 minutes after it was taken, so there is no window edge to exploit. A right
+password returns its slots, so that only wrong ones count.
 """
 
 import hashlib
@@ -27,23 +27,23 @@ TRY_SECONDS = 15 * 60
 
 @dataclass
 class Tries:
-    """The slots that one try has taken."""
+    """The slots taken by one attempt."""
 
     slots: list[str] = field(default_factory=list)
 
     def give_back(self) -> None:
-        """This was no guess: the password was right, or nobody looked at it."""
+        """Return the slots: the password was right, or was not checked."""
         slots, self.slots = self.slots, []
-        with suppress(RedisError, OSError):  # they come free by themselves, only later
+        with suppress(RedisError, OSError):  # they expire by themselves, only later
             cache.delete_many(slots)
 
 
 @contextmanager
 def password_tries(*, username: str, address: str, browser: str = "") -> Iterator[Tries]:
-    """Around one look at a password. Raises TooMany before it, with `retry_after`, when there were too many.
+    """Count one check of a password. Raises TooMany with `retry_after` before it, after too many attempts.
 
-    `address` may be "" when nobody knows it (a command, a test client): one place like any other. `browser` is what
-    `accounts.known_browsers` says. With the cache away nobody can sign in: guessing without limit is worse.
+    `address` may be "" if unknown (a command, a test client), which counts as one place. `browser` comes from
+    `accounts.known_browsers`. While the cache is unavailable, log-in is refused: unlimited guessing would be worse.
     """
     tries = Tries()
     try:
@@ -87,7 +87,7 @@ def _take(tries: Tries, key: str, limit: int) -> None:
 
 
 def network_of(address: str) -> str:
-    """What one subscriber holds: a single IPv4 address, or a /64 of IPv6."""
+    """Return the network of one subscriber: a single IPv4 address, or a /64 of IPv6."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

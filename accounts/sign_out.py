@@ -1,4 +1,4 @@
-"""What signing out does to open sockets. Pages and the admin all sign out through Django, which tells us here."""
+"""Effect of a log-out on open sockets. Pages and the admin both log out through Django, which sends the signal."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from accounts.services import sockets_reopen
 
 @receiver(user_logged_out)
 def signed_out(sender: Any, request: HttpRequest, user: User | None, **_: Any) -> None:
-    """The person's sockets come back and show who they are; those of this browser are nobody's then."""
-    # Django flushes the session after this signal, and a quick socket could come back before that.
+    """Make the person's sockets reconnect and authenticate again. Those of this browser are then anonymous."""
+    # Django flushes the session after this signal, and a fast socket could reconnect before that.
     request.session.flush()
     if user is not None:
         sockets_reopen(user_id=user.pk)

@@ -1,6 +1,6 @@
-"""Signals of accounts, sent inside the transaction that they are about."""
+"""Signals of accounts, sent inside the transaction of the change."""
 
 from django.dispatch import Signal
 
-# Everything a person has open ends: a new password, rights withdrawn, an account closed. Arguments: user_id, now.
+# All access of a person ends: new password, revoked rights, closed account. Arguments: user_id, now.
 access_revoked = Signal()

@@ -1,8 +1,8 @@
-"""Who opens a room socket: ASGI middleware around the socket routes.
+"""Authentication of room sockets: ASGI middleware around the socket routes.
 
-Deliberately without Channels' session middleware, which would wrap `send`: a frame goes from the hub to the server's
-own function. Whoever connects is signed in once, here, by the first of these that is there: a Bearer header, a ticket,
-the session cookie.
+Deliberately without Channels' session middleware, which would wrap `send`: frames go from the hub to the server's own
+function. A client is authenticated once, here, by the first of these that is present: a Bearer header, a ticket, the
+session cookie.
 """
 
 import logging
@@ -37,9 +37,9 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class SocketAuthentication:
-    """Refuses foreign origins with 403 before the handshake is done; puts `actor` and `actor_error` into the scope.
+    """Refuses foreign origins with 403 before the handshake is done, and puts `actor` and `actor_error` into the scope.
 
-    A ticket or Bearer token that is no good leaves `actor_error` set and nobody signed in: the consumer accepts and
+    An invalid ticket or Bearer token sets `actor_error` and leaves the client anonymous: the consumer accepts and
     closes with 4401, because a browser cannot read the status of a refused handshake.
     """
 
@@ -52,7 +52,7 @@ class SocketAuthentication:
         if has_origin and not origin_allowed(scope):
             await _refuse(receive, send)
             return
-        # Without an Origin this is no browser page, and a cookie is not a sign-in.
+        # Without an Origin this is not a browser page, and a cookie does not authenticate it.
         cookies = _cookies(scope) if has_origin else {}
         actor: Actor = ANONYMOUS
         error: DomainError | None
@@ -63,7 +63,7 @@ class SocketAuthentication:
             error = Unavailable(retry_after=RETRY_SECONDS)
         visitor = visitor_of(cookies.get(VISITOR_COOKIE)) or visitor_name()
         scope = dict(scope, actor=replace(actor, visitor=visitor), actor_error=error)
-        del cookies, actor, visitor, error  # this waits for as long as the socket is open
+        del cookies, actor, visitor, error  # this coroutine waits as long as the socket is open
         await self.application(scope, receive, send)
 
 
@@ -83,7 +83,7 @@ async def _authenticate(scope: Any, cookies: dict[str, str]) -> tuple[Actor, Dom
 
 
 def _bearer(scope: Any) -> bytes | None:
-    """The Bearer token; empty when there is one that cannot be used; None when there is none."""
+    """Return the Bearer token; empty if it is unusable, None if there is none."""
     headers = [value.partition(" ") for value in header_values(scope, b"authorization")]
     tokens = [token.strip() for kind, _, token in headers if kind.lower() == "bearer"]
     if not tokens:
@@ -113,7 +113,7 @@ _take_ticket = Batcher(tickets_take)
 
 
 async def _refuse(receive: Any, send: Any) -> None:
-    """Close before accepting, which the server turns into 403. No page can read more of it than that."""
+    """Close before accepting, which the server turns into 403. A page can read nothing else."""
     event = await receive()
     if event["type"] == "websocket.connect":
         await send({"type": "websocket.close", "code": int(CloseCode.NOT_ALLOWED)})

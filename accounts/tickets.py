@@ -1,8 +1,9 @@
-"""Tickets for room sockets: a browser on another origin, or an app, trades its sign-in for one and puts it in the
-socket's address. An address ends up in logs, so a ticket is worth nothing after its first use or half a minute.
+"""Tickets for room sockets: a browser on another origin, or an app, exchanges its log-in for one and puts it in the
+socket's address.
 
-Kept in the cache that all processes share, under its hash; what is stored is all that the socket needs to know of the
-person, so that opening a socket asks the database nothing.
+Addresses end up in logs, so a ticket is void after its first use or half a minute. It is stored by its hash in the
+cache shared by all processes, with all data about the person that the socket needs, so that opening a socket makes no
+database query.
 """
 
 import hashlib
@@ -29,14 +30,14 @@ TICKET_FORM = re.compile(r"\A[A-Za-z0-9_-]{22,64}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the person gets."""
+    """A ticket as issued to the person."""
 
     ticket: str
     expires_at: datetime
 
 
 def ticket_issue(*, actor: Actor, session_id: UUID, now: datetime) -> Ticket:
-    """A ticket that lets this person into one room's socket, once. Raises NotAuthenticated, Unavailable."""
+    """Issue a ticket for one room's socket, valid once. Raises NotAuthenticated, Unavailable."""
     user_id = require_signed_in(actor)
     ticket = secret_token()
     stored = {
@@ -55,10 +56,10 @@ def ticket_issue(*, actor: Actor, session_id: UUID, now: datetime) -> Ticket:
 
 
 def tickets_take(asked: Sequence[tuple[str, UUID]]) -> list[Actor | None]:
-    """Whose tickets these are, each shown for a room: two reads of the cache, and a delete for each.
+    """Redeem tickets, each for a room, and return their actors: two reads of the cache, and a delete for each.
 
-    None for one that is unknown, used, too old, withdrawn or for another room; it is then gone too. Of several takers
-    at the same moment one gets the actor: deleting decides, in one step, who was first.
+    None for a ticket that is unknown, used, expired, revoked or for another room; it is then deleted too. Of several
+    simultaneous uses one gets the actor: the atomic delete decides.
     """
     names = {ticket: _name(ticket) for ticket, _ in asked if TICKET_FORM.match(ticket)}
     try:
@@ -75,7 +76,7 @@ def tickets_take(asked: Sequence[tuple[str, UUID]]) -> list[Actor | None]:
 
 
 def _deleted(found: dict[str, dict[str, Any]], name: str) -> dict[str, Any] | None:
-    """What a ticket stands for, for the one whose delete finds it."""
+    """Return the ticket's data if this call deleted it."""
     stored = found.get(name)
     return stored if stored is not None and cache.delete(name) else None
 
@@ -93,11 +94,11 @@ def _holder(stored: dict[str, Any], session_id: UUID, withdrawals: dict[str, flo
 
 
 def tickets_withdraw(*, user_id: UUID, now: datetime) -> None:
-    """Make every ticket that this person holds worthless: the password, the roles or the account have changed.
+    """Void all tickets of this person, because the password, the roles or the account changed.
 
-    With the cache away nobody can use a ticket either, so that is no reason to refuse the change.
+    While the cache is unavailable tickets cannot be used either, so that does not prevent the change.
     """
-    # Kept until every ticket of the time before has expired, clocks of several servers included.
+    # Kept until all earlier tickets have expired, allowing for clock differences between servers.
     seconds = settings.SOCKET_TICKET_SECONDS * 2
     try:
         cache.set(_withdrawal_name(user_id), now.timestamp(), timeout=seconds)

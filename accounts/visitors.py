@@ -1,4 +1,4 @@
-"""Count anonymous visitors once each, by a random cookie."""
+"""Counting of anonymous visitors once each, by a random cookie."""
 
 import re
 import secrets
@@ -13,20 +13,20 @@ VISITOR_FORM = re.compile(r"\A[A-Za-z0-9_-]{22}\Z")
 
 
 def visitor_name() -> str:
-    """A new visitor; 128 random bits in 22 characters."""
+    """Return a new visitor name: 128 random bits in 22 characters."""
     return secrets.token_urlsafe(16)
 
 
 def visitor_of(cookie: str | None) -> str | None:
-    """The visitor in a cookie's value; None when there is none, or it is not one that we made."""
+    """Return the visitor in a cookie's value, or None if it is missing or malformed."""
     return cookie if cookie and VISITOR_FORM.match(cookie) else None
 
 
 class VisitorCookieMiddleware(MiddlewareMixin):
-    """Every browser that opens a page gets a visitor cookie."""
+    """Sets a visitor cookie in every browser that opens a page."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """Set the cookie where there is none."""
+        """Set the cookie if there is none."""
         is_page = response.headers.get("Content-Type", "").startswith("text/html")
         if is_page and visitor_of(request.COOKIES.get(VISITOR_COOKIE)) is None:
             response.set_cookie(

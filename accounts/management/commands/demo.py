@@ -1,4 +1,4 @@
-"""`manage.py demo`: the people of the demonstration mode."""
+"""`manage.py demo`: the accounts of the demo mode."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from accounts.demo_accounts import DEMO_PASSWORD, demo_people_create
 
 
 class Command(BaseCommand):
-    """Makes the demo people; again and again if need be."""
+    """Creates the demo accounts. Idempotent."""
 
     help = "Make the demo people (only with DEMO=1)."
 
