@@ -1,4 +1,4 @@
-"""What was said, and what was done about it, for moderators."""
+"""Chat messages and their removal, for moderators."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -21,13 +21,13 @@ EXCERPT_LENGTH = 120
 
 
 def excerpt(text: str) -> str:
-    """The beginning of a text."""
+    """Return the beginning of a text."""
     return isolated(Truncator(text).chars(EXCERPT_LENGTH))
 
 
 @admin.register(models.ChatMessage)
 class ChatMessageAdmin(ReadOnlyAdmin):
-    """Messages. Removing hides one from everybody and keeps it here."""
+    """Messages. A removed message is hidden from everyone and kept here."""
 
     appears = "Chat messages appear here."
     list_display = ("text", "author", "session", "created_at", "message_type", "removed")
@@ -40,31 +40,31 @@ class ChatMessageAdmin(ReadOnlyAdmin):
     actions = ("remove_messages",)
 
     def is_open(self, row: models.ChatMessage) -> bool:
-        """Removed messages take no further action."""
+        """Removed messages allow no further action."""
         return row.removed_at is None
 
     @admin.display(description="author", ordering="username")
     def author(self, message: models.ChatMessage) -> str:
-        """The name that was shown, and the one that stays."""
+        """Return the display name and the username."""
         if message.display_name == message.username:
             return isolated(message.username)
         return isolated(f"{message.display_name} ({message.username})")
 
     @admin.display(description="text")
     def text(self, message: models.ChatMessage) -> str:
-        """What was said."""
+        """Return an excerpt of the message."""
         return excerpt(message.content)
 
     @admin.display(description="removed", ordering="removed_at")
     def removed(self, message: models.ChatMessage) -> str | None:
-        """Who took it from everybody else's eyes."""
+        """Return the person who removed the message."""
         if message.removed_at is None:
             return None
         return f"by {message.removed_by}" if message.removed_by else "yes"
 
     @admin.action(description="Remove selected messages", permissions=["moderate"])
     def remove_messages(self, request: HttpRequest, queryset: QuerySet[models.ChatMessage]) -> None:
-        """Remove each; those that are gone already stay as they are."""
+        """Remove each selected message. Those already removed stay unchanged."""
         done, refusals = 0, {}
         for message_id, text in selected_names(queryset).items():
             try:
@@ -78,7 +78,7 @@ class ChatMessageAdmin(ReadOnlyAdmin):
 
 @admin.register(models.ReadMarker)
 class ReadMarkerAdmin(ReadOnlyAdmin):
-    """Up to where people have read."""
+    """The read positions of people."""
 
     list_display = ("user", "session", "seq")
     list_select_related = ("user", "session")

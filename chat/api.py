@@ -33,7 +33,7 @@ class MessagesView(APIView):
 
     @extend_schema(operation_id="message_list", parameters=[PageOfMessages], responses={200: Messages, 404: ErrorOut})
     def get(self, request: Request, session_id: UUID) -> Response:
-        """A page of messages, oldest first: the last ones, those `before`, or those `after` a sequence number."""
+        """List messages, oldest first: the last ones, those `before`, or those `after` a sequence number."""
         session = session_get(session_id)
         require_view(actor=actor_of(request.user), session=session)
         wanted = PageOfMessages(data=request.query_params)
@@ -43,7 +43,7 @@ class MessagesView(APIView):
 
     @extend_schema(operation_id="message_post", request=MessagePost, responses={201: Message, 403: ErrorOut})
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Say something. Sending the same `client_id` again answers with the first message."""
+        """Post a message. Sending the same `client_id` again returns the first message."""
         actor = actor_of(request.user)
         require_allowed(scope="chat", key=str(actor.user_id), limit=POSTS_PER_TEN_SECONDS, seconds=10)
         message = post_from_thread(Post(session_id=session_id, actor=actor, **validated(MessagePost, request)))
@@ -55,16 +55,16 @@ class MessageView(APIView):
 
     @extend_schema(operation_id="message_remove", responses={204: None, 403: ErrorOut, 404: ErrorOut})
     def delete(self, request: Request, session_id: UUID, message_id: UUID) -> Response:
-        """Take a message away: its author, or who moderates the session."""
+        """Remove a message, as its author or as a moderator of the session."""
         message_remove(message_id=message_id, session_id=session_id, actor=actor_of(request.user))
         return Response(status=204)
 
 
 class ReadView(APIView):
-    """Up to where the caller has read."""
+    """The caller's read position."""
 
     @extend_schema(operation_id="message_read", request=ReadPosition, responses={200: ReadPosition})
     def post(self, request: Request, session_id: UUID) -> Response:
-        """Note it. It never goes back."""
+        """Update the position. It never moves back."""
         data = validated(ReadPosition, request)
         return Response({"seq": read_mark(session_id=session_id, actor=actor_of(request.user), seq=data["seq"])})

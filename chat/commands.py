@@ -1,4 +1,4 @@
-"""The room socket's commands on the chat."""
+"""Commands of the room socket for the chat."""
 
 from typing import Any
 from uuid import UUID
@@ -19,19 +19,19 @@ from streams.selectors import session_get
 
 
 async def do_send(place: Place, **message: Any) -> dict[str, Any]:
-    """Say something; answered once it is stored for good."""
+    """Post a message. The reply is sent once it is committed."""
     posted = await post_soon(Post(session_id=place.session_id, actor=place.actor, **message))
     return {"id": str(posted.pk), "seq": posted.seq}
 
 
 def do_delete(place: Place, *, id: UUID) -> dict[str, Any]:
-    """Take a message away."""
+    """Remove a message."""
     removed = message_remove(message_id=id, session_id=place.session_id, actor=place.actor)
     return {"id": str(removed.pk)}
 
 
 async def do_read(place: Place, *, seq: int) -> dict[str, Any]:
-    """Note up to where the reader is; written a moment later, with everybody else's."""
+    """Note the read position. It is written a moment later, together with others."""
     user_id = require_signed_in(place.actor)
     running = runtime.current()
     seq = min(seq, running.hub.log_of(room_group(place.session_id)).last or 0)
@@ -42,7 +42,7 @@ async def do_read(place: Place, *, seq: int) -> dict[str, Any]:
 
 
 def do_history(place: Place, **page: Any) -> dict[str, Any]:
-    """A page of messages."""
+    """Return a page of messages."""
     require_view(actor=place.actor, session=session_get(place.session_id))
     return {"messages": chat_page(session_id=place.session_id, **page)}
 

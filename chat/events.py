@@ -1,4 +1,4 @@
-"""What happens in a room's chat."""
+"""Events of a room's chat."""
 
 from typing import ClassVar
 
@@ -6,13 +6,13 @@ from livestream.events import Event
 
 
 class ChatMessagePosted(Event):
-    """A message was posted. Durable; its seq is the message's own."""
+    """A message was posted. Durable; its seq is that of the message."""
 
     wire_name: ClassVar[str] = "chat.message"
 
 
 class ChatMessageRemoved(Event):
-    """A message was taken away. Durable."""
+    """A message was removed. Durable."""
 
     wire_name: ClassVar[str] = "chat.removed"
     takes_back: ClassVar[bool] = True

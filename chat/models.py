@@ -9,7 +9,7 @@ from streams.models import StreamSession
 
 
 class MessageType(models.TextChoices):
-    """What kind of line a message is."""
+    """The kind of a message."""
 
     USER = "user_message", "Message"
     SYSTEM = "system_message", "Notice"
@@ -18,9 +18,9 @@ class MessageType(models.TextChoices):
 
 
 class ChatMessage(models.Model):
-    """One message. Its `seq` is its place in the room's sequence, its `client_id` what its sender called it.
+    """One message. `seq` is its place in the room's sequence, `client_id` the sender's own id for it.
 
-    Removing keeps the row (moderators need the evidence, the sequence stays without holes) and hides the text.
+    Removing keeps the row (moderators need the evidence, and the sequence stays without gaps) and hides the text.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -57,7 +57,7 @@ class ChatMessage(models.Model):
 
 
 class ReadMarker(models.Model):
-    """Up to where a person has read a session's chat."""
+    """A person's read position in a session's chat."""
 
     session = models.ForeignKey(StreamSession, models.CASCADE, related_name="read_markers")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="read_markers")

@@ -1,4 +1,4 @@
-"""Messages as primitives, the same over HTTP and over the socket."""
+"""Messages as primitives, the same over HTTP and the socket."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from streams.payloads import instant
 
 
 def message_payload(message: ChatMessage) -> dict[str, Any]:
-    """A message as everybody sees it; the text of a removed one is gone. Needs nothing else loaded."""
+    """Return a message as seen by everyone, without the text of a removed one. Needs no related rows."""
     removed = message.removed_at is not None
     user = None
     if message.user_id is not None:
@@ -32,7 +32,7 @@ def message_payload(message: ChatMessage) -> dict[str, Any]:
 
 
 def message_document(message: ChatMessage) -> dict[str, Any]:
-    """The `chat.message` event of a message."""
+    """Return the `chat.message` event of a message."""
     return {
         "type": "chat.message",
         "seq": message.seq,

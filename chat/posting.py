@@ -1,8 +1,8 @@
-"""Saying something: many messages, of many people in many rooms, in one transaction.
+"""Posting of messages: many messages, of many people in many rooms, in one transaction.
 
-Every check runs once for the whole batch, so a message costs a fraction of what it costs alone. `message_post` is a
-batch of one; the writer (`chat.writer`) collects what arrives within a few milliseconds, and asks for what can be done
-promptly, so that one room's lock does not hold up the others.
+Each check runs once for the whole batch, so a message costs a fraction of what it costs alone. `message_post` is a
+batch of one. The writer (`chat.writer`) collects messages for a few milliseconds, and posts only those that can be
+stored promptly, so that one room's lock does not delay the others.
 """
 
 import logging
@@ -52,13 +52,13 @@ class Post:
 
     @property
     def key(self) -> Key:
-        """What makes it the same message when it comes again."""
+        """The key by which a repeated message is recognised."""
         return self.session_id, self.actor.user_id, self.client_id
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the database knew when a batch came in."""
+    """The state of the database when a batch was checked."""
 
     now: datetime
     rooms: dict[UUID, StreamSession]
@@ -66,7 +66,7 @@ class Facts:
     replied: dict[UUID, UUID]
 
     def is_slow(self, session_id: UUID) -> bool:
-        """Whether people wait between two messages there."""
+        """Return whether slow mode is on in the session."""
         room = self.rooms.get(session_id)
         return room is not None and room.settings.slow_mode_seconds > 0
 
@@ -84,7 +84,7 @@ def message_post(
     reply_to: UUID | None = None,
     message_type: str = MessageType.USER,
 ) -> ChatMessage:
-    """Say something. The same `client_id` of the same person again returns the first message and stores nothing."""
+    """Post a message. The same `client_id` of the same person again returns the first message and stores nothing."""
     post = Post(session_id, actor, text, client_id, reply_to, message_type)
     (outcome,) = messages_post(posts=[post])
     if isinstance(outcome, DomainError):
@@ -93,21 +93,22 @@ def message_post(
 
 
 def messages_post(*, posts: Sequence[Post]) -> list[Outcome]:
-    """Say many things at once: for each, in order, the stored message or why it was refused."""
-    return cast("list[Outcome]", _post(posts, seqs_take_while_open))  # which takes the numbers of all, or raises
+    """Post many messages. Return the stored message or the error for each, in order."""
+    return cast("list[Outcome]", _post(posts, seqs_take_while_open))  # it takes the numbers of all, or raises
 
 
 def messages_post_promptly(*, posts: Sequence[Post]) -> list[Outcome | None]:
-    """The same, but a room that another transaction holds is not waited for.
+    """Post many messages without waiting for rooms that another transaction has locked.
 
-    None stands for what must be posted again by itself. Of one room nothing is stored that came after such a one.
+    None stands for a message that must be posted again separately. After such a message, none of the same room is
+    stored.
     """
     with _lock_timeout_suppressed():
         return _post(posts, seqs_take_promptly)
-    # Some of it may be stored already; then it is found by its client_id.
+    # Some messages may be stored already; they are then found by their client_id.
     with _lock_timeout_suppressed():
         return _post(posts, seqs_take_unheld)
-    return [None for _ in posts]  # not a room but something else is held: one of the people, say, who is being erased
+    return [None for _ in posts]  # another row is locked, for example that of a person being deleted
 
 
 @contextmanager
@@ -123,9 +124,9 @@ def _lock_timeout_suppressed() -> Iterator[None]:
 def _post(posts: Sequence[Post], take: Take) -> list[Outcome | None]:
     with suppress(IntegrityError, Conflict):
         return _post_all(posts, take, known={})
-    # Nearly every message is new, so the insert itself finds the few that are not. Then, or when a room ended between
-    # the checks and the insert, look first; and when that happens again, one by one, so that nobody pays for
-    # another's luck.
+    # Nearly all messages are new, so the insert itself detects repeated ones. In that case, or if a room ended between
+    # the checks and the insert, look the messages up first. If it fails again, post them one by one, so that one
+    # failing message does not fail the batch.
     with suppress(IntegrityError, Conflict):
         return _post_all(posts, take, known=_known(posts))
     outcomes: list[Outcome | None] = []
@@ -151,13 +152,16 @@ def _post_one(post: Post, take: Take) -> Outcome | None:
 
 
 def _post_all(posts: Sequence[Post], take: Take, *, known: dict[Key, ChatMessage]) -> list[Outcome | None]:
-    """Raises IntegrityError when one of the others is stored already, Conflict when a room has just ended; then nothing
-    was stored. None for the messages of a room whose numbers could not be taken."""
+    """Post all messages, or none if it raises.
+
+    Raises IntegrityError if another message is stored already, and Conflict if a room has just ended. None stands for
+    the messages of a room whose numbers could not be taken.
+    """
     keys = [post.key for post in posts]
     firsts = dict(zip(reversed(keys), reversed(posts), strict=True))
     outcomes: dict[Key, Outcome | None] = {key: known[key] for key in firsts if key in known}
     facts = _facts([post for key, post in firsts.items() if key not in known])
-    # Slow mode must not count a message again that is stored.
+    # Slow mode must not count a stored message again.
     outcomes |= _known([post for key, post in firsts.items() if key not in known and facts.is_slow(post.session_id)])
     accepted: dict[UUID, dict[Key, ChatMessage]] = defaultdict(dict)
     refused: list[Post] = []
@@ -174,12 +178,12 @@ def _post_all(posts: Sequence[Post], take: Take, *, known: dict[Key, ChatMessage
     stored = _store(accepted, take, now=facts.now)
     for session_id, messages in accepted.items():
         outcomes |= messages if session_id in stored else dict.fromkeys(messages)
-    outcomes |= _known(refused)  # who was heard once is told so again, whatever has happened since
+    outcomes |= _known(refused)  # a stored message is returned again, despite any later change
     return [outcomes[key] for key in keys]
 
 
 def _known(posts: Sequence[Post]) -> dict[Key, ChatMessage]:
-    """The messages among these that are stored already."""
+    """Return the messages among these that are already stored."""
     if not posts:
         return {}
     rows = ChatMessage.objects.filter(
@@ -206,7 +210,7 @@ def _facts(posts: Sequence[Post]) -> Facts:
 
 
 def _checked(post: Post, facts: Facts) -> ChatMessage:
-    """The message as it will be stored, without its number. Raises why it may not be."""
+    """Return the message for storage, without its number. Raises DomainError if it is not allowed."""
     user_id = post.actor.user_id
     if user_id is None:
         raise NotAuthenticated()
@@ -235,7 +239,7 @@ def _checked(post: Post, facts: Facts) -> ChatMessage:
 
 
 def _store(accepted: Mapping[UUID, Mapping[Key, ChatMessage]], take: Take, *, now: datetime) -> set[UUID]:
-    """Number and insert the messages of all rooms whose numbers can be taken; which rooms those are."""
+    """Number and insert the messages of all rooms whose numbers can be taken. Return these rooms."""
     if not accepted:
         return set()
     with transaction.atomic():
@@ -273,12 +277,12 @@ def _slow_down(*, session: StreamSession, standing: Standing, user_id: UUID, cli
     seconds = session.settings.slow_mode_seconds
     if not seconds or standing.can_moderate:
         return
-    # The wait belongs to one message: the same one again, sent because no answer came, is no second one.
+    # The wait belongs to one message: repeating it after a missing reply does not count as a second one.
     name = f"slow:{session.pk.hex}:{user_id.hex}"
     try:
         too_soon = not cache.add(name, client_id, timeout=seconds) and cache.get(name) != client_id
     except (RedisError, OSError) as error:
-        # Without Redis people may write faster than they should; that is better than not at all.
+        # Without Redis, slow mode is not enforced. That is better than no chat.
         logger.warning("slow mode off, the cache does not answer error=%s", type(error).__name__)
         return
     if too_soon:

@@ -1,4 +1,4 @@
-"""Up to where everybody has read: noted in memory, written together every few seconds, off in very large rooms."""
+"""Read positions: noted in memory, written together every few seconds, and off in very large rooms."""
 
 import asyncio
 import logging
@@ -24,19 +24,21 @@ _noted: Marks = {}
 
 
 def note(*, session_id: UUID, user_id: UUID, seq: int) -> int:
-    """Remember a position until the next flush; it never goes back. From the event loop. The position that holds."""
+    """Note a position until the next flush, and return the current one. It never moves back. Called from the event
+    loop."""
     key = session_id, user_id
     _noted[key] = max(seq, _noted.get(key, 0))
     return _noted[key]
 
 
 def kept_for(audience: int) -> bool:
-    """Whether positions are kept in a room of this size. In a crowd nobody reads everything, and all of them write."""
+    """Return whether positions are stored in a room of this size. In a crowd few read everything, and all of them
+    would write."""
     return audience <= settings.READ_MARKERS_MAX_AUDIENCE
 
 
 async def read_writer() -> None:
-    """Write what was noted, until cancelled; what could not be written is tried again."""
+    """Write noted positions until cancelled. Failed ones are retried."""
     try:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
@@ -54,14 +56,14 @@ async def _flush() -> None:
     except DatabaseError as error:
         logger.warning("read positions not written count=%d error=%s", len(marks), type(error).__name__)
         return
-    # Noted until they are written for good: a reader who comes back meanwhile is told their position from here.
+    # Kept until they are committed, so that a returning reader gets their position from here.
     for key, seq in marks.items():
         if _noted[key] == seq:
             del _noted[key]
 
 
 def reads_write(marks: Marks) -> None:
-    """Write many positions in one statement; none goes back, or past its room's last number."""
+    """Write many positions in one statement. None moves back, or past its room's last number."""
     heads = dict(
         StreamSession.objects.filter(pk__in={session_id for session_id, _ in marks}).values_list("pk", "head_seq")
     )
@@ -85,9 +87,9 @@ def reads_write(marks: Marks) -> None:
 
 
 def readings_of(session_id: UUID, user_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
-    """Up to where people have read, and how many messages of others came after that (at most UNREAD_LIMIT are counted).
+    """Return people's read positions, and the number of later messages of others (counted up to UNREAD_LIMIT).
 
-    Two queries, and one more for each whose own messages fill the end of the room.
+    Two queries, and one more for each person whose own messages fill the end of the room.
     """
     noted = {user_id: _noted.get((session_id, user_id), 0) for user_id in user_ids}  # before they are written
     stored = dict(ReadMarker.objects.filter(session_id=session_id, user_id__in=user_ids).values_list("user_id", "seq"))

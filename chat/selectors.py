@@ -1,4 +1,4 @@
-"""Reads of the chat."""
+"""Queries of the chat."""
 
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,8 @@ PAGE_LIMIT = 100
 def chat_page(
     *, session_id: UUID, before: int | None = None, after: int | None = None, limit: int = SNAPSHOT_MESSAGES
 ) -> list[dict[str, Any]]:
-    """A page of messages by sequence number, oldest first: the last ones, those before, or those after a number."""
+    """Return a page of messages by sequence number, oldest first: the last ones, those before, or those after a
+    number."""
     rows = ChatMessage.objects.filter(session_id=session_id)
     limit = max(1, min(limit, PAGE_LIMIT))
     if before is not None:
@@ -28,6 +29,6 @@ def chat_page(
 
 
 def message_documents(session_id: UUID, after: int, up_to: int) -> list[dict[str, Any]]:
-    """The `chat.message` events of a stretch of the room's sequence."""
+    """Return the `chat.message` events of a range of the room's sequence."""
     rows = ChatMessage.objects.filter(session_id=session_id, seq__gt=after, seq__lte=up_to).order_by("seq")
     return [message_document(message) for message in rows]

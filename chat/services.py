@@ -1,4 +1,4 @@
-"""Taking a message away, reading up to somewhere. Saying something is in `chat.posting`."""
+"""Removal of messages and read positions. Posting is in `chat.posting`."""
 
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from streams.services.show.sequence import event_record
 
 
 def message_remove(*, message_id: UUID, actor: Actor, session_id: UUID | None = None) -> ChatMessage:
-    """Take a message away: its author, or who moderates the session. Removing a removed one changes nothing.
+    """Remove a message, as its author or as a moderator of the session. Removing it twice changes nothing.
 
     `session_id` binds the removal to one session, so that an id of another room finds nothing.
     """
@@ -54,7 +54,7 @@ def message_remove(*, message_id: UUID, actor: Actor, session_id: UUID | None = 
 
 
 def read_mark(*, session_id: UUID, actor: Actor, seq: int) -> int:
-    """Note up to where the actor has read; it never goes back, nor past the room's last number."""
+    """Store the actor's read position. It never moves back, or past the room's last number."""
     user_id = require_signed_in(actor)
     session = session_get(session_id)
     require_view(actor=actor, session=session)

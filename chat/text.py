@@ -1,4 +1,4 @@
-"""What a chat message may be made of."""
+"""Rules for the text of chat messages."""
 
 from livestream.errors import Invalid
 from livestream.text import cleaned, shows
@@ -8,7 +8,7 @@ MAX_BYTES = 2000
 
 
 def text_clean(text: str) -> str:
-    """The text as it is stored. Raises Invalid for a text that is empty when it is clean, too long, or no text."""
+    """Return the text for storage. Raises Invalid if it is empty once cleaned, too long, or not valid Unicode."""
     if len(text) > 4 * MAX_CHARACTERS:
         raise _too_long()
     result = cleaned(text)

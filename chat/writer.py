@@ -1,7 +1,8 @@
-"""One writer per process: what arrives within a few milliseconds becomes one transaction, acknowledged after COMMIT.
+"""The chat writer of a process: messages that arrive within a few milliseconds become one transaction, acknowledged
+after COMMIT.
 
-A slow database makes senders wait here; readers never notice, since nothing of theirs stands behind it. A room that
-another transaction holds leaves the common lane and waits in a lane of its own, so that only its own senders wait.
+A slow database makes senders wait here; readers are not affected, because none of their work queues here. A room that
+another transaction has locked leaves the common lane and waits in its own, so that only its own senders wait.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from livestream.metrics import CHAT_BATCH, CHAT_HELD, CHAT_WAITING
 LINGER_SECONDS = 0.003
 BATCH_LIMIT = 500
 QUEUE_LIMIT = 5_000
-# How many rooms wait at a time, each with a thread and a connection; further ones wait for a thread first.
+# The number of rooms that wait at a time, each with a thread and a connection. Further ones wait for a thread first.
 HELD_LANES = CHAT.size - 1
 FINISH_SECONDS = 5.0
 THREAD_WAIT_SECONDS = 10.0
@@ -31,9 +32,9 @@ Waiting = tuple[Post, "asyncio.Future[Outcome]"]
 
 
 class ChatWriter:
-    """Collects posts and writes them, batch after batch, those of a room in the order in which they came.
+    """Collects posts and writes them in batches, each room's in order of arrival.
 
-    A room is in one lane at a time: the common one, or, while `_held` has it, its own.
+    A room is in one lane at a time: the common one, or its own while it is in `_held`.
     """
 
     def __init__(self) -> None:
@@ -47,7 +48,7 @@ class ChatWriter:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def post(self, post: Post) -> ChatMessage:
-        """Write one message; returns when it is stored for good. Raises why it was refused."""
+        """Write one message and return once it is committed. Raises DomainError if it is refused."""
         if self._closed or self._is_full(post.session_id):
             raise _unavailable()
         future: asyncio.Future[Outcome] = self.loop.create_future()
@@ -60,7 +61,8 @@ class ChatWriter:
         return outcome
 
     def _is_full(self, room: UUID) -> bool:
-        """Rooms that are held fill queues of their own, and not that of the others."""
+        """Return whether the queue for the room is full. Held rooms have queues of their own and do not fill the
+        common one."""
         held = self._held.get(room)
         if held is None:
             return len(self._waiting) >= QUEUE_LIMIT
@@ -73,7 +75,7 @@ class ChatWriter:
             self._came.set()
 
     async def run(self) -> None:
-        """Write until cancelled; then what still waits. What cannot be written soon is refused."""
+        """Write until cancelled, then write the remaining posts. Those that cannot be written soon are refused."""
         common = self.loop.create_task(self._write_common())
         try:
             await asyncio.shield(common)
@@ -92,11 +94,11 @@ class ChatWriter:
         while True:
             await self._came.wait()
             if crowded:
-                await asyncio.sleep(LINGER_SECONDS)  # alone, nobody waits; in a crowd, a moment buys a full batch
+                await asyncio.sleep(LINGER_SECONDS)  # only in a crowd, where a moment buys a full batch
             batch, self._waiting = self._waiting[:BATCH_LIMIT], self._waiting[BATCH_LIMIT:]
             if not self._waiting:
                 self._came.clear()
-            if not batch:  # all that had come was set aside
+            if not batch:  # all waiting posts were set aside
                 continue
             crowded = len(batch) > 1
             CHAT_BATCH.observe(len(batch))
@@ -104,17 +106,17 @@ class ChatWriter:
             await self._write(batch, messages_post_promptly)
 
     async def _write_held(self, room: UUID) -> None:
-        """Write what waits for one room, as patiently as the database is; then it is one of many again."""
+        """Write the posts of one held room, waiting for its lock. Then it returns to the common lane."""
         async with self._lanes:
             done = False
-            while not done and self._held[room]:  # while it is held it stays here, where it delays nobody
+            while not done and self._held[room]:  # while the room is held, it delays no other
                 batch, self._held[room] = self._held[room][:BATCH_LIMIT], self._held[room][BATCH_LIMIT:]
                 done = await self._write(batch, messages_post)
         self._line_up(self._held.pop(room))
         CHAT_HELD.set(len(self._held))
 
     async def _write(self, batch: list[Waiting], write: Callable[..., Sequence[Outcome | None]]) -> bool:
-        """Answer every post of a batch, or set it aside. Whether the database answered, too."""
+        """Write a batch and resolve each post, or set it aside. Return whether the database responded."""
         outcomes: Sequence[Outcome | None] | None = None
         try:
             outcomes = await CHAT.run(write, posts=[post for post, _ in batch])
@@ -133,7 +135,7 @@ class ChatWriter:
         return outcomes is not None
 
     def _set_aside(self, posts: list[Waiting]) -> None:
-        """Give the rooms of these posts lanes of their own. What came for them meanwhile stands behind."""
+        """Move the rooms of these posts to lanes of their own. Posts that arrived meanwhile queue behind."""
         rooms = dict.fromkeys(post.session_id for post, _ in posts)
         self._held |= {room: [] for room in rooms}
         posts, self._waiting = posts + self._waiting, []
@@ -147,7 +149,7 @@ class ChatWriter:
 
 
 def _unavailable() -> Unavailable:
-    """True also when the answer to COMMIT was lost: the message may be stored, and is not stored twice."""
+    """Return the error for a lost or failed COMMIT. The message may be stored, and a repetition is not stored twice."""
     text = "The chat is busy and couldn't confirm your message. Send it again. It won't appear twice."
     return Unavailable("chat.unavailable", text, retry_after=1)
 
@@ -156,7 +158,7 @@ _writer: ChatWriter | None = None
 
 
 async def chat_writer() -> None:
-    """The process's writer, as a background job."""
+    """Run the process's writer, as a background job."""
     global _writer
     _writer = ChatWriter()
     try:
@@ -174,7 +176,7 @@ async def post_soon(post: Post) -> ChatMessage:
 
 
 def post_from_thread(post: Post) -> ChatMessage:
-    """The same from a request's thread; a process without a writer writes by itself."""
+    """Write a message from a request's thread. A process without a writer writes it directly."""
     writer = _writer
     if writer is None or writer.loop.is_closed():
         return message_post(
