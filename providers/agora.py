@@ -70,7 +70,7 @@ class AgoraProvider(Adapter):
 
     @classmethod
     def settings_problems(cls) -> list[SettingProblem]:
-        """Both identifiers are 32 hexadecimal characters. REST keys come in pairs."""
+        """Check that both identifiers are 32 hexadecimal characters and that REST keys come in pairs."""
         problems = super().settings_problems()
         for name in cls.required_settings:
             if getattr(settings, name) and not HEX_32.fullmatch(getattr(settings, name)):

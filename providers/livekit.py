@@ -62,7 +62,7 @@ class LiveKitProvider(Adapter):
 
     @classmethod
     def settings_problems(cls) -> list[SettingProblem]:
-        """The address is a WebSocket or HTTP address. The secret has a minimum length."""
+        """Check that the address is a WebSocket or HTTP address, and the length of the secret."""
         problems = super().settings_problems()
         if settings.LIVEKIT_URL and urlsplit(settings.LIVEKIT_URL).scheme not in ("ws", "wss", "http", "https"):
             problems.append(SettingProblem("LIVEKIT_URL", "is no ws://, wss://, http:// or https:// address"))

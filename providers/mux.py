@@ -68,7 +68,7 @@ class MuxProvider(Adapter):
 
     @classmethod
     def settings_problems(cls) -> list[SettingProblem]:
-        """A signing key is an id and a base64-encoded private key."""
+        """Check the signing key, which is an id and a base64-encoded private key."""
         problems = super().settings_problems()
         if bool(settings.MUX_SIGNING_KEY_ID) != bool(settings.MUX_SIGNING_PRIVATE_KEY):
             missing = "MUX_SIGNING_PRIVATE_KEY" if settings.MUX_SIGNING_KEY_ID else "MUX_SIGNING_KEY_ID"

@@ -65,7 +65,7 @@ class WhipProvider(Adapter):
 
     @classmethod
     def settings_problems(cls) -> list[SettingProblem]:
-        """Both addresses are http(s) templates. Exactly one kind of token is set."""
+        """Check that both addresses are http(s) templates and that exactly one kind of token is set."""
         problems = super().settings_problems()
         for name in cls.required_settings:
             template = getattr(settings, name)
@@ -81,7 +81,7 @@ class WhipProvider(Adapter):
     def join(
         self, *, room: RoomRef, person: PersonRef, role: MediaRole, is_admin: bool, now: datetime
     ) -> JoinDescriptor:
-        """The product's own address and an opaque token that is looked up when presented. No call."""
+        """Return this product's own address and an opaque token that is looked up when presented. No call."""
         expires_at = now + timedelta(seconds=settings.MEDIA_TOKEN_SECONDS)
         publishes = role == MediaRole.PUBLISHER
         protocol = "whip" if publishes else "whep"

@@ -345,7 +345,7 @@ def person_tokens_revoke(session_id: UUID, user_id: UUID, lost: Lost, now: datet
 
 
 def pass_read(token: str) -> Pass | None:
-    """Return what a token currently permits, or None if it is revoked, expired or unknown."""
+    """Return the scope of a valid token, or None if it is revoked, expired or unknown."""
     row = tokens_good(timezone.now()).filter(token_hash=token_hash(token)).first()
     if row is None:
         return None

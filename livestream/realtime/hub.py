@@ -333,7 +333,7 @@ class Hub:
             self.close_group(group, code, reason)
 
     def members(self) -> list[Member]:
-        """The sockets of this process."""
+        """Return the sockets of this process."""
         rooms = [entry for name, entry in self._groups.items() if name.startswith("room.")]
         return [member for entry in rooms for member in entry.members.values()]
 

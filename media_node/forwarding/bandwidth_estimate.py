@@ -140,7 +140,7 @@ class Link:
         self._highest_estimate = self._estimate
 
     def _is_known(self, limit: float) -> bool:
-        """Whether the link carried this much before the last step up, with a tolerance for varying video bit rates."""
+        """Return whether the link carried this much before the last step up, with tolerance for varying bit rates."""
         return limit <= self._carried * GROWTH_AFTER_FALL
 
     def _note_estimate(self, estimate: float, *, sent: float) -> None:

@@ -102,7 +102,7 @@ class Encoding:
         return self._sets.opening(payload) if self._sets is not None else b""
 
     def is_flowing(self, now: float) -> bool:
-        """Whether packets are arriving."""
+        """Return whether packets are arriving."""
         return now - self.heard_at < PAUSED_SECONDS
 
     def measure(self, now: float) -> None:

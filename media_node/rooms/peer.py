@@ -77,7 +77,7 @@ class Peer:
         return f'"{self.ufrag}"'
 
     def made_with(self, token: str) -> bool:
-        """Whether this token created the resource. It may then delete it, even after the token's expiry."""
+        """Return whether this token created the resource. It may then delete it, even after the token's expiry."""
         return hmac.compare_digest(self._token_digest, _digest(token))
 
     def local_transport(self) -> LocalTransport:

@@ -55,7 +55,7 @@ class RoomStage:
         return [self._host_camera()]
 
     def is_muted(self, name: SourceName) -> bool:
-        """Whether web has muted this source."""
+        """Return whether web has muted this source."""
         return MUTE_KINDS[name.source] in self.room.engine.mutes_of(session=self.room.session, user=name.user)
 
     def on_tick(self, now: float) -> None:

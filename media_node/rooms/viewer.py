@@ -180,7 +180,7 @@ class Viewer(Peer):
             self.choose_layers(now=now)
 
     def may_wish(self, now: float) -> bool:
-        """Whether the viewer may change the request: five changes a second, in bursts of up to five."""
+        """Return whether the viewer may change the request: five changes a second, in bursts of up to five."""
         return self._wishes_pace.take(self.resource, now=now)
 
     def wish(self, value: dict[str, object]) -> None:

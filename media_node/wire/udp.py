@@ -99,7 +99,7 @@ class UdpPort:
             try:
                 self._dispatch(data, address, send=send, now=now)
             except Exception as error:
-                # No datagram, whoever sent it, may end the loop.
+                # No datagram may end the loop.
                 self._stats.errors += 1
                 self._quiet.failure("datagram handling failed", now=now, error=error)
 

@@ -289,7 +289,7 @@ class PosterView(APIView):
 
     @extend_schema(operation_id="session_poster", responses={(200, "image/jpeg"): OpenApiTypes.BINARY, 404: ErrorOut})
     def get(self, request: Request, session_id: UUID) -> HttpResponse:
-        """The poster."""
+        """Return the poster."""
         session = session_get(session_id)
         require_view(actor=actor_of(request.user), session=session)
         if not session.poster:

@@ -21,7 +21,7 @@ class SessionType(models.TextChoices):
 
 
 class Visibility(models.TextChoices):
-    """Who may find and watch a session."""
+    """The people who can find and watch a session."""
 
     PUBLIC = "public", "Everybody; listed"
     UNLISTED = "unlisted", "Everybody with the link"

@@ -28,7 +28,7 @@ class ParticipantStatus(models.TextChoices):
 
 
 class MutedBy(models.TextChoices):
-    """Who muted a person's microphone or camera."""
+    """The origin of a person's mute."""
 
     SELF = "self", "The person"
     HOST = "host", "Host or moderator"

@@ -1,4 +1,4 @@
-"""Media connections at a provider through this product's own address: who may open them, and their termination.
+"""Media connections at a provider through this product's own address: access to them, and their termination.
 
 An offer is answered only after the connection has been stored and its holder's right checked again. So all flowing
 media have a row that says where to cut them, and every revocation finds it. A connection without a delivered answer

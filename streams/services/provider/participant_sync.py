@@ -59,7 +59,7 @@ def _key(session_id: UUID, user_id: UUID) -> str:
 
 @outbox_handler(KIND)
 def _participant_sync(payload: dict[str, Any]) -> None:
-    """A provider may refuse a change on stage without effect on the participants; a removal is retried."""
+    """Send a participant's state to the provider. Its refusal of a stage change is ignored; a removal is retried."""
     rows = Participant.objects.filter(session_id=payload["session"], user_id=payload["user"], session__state__in=OPEN)
     row = rows.select_related("session", "user").first()
     if row is None or row.session.provider not in settings.PROVIDERS:

@@ -1,4 +1,4 @@
-"""Comparison with cloud providers: their reports may get lost, so they are asked who is in their rooms."""
+"""Comparison with cloud providers: their reports may get lost, so their rooms are listed regularly."""
 
 import logging
 import time
@@ -120,7 +120,7 @@ def session_reconcile(*, session: StreamSession, now: datetime) -> None:
 
 
 def _judged(session: StreamSession, people: Mapping[str, There], now: datetime) -> set[UUID]:
-    """Return the rightful publishers. All others who send or may send are stopped, and removed participants removed."""
+    """Return the rightful publishers. Stop all others who send or may send, and remove removed participants."""
     here = set[UUID]()
     for uid, person in people.items():
         user_id = session.host_id if uid == HOST_UID else person_by_uid(session=session, uid=uid)

@@ -125,7 +125,7 @@ def _may_act_on(person: Participant, desk: Acting) -> bool:
 
 
 def stage_unmute(*, session_id: UUID, actor: Actor, user_id: UUID, kind: str) -> Participant:
-    """Unmute oneself. Another participant is only asked to: nobody opens someone else's microphone."""
+    """Unmute oneself. Another participant is only asked to: a microphone is never turned on remotely."""
     if actor.user_id == user_id:
         return stage_media_set(session_id=session_id, actor=actor, **{Kind(kind).value: True})
     with at_the_desk(session_id=session_id, actor=actor) as desk:
