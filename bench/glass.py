@@ -1,8 +1,8 @@
-"""`python -m bench.glass`: from the seller's camera to the buyers' screens, in real Chromium.
+"""`python -m bench.glass`: delay from the seller's camera to the buyers' screens, in real Chromium.
 
-A seller goes live in the studio with a picture that carries the time as a barcode. Some viewers are browser windows,
-which read it back from each presented frame; the others are synthetic ones that take the same packets without decoding
-them, since a dozen software decoders would need more cores than the product. All of it shares this machine.
+A seller goes live in the studio with video that carries the time as a barcode. Some viewers are browser windows, which
+read it back from each presented frame; the others are synthetic and receive the same packets without decoding them,
+since a dozen software decoders would need more cores than the product. All of it shares this machine.
 """
 
 import argparse
@@ -27,7 +27,7 @@ VIDEO = "document.querySelector('[data-player] video')"
 
 
 def window(browser: Browser, product: Product, username: str = "") -> Page:
-    """A window of its own; signed in when a name is given."""
+    """Open a separate window; logged in when a name is given."""
     context = browser.new_context(base_url=product.url, permissions=["camera", "microphone"])
     context.set_default_timeout(20_000)
     context.add_init_script(BARCODE)
@@ -40,13 +40,13 @@ def window(browser: Browser, product: Product, username: str = "") -> Page:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value below which a share of the values lie."""
+    """Return the value below which a share of the values lies."""
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
 @contextlib.contextmanager
 def crowd(product: Product, show: str, *, size: int) -> Iterator[None]:
-    """Synthetic viewers of a show, for as long as the block lasts."""
+    """Run synthetic viewers of a show for the length of the block."""
     if not size:
         yield
         return
@@ -67,7 +67,7 @@ def crowd(product: Product, show: str, *, size: int) -> Iterator[None]:
 
 
 def one_round(browser: Browser, product: Product, *, windows: int, viewers: int, seconds: float) -> dict[str, Any]:
-    """One show: how soon each window sees the first frame, and how old the frames are that it sees."""
+    """Run one show: measure each window's time to the first frame, and the age of its frames."""
     seller = window(browser, product, "seller")
     show = show_made(seller, "Glass to glass")
     live(seller)
@@ -98,7 +98,7 @@ def one_round(browser: Browser, product: Product, *, windows: int, viewers: int,
 
 
 def main() -> None:
-    """Run the rounds and write the medians down."""
+    """Run the rounds and store the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--viewers", type=int, default=10)
     parser.add_argument("--windows", type=int, default=1, help="how many of the viewers are browser windows")

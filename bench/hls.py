@@ -1,8 +1,8 @@
-"""`python -m bench.hls`: how many viewers of low-latency playlists a web process bears.
+"""`python -m bench.hls`: number of viewers of low-latency playlists that a web process can serve.
 
 One real web process on SQLite on a core of its own; on the other the viewers and, instead of the vendor, an origin that
-makes a part each second and holds requests back until it is there. Every viewer has a token and a connection of their
-own, and does what hls.js does: ask for the next part, wait, ask for the one after.
+makes a part each second and holds requests back until it is ready. Every viewer has a token and a connection of their
+own, and behaves like hls.js: ask for the next part, wait, ask for the one after.
 """
 
 import argparse
@@ -32,17 +32,17 @@ HEAD = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-PART-INF:PART-TARGET={PART_SEC
 
 
 class Origin:
-    """The vendor: `asked` counts what web asked it for."""
+    """The vendor: `asked` counts web's requests."""
 
     def __init__(self) -> None:
         self.began, self.asked, self.port = time.monotonic(), 0, 0
 
     def due(self, part: int) -> float:
-        """When a part is there, by the monotonic clock."""
+        """Return the time at which a part is ready, by the monotonic clock."""
         return self.began + part * PART_SECONDS
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Requests on one connection, one after the other."""
+        """Answer requests on one connection, one after the other."""
         while head := await _head(reader):
             self.asked += 1
             parts = urlsplit(head.split(" ", 2)[1])
@@ -62,7 +62,7 @@ class Origin:
 
 
 async def _head(reader: asyncio.StreamReader) -> str:
-    """The head of a request or an answer; empty when the other side has gone."""
+    """Return the head of a request or an answer; empty when the other side has closed."""
     try:
         return (await reader.readuntil(b"\r\n\r\n")).decode()
     except (asyncio.IncompleteReadError, ConnectionError):
@@ -71,7 +71,7 @@ async def _head(reader: asyncio.StreamReader) -> str:
 
 @dataclass
 class Crowd:
-    """What the viewers saw: seconds from when a part was there to its playlist, and what was no playlist."""
+    """The viewers' results: seconds from a ready part to its playlist, and answers without a playlist."""
 
     origin: Origin
     host: tuple[str, int]
@@ -89,7 +89,7 @@ class Crowd:
         return int(head.split(" ", 2)[1]), (await reader.readexactly(length)).decode()
 
     async def watch(self, token: str) -> None:
-        """One viewer, until the end."""
+        """Run one viewer until the end."""
         stream = await asyncio.open_connection(*self.host)
         _, main = await self.get(stream, "main.m3u8", token)
         name = next(line for line in main.splitlines() if line and not line.startswith("#"))
@@ -109,12 +109,12 @@ class Crowd:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """In milliseconds."""
+    """Return percentiles in milliseconds."""
     return round(sorted(values)[min(len(values) - 1, int(len(values) * share))] * 1000, 1)
 
 
 async def window(origin: Origin, web: servers.Web, made: dict[str, Any], size: int, seconds: float) -> dict[str, Any]:
-    """So many viewers for so long, after a warm-up."""
+    """Measure a number of viewers for a time, after a warm-up."""
     parts = urlsplit(web.url)
     crowd = Crowd(origin, (parts.hostname or "", parts.port or 0), made["show"])
     viewers = [asyncio.ensure_future(crowd.watch(token)) for token in made["tokens"][:size]]
@@ -149,14 +149,14 @@ async def window(origin: Origin, web: servers.Web, made: dict[str, Any], size: i
 
 
 async def measured(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """All windows; the sizes take turns."""
+    """Measure all windows; the sizes take turns."""
     origin = Origin()
     server = await asyncio.start_server(origin.answer, "127.0.0.1", 0, limit=2**20)
     address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     with tempfile.TemporaryDirectory() as folder:
         environment = servers.product_environment(
             data=Path(folder),
-            DJANGO_SETTINGS_MODULE="livestream.settings",  # those of the tests know no Mux
+            DJANGO_SETTINGS_MODULE="livestream.settings",  # the test settings have no Mux
             DATA_DIR=folder,
             DATABASE_URL=f"sqlite:///{folder}/db.sqlite3",
             REDIS_URL="",
@@ -195,7 +195,7 @@ async def measured(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def plot(report: dict[str, Any], *, path: Path) -> None:
-    """How late answers are, and the processor time, over the number of viewers; skipped without matplotlib."""
+    """Plot the lateness of answers and the processor time over the number of viewers; skipped without matplotlib."""
     try:
         import matplotlib  # noqa: PLC0415 - optional: the table and JSON do without
     except ImportError:
@@ -225,7 +225,7 @@ def plot(report: dict[str, Any], *, path: Path) -> None:
 
 
 def main() -> None:
-    """Measure, print, keep."""
+    """Measure, print and store."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--seconds", type=float, default=8)

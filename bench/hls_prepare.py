@@ -1,4 +1,4 @@
-"""Makes a live show at Mux and the tokens of its viewers in the database; prints them as one line of JSON."""
+"""Creates a live show at Mux and its viewers' tokens in the database; prints them as one line of JSON."""
 
 import json
 import sys

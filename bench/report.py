@@ -1,4 +1,4 @@
-"""What every benchmark needs to report: the machine, medians over rounds, a table, a file."""
+"""Common parts of benchmark reports: the machine, medians over rounds, a table, a file."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ RESULTS = ROOT / "bench" / "results"
 
 
 def machine(packages: Iterable[str]) -> dict[str, Any]:
-    """What figures were taken on; versions of the packages that are installed."""
+    """Describe the machine of the measurement and the versions of the installed packages."""
     versions = {}
     for name in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -44,7 +44,7 @@ def _cpu_model() -> str:
 
 
 def medians(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The median of every number over rounds of the same thing; other values as the first round has them."""
+    """Return the median of every number over rounds of the same scenario; other values come from the first round."""
     result: dict[str, Any] = {}
     for key, first in rounds[0].items():
         values = [entry[key] for entry in rounds if entry.get(key) is not None]
@@ -54,7 +54,7 @@ def medians(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns as wide as they need to be; the first to the left, the others to the right."""
+    """Print columns as wide as needed; the first aligned left, the others right."""
     table = [list(header), *[list(row) for row in rows]]
     widths = [max(len(row[column]) for row in table) for column in range(len(header))]
     for number, row in enumerate(table):
@@ -65,7 +65,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def write_json(report: dict[str, Any], *, name: str) -> Path:
-    """Store a report among the results; its path."""
+    """Store a report among the results; return its path."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(report, indent=1) + "\n")

@@ -1,7 +1,7 @@
-"""`python -m bench.media`: what a viewer costs the built-in media node.
+"""`python -m bench.media`: the cost of a viewer to the built-in media node.
 
-Node, publisher and viewers are three processes on this machine. Each size runs several rounds on a fresh
-node; medians are shown. `--quick` is a smoke run of a minute, not a measurement.
+Node, publisher and viewers are three processes on this machine. Each size runs several rounds on a fresh node; medians
+are shown. `--quick` is a smoke run of a minute, not a measurement.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def main() -> int:
 
 
 def one_round(viewers: int, *, seconds: float, warm_up: float) -> dict[str, float]:
-    """One window with a fresh node, publisher and crowd."""
+    """Run one window with a fresh node, publisher and crowd."""
     secret, session = secrets.token_hex(24), str(uuid.uuid4())
     with node(secret) as (process, url), tempfile.NamedTemporaryFile("w", suffix=".tokens") as tokens:
         publisher_token = token(secret, session, user="ada", role="publisher")
@@ -117,7 +117,7 @@ def one_round(viewers: int, *, seconds: float, warm_up: float) -> dict[str, floa
 
 @contextlib.contextmanager
 def node(secret: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A media node as its users run it."""
+    """Run a media node as in production."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
         udp.bind(("", 0))
         tcp.bind(("127.0.0.1", 0))
@@ -144,7 +144,7 @@ def node(secret: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 def child(
     module: str, *arguments: str, environ: dict[str, str] | None = None, stderr: int | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A Python module as a process that ends with the block."""
+    """Run a Python module as a process that ends with the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
@@ -175,7 +175,7 @@ def token(secret: str, session: str, *, user: str, role: Role) -> str:
 
 
 def machine() -> dict[str, object]:
-    """What the figures were taken on."""
+    """Describe the machine of the measurement."""
     model = next(
         (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.processor(),

@@ -1,7 +1,7 @@
 """A synthetic WebRTC party over one UDP socket: ICE checks, DTLS-SRTP, RTP and RTCP, no codecs.
 
-Blocking and small on purpose: hundreds fit into one load process. The media tests use it for what no
-browser would send.
+Blocking and small on purpose: hundreds fit into one load process. The media tests use it for input that no browser
+sends.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def _watching(pictures: int, sounds: int) -> list[Section]:
 
 
 def extension(elements: dict[int, bytes]) -> bytes:
-    """A header extension with these elements (RFC 8285, the short form)."""
+    """Return a header extension with these elements (RFC 8285, the short form)."""
     body = b"".join(bytes((number << 4 | len(value) - 1,)) + value for number, value in elements.items())
     body += b"\0" * (-len(body) % 4)
     return struct.pack("!HH", 0xBEDE, len(body) // 4) + body
 
 
 def extended(packet: bytes, elements: dict[int, bytes]) -> bytes:
-    """An RTP packet with a plain header, given a header extension."""
+    """Add a header extension to an RTP packet with a plain header."""
     return bytes((packet[0] | 0x10,)) + packet[1:12] + extension(elements) + packet[12:]
 
 
@@ -58,7 +58,7 @@ class ConnectFailed(Exception):
 
 
 def shared_identity() -> DtlsIdentity:
-    """One certificate for all clients of a process."""
+    """Return one certificate for all clients of a process."""
     if not _IDENTITY:
         _IDENTITY.append(DtlsIdentity())
     return _IDENTITY[0]
@@ -77,7 +77,7 @@ class Section:
 
 @dataclass(slots=True)
 class Answered:
-    """What the node answered to one section."""
+    """The node's answer to one section."""
 
     mid: str
     direction: str = ""
@@ -88,9 +88,9 @@ class Answered:
 class MediaClient:
     """One publisher or viewer.
 
-    A publisher sends a microphone and a camera, the camera in `layers` where those are named (rids, as
-    browsers do without declaring their sources), and a screen if he has one. A viewer receives so many
-    `pictures` and `sounds`.
+    A publisher sends a microphone and a camera, the camera in `layers` where those are named (rids, as browsers do
+    without declaring their sources), and a screen if they have one. A viewer receives `pictures` video and `sounds`
+    audio sections.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class MediaClient:
         return [*sections, Section("2", "video", "screen", ssrcs=(self.screen_ssrc,))] if with_screen else sections
 
     def offer(self) -> str:
-        """What is sent or received."""
+        """Return the offer of the sections to send or receive."""
         lines = ["v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0 0"]
         lines.append(f"a=group:BUNDLE {' '.join(section.mid for section in self.sections)}")
         for section in self.sections:
@@ -182,7 +182,7 @@ class MediaClient:
         return lines + [f"a=ssrc:{ssrc} cname:synthetic" for ssrc in section.ssrcs]
 
     def set_answer(self, answer: str) -> None:
-        """Take over the node's side."""
+        """Apply the node's answer."""
         for line in answer.splitlines():
             name, _, value = line[2:].partition(":")
             if line.startswith("m="):
@@ -236,7 +236,7 @@ class MediaClient:
         )
 
     def transmit(self, data: bytes) -> None:
-        """Send one datagram as it is."""
+        """Send one datagram unchanged."""
         try:
             self.socket.sendto(data, self.target)
         except BlockingIOError:
@@ -244,7 +244,7 @@ class MediaClient:
 
     @property
     def is_ready(self) -> bool:
-        """Whether keys are there."""
+        """Whether the keys are available."""
         return self.dtls is not None and self.dtls.state is DtlsState.CONNECTED
 
     @property
@@ -253,7 +253,7 @@ class MediaClient:
         return self.dtls is not None and self.dtls.state in (DtlsState.CLOSED, DtlsState.FAILED)
 
     def receive(self) -> list[bytes]:
-        """Handle what has arrived; encrypted RTP and RTCP is handed back."""
+        """Handle arrived datagrams; return encrypted RTP and RTCP."""
         media: list[bytes] = []
         while True:
             try:
@@ -266,7 +266,7 @@ class MediaClient:
                 self.handle(data)
 
     def handle(self, data: bytes) -> None:
-        """STUN or DTLS."""
+        """Handle STUN or DTLS."""
         if self.dtls is None:
             return
         if data[0] < 4:
@@ -308,7 +308,7 @@ class MediaClient:
             self.transmit(self.dtls.srtp.outbound.protect_rtcp(packet))
 
     def decrypt(self, datagram: bytes) -> bytes:
-        """The plain packet."""
+        """Return the decrypted packet."""
         assert self.dtls is not None and self.dtls.srtp is not None
         inbound = self.dtls.srtp.inbound
         is_rtcp = 192 <= datagram[1] <= 223

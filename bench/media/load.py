@@ -1,8 +1,8 @@
 """Synthetic viewers of the media benchmark, in one process: connect, then count in a tight epoll loop.
 
-Each viewer does real ICE and DTLS-SRTP, sends a receiver report a second and a check every five. Most
-discard packets after counting them by sequence number; a few spread over the list decrypt theirs and read
-the publisher's clock, which gives the delay added between sending and reading.
+Each viewer does real ICE and DTLS-SRTP, sends a receiver report a second and a check every five. Most discard packets
+after counting them by sequence number; a few spread over the list decrypt theirs and read the publisher's clock, which
+gives the delay added between sending and reading.
 """
 
 from __future__ import annotations
@@ -68,14 +68,14 @@ def main() -> None:
 
 
 class Wishes:
-    """Asks the node for layers, over one HTTP connection kept open."""
+    """Requests layers from the node, over one HTTP connection that is kept open."""
 
     def __init__(self, places: list[str], tokens: list[str]) -> None:
         self._places, self._tokens = [urllib.parse.urlsplit(place) for place in places], tokens
         self._connection = http.client.HTTPConnection(self._places[0].netloc, timeout=5)
 
     def ask(self, index: int, quality: str) -> None:
-        """One viewer asks for a quality."""
+        """Request a quality for one viewer."""
         self._connection.request(
             "POST",
             self._places[index].path + "/layers",
@@ -91,7 +91,7 @@ class Wishes:
 async def connect_all(
     url: str, tokens: list[str], *, pictures: int, sounds: int
 ) -> tuple[list[MediaClient], list[float], list[str]]:
-    """All viewers with keys, how long each took from POST to keys, and their resources."""
+    """Connect all viewers; return them with their times from POST to keys, and their resources."""
     gate = asyncio.Semaphore(CONNECTING_AT_ONCE)
     async with aiohttp.ClientSession() as session:
         clients = [MediaClient("viewer", pictures=pictures, sounds=sounds) for _ in tokens]
@@ -133,7 +133,7 @@ async def connect_one(
 
 
 class Crowd:
-    """Connected viewers, watched for a while. With wishes, each asks for the next quality every so often."""
+    """Connected viewers, watched for a while. With layer requests, each asks for the next quality at intervals."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class Crowd:
         self._probes = {*range(0, len(clients), step), len(clients) - 1}
 
     def run(self, *, seconds: float) -> float:
-        """Receive for so long; the time really spent."""
+        """Receive for a time; return the time really spent."""
         poll = select.epoll()
         by_number = {}
         for index, client in enumerate(self.clients):
@@ -222,7 +222,7 @@ class Crowd:
 
 
 def measure(crowd: Crowd, *, seconds: float, pid: int) -> dict[str, object]:
-    """One window: what the node spent and what arrived."""
+    """Measure one window: the node's cost and the arrived packets."""
     node = psutil.Process(pid)
     before, own_before = node.cpu_times(), time.process_time()
     spent = crowd.run(seconds=seconds)
@@ -253,7 +253,7 @@ def measure(crowd: Crowd, *, seconds: float, pid: int) -> dict[str, object]:
 
 
 def percentile(values: list[float], percent: float) -> float:
-    """The value below which so many per cent lie; NaN without values."""
+    """Return the value below which a percentage of the values lies; NaN without values."""
     if not values:
         return float("nan")
     ordered = sorted(values)

@@ -1,7 +1,7 @@
-"""Synthetic people on stage of the media benchmark, all in one process: pictures in one or three layers,
-sound with its level, and a key frame for whoever asks.
+"""Synthetic people on stage of the media benchmark, all in one process: video in one or three layers, audio with its
+level, and key frames on request.
 
-Every first packet of a picture, and every sound, carries a marker and the monotonic clock.
+Every first packet of a frame, and every audio packet, carries a marker and the monotonic clock.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Layer:
         self.is_key_due = True
 
     def picture(self, *, at: float) -> list[bytes]:
-        """The packets of the next picture: VP8 with 15-bit picture ids (RFC 7741)."""
+        """Return the packets of the next frame: VP8 with 15-bit picture ids (RFC 7741)."""
         self.frames += 1
         ids = (0x8000 | self.frames & 0x7FFF).to_bytes(2, "big") + bytes((self.frames & 0xFF,))
         start = b"\x10\x02\x00\x9d\x01\x2a\x00\x05\xd0\x02" if self.is_key_due else b"\x11\x02\x00"
@@ -86,7 +86,7 @@ class Layer:
 
 
 class Performer:
-    """One person: connects at once."""
+    """One person; connects at once."""
 
     def __init__(self, url: str, *, token: str, layers: dict[str, int], speaks: bool) -> None:
         names = tuple(name for name in layers if name)
@@ -101,14 +101,14 @@ class Performer:
         self._sounds = 0
 
     def show(self, at: float) -> float:
-        """Send a picture of each layer; when the next one is due."""
+        """Send a frame of each layer; return when the next one is due."""
         for layer in self.layers:
             for packet in layer.picture(at=at):
                 self.client.send_rtp(packet)
         return at + 1 / FRAMES_PER_SECOND
 
     def sound(self, at: float) -> float:
-        """Send a packet of sound; silence is sent rarely, as Opus does (RFC 6716 section 2.1.9)."""
+        """Send a packet of audio; silence is sent rarely, as Opus does (RFC 6716 section 2.1.9)."""
         self._sounds += 1
         payload = MARKER + struct.pack("!Q", time.monotonic_ns()) + _PADDING[: 60 if self.speaks else 1]
         packet = rtp_build(
@@ -124,12 +124,12 @@ class Performer:
         return at + (AUDIO_SECONDS if self.speaks else SILENCE_SECONDS)
 
     def check(self, at: float) -> float:
-        """Keep the connection."""
+        """Keep the connection alive."""
         self.client.check()
         return at + 2.0
 
     def listen(self) -> None:
-        """Give key frames to whoever asks."""
+        """Answer key frame requests."""
         for data in self.client.receive():
             if 192 <= data[1] <= 223:
                 for item in rtcp_parse(self.client.decrypt(data)):
@@ -138,7 +138,7 @@ class Performer:
 
 
 class Clockwork:
-    """Does for everybody what is due, spread over time, until the process is ended."""
+    """Runs everybody's due work, spread over time, until the process is ended."""
 
     def __init__(self, people: list[Performer]) -> None:
         self._people = {person.client.socket.fileno(): person for person in people}

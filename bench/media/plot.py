@@ -1,4 +1,4 @@
-"""The picture of the media benchmark."""
+"""The chart of the media benchmark."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def plot(report: dict[str, Any], *, path: Path) -> None:
-    """CPU, delay and memory over the number of viewers; skipped without matplotlib."""
+    """Plot CPU, delay and memory over the number of viewers; skipped without matplotlib."""
     try:
         import matplotlib  # noqa: PLC0415  -- optional: the table and JSON do without
     except ImportError:
@@ -46,7 +46,7 @@ def plot(report: dict[str, Any], *, path: Path) -> None:
 
 
 def plot_stage(report: dict[str, Any], *, path: Path) -> None:
-    """CPU, CPU a packet and delay of each scenario; skipped without matplotlib."""
+    """Plot CPU, CPU a packet and delay of each scenario; skipped without matplotlib."""
     try:
         import matplotlib  # noqa: PLC0415  -- optional: the table and JSON do without
     except ImportError:

@@ -1,4 +1,4 @@
-"""Synthetic publisher of the media benchmark: 30 pictures and 50 sound packets a second, in real time.
+"""Synthetic publisher of the media benchmark: 30 frames and 50 audio packets a second, in real time.
 
 Every payload carries a marker and the monotonic clock, which is the same for all processes of a machine.
 """

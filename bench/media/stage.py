@@ -1,7 +1,7 @@
-"""`python -m bench.media.stage`: what a stage, and layers, cost the built-in media node.
+"""`python -m bench.media.stage`: the cost of a stage, and of layers, to the built-in media node.
 
-Node, people on stage and viewers are three processes on this machine. Scenarios are interleaved over the
-rounds, so that those which are compared meet the same machine; medians are shown. `--quick` is a smoke run.
+Node, people on stage and viewers are three processes on this machine. Scenarios are interleaved over the rounds, so
+that compared scenarios run on the same machine under the same load; medians are shown. `--quick` is a smoke run.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ COLUMNS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Who publishes what (the first is the host), who watches, and whether layers change."""
+    """The publishers with their sources (the first is the host), the viewers, and whether layers change."""
 
     name: str
     layers: tuple[dict[str, int], ...]
@@ -54,7 +54,7 @@ class Scenario:
 
 
 def stage_of(guests: int) -> Scenario:
-    """So many people who all see and hear each other."""
+    """Return a number of people who all see and hear each other."""
     return Scenario(
         name=f"{guests} on stage",
         layers=(GUEST,) * guests,
@@ -66,11 +66,11 @@ def stage_of(guests: int) -> Scenario:
 
 
 def scenarios(viewers: int, guests: list[int]) -> list[Scenario]:
-    """All of them; `viewers` is the size of the audience."""
+    """Return all scenarios; `viewers` is the size of the audience."""
     alone = {"viewers": viewers, "pictures": 1, "sounds": 1}
     return [
         *(stage_of(count) for count in guests),
-        # The host with two people who speak; the others are silent and small.
+        # The host with two speakers; the others are silent and small.
         Scenario(
             name=f"host + 8 to {viewers}",
             layers=({"": 1000}, *({"": 100},) * 8),
@@ -122,7 +122,7 @@ def main() -> int:
 
 
 def one_round(scenario: Scenario, *, seconds: float, warm_up: float) -> dict[str, float]:
-    """One window with a fresh node and fresh people."""
+    """Run one window with a fresh node and fresh people."""
     secret, session = token_hex(24), str(uuid.uuid4())
     with node(secret) as (process, url), tempfile.TemporaryDirectory() as folder:
         people = Path(folder) / "people.json"
@@ -188,13 +188,13 @@ def signed(secret: str, session: str, *, user: str, role: Role, stage: Stage) ->
 
 
 def summary(runs: list[dict[str, float]]) -> dict[str, float]:
-    """Medians; of loss the worst, which decides whether anything was lost."""
+    """Return medians; of loss the worst, which decides whether anything was lost."""
     row = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
     return {**row, "loss_percent": max(run["loss_percent"] for run in runs)}
 
 
 def ratios(windows: dict[str, list[dict[str, float]]]) -> dict[str, float]:
-    """CPU a viewer, against plain forwarding in the same round; the median of the rounds."""
+    """Return CPU a viewer, against plain forwarding in the same round; the median of the rounds."""
     plain = windows.get("plain", [])
     compared = {name: runs for name, runs in windows.items() if name.startswith("layers") and plain}
     return {

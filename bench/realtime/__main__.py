@@ -1,10 +1,10 @@
 """`python -m bench.realtime`: the room sockets against the Channels tutorial and Socket.IO, side by side.
 
-Each contestant is started as its users would start it, its processes on one core and the load client on the other.
-Rounds are interleaved: in each one everybody has a turn. Medians are shown, and ratios within rounds.
+Each contestant is started as in production, its processes on one core and the load client on the other. Rounds are
+interleaved: every contestant runs once in each. Medians are shown, and ratios within rounds.
 
-Scenarios that are measured replace what bench/results/realtime.json has of them (--more: are added to it); the tables,
-the floors and the picture are of all that the file then holds.
+Measured scenarios replace their rows in bench/results/realtime.json (--more: are added to them); the tables, the floors
+and the chart cover everything that the file then holds.
 """
 
 import argparse
@@ -76,7 +76,8 @@ def _size(options: argparse.Namespace) -> Size:
 
 
 def _run(options: argparse.Namespace, *, path: Path) -> tuple[dict[str, Any], list[str]]:
-    """The report with what was measured now, and who broke down. Whoever cannot take part is named on the way."""
+    """Return the report with the new measurements, and the contestants that failed. Unavailable ones are named on
+    the way."""
     size = _size(options)
     rounds = options.rounds or (1 if options.quick else 3)
     before = machine(PACKAGES)
@@ -90,7 +91,7 @@ def _run(options: argparse.Namespace, *, path: Path) -> tuple[dict[str, Any], li
         for number in range(rounds):
             for name in options.only or SCENARIOS:
                 _scenario(bench, name, number, rows)
-            # After every round: what was measured must not be lost when the next one breaks off.
+            # After every round: measurements must not be lost when the next one fails.
             run |= {"quick": options.quick, "skipped": bench.skipped, "failed": bench.failed}
             run["machine"] |= {"node": node_versions()}
             report = with_rounds(earlier, rows, run=run, more=options.more)
@@ -110,7 +111,7 @@ def _scenario(bench: Bench, name: str, number: int, rows: list[dict[str, Any]]) 
 
 
 def _interrupted(received: int, frame: FrameType | None) -> None:
-    """End like Ctrl-C, so that what was started is also ended."""
+    """End like Ctrl-C, so that the started processes are also ended."""
     raise KeyboardInterrupt
 
 

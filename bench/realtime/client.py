@@ -1,4 +1,4 @@
-"""The load client from Python: builds `load.c`, writes its plan, asks it for phases."""
+"""The load client from Python: builds `load.c`, writes its plan, runs its phases."""
 
 import hashlib
 import itertools
@@ -19,11 +19,11 @@ _plans = itertools.count(1)
 
 
 class Unavailable(Exception):
-    """Something that this part of the benchmark needs is missing; the text names it."""
+    """A program that this part of the benchmark needs is missing; the message names it."""
 
 
 def load_client() -> Path:
-    """The compiled client, built when its source is new. Raises Unavailable without a C compiler."""
+    """Return the compiled client, built when its source is new. Raises Unavailable without a C compiler."""
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()[:16]
     binary = CACHE / f"load-{digest}"
     if binary.exists():
@@ -54,10 +54,10 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a contestant is spoken to. `%M` in the message is the marked text, `%I` a reference of its own.
+    """The wire format of a contestant. `%M` in the message is the marked text, `%I` a reference of its own.
 
-    `ready` "open": after the handshake; "frame": after the first frame. `envelope` is what surrounds the text when it
-    comes back, so that all contestants deliver messages of the same size.
+    `ready` "open": after the handshake; "frame": after the first frame. `envelope` surrounds the text when it comes
+    back, so that all contestants deliver messages of the same size.
     """
 
     message: str
@@ -66,7 +66,7 @@ class Dialect:
     socketio: bool = False
 
     def text_bytes(self, message_bytes: int) -> int:
-        """How long the text is in a message of so many bytes; never shorter than a marker."""
+        """Return the length of the text in a message of a given size; never shorter than a marker."""
         return max(40, message_bytes - len(self.envelope.encode()))
 
 
@@ -97,19 +97,19 @@ class Load:
         self.connected = self._answer()
 
     def open(self, rate: float, *, warm: float, seconds: float, drain: float = 3) -> dict[str, Any]:
-        """Messages on a schedule, `rate` a second over all rooms; latency from the time each was due."""
+        """Send messages on a schedule, `rate` a second over all rooms; latency from the time each was due."""
         return self._ask(f"open {rate} {warm} {seconds} {drain}")
 
     def closed(self, window: int, *, warm: float, seconds: float, drain: float = 3) -> dict[str, Any]:
-        """As many messages as go through with `window` of each room in flight."""
+        """Send as many messages as possible with `window` of each room in flight."""
         return self._ask(f"closed {window} {warm} {seconds} {drain}")
 
     def acks(self, window: int, *, warm: float, seconds: float, drain: float = 3) -> dict[str, Any]:
-        """As many commands as are answered with `window` of each publisher unanswered."""
+        """Send as many commands as possible with `window` of each publisher unanswered."""
         return self._ask(f"acks {window} {warm} {seconds} {drain}")
 
     def quiet(self, seconds: float) -> dict[str, Any]:
-        """Nothing is sent; what the servers' memory is then."""
+        """Send nothing; for the servers' memory at rest."""
         return self._ask(f"quiet {seconds}")
 
     def _ask(self, line: str) -> dict[str, Any]:

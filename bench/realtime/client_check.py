@@ -1,6 +1,6 @@
-"""Whether the load client sees what it is there to see: a server that loses, doubles and disorders messages on purpose.
+"""Checks that the load client detects faults, with a server that loses, duplicates and reorders messages on purpose.
 
-Run before every benchmark; a client that overlooks a planted fault would make every contestant look good.
+Runs before every benchmark; a client that overlooks a planted fault would make every contestant look good.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ LOST, DOUBLED, SWAPPED, JOINED = 3, 5, 7, 9
 
 
 class FaultyServer:
-    """A room with one publisher. The last viewer is treated badly: one message lost, one doubled, two swapped."""
+    """A room with one publisher. The last viewer gets one message lost, one duplicated, two swapped."""
 
     def __init__(self) -> None:
         self.viewers: list[ServerConnection] = []
@@ -26,7 +26,7 @@ class FaultyServer:
         self.kept = ""
 
     async def handle(self, viewer: ServerConnection) -> None:
-        """Pass everything on to everybody."""
+        """Forward every message to everybody."""
         self.viewers.append(viewer)
         await viewer.ping()
         async for text in viewer:
@@ -52,7 +52,7 @@ class FaultyServer:
 
 
 def check_client() -> None:
-    """Raise AssertionError when the client does not report exactly the faults that were planted."""
+    """Raise AssertionError when the client does not report exactly the planted faults."""
     port: list[int] = []
     ready, over = threading.Event(), threading.Event()
 

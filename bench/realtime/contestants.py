@@ -1,4 +1,4 @@
-"""Who is measured: each is started as its users would start it, and knows how its viewers connect and speak."""
+"""The contestants: each is started as in production, with its own way to connect and its wire format."""
 
 import json
 import os
@@ -26,7 +26,7 @@ SignIn = Literal["nobody", "publishers", "tickets", "cookies"]
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Who connects: so many viewers spread over rooms, the first of each room also publish."""
+    """The clients: a number of viewers spread over rooms; the first of each room also publish."""
 
     viewers: int
     rooms: int = 1
@@ -34,11 +34,11 @@ class Crowd:
     sign_in: SignIn = "nobody"
 
     def places(self) -> list[tuple[int, bool]]:
-        """The room of each viewer, and whether they publish."""
+        """Return the room of each viewer, and whether they publish."""
         return [(n % self.rooms, n // self.rooms < self.publishers) for n in range(self.viewers)]
 
     def signed_in(self) -> int:
-        """How many people need an account. They are the first ones."""
+        """Return the number of people who need an account. They are the first ones."""
         if self.sign_in == "nobody":
             return 0
         return self.viewers if self.sign_in != "publishers" else min(self.viewers, self.publishers * self.rooms)
@@ -46,7 +46,7 @@ class Crowd:
 
 @dataclass
 class Running:
-    """A contestant's processes, and the crowd that waits outside."""
+    """A contestant's processes, and its clients before they connect."""
 
     processes: list[subprocess.Popen[bytes]]
     viewers: list[Viewer]
@@ -55,7 +55,7 @@ class Running:
     folder: Path
 
     def load(self, **options: Any) -> Load:
-        """Let the crowd in."""
+        """Connect the clients."""
         both = cores()
         one = both[1] if both and len(self.processes) == 1 else None
         return Load(
@@ -86,7 +86,7 @@ class Contestant:
 
     @property
     def window(self) -> int:
-        """How many messages it is given at once when it is to show all it can."""
+        """Return the number of messages in flight at saturation."""
         return 16
 
     def start(self, services: Services, crowd: Crowd, *, processes: int = 1) -> Running:
@@ -162,7 +162,8 @@ class Product(Contestant):
     def prepare(
         self, services: Services, crowd: Crowd, *, shared: bool = False
     ) -> tuple[dict[str, str], dict[str, list[str]]]:
-        """A new database with the crowd's people and rooms: the processes' environment, and what was made."""
+        """Create a database with the crowd's people and rooms; return the processes' environment and the created
+        rows."""
         environment = _product_environment(services, fast=self.fast, redis=self.redis or shared)
         people = services.folder / f"people-{free_port()}.json"
         environment |= {"BENCH_CHAT": self.chat, "BENCH_PEOPLE": str(people)}
@@ -214,7 +215,7 @@ class SocketIO(Contestant):
 
 
 def run_module(module: str, *arguments: str, environment: dict[str, str]) -> Any:
-    """Run a module of the benchmark on the servers' core; the JSON that it printed last. Raises with its errors."""
+    """Run a module of the benchmark on the servers' core; return its last line of JSON. Raises with its errors."""
     both = cores()
     with subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
@@ -232,7 +233,7 @@ def run_module(module: str, *arguments: str, environment: dict[str, str]) -> Any
 
 
 def socketio_modules() -> Path:
-    """The folder with socket.io, installed by npm when it is not there yet. Raises Unavailable."""
+    """Return the folder with socket.io, installed by npm when missing. Raises Unavailable."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise Unavailable("node and npm are not installed")
     wanted = HERE / "socketio" / "package.json"
@@ -252,7 +253,7 @@ def socketio_modules() -> Path:
 
 
 def node_versions() -> dict[str, str]:
-    """What the Socket.IO contestant ran on; empty without it."""
+    """Return the versions of the Socket.IO contestant's software; empty without it."""
     modules = CACHE / "socketio" / "node_modules"
     if shutil.which("node") is None or not modules.exists():
         return {}
@@ -289,7 +290,7 @@ def _product_environment(services: Services, *, fast: bool, redis: bool) -> dict
 
 
 def _product_viewers(crowd: Crowd, *, ports: list[int], rooms: list[str], cookies: list[str]) -> list[Viewer]:
-    """Publishers all on the first process, the others spread over all of them."""
+    """Place all publishers on the first process, the others on all of them."""
     tickets = _tickets(crowd, port=ports[0], rooms=rooms) if crowd.sign_in in ("publishers", "tickets") else {}
     viewers = []
     for number, (room, publishes) in enumerate(crowd.places()):
@@ -303,7 +304,7 @@ def _product_viewers(crowd: Crowd, *, ports: list[int], rooms: list[str], cookie
 
 
 def _tickets(crowd: Crowd, *, port: int, rooms: list[str]) -> dict[int, str]:
-    """By number of the viewer. The first `signed_in()` of the crowd have one, each for the room of theirs."""
+    """Return tickets by viewer number. The first `signed_in()` of the crowd have one, each for their own room."""
     tickets: dict[int, str] = {}
     people = crowd.signed_in()
     places = crowd.places()

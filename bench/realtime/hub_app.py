@@ -1,9 +1,9 @@
-"""Fan-out alone: the product's sockets, sign-in, hub and channel layer, with an operation that stores nothing.
+"""Fan-out alone: the product's sockets, login, hub and channel layer, with an operation that stores nothing.
 
-What the other contestants do, and no more: a message comes in and goes out to everybody in the room. There is no
-snapshot, no presence, no rate limit and no database behind it; `product_app` measures those too.
+The same work as the other contestants, and no more: a message comes in and goes out to everybody in the room. There is
+no snapshot, no presence, no rate limit and no database behind it; `product_app` measures those too.
 
-BENCH_ALONE=1 takes the hub's coalescing away: every message is a frame of its own, as the other contestants send it.
+BENCH_ALONE=1 disables the hub's coalescing: every message is a frame of its own, as the other contestants send it.
 """
 
 import gc
@@ -36,7 +36,7 @@ _seqs: Counter[UUID] = Counter()
 
 
 async def publish(session_id: UUID, *, text: str) -> dict[str, Any]:
-    """Tell everybody in the room, by the way that services take: through the layer, even to this process."""
+    """Send to everybody in the room as services do: through the layer, even to this process."""
     _seqs[session_id] += 1
     seq, now = _seqs[session_id], datetime.now(UTC).isoformat().replace("+00:00", "Z")
     layer_sender.send_event(session_id, {"type": "bench.message", "seq": seq, "ts": now, "data": {"text": text}})
@@ -55,10 +55,10 @@ if os.environ.get("BENCH_ALONE") == "1":
 
 
 class Unchecked:
-    """Stands where a serializer would: takes a text as it is, since none of the contestants looks at it."""
+    """Replaces a serializer: accepts any text unchecked, since none of the contestants checks it."""
 
     def run_validation(self, data: dict[str, Any]) -> dict[str, Any]:
-        """The text."""
+        """Return the text."""
         return {"text": data["text"]}
 
 
@@ -90,7 +90,7 @@ def _person(number: int) -> Actor:
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Sockets, tickets and the lifespan."""
+    """Return the application with sockets, tickets and the lifespan."""
     if scope["type"] == "websocket":
         await sockets(scope, receive, send)
     elif scope["type"] == "http":

@@ -1,4 +1,4 @@
-"""The picture of the realtime benchmark."""
+"""The chart of the realtime benchmark."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ PANELS = (
 
 
 def plot(report: dict[str, Any], *, path: Path) -> bool:
-    """Bars for everything that was measured; False, and no file, without matplotlib."""
+    """Plot bars for all measurements; return False, without a file, without matplotlib."""
     try:
         import matplotlib  # noqa: PLC0415  -- optional: the table and JSON do without
     except ImportError:

@@ -1,6 +1,6 @@
-"""`python -m bench.realtime.prepare PEOPLE ROOMS FILE`: makes the product's database, people and live sessions there.
+"""`python -m bench.realtime.prepare PEOPLE ROOMS FILE`: creates the product's database with people and live sessions.
 
-FILE gets the people as JSON; printed are the sessions' ids and the people's session keys.
+Writes the people to FILE as JSON; prints the sessions' ids and the people's session keys.
 """
 
 import json

@@ -1,8 +1,8 @@
 """The whole product, as `uvicorn livestream.asgi:application` serves it, and tickets for a crowd.
 
-BENCH_CHAT=unlimited lifts the limit of commands for each socket, so that few senders can ask for many writes.
-BENCH_CHAT=orm does so too, and answers `chat.send` as the tutorial would: the message's number taken and the message
-created through the ORM, in a transaction of its own, by Channels' database_sync_to_async.
+BENCH_CHAT=unlimited lifts the limit of commands for each socket, so that few senders can request many writes.
+BENCH_CHAT=orm does so too, and answers `chat.send` as the tutorial would: it takes the message's number and creates the
+message through the ORM, in a transaction of its own, by Channels' database_sync_to_async.
 """
 
 import json
@@ -34,7 +34,7 @@ PEOPLE: list[dict[str, str]] = json.loads(Path(os.environ["BENCH_PEOPLE"]).read_
 
 @database_sync_to_async
 def _create(place: Place, *, text: str, client_id: str, **rest: Any) -> dict[str, Any]:
-    """One message in one transaction. Spared everything else: who may write, what is clean, telling others."""
+    """Write one message in one transaction, without authorization, text cleaning or broadcast."""
     with transaction.atomic():
         session = StreamSession.objects.select_for_update().get(pk=place.session_id)
         session.head_seq += 1
@@ -66,7 +66,7 @@ def _person(number: int) -> Actor:
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """The product's own application, beside one address."""
+    """Return the product's own application with one additional address."""
     if scope["type"] == "http" and scope["path"] == tickets.PATH:
         await tickets.hand_out(scope, receive, send, person=_person)
     else:

@@ -1,7 +1,7 @@
-"""What was measured, scenario by scenario, possibly at different times: parts that are put together into one report.
+"""Measurements by scenario, possibly taken at different times, merged into one report.
 
-A whole run takes long. Each scenario may be measured by itself, and rounds may be added later; every part says when
-and on what it was taken. Ratios are only ever taken within one round of one scenario, so parts never mix.
+A whole run takes long. Each scenario may be measured by itself, and rounds may be added later; every part says when and
+on which machine it was taken. Ratios are only ever taken within one round of one scenario, so parts never mix.
 """
 
 import json
@@ -14,11 +14,11 @@ Report = dict[str, Any]
 
 
 class Mismatch(Exception):
-    """Rounds of another size cannot stand beside those that are there."""
+    """Rounds of another size cannot be merged with the existing ones."""
 
 
 def kept(path: Path) -> Report:
-    """The report that is there already; an empty one without a file."""
+    """Return the existing report; an empty one without a file."""
     if not path.exists():
         return {"parts": {}}
     report: Report = json.loads(path.read_text())
@@ -26,9 +26,9 @@ def kept(path: Path) -> Report:
 
 
 def with_rounds(report: Report, fresh: list[dict[str, Any]], *, run: dict[str, Any], more: bool) -> Report:
-    """The report with new rows: in place of what was known of their scenarios, or as `more` rounds of them.
+    """Return the report with new rows: in place of the previous rows of their scenarios, or as `more` rounds of them.
 
-    Raises Mismatch when the rounds that are there were of another size.
+    Raises Mismatch when the existing rounds were of another size.
     """
     parts = dict(report["parts"])
     for scenario in dict.fromkeys(row["scenario"] for row in fresh):

@@ -1,4 +1,4 @@
-"""From rows to answers: medians over rounds, ratios within each round, the floors that the product is held to."""
+"""From rows to results: medians over rounds, ratios within each round, and the floors that the product must keep."""
 
 import statistics
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """A ratio between two contestants (or one figure, without `other`) and what it has to be."""
+    """A ratio between two contestants (or one figure, without `other`) and its required value."""
 
     title: str
     scenario: str
@@ -24,7 +24,7 @@ class Floor:
     at_least: bool = True
 
     def value(self, rows: list[Row]) -> float | None:
-        """The median over rounds of the ratio within each round; None when somebody was not there."""
+        """Return the median over rounds of the ratio within each round; None when a contestant was missing."""
         found: list[float] = []
         for number in sorted({row["round"] for row in rows}):
             mine = _figure(rows, self.scenario, number, self.ours, self.key)
@@ -122,7 +122,7 @@ def _figure(rows: list[Row], scenario: str, number: int, who: tuple[str, str], k
 
 
 def summary(rows: list[Row]) -> list[Row]:
-    """One row for each scenario, contestant and phase: the medians, and the range of what is compared."""
+    """Return one row for each scenario, contestant and phase: the medians, and the range of the compared figure."""
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["scenario"], row["contestant"], row["what"]), []).append(row)
@@ -138,7 +138,7 @@ def summary(rows: list[Row]) -> list[Row]:
 
 
 def floors(rows: list[Row]) -> list[Row]:
-    """What became of each floor that could be measured."""
+    """Return the result of each floor that could be measured."""
     result = []
     for floor in FLOORS:
         value = floor.value(rows)
@@ -194,7 +194,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 
 
 def print_summary(table: list[Row]) -> None:
-    """A table for each scenario."""
+    """Print a table for each scenario."""
     for scenario, columns in COLUMNS.items():
         rows = [row for row in table if row["scenario"] == scenario]
         if not rows:
@@ -208,7 +208,7 @@ def print_summary(table: list[Row]) -> None:
 
 
 def print_floors(answers: list[Row]) -> None:
-    """What the product is held to, and whether it keeps it."""
+    """Print the product's floors, and whether it keeps them."""
     if answers:
         print("\nfloors (medians of ratios within each round)")
         rows = [[a["title"], _number(a["value"]), a["floor"], "held" if a["held"] else "MISSED"] for a in answers]
@@ -216,7 +216,7 @@ def print_floors(answers: list[Row]) -> None:
 
 
 def title_of(name: str) -> str:
-    """What tables and pictures call a contestant."""
+    """Return a contestant's title in tables and charts."""
     if name in FIELD:
         return FIELD[name].title
     return f"objects.create in a loop, {'PostgreSQL' if name.endswith('postgres') else 'SQLite'}"

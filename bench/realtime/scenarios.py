@@ -1,4 +1,4 @@
-"""What is measured. A scenario yields rows for one round: who, what, and the figures of the load client."""
+"""The scenarios. Each yields rows for one round: contestant, phase, and the figures of the load client."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ STORM_P99_MS = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How big and how long."""
+    """Numbers of clients, and durations."""
 
     viewers: int = 1000
     crowd: int = 5000
@@ -26,7 +26,7 @@ class Size:
     probe_seconds: float = 2.5
     memory_viewers: int = 1000
     storm_ceiling: int = 40_000
-    variants: bool = True  # also those that differ little from another; a smoke run does without
+    variants: bool = True  # also variants that differ little from another; a smoke run skips them
 
 
 VARIANTS = ("hub-plain", "hub-plain-alone", "tutorial-daphne", "orm-sqlite")
@@ -44,7 +44,7 @@ QUICK = Size(
 
 
 class Bench:
-    """One run: the services that contestants share, and who could not take part."""
+    """One run: the services that contestants share, and the contestants that could not take part."""
 
     def __init__(self, *, size: Size, services: Services) -> None:
         self.size = size
@@ -53,14 +53,14 @@ class Bench:
         self.failed: list[str] = []
 
     def contestants(self, *names: str) -> Iterator[Contestant]:
-        """Those that can run here, in order."""
+        """Return the contestants that can run here, in order."""
         for name in names:
             if name not in self.skipped and (self.size.variants or name not in VARIANTS):
                 yield FIELD[name]
 
     @contextmanager
     def running(self, contestant: Contestant, crowd: Crowd, *, processes: int = 1) -> Iterator[Running | None]:
-        """A contestant at work; None, noted with the reason, when something that it needs is not installed."""
+        """Start a contestant; None, noted with the reason, when a program that it needs is not installed."""
         try:
             started = contestant.start(self.services, crowd, processes=processes)
         except (NotInstalled, Unavailable) as error:
@@ -75,24 +75,24 @@ class Bench:
             self.fail(contestant, error)
 
     def fail(self, contestant: Contestant, error: RuntimeError) -> None:
-        """Note that somebody broke down; the others go on."""
+        """Note that a contestant failed; the others go on."""
         self.failed.append(f"{contestant.name}: {error}")
         self.say(f"FAILED {contestant.name}: {error}")
 
     @staticmethod
     def say(what: str) -> None:
-        """Progress, beside the results."""
+        """Print progress, beside the results."""
         print(what, file=sys.stderr, flush=True)
 
 
 def _crowd(contestant: Contestant, *, viewers: int, rooms: int = 1, publishers: int = 8) -> Crowd:
-    """Who comes to a contestant: the product knows its publishers, and limits how much one may send."""
+    """Return a contestant's clients: the product knows its publishers, and limits their rate."""
     if contestant.name.startswith("product"):
         return Crowd(viewers, rooms, min(500, viewers), "publishers")
     return Crowd(viewers, rooms, publishers)
 
 
-# ---- One room: all that goes through -----------------------------------------------------------------------------
+# ---- One room at saturation --------------------------------------------------------------------------------------
 
 ROOM = (
     "hub-fast",
@@ -108,7 +108,7 @@ ROOM = (
 
 
 def room(bench: Bench) -> Iterator[Row]:
-    """One room: saturation with a closed window."""
+    """Measure one room at saturation with a closed window."""
     size = bench.size
     for contestant in bench.contestants(*ROOM):
         crowd = _crowd(contestant, viewers=size.viewers)
@@ -126,7 +126,8 @@ PACED = ("hub-fast", "hub-plain-redis", "product-fast", "socketio", "tutorial-uv
 
 
 def paced(bench: Bench) -> Iterator[Row]:
-    """One room: 20 messages a second on a schedule, for three windows: of a hundred messages, p99 is a single one."""
+    """Measure one room: 20 messages a second on a schedule, for three windows: of a hundred messages, p99 is a
+    single one."""
     size = bench.size
     for contestant in bench.contestants(*PACED):
         with bench.running(contestant, _crowd(contestant, viewers=size.viewers)) as running:
@@ -141,7 +142,7 @@ def paced(bench: Bench) -> Iterator[Row]:
 
 
 def rooms(bench: Bench) -> Iterator[Row]:
-    """Rooms of ten, one message of each in flight: what a message costs when few get it."""
+    """Measure rooms of ten, one message of each in flight: the cost of a message when few get it."""
     size = bench.size
     for contestant in bench.contestants("hub-fast", "hub-plain", "hub-fast-alone", "socketio", "tutorial-uvicorn"):
         crowd = Crowd(size.rooms * 10, size.rooms, 1)
@@ -161,7 +162,7 @@ STORM_FROM = {"hub-fast": 1000, "hub-plain": 1000, "product-fast": 100, "socketi
 
 
 def storm(bench: Bench) -> Iterator[Row]:
-    """The highest rate of messages into one room at which p99 stays below 100 ms and nothing is lost."""
+    """Find the highest rate of messages into one room at which p99 stays below 100 ms and nothing is lost."""
     for contestant in bench.contestants(*STORM_FROM):
         search = Storm(bench, contestant)
         try:
@@ -185,7 +186,7 @@ class Storm:
         self._load: Load | None = None
 
     def run(self) -> Row | None:
-        """Double until it fails, then halve the gap; the figures of a longer run at what was found."""
+        """Double until it fails, then halve the gap; return the figures of a longer run at the result."""
         low, high = 0, min(STORM_FROM[self.contestant.name], self.bench.size.storm_ceiling)
         try:
             while low < self.bench.size.storm_ceiling and self._holds(high):
@@ -207,7 +208,7 @@ class Storm:
         return any(self._attempt(rate) for _ in range(2))
 
     def _attempt(self, rate: int, *, seconds: float | None = None) -> Row | None:
-        """The figures at a rate when they hold; else None, and a fresh start for the next."""
+        """Return the figures at a rate when they hold; else None, and restart for the next."""
         if self._load is None:
             running = self._open.enter_context(self.bench.running(self.contestant, self.crowd))
             if running is None:
@@ -233,7 +234,7 @@ def held(figures: Row) -> bool:
 
 
 def big(bench: Bench) -> Iterator[Row]:
-    """One room over two processes on two cores, which the load client shares: 10 messages a second."""
+    """Measure one room over two processes on two cores, which the load client shares: 10 messages a second."""
     size = bench.size
     product = "product-postgres" if "product-postgres" not in bench.skipped else "product-redis"
     for contestant in bench.contestants("hub-fast-redis", product):
@@ -249,7 +250,7 @@ def big(bench: Bench) -> Iterator[Row]:
                 yield {"contestant": contestant.name, "what": "10 a second"} | connected | figures
 
 
-# ---- Connecting, and what a socket weighs ------------------------------------------------------------------------
+# ---- Connecting, and memory per socket ---------------------------------------------------------------------------
 
 CONNECT = (
     ("hub-fast", "tickets"),
@@ -264,7 +265,7 @@ CONNECT = (
 
 
 def connect(bench: Bench) -> Iterator[Row]:
-    """How fast a crowd comes in, a hundred at a time, and how much memory each socket keeps."""
+    """Measure the rate at which a crowd connects, a hundred at a time, and the memory of each socket."""
     viewers = bench.size.memory_viewers
     for name, sign_in in CONNECT:
         for contestant in bench.contestants(name):
@@ -289,7 +290,7 @@ NOT_SENT_OUT = ("expected", "received", "lost", "deliveries_per_second", "server
 
 
 def writes(bench: Bench) -> Iterator[Row]:
-    """Chat messages stored and acknowledged, against one insert in one transaction for each."""
+    """Measure chat messages stored and acknowledged, against one insert in one transaction for each."""
     size = bench.size
     for names in (("writes-sqlite", "orm-sqlite"), ("writes-postgres", "orm-postgres")):
         for contestant in bench.contestants(*names):
@@ -306,7 +307,7 @@ def writes(bench: Bench) -> Iterator[Row]:
 
 
 def _bare_writes(bench: Bench) -> Iterator[Row]:
-    """The ORM in a loop: no sockets, no server, nothing but the insert."""
+    """Measure the ORM in a loop: no sockets, no server, nothing but the insert."""
     for name in ("orm-sqlite", "orm-postgres"):
         for contestant in bench.contestants(name):
             for threads in (1, 8):

@@ -1,4 +1,4 @@
-"""The processes that a benchmark needs beside the contestants: Redis, PostgreSQL, and where they may run."""
+"""The processes that a benchmark needs beside the contestants: Redis and PostgreSQL, and their cores."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ __all__ = ["NotInstalled", "Services", "cores", "free_port", "pin", "start", "st
 
 
 def cores() -> tuple[int, int] | None:
-    """A core for servers and one for clients; None when there is only one."""
+    """Return a core for servers and one for clients; None when there is only one."""
     available = sorted(os.sched_getaffinity(0))
     return (available[0], available[1]) if len(available) > 1 else None
 
@@ -45,7 +45,7 @@ def pin(pid: int, core: int | None) -> None:
 
 @dataclass
 class Services:
-    """Redis and PostgreSQL, each started when it is first asked for, and a folder for everybody's files."""
+    """Redis and PostgreSQL, each started on first use, and a folder for all files."""
 
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="livestream-bench-")))
     _redis: Redis | None = None
@@ -53,7 +53,7 @@ class Services:
     _databases: int = 0
 
     def redis_url(self) -> str:
-        """A Redis on the servers' core, emptied. Raises NotInstalled."""
+        """Return a Redis on the servers' core, emptied. Raises NotInstalled."""
         if self._redis is None:
             self._redis = redis_start(folder=self.folder)
             both = cores()
@@ -62,7 +62,7 @@ class Services:
         return self._redis.url
 
     def database_url(self) -> str:
-        """A new database of a PostgreSQL that flushes every commit to the disk. Raises NotInstalled."""
+        """Return a new database of a PostgreSQL that flushes every commit to the disk. Raises NotInstalled."""
         if self._postgres is None:
             self._postgres = _postgres_start()
         self._databases += 1
@@ -81,7 +81,7 @@ class Services:
 
 
 def _postgres_start() -> Postgres:
-    """With the settings that a package installs, durable commits above all, on a socket of its own."""
+    """Start it with the settings that a package installs, durable commits above all, on a socket of its own."""
     initdb, server = _postgres_binary("initdb"), _postgres_binary("postgres")
     who = _unprivileged()
     folder = Path(tempfile.mkdtemp(prefix="livestream-bench-postgres-"))

@@ -1,4 +1,4 @@
-"""Django sessions of people, made in bulk as signing in would make them. Needs the apps to be loaded."""
+"""Django sessions of people, made in bulk as log-in would make them. Needs the apps to be loaded."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -13,7 +13,7 @@ from django.utils.crypto import get_random_string
 
 
 def session_keys(people: Iterable[Any]) -> list[str]:
-    """A stored session for each; the keys, which are the values of the session cookie."""
+    """Store a session for each person; return the keys, which are the values of the session cookie."""
     store = SessionStore()
     until = timezone.now() + timedelta(days=1)
     sessions = []

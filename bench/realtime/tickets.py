@@ -1,4 +1,5 @@
-"""Tickets for a whole crowd at once: the benchmark's servers hand them out at /bench/tickets, which no product does."""
+"""Tickets for a whole crowd at once: the benchmark's servers issue them at /bench/tickets, which the product does
+not have."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +24,7 @@ async def hand_out(scope: Any, receive: Any, send: Any, *, person: Callable[[int
         event = await receive()
         body, more = body + event.get("body", b""), event.get("more_body", False)
     room, now = UUID(parse_qs(scope["query_string"].decode())["room"][0]), timezone.now()
-    settings.SOCKET_TICKET_SECONDS = SECONDS  # thousands may stand in line
+    settings.SOCKET_TICKET_SECONDS = SECONDS  # thousands may be queued
     people = [person(int(number)) for number in body.decode().split(",")]
     tickets = [ticket_issue(actor=actor, session_id=room, now=now).ticket for actor in people]
     headers = [(b"content-type", b"application/json")]

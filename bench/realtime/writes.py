@@ -1,6 +1,6 @@
-"""`python -m bench.realtime.writes SECONDS THREADS FILE`: ChatMessage.objects.create as fast as it goes, no sockets.
+"""`python -m bench.realtime.writes SECONDS THREADS FILE`: ChatMessage.objects.create at full speed, no sockets.
 
-One transaction for each message, in a session that exists; FILE holds the people. Prints messages per second as JSON.
+One transaction for each message, in an existing session; FILE holds the people. Prints messages per second as JSON.
 """
 
 import json
@@ -25,7 +25,7 @@ from streams.models import StreamSession  # noqa: E402
 seconds, threads = float(sys.argv[1]), int(sys.argv[2])
 people = json.loads(Path(sys.argv[3]).read_text())
 session = StreamSession.objects.order_by("created_at")[0]
-first_seq = 1_000_000_000 + int(time.time()) % 1_000_000 * 1000  # far from what others wrote there
+first_seq = 1_000_000_000 + int(time.time()) % 1_000_000 * 1000  # far from the numbers of other writers
 counts = [0] * threads
 until = time.monotonic() + seconds
 

@@ -1,8 +1,9 @@
-"""How fast media tokens are handed out: `python -m bench.tokens`.
+"""Speed of issuing media tokens: `python -m bench.tokens`.
 
-Real web servers with 100 live shows: one process on SQLite, as the product starts, and one and two on PostgreSQL and
-Redis, as it grows. A hundred callers ask in the same instant, and then 100 and 200 ask every two seconds each, far more
-often than a token has to be renewed. Beside that, how many tokens one core makes when nobody asks over a network.
+Real web servers with 100 live shows: one process on SQLite, the product's default, and one and two on PostgreSQL and
+Redis, the larger installation. A hundred callers ask in the same instant, and then 100 and 200 ask every two seconds
+each, far more often than a token has to be renewed. Besides, the number of tokens that one core makes without a
+network.
 """
 
 import argparse
@@ -32,7 +33,7 @@ LIMIT_MS = 200.0
 
 @dataclass
 class Setup:
-    """Web processes and what they keep things in."""
+    """Web processes and their stores."""
 
     processes: int
     stores: bool
@@ -51,7 +52,7 @@ SETUPS = (Setup(1, stores=False), Setup(1, stores=True), Setup(2, stores=True))
 
 @contextmanager
 def running(setup: Setup) -> Iterator[None]:
-    """Start a set-up, with shows and people in it."""
+    """Start a setup, with shows and people in it."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         urls = {}
@@ -72,7 +73,7 @@ def running(setup: Setup) -> Iterator[None]:
 
 
 def _fill(setup: Setup, environment: dict[str, str]) -> None:
-    """Shows and people, and how fast one thread makes tokens."""
+    """Create shows and people, and measure the tokens per second of one thread."""
     done = subprocess.run(
         [sys.executable, "-m", "bench.tokens.prepare", str(SHOWS), str(max(CROWDS))],
         cwd=report.ROOT,
@@ -86,21 +87,21 @@ def _fill(setup: Setup, environment: dict[str, str]) -> None:
 
 
 def bursts_of(setup: Setup, count: int) -> list[float]:
-    """What each of all callers at the same moment waited, over several such moments."""
+    """Return each caller's wait when all ask at the same moment, over several such moments."""
     taken = [asyncio.run(burst(setup.bases, setup.shows, setup.access[:ASKERS])) for _ in range(count)]
     return [one for each in taken for one in each]
 
 
 def loop_of(setup: Setup, crowd: int, seconds: float) -> dict[str, Any]:
-    """What callers on a schedule wait."""
+    """Return the waits of callers on a schedule."""
     taken = asyncio.run(asked(setup.bases, setup.shows, setup.access[:crowd], seconds))
     return {"askers": crowd, "asked_per_second": crowd / PERIOD_SECONDS, "answers": len(taken)} | percentiles(taken)
 
 
 def measured(setups: tuple[Setup, ...], seconds: float) -> list[dict[str, Any]]:
-    """Everything of every set-up. All of them run all the time, and bursts take turns: a busy minute meets them all."""
+    """Measure every setup. All of them run all the time, and bursts take turns: a busy minute affects them all."""
     for setup in setups:
-        bursts_of(setup, 2)  # warm
+        bursts_of(setup, 2)  # warm-up
     rounds = [[percentiles(bursts_of(setup, BURSTS)) for setup in setups] for _ in range(ROUNDS)]
     rows = []
     for number, setup in enumerate(setups):
@@ -112,7 +113,7 @@ def measured(setups: tuple[Setup, ...], seconds: float) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Measure, print, keep."""
+    """Measure, print and store."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=120, help="of each open loop")
     options = parser.parse_args()

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import aiohttp
 
-PERIOD_SECONDS = 2.0  # how often each caller asks on a schedule
+PERIOD_SECONDS = 2.0  # interval between a caller's requests on a schedule
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 async def asked(bases: Sequence[str], shows: list[str], access: list[str], seconds: float) -> list[float]:
-    """The seconds from the moment each token was due to be asked for until it was there.
+    """Return the seconds from each token's due time until it arrived.
 
     An open loop: every caller asks on a schedule of its own, spread evenly over `PERIOD_SECONDS`, whether or not the
     server has answered the others.
@@ -37,7 +37,7 @@ async def asked(bases: Sequence[str], shows: list[str], access: list[str], secon
 
 
 async def burst(bases: Sequence[str], shows: list[str], access: list[str]) -> list[float]:
-    """The seconds that each of all callers at the same moment waits for one token."""
+    """Return each caller's wait for one token when all ask at the same moment."""
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as http:
 
@@ -55,7 +55,7 @@ async def burst(bases: Sequence[str], shows: list[str], access: list[str]) -> li
 
 
 def percentiles(taken: list[float]) -> dict[str, float]:
-    """In milliseconds."""
+    """Return percentiles in milliseconds."""
     ordered = sorted(taken)
     at = {name: ordered[min(len(ordered) - 1, int(len(ordered) * share))] for name, share in SHARES.items()}
     return {name: round(value * 1000, 1) for name, value in at.items()} | {"max": round(ordered[-1] * 1000, 1)}

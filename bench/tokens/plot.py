@@ -1,11 +1,11 @@
-"""The picture of a run of the token benchmark."""
+"""The chart of a run of the token benchmark."""
 
 from pathlib import Path
 from typing import Any
 
 
 def plot(result: dict[str, Any], *, path: Path) -> None:
-    """How long askers wait, for each set-up and way of asking; skipped without matplotlib."""
+    """Plot the waits for each setup and way of asking; skipped without matplotlib."""
     try:
         import matplotlib  # noqa: PLC0415  -- optional: the table and JSON do without
     except ImportError:

@@ -1,4 +1,4 @@
-"""Makes shows and people in the database, and measures one thread; prints one line of JSON."""
+"""Creates shows and people in the database, and measures one thread; prints one line of JSON."""
 
 import json
 import sys
@@ -29,7 +29,7 @@ HEX_32 = "0123456789abcdef" * 2
 
 
 def rate(make: Callable[[int], Any]) -> int:
-    """How often a second of processor time does it."""
+    """Return the number of calls per second of processor time."""
     started, count = time.process_time(), 0
     while time.process_time() - started < SECONDS:
         make(count)
@@ -38,7 +38,7 @@ def rate(make: Callable[[int], Any]) -> int:
 
 
 def live_shows(number: int) -> list[Any]:
-    """Ids of shows that are live."""
+    """Return ids of live shows."""
     hosts = [User.objects.create_user(f"host-{one}") for one in range(-(-number // SHOWS_PER_HOST))]
     ids = []
     for one in range(number):
@@ -50,7 +50,7 @@ def live_shows(number: int) -> list[Any]:
 
 
 def rates(shows: list[Any], viewers: list[User]) -> dict[str, int]:
-    """Tokens that one core makes in a second."""
+    """Return the tokens that one core makes in a second."""
     settings.AGORA_APP_ID = settings.AGORA_APP_CERTIFICATE = HEX_32
     settings.LIVEKIT_URL, settings.LIVEKIT_API_KEY, settings.LIVEKIT_API_SECRET = "ws://x", "key", HEX_32
     room, person = RoomRef(session_id=shows[0], channel_id="live-0"), PersonRef(uid="7", name="Seven")

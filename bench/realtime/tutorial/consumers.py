@@ -22,5 +22,5 @@ class ChatConsumer(AsyncWebsocketConsumer):
         await self.channel_layer.group_send(self.group, {"type": "chat.message", "message": message})
 
     async def chat_message(self, event: dict[str, Any]) -> None:
-        """From the group to the socket."""
+        """Forward from the group to the socket."""
         await self.send(text_data=json.dumps({"message": event["message"]}))

@@ -1,4 +1,4 @@
-"""`python -m bench.realtime.tutorial.prepare N`: makes the tutorial's database and N people signed in there.
+"""`python -m bench.realtime.tutorial.prepare N`: creates the tutorial's database and N people logged in there.
 
 Prints the session keys as a JSON list.
 """

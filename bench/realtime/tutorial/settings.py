@@ -1,4 +1,4 @@
-"""The chat of the Channels tutorial as a project of its own: what a Django team has after an afternoon."""
+"""The chat of the Channels tutorial as a project of its own: the result of a Django team's first afternoon."""
 
 import os
 
