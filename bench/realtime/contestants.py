@@ -78,7 +78,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Contestant:
-    """One way to run a room. `title` is what the tables show."""
+    """One way to run a room. `title` is its name in the tables."""
 
     name: str
     title: str

@@ -32,7 +32,7 @@ async function refresh() {
     // The answer includes the host's own unlisted shows; this list shows only public ones.
     const listed = [...active.results, ...paused.results].filter((show) => show.visibility === "public");
     draw(listed.sort((a, b) => b.viewer_count - a.viewer_count));
-  } catch { /* the next round tries again; what is shown stays */ }
+  } catch { /* the next round tries again; the list stays */ }
   paintTimes();
 }
 

@@ -19,7 +19,7 @@ export function goingOn(root, { store, publisher, source, confirmed, resend, pai
   const { id, provider: before } = store.session;
   const key = `moved.${id}`;
   const others = pageData("alternatives-data") || [];
-  const now = { /** the picture is on its way to the other service */ moving: false, /** why it does not get out */ trouble: null, others, helps, offer };
+  const now = { /** the video is moving to the other service */ moving: false, /** why it does not get out */ trouble: null, others, helps, offer };
   let leaving = false;
 
   function helps(error) {
