@@ -2,5 +2,5 @@
 
 import os
 
-# `make nightly` sets it: everything on everything, with many random examples.
+# `make nightly` sets it: every test on every setup, with many random examples.
 NIGHTLY = os.environ.get("NIGHTLY") == "1"

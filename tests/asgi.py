@@ -1,10 +1,10 @@
-"""One request to an ASGI application, as a server would hand it over."""
+"""One request to an ASGI application, as a server would pass it."""
 
 import asyncio
 
 
 async def answer_of(serve, path, *, method="GET", host="testserver", body=b"", **more):
-    """Status, headers and body."""
+    """Return status, headers and body."""
     sent, asked = [], iter([{"type": "http.request", "body": body, "more_body": False}])
     given = {"host": host, "content-type": "application/json", **more}
     headers = [(name.encode(), value.encode()) for name, value in given.items()]

@@ -1,4 +1,4 @@
-"""Bodies that no endpoint may take, and none may fall over."""
+"""Bodies that every endpoint must refuse without failing."""
 
 import json
 
@@ -30,7 +30,7 @@ OVERSIZED = json.dumps({"title": "x" * (256 * 1024), "text": "x", "client_id": "
 
 
 def assert_error(answer, status, code):
-    """The contract's error: these names, of these types, and nothing else."""
+    """Assert the documented error format: these names, of these types, and nothing else."""
     assert answer.status_code == status, answer.content[:300]
     assert answer["Content-Type"] == "application/json"
     error = answer.json()["error"]

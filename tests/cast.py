@@ -1,6 +1,6 @@
-"""The people of the tests, and the shows that they are in, made straight in the test database.
+"""The people of the tests, and their shows, created straight in the test database.
 
-Ada publishes, Ben and Cleo watch, Mo moderates, Eve must never see it.
+Ada publishes, Ben and Cleo watch, Mo moderates, Eve must never get access.
 """
 
 import itertools
@@ -19,13 +19,13 @@ _numbers = itertools.count(1)
 
 
 def make_user(name: str = "", **fields: Any) -> User:
-    """A new account without a usable password."""
+    """Return a new account without a usable password."""
     username = name or f"person-{next(_numbers)}"
     return User.objects.create(**{"username": username, "display_name": username.capitalize(), **fields})
 
 
 def make_show(host: User, *, state: str = SessionState.ACTIVE, title: str = "A show", **fields: Any) -> StreamSession:
-    """A session of the host in a state, brought there by the services."""
+    """Return a session of the host in a state, brought there by the services."""
     actor = actor_of(host)
     session = session_create(actor=actor, title=title, **fields)
     match SessionState(state):
@@ -46,7 +46,7 @@ def make_show(host: User, *, state: str = SessionState.ACTIVE, title: str = "A s
 def let_in(
     session: StreamSession, user: User, *, role: str = Role.VIEWER, status: str = ParticipantStatus.ACTIVE
 ) -> Actor:
-    """Make somebody a participant with a role and status; their actor."""
+    """Make a person a participant with a role and status; return their actor."""
     viewer_join(session_id=session.pk, actor=actor_of(user)) if session.visibility != "private" else None
     Participant.objects.update_or_create(
         session=session,
@@ -62,7 +62,7 @@ def let_in(
 
 
 def session_key_of(user: Any) -> str:
-    """The key of a new session of somebody's browser."""
+    """Return the key of a new session of a person's browser."""
     client = Client()
     client.force_login(user)
     return client.cookies["sessionid"].value

@@ -4,5 +4,5 @@ from livestream import circuit_breaker
 
 
 def circuits_forget() -> None:
-    """Start anew with all of them closed."""
+    """Close all circuit breakers."""
     circuit_breaker._circuits.clear()

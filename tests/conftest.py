@@ -1,6 +1,6 @@
-"""What all tests share: servers that start when the first test asks for them, and the cast.
+"""Shared fixtures: servers that start when the first test needs them, and the people.
 
-Fixtures for other parts of the tests: `redis_server`, `postgres_server` (skip, and say what is missing, when they
+Fixtures for other parts of the tests: `redis_server`, `postgres_server` (skip, and name the missing program, when they
 cannot run), `live` (the product on SQLite in memory, and on PostgreSQL with Redis), `ada`, `ben`, `cleo`, `mo`, `eve`,
 `show`, `api`, `published`.
 """
@@ -29,8 +29,8 @@ pytest_plugins = ["tests.lanes", "tests.minutes"]
 
 VARIANTS = ("sqlite-memory", "postgres-redis")
 
-# In CI the same examples every time, so that what fails there fails here; at night others, and more of them. A failure
-# prints what repeats it.
+# In CI the same examples every time, so that a failure repeats everywhere; at night others, and more of them. A failure
+# prints a line that repeats it.
 settings.register_profile(
     "livestream",
     max_examples=int(os.environ.get("TEST_EXAMPLES", "1000" if NIGHTLY else "100")),
@@ -53,7 +53,7 @@ def data_folder() -> Path:
 
 @pytest.fixture
 def redis_starter(tmp_path: Path) -> Iterator[Callable[..., servers.Redis]]:
-    """Starts a Redis of the test's own, to be killed and started again on its port."""
+    """Starts a Redis of the test's own, to be killed and restarted on its port."""
     started: list[servers.Redis] = []
 
     def starter(port: int | None = None) -> servers.Redis:
@@ -120,7 +120,7 @@ def live(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(scope="session")
 def live_small(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """The product on SQLite with the in-memory layer, for what cannot depend on the stores."""
+    """The product on SQLite with the in-memory layer, for tests that cannot depend on the stores."""
     with _live("sqlite-memory", request) as running:
         yield running
 
@@ -153,7 +153,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """A failed test of a running product shows what the product logged."""
+    """Show the product's log with a failed test of a running product."""
     report = yield
     for running in getattr(item, "funcargs", {}).values():
         log = getattr(getattr(running, "web", running), "log", None)
@@ -185,12 +185,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return standing
 
 
-# ---- The cast, in the test database --------------------------------------------------------------------------------
+# ---- The people, in the test database ------------------------------------------------------------------------------
 
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> Iterator[None]:
-    """Rate limits and tickets of one test do not reach the next."""
+    """Clear the cache: rate limits and tickets of one test do not reach the next."""
     cache.clear()
     yield
 
@@ -229,7 +229,7 @@ def mo(db: None) -> Any:
 
 @pytest.fixture
 def eve(db: None) -> Any:
-    """Eve must never see it."""
+    """Eve must never get access."""
     from tests.cast import make_user
 
     return make_user("eve")
@@ -237,7 +237,7 @@ def eve(db: None) -> Any:
 
 @pytest.fixture
 def show(ada: Any) -> Any:
-    """A public show of Ada's that is live."""
+    """A live public show of Ada's."""
     from tests.cast import make_show
 
     return make_show(ada)
@@ -245,7 +245,7 @@ def show(ada: Any) -> Any:
 
 @pytest.fixture
 def api() -> Callable[..., APIClient]:
-    """An API client signed in as somebody; without anybody, as nobody in particular."""
+    """An API client logged in as a person; without a person, anonymous."""
     from accounts.bearer import bearer_pair
 
     def client(user: Any = None) -> APIClient:
@@ -258,7 +258,7 @@ def api() -> Callable[..., APIClient]:
 
 
 class Ear:
-    """Listens at the real channel layer to what is published to a session's room."""
+    """Listens at the real channel layer to a session's room."""
 
     def __init__(self, group: str, capture: Callable[..., Any]) -> None:
         self._group, self._capture = group, capture
@@ -266,13 +266,13 @@ class Ear:
 
     @contextmanager
     def listening(self) -> Iterator[list[dict[str, Any]]]:
-        """The layer messages of a block, complete once the block is left; what is on commit happens at its end."""
+        """Return the layer messages of a block, complete once the block is left; on-commit handlers run at its end."""
         with self.subscribed() as heard, self._capture(execute=True):
             yield heard
 
     @contextmanager
     def subscribed(self) -> Iterator[list[dict[str, Any]]]:
-        """The layer messages of a block, complete once the block is left."""
+        """Return the layer messages of a block, complete once the block is left."""
         layer = get_channel_layer()
         channel = async_to_sync(layer.new_channel)()
         async_to_sync(layer.group_add)(self._group, channel)
@@ -286,7 +286,7 @@ class Ear:
 
 @pytest.fixture
 def published(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callable[[Any], Any]:
-    """`with published(session) as documents:` has the documents that the room was sent, once the block is over."""
+    """`with published(session) as documents:` has the documents sent to the room, once the block is over."""
     import json
 
     from livestream.realtime.groups import room_group
@@ -308,7 +308,7 @@ def published(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callabl
 
 @pytest.fixture
 def heard(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callable[..., Any]:
-    """`with heard(group, ...) as told:` has in `told[group]` what each audience was sent, once the block is over."""
+    """`with heard(group, ...) as told:` has in `told[group]` the messages to each group, once the block is over."""
     import json
 
     @contextmanager

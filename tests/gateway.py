@@ -17,12 +17,12 @@ _client = Client()
 
 
 def token_for(session: StreamSession, user: Any, role: MediaRole = MediaRole.SUBSCRIBER) -> str:
-    """What somebody gets to join with."""
+    """Return a person's join descriptor."""
     return media_token_issue(session_id=session.pk, actor=actor_of(user), role=role).token
 
 
 def call(method: str, path: str, token: str = "", *, body: bytes = b"", kind: str = "", **headers: str) -> Any:
-    """One request with a media token."""
+    """Send one request with a media token."""
     sent = {"Authorization": f"Bearer {token}"} if token else {}
     return _client.generic(method, path, body, content_type=kind or "application/octet-stream", headers=sent | headers)
 
@@ -39,19 +39,19 @@ def trickle(location: str, token: str, *, if_match: str = '"first"') -> Any:
 
 
 def watch(session: StreamSession, user: Any) -> tuple[str, str]:
-    """Somebody watches: their token, and their connection's address."""
+    """Have a person watch; return their token, and their connection's address."""
     token = token_for(session, user)
     return token, str(offer(session, token)["Location"])
 
 
 def send(session: StreamSession) -> tuple[str, str]:
-    """The host sends: the token, and the connection's address."""
+    """Have the host publish; return the token, and the connection's address."""
     token = token_for(session, session.host, MediaRole.PUBLISHER)
     return token, str(offer(session, token, MediaRole.PUBLISHER)["Location"])
 
 
 def playlist(session: StreamSession, token: str = "", name: str = "main", *, user: Any = None, query: str = "") -> Any:
-    """GET a playlist: with a token, as somebody's browser, or as nobody in particular."""
+    """GET a playlist: with a token, with a person's browser cookie, or anonymously."""
     client = Client()
     if user is not None:
         client.force_login(user)
@@ -60,7 +60,7 @@ def playlist(session: StreamSession, token: str = "", name: str = "main", *, use
 
 
 def names(text: str) -> dict[str, str]:
-    """What a multivariant playlist of one sound and one picture calls them."""
+    """Return the names in a multivariant playlist of one audio and one video rendition."""
     sound = re.search(r'URI="([^"]+)[.]m3u8"', text)
     picture = re.search(r"^([^#].*)[.]m3u8$", text, re.MULTILINE)
     assert sound and picture, text

@@ -1,9 +1,9 @@
-"""Sorts the tests into lanes, by what each needs of the machine; `tests/run.py` runs one lane after another.
+"""Sorts the tests into lanes, by their needs of the machine; `tests/run.py` runs one lane after another.
 
-`light`    computes, or asks the database. Two workers.
-`waits`    talks to servers of its own and waits for them most of the time. Three workers, each with its servers.
-`browser`  drives a browser. One at a time: two share two cores badly, and waits of seconds run out.
-`alone`    asserts how fast, how late or how large something is. Nothing else runs.
+`light`    computes, or queries the database. Two workers.
+`waits`    starts servers of its own and waits for them most of the time. Three workers, each with its servers.
+`browser`  drives a browser. One at a time: two share two cores badly, and waits of seconds time out.
+`alone`    asserts speed, latency or size. Nothing else runs.
 
 `alone` and `waits` are marks that a test or a module carries; the fixtures of servers and browsers imply their lanes.
 """
@@ -16,12 +16,12 @@ from tests import NIGHTLY
 
 LANES = ("light", "waits", "browser", "alone")
 SERVERS = {"live", "live_small", "live_large", "live_daphne", "cluster"}
-# The programs without which a test is skipped. Where one of those that are named here is missing, it fails.
+# Programs that must be installed: a test that lacks one fails instead of being skipped.
 REQUIRED = os.environ.get("TEST_REQUIRE", "chromium redis-server PostgreSQL" if os.environ.get("CI") else "").split()
 
 
 def lane_of(item: pytest.Item) -> str:
-    """The lane of a test."""
+    """Return the lane of a test."""
     fixtures = set(getattr(item, "fixturenames", ()))
     if item.get_closest_marker("alone") or "browsers" in fixtures:
         return "alone"
@@ -33,14 +33,14 @@ def lane_of(item: pytest.Item) -> str:
 
 
 def is_database_test(item: pytest.Item) -> bool:
-    """Whether databases may differ in it: real transactions, or a test that says so."""
+    """Whether databases may differ in it: real transactions, or a test marked so."""
     mark = item.get_closest_marker("django_db")
     transactional = mark is not None and mark.kwargs.get("transaction", False)
     return transactional or "transactional_db" in getattr(item, "fixturenames", ())
 
 
 def is_for_the_night(item: pytest.Item) -> bool:
-    """Whether only the nightly run has it: it is marked so, or asks the same of another server once more."""
+    """Whether only the nightly run has it: it is marked so, or repeats a test on another server."""
     if item.get_closest_marker("nightly"):
         return True
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
@@ -59,15 +59,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if is_database_test(item):
         item.add_marker("both_databases")
     if lane == "waits" and (shared := SERVERS & set(item.fixturenames)):
-        # One worker has all tests of a server that takes long to start.
+        # One worker has all tests of a server with a long start.
         item.add_marker(pytest.mark.xdist_group("cluster" if "cluster" in shared else "live"))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the nightly tests to the night.
+    """Deselect the nightly tests in other runs.
 
-    Browsers come last: Playwright keeps an event loop on the main thread, beside which no test can have another.
+    Browsers come last: Playwright keeps an event loop on the main thread, and no test can have another beside it.
     """
     if not NIGHTLY:
         left = [item for item in items if is_for_the_night(item)]
@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> object:
-    """A test that is skipped for want of a program fails where that program is required."""
+    """Fail a test that is skipped for lack of a program where that program is required."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)

@@ -1,4 +1,4 @@
-"""People with real browsers' abilities on a real server: they sign up, call the API and open room sockets."""
+"""Clients with the abilities of real browsers on a real server: they sign up, call the API and open room sockets."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ QUIET_SECONDS = 0.3
 
 @dataclass(frozen=True)
 class Answer:
-    """What the API said."""
+    """An answer of the API."""
 
     status: int
     data: Any
@@ -32,12 +32,12 @@ class Answer:
 
     @property
     def code(self) -> str | None:
-        """The error's code; None when it is none."""
+        """Return the error's code; None when it is no error."""
         return self.data["error"]["code"] if isinstance(self.data, dict) and "error" in self.data else None
 
 
 class Api:
-    """Calls a server's API as one person, or as nobody in particular."""
+    """Calls a server's API as one person, or anonymously."""
 
     def __init__(self, url: str, access: str | None = None) -> None:
         self.url = url
@@ -45,7 +45,7 @@ class Api:
         self._http = urllib3.PoolManager(maxsize=4, retries=False, timeout=30)
 
     def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
-        """One request. `path` is below /api/v1/, or absolute; `body` is sent as JSON unless it is bytes."""
+        """Send one request. `path` is below /api/v1/, or absolute; `body` is sent as JSON unless it is bytes."""
         sent = dict(headers or {})
         if self.access:
             sent.setdefault("Authorization", f"Bearer {self.access}")
@@ -73,7 +73,7 @@ class Api:
 
 @dataclass
 class Person(Api):
-    """Somebody with an account on a server."""
+    """A person with an account on a server."""
 
     url: str
     access: str
@@ -85,7 +85,7 @@ class Person(Api):
         Api.__init__(self, self.url, self.access)
 
     def by_cookie(self) -> "Visitor":
-        """The same person at the log-in page, as a browser does it."""
+        """Log the same person in at the log-in page, as a browser does."""
         visitor = Visitor(self.url)
         visitor.log_in(self.username)
         return visitor
@@ -99,7 +99,7 @@ class Visitor(Api):
         self._cookies: dict[str, str] = {}
 
     def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
-        """One request; what it sets is kept."""
+        """Send one request; keep the cookies that it sets."""
         cookie = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         sent = {"Cookie": cookie, "X-CSRFToken": self._cookies.get("csrftoken", ""), **(headers or {})}
         answer = super().call(method, path, body, sent)
@@ -108,7 +108,7 @@ class Visitor(Api):
         return answer
 
     def log_in(self, username: str) -> None:
-        """Through the form."""
+        """Log in through the form."""
         self.get("/accounts/login/")
         form = urlencode({"username": username, "password": PASSWORD}).encode()
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -176,7 +176,7 @@ class RoomSocket:
             raise AssertionError(f"no {what} within {seconds} s; received: {self.received[-5:]}") from None
 
     async def send(self, text: str | bytes) -> None:
-        """Send a frame as it is."""
+        """Send a frame unchanged."""
         await self.connection.send(text)
 
     async def command(self, op: str, **data: Any) -> Reply:
@@ -186,7 +186,7 @@ class RoomSocket:
         return await self.reply(ref)
 
     async def reply(self, ref: str | None) -> Reply:
-        """The (next) reply with this reference."""
+        """Return the (next) reply with this reference."""
 
         def found() -> dict[str, Any] | None:
             for index, document in enumerate(self.replies):
@@ -198,7 +198,7 @@ class RoomSocket:
         return Reply(ok=document["ok"], data=document.get("data", {}), error=document.get("error", {}))
 
     async def next(self, type: str, *, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
-        """The next document of a type that was not looked at yet; those before it are passed over."""
+        """Return the next unread document of a type; earlier ones are skipped."""
 
         def found() -> dict[str, Any] | None:
             for index in range(self._read, len(self.received)):
@@ -214,42 +214,42 @@ class RoomSocket:
         await self._wait(lambda: True if holds(self.received) else None, what, seconds)
 
     async def silent(self, *, seconds: float = QUIET_SECONDS) -> bool:
-        """Whether nothing durable or directed comes for a while (beats and viewer counts are not counted)."""
+        """Whether nothing durable or directed arrives for a while (beats and viewer counts are not counted)."""
         before = len(self.heard())
         await asyncio.sleep(seconds)
         return len(self.heard()) == before
 
     def heard(self, *types: str) -> list[dict[str, Any]]:
-        """What came of these types; without any, all but greetings, beats and viewer counts."""
+        """Return the received documents of these types; without any, all but greetings, beats and viewer counts."""
         if types:
             return [document for document in self.received if document["type"] in types]
         return [d for d in self.received if d["type"] not in ("beat", "viewers", "snapshot", "resumed")]
 
     def seqs(self) -> list[int]:
-        """The sequence numbers that came as events, in order."""
+        """Return the sequence numbers of the received events, in order."""
         return [document["seq"] for document in self.received if "seq" in document]
 
     async def close_code(self, *, seconds: float = PATIENCE_SECONDS) -> int | None:
-        """Wait until the server closes; its code."""
+        """Wait until the server closes; return its code."""
         async with asyncio.timeout(seconds):
             await self.connection.wait_closed()
             await self._reader
         return self.connection.close_code
 
     async def close(self) -> None:
-        """Leave."""
+        """Close the socket."""
         await self.connection.close()
         await self._reader
 
     async def drop(self) -> None:
-        """Be gone without a word, like a closed lid."""
+        """Disconnect without a close frame, like a closed laptop."""
         self.connection.transport.abort()
         await self._reader
 
 
 @dataclass
 class Live:
-    """A running product and who is known there."""
+    """A running product and its known people."""
 
     web: Web
     staff: dict[str, Any]
@@ -262,11 +262,11 @@ class Live:
 
     @property
     def anybody(self) -> Api:
-        """Somebody who is not signed in."""
+        """Return an anonymous client."""
         return Api(self.url)
 
     def person(self, name: str) -> Person:
-        """A new account whose name starts so."""
+        """Create an account whose name starts so."""
         username = f"{name}-{secrets.token_hex(4)}"
         body = {"username": username, "password": PASSWORD, "display_name": name.capitalize()}
         answer = Api(self.url).post("auth/register/", body)
@@ -282,12 +282,12 @@ class Live:
 
     @property
     def mo(self) -> Person:
-        """The moderator."""
+        """Return the moderator."""
         mo = self.staff["mo"]
         return Person(url=self.url, access=mo["access"], id=mo["id"], username=mo["username"], display_name="Mo")
 
     def show(self, host: Person, *, state: str = "active", **fields: Any) -> str:
-        """A new session in a state; its id."""
+        """Create a session in a state; return its id."""
         made = host.post("sessions/", {"title": "A show", **fields})
         assert made.status == 201, made
         session_id: str = made.data["id"]
@@ -308,7 +308,7 @@ class Live:
         origin: str | None = None,
         greeting: str | None = "snapshot",
     ) -> AsyncIterator[RoomSocket]:
-        """An open room socket. It has been greeted, unless `greeting` is None."""
+        """Open a room socket. It has been greeted, unless `greeting` is None."""
         sent = dict(headers or {})
         if person is not None and person.access:
             sent.setdefault("Authorization", f"Bearer {person.access}")

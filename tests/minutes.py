@@ -1,4 +1,4 @@
-"""Notes how long each suite took, for the table at the end of `make test`: one file a lane, in `TEST_MINUTES`."""
+"""Records the duration of each suite, for the table at the end of `make test`: one file a lane, in `TEST_MINUTES`."""
 
 import json
 import os
@@ -16,7 +16,7 @@ _tests: Counter[str] = Counter()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Add setup, call and teardown to the test's suite: its folder, or its file where it is in none."""
+    """Add setup, call and teardown to the test's suite: its folder, or its file at the top level."""
     parts = Path(report.location[0]).parts
     suite = parts[1] if len(parts) > 1 else parts[0]
     _suites[suite] += report.duration
@@ -25,7 +25,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the lane's file, from the process that the reports of all workers reach."""
+    """Write the lane's file, from the process that receives the reports of all workers."""
     if not FOLDER or hasattr(session.config, "workerinput"):
         return
     lane = os.environ.get("TEST_LANE", "all")

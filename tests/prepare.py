@@ -1,4 +1,4 @@
-"""`python -m tests.prepare`: makes the tables in a new database, and the people that no API can make.
+"""`python -m tests.prepare`: creates the tables in a new database, and the people that no API can create.
 
 Prints them as JSON: name -> {id, username, access}.
 """

@@ -1,6 +1,6 @@
 """Real servers for tests: Redis, PostgreSQL and the product itself, each a process on a free port.
 
-All of them run as root and as anybody else, need no running service, and end with the tests, however those end.
+All of them run as root and as any other user, need no running service, and end with the tests, however those end.
 """
 
 import ctypes
@@ -31,11 +31,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NotInstalled(Exception):
-    """A program that a server needs is not on this machine; the text names it."""
+    """A program that a server needs is not on this machine; the message names it."""
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that nobody uses now."""
+    """Return a TCP port of the loopback that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -56,7 +56,7 @@ def start(command: list[str], *, log: Path, **options: Any) -> subprocess.Popen[
 
 
 def stop(process: subprocess.Popen[bytes], *, sign: int = signal.SIGTERM, seconds: float = 10) -> int:
-    """End a process, by force when it does not go; its exit status."""
+    """End a process, by force when it does not exit; return its exit status."""
     if process.poll() is None:
         process.send_signal(sign)
         try:
@@ -69,7 +69,7 @@ def stop(process: subprocess.Popen[bytes], *, sign: int = signal.SIGTERM, second
 def wait_until(
     true: Callable[[], Any], *, process: subprocess.Popen[bytes] | None = None, log: Path, seconds: float = 120
 ) -> None:
-    """Ask until the answer is yes. Raises with the log when the time is over or the process has ended."""
+    """Poll until the answer is yes. Raises with the log after the timeout or when the process has ended."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if true():
@@ -85,7 +85,7 @@ def wait_until(
 
 @dataclass
 class Redis:
-    """A running Redis that keeps nothing."""
+    """A running Redis without persistence."""
 
     port: int
     folder: Path
@@ -128,7 +128,7 @@ def _postgres_binary(name: str) -> str:
 
 
 def _unprivileged() -> dict[str, Any]:
-    """How to start a process that refuses to run as root."""
+    """Return the arguments to start a process that refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     for name in ("postgres", "nobody"):
@@ -142,7 +142,7 @@ def _unprivileged() -> dict[str, Any]:
 
 @dataclass
 class Postgres:
-    """A running PostgreSQL that does not care about losing power."""
+    """A running PostgreSQL without fsync."""
 
     port: int
     folder: Path
@@ -153,7 +153,7 @@ class Postgres:
         return f"postgres://postgres@127.0.0.1:{self.port}/{database}"
 
     def create_database(self, *, template: str = "template1") -> str:
-        """A new database like the template; its URL."""
+        """Create a database from the template; return its URL."""
         self._made += 1
         name = f"tests_{self._made}"
         with psycopg.connect(self.url(), autocommit=True) as connection:
@@ -162,7 +162,7 @@ class Postgres:
 
 
 def postgres_start() -> Postgres:
-    """Make a cluster and start it. Raises NotInstalled. `postgres_stop` removes it."""
+    """Create a cluster and start it. Raises NotInstalled. `postgres_stop` removes it."""
     initdb, server = _postgres_binary("initdb"), _postgres_binary("postgres")
     who = _unprivileged()
     folder = Path(tempfile.mkdtemp(prefix="livestream-postgres-"))
@@ -208,7 +208,7 @@ def postgres_start() -> Postgres:
 
 
 def postgres_stop(cluster: Postgres) -> None:
-    """End it, with whoever is still connected, and remove it."""
+    """Stop it, with all connected clients, and remove it."""
     stop(cluster.process, sign=signal.SIGINT)
     shutil.rmtree(cluster.folder, ignore_errors=True)
 
@@ -217,7 +217,7 @@ def postgres_stop(cluster: Postgres) -> None:
 
 
 def product_environment(*, data: Path, database_url: str = "", redis_url: str = "", **more: str) -> dict[str, str]:
-    """The environment of a process of the product: this machine's, without what a developer's shell says of it."""
+    """Return the environment of a process of the product: this machine's, without the developer's settings."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "SSL_CERT_FILE")
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},
@@ -235,7 +235,7 @@ def product_environment(*, data: Path, database_url: str = "", redis_url: str = 
 
 
 def manage(*arguments: str, environment: dict[str, str]) -> str:
-    """Run `manage.py`; what it printed. Raises with its errors."""
+    """Run `manage.py`; return its output. Raises with its errors."""
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
@@ -250,7 +250,7 @@ def manage(*arguments: str, environment: dict[str, str]) -> str:
 
 
 def prepare_database(environment: dict[str, str]) -> dict[str, Any]:
-    """Migrate a new database and make the staff of the tests there; their names and tokens."""
+    """Migrate a new database and create the tests' site staff; return their names and tokens."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.prepare"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
@@ -292,7 +292,7 @@ UVICORN_OPTIONS = {
 
 
 def web_command(server: str, port: int, application: str = "livestream.asgi:application") -> list[str]:
-    """How to run an ASGI application with the product's options."""
+    """Return the command to run an ASGI application with the product's options."""
     if server == "daphne":
         return [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), application]
     options = {"host": "127.0.0.1", "port": port} | UVICORN_OPTIONS
@@ -301,7 +301,7 @@ def web_command(server: str, port: int, application: str = "livestream.asgi:appl
 
 
 def web_start(*, environment: dict[str, str], log: Path, server: str = "uvicorn", port: int | None = None) -> Web:
-    """Start a web process on a database that is prepared, and wait until it answers."""
+    """Start a web process on a prepared database, and wait until it answers."""
     port = port or free_port()
     process = start(web_command(server, port), log=log, cwd=ROOT, env={**environment, "PORT": str(port)})
     web = Web(port=port, environment=environment, log=log, process=process, name=server)
@@ -318,7 +318,7 @@ def web_start(*, environment: dict[str, str], log: Path, server: str = "uvicorn"
 
 @contextmanager
 def running_web(**options: Any) -> Iterator[Web]:
-    """A web process for the length of a block."""
+    """Run a web process for the length of a block."""
     web = web_start(**options)
     try:
         yield web

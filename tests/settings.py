@@ -1,8 +1,8 @@
 """The product's settings for tests: nothing outside a temporary folder is read or written.
 
-The tests, and every server that they start, run on these. Whatever the developer's shell or `.env` says about
-databases and secrets is overruled, so that no test ever meets data that matters. The variables that start with TEST_
-choose what a server or a second run of the tests uses.
+The tests, and every server that they start, run on these. Databases and secrets from the developer's shell or `.env`
+are overridden, so that no test ever touches real data. The variables that start with TEST_ choose options of a server
+or of a second run of the tests.
 """
 
 import atexit
@@ -55,17 +55,17 @@ os.environ.update(
     TURN_URLS="",
     TURN_SECRET="",
 )
-# Nobody listens on port 9: a test that wants a media node starts one and says where.
+# Nothing listens on port 9: a test that needs a media node starts one and sets its address.
 os.environ.setdefault("MEDIA_URL_INTERNAL", "http://127.0.0.1:9")
 
 from livestream.settings import *  # noqa: E402, F403
 from livestream.settings import DATABASES, SIMPLE_JWT  # noqa: E402
 
-# Argon2 takes its time on purpose; the people of the tests have no secrets.
+# Argon2 is slow on purpose; the people of the tests have no secrets.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 SIMPLE_JWT = {**SIMPLE_JWT, "ACCESS_TOKEN_LIFETIME": timedelta(hours=2)}
 REGISTRATIONS_PER_HOUR = 1_000_000
-# Files are looked for when somebody asks, not all of them for every test client.
+# Files are looked up on request, instead of all of them for every test client.
 WHITENOISE_AUTOREFRESH = True
 STATIC_ROOT = Path(_data) / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
@@ -77,7 +77,7 @@ PRESENCE_LEASE_SECONDS = int(os.environ.get("TEST_PRESENCE_LEASE_SECONDS", "30")
 PATIENCE_SECONDS = 60
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"]["timeout"] = PATIENCE_SECONDS
-    # A file, as in production: an in-memory database locks whole tables, and several threads would meet that.
+    # A file, as in production: an in-memory database locks whole tables, and several threads would block each other.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(_data) / "test.sqlite3")}
 else:
     DATABASES["default"]["OPTIONS"]["pool"]["timeout"] = PATIENCE_SECONDS

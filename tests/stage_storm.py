@@ -1,6 +1,6 @@
 """A storm on one stage, as a process of its own: `python -m tests.stage_storm cast|storm|count ...`, JSON out.
 
-Several of these at once are several web processes: nothing is shared but the database.
+Several of these at once act as several web processes: they share only the database.
 """
 
 import json
@@ -20,7 +20,7 @@ THREADS = 28
 
 
 def cast() -> dict[str, object]:
-    """A show with a cohost and ten guests on stage, and a hundred who wait."""
+    """Create a show with a co-host and ten guests on stage, and a hundred pending requests."""
     from livestream.actors import SYSTEM, actor_of
     from streams.services.people.viewers import viewer_join
     from streams.services.stage.guest_requests import guest_request_make
@@ -46,8 +46,8 @@ def cast() -> dict[str, object]:
 
 
 def storm(session: UUID, number: int, of: int, at: float, scene: dict[str, Any]) -> dict[str, int]:
-    """This process's share of what happens at one instant: approvals, leaving, kicks, coming back, new tokens, and a
-    cohost who mutes everybody while being demoted."""
+    """Run this process's share of simultaneous actions: approvals, leaving, kicks, coming back, new tokens, and a
+    co-host who mutes everybody while being demoted."""
     from accounts.models import User
     from livestream.actors import SYSTEM, Actor, actor_of
     from livestream.errors import DomainError
@@ -86,7 +86,7 @@ def storm(session: UUID, number: int, of: int, at: float, scene: dict[str, Any])
             )
         acts.append(lambda u=user: media_token_issue(session_id=session, actor=u, role=MediaRole.PUBLISHER))
     cohost = actor_of(User.objects.get(pk=scene["cohost"]))
-    first = [  # all of them look at their rights before the demotion is through
+    first = [  # all of them check their rights before the demotion is committed
         lambda g=guest, k=kind: stage_mute(session_id=session, actor=cohost, user_id=UUID(g), kind=k)
         for guest in scene["guests"][number::of]
         for kind in ("audio", "video", "screen")
@@ -114,7 +114,7 @@ def storm(session: UUID, number: int, of: int, at: float, scene: dict[str, Any])
 
 
 def count(session: UUID) -> dict[str, object]:
-    """What is stored afterwards, before and after everybody who still waits is asked in."""
+    """Return the stored state afterwards, before and after all pending requests are approved."""
     from livestream.actors import SYSTEM
     from livestream.errors import DomainError
     from streams.models import Participant, SessionEvent, StreamSession
@@ -149,7 +149,7 @@ def count(session: UUID) -> dict[str, object]:
 
 
 def main() -> None:
-    """What the first argument says."""
+    """Run the command of the first argument."""
     django.setup()
     match sys.argv[1:]:
         case ["cast"]:

@@ -1,4 +1,4 @@
-"""The direction in which the code depends on itself, read from its imports and calls (see docs/architecture.md)."""
+"""The direction of the code's dependencies, read from its imports and calls (see docs/architecture.md)."""
 
 import ast
 import re
@@ -67,7 +67,7 @@ LONG_FUNCTIONS = {
 
 @dataclass(frozen=True)
 class Import:
-    """One imported name: `module` is what is imported from, `line` where."""
+    """One imported name: `module` is the source, `line` the place."""
 
     module: str
     name: str
@@ -113,7 +113,7 @@ class Module:
         return found
 
     def calls(self) -> list[tuple[str, ast.Call]]:
-        """Every call, by the last part of what is called."""
+        """Return every call, by the last part of the called name."""
         found = []
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call):
@@ -124,7 +124,7 @@ class Module:
 
 @cache
 def modules() -> tuple[Module, ...]:
-    """All our modules but migrations."""
+    """Return all our modules except migrations."""
     found = []
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
@@ -136,7 +136,7 @@ def modules() -> tuple[Module, ...]:
 
 
 def places(wrong):
-    """The violations as lines to read."""
+    """Return the violations as readable lines."""
     return "\n".join(sorted(wrong))
 
 
@@ -173,7 +173,7 @@ def test_services_know_no_edge_and_no_transport():
 
 
 def test_edges_write_no_model():
-    """Django's admin changes what its forms describe; everything else goes through a service."""
+    """Django's admin changes the fields of its forms; everything else goes through a service."""
     wrong = [
         f"{module.name}:{call.lineno} calls .{name}()"
         for module in modules()
@@ -199,7 +199,7 @@ def _is_of_a_manager(node: ast.expr) -> bool:
 
 
 def _callers(*names):
-    """Who calls one of these; the media plane, which publishes tracks, aside."""
+    """Return the callers of one of these; the media plane, which publishes tracks, is excluded."""
     return {
         module.name
         for module in modules()
@@ -249,8 +249,8 @@ def test_one_module_alone_changes_the_state_of_a_session():
 
 
 def _state_writes(tree):
-    """The lines that may write `state` or `version` of a session: assignments to somebody else's attribute, and
-    queryset writes that name the fields or hide what they name."""
+    """Return the lines that may write `state` or `version` of a session: assignments to another object's attribute,
+    and queryset writes that name the fields or hide the named ones."""
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=owner, attr=attr, ctx=ast.Store()) if attr in STATE_FIELDS:
@@ -274,7 +274,7 @@ def _names_the_state(node):
 
 
 def _may_be_sessions(node):
-    """Whether a queryset is one of sessions, or does not say of what it is."""
+    """Whether a queryset is one of sessions, or of an unknown model."""
     return "objects" not in ast.unparse(node) or "StreamSession.objects" in ast.unparse(node)
 
 
@@ -355,7 +355,7 @@ def test_everything_public_says_what_it_promises():
 
 
 def test_only_what_is_listed_has_outgrown_its_size():
-    """What outgrows the alarms is split, or listed with its reason; what has shrunk leaves the list."""
+    """A module above the size limit is split, or listed with its reason; one that has shrunk leaves the list."""
     functions = {
         node.name
         for module in modules()
@@ -369,7 +369,7 @@ def test_only_what_is_listed_has_outgrown_its_size():
     assert functions == LONG_FUNCTIONS
 
 
-# ---- The rules themselves are shown to notice ----------------------------------------------------------------------
+# ---- The rules themselves detect violations ------------------------------------------------------------------------
 
 
 def test_a_planted_violation_is_noticed():

@@ -1,4 +1,4 @@
-"""Doing the same thing from many threads at the same moment, each with a database connection of its own."""
+"""Running the same function from many threads at the same moment, each with a database connection of its own."""
 
 import threading
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from django.db import connection
 
 
 def at_once(number: int, do: Callable[[int], Any]) -> list[Any]:
-    """The results of `do(0)` to `do(number - 1)`, in that order; what one of them raised is its result."""
+    """Return the results of `do(0)` to `do(number - 1)`, in that order; an exception is its result."""
     gate = threading.Barrier(number)
 
     def one(index: int) -> Any:

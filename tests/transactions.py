@@ -8,7 +8,7 @@ from django.db.transaction import Atomic
 
 
 def atomic() -> Atomic:
-    """A transaction in which durable blocks may stand, as in the one of Django's own TestCase."""
+    """A transaction in which durable blocks are permitted, as in the one of Django's own TestCase."""
     block = transaction.atomic()
     block._from_testcase = True
     return block
@@ -16,7 +16,7 @@ def atomic() -> Atomic:
 
 @contextmanager
 def rolled_back() -> Iterator[None]:
-    """The same, undone at the end of the block."""
+    """The same, rolled back at the end of the block."""
     with atomic():
         yield
         transaction.set_rollback(True)

@@ -1,4 +1,4 @@
-"""People, and a look at what their sockets would be told."""
+"""People, and a recorder of the messages to their sockets."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ PASSWORD = "correct horse battery staple"
 
 @pytest.fixture(autouse=True)
 def counting(settings: Any) -> None:
-    """A hasher that takes no time and counts who reaches it."""
+    """Replace the hasher by one that takes no time and counts its calls."""
     settings.PASSWORD_HASHERS = ["tests.accounts.hashers.CountingHasher"]
     CountingHasher.calls = 0
 
@@ -38,7 +38,7 @@ def mo(db: None) -> User:
 
 @pytest.fixture
 def told(settings: Any) -> Callable[[User], Callable[[], list[tuple[int, str]]]]:
-    """`listen = told(ben)` starts listening; `listen()` gives the closes (code, reason) that ben's sockets got."""
+    """`listen = told(ben)` starts listening; `listen()` returns the closes (code, reason) that ben's sockets got."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     layer = get_channel_layer()
 

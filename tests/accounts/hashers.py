@@ -1,4 +1,4 @@
-"""A quick password hasher that counts how often somebody reached it."""
+"""A quick password hasher that counts its calls."""
 
 from django.contrib.auth.hashers import MD5PasswordHasher
 

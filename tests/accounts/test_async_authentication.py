@@ -1,4 +1,4 @@
-"""Who asks, where the answer is made on the event loop: by Bearer token, or by cookie with our own page's proof."""
+"""Authentication on the event loop: by bearer token, or by cookie with our own page's CSRF proof."""
 
 from uuid import uuid4
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def private(ada):
-    """A show that only its people may watch: who asks for a token of it is known by the answer."""
+    """A private show: the answer to a token request identifies the caller."""
     return make_show(ada, visibility="private")
 
 
@@ -33,7 +33,7 @@ def url(session):
 
 
 def browser_of(user):
-    """A browser that has opened a page of ours."""
+    """Return a browser that has opened a page of ours."""
     client = Client(enforce_csrf_checks=True)
     client.force_login(user)
     client.get("/")
@@ -169,7 +169,7 @@ HEADERS = {
 @pytest.mark.parametrize("state", ["", "new password", "closed"])
 @pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
 def test_who_asks_is_the_same_as_everywhere_in_the_api(private, ada, headers, state):
-    """A show's own page is answered by REST framework's classes; neither shows a private show to strangers."""
+    """REST framework's classes answer a show's own page; neither way shows a private show to anonymous viewers."""
     given = headers(ada, session_key_of(ada), bearer_pair(user=ada))
     if state == "new password":
         ada.set_password("another horse entirely")

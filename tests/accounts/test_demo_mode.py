@@ -1,4 +1,4 @@
-"""The demonstration people, whose password everybody knows, exist in the demonstration mode alone."""
+"""The demo people, whose password is public, exist in demo mode alone."""
 
 import pytest
 from django.contrib.auth import authenticate

@@ -1,4 +1,4 @@
-"""The forms of the pages: a refusal stands beside its field, keeps what was typed, and changes nothing."""
+"""The forms of the pages: an error is beside its field, keeps the input, and changes nothing."""
 
 import pytest
 from django.contrib.auth import get_user
@@ -15,7 +15,7 @@ def sign_up(client, rest="", **fields):
 
 
 def errors(answer):
-    """By field what a form refused; `__all__` is the form as a whole."""
+    """Return the errors of a form by field; `__all__` is the form as a whole."""
     return {name: len(texts) for name, texts in answer.context["form"].errors.items()}
 
 

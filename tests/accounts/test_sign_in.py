@@ -67,7 +67,7 @@ def test_ten_wrong_tries_reach_the_hasher_and_no_more(client):
 
 
 def wrong(client, count, *, network="198.51.100", username="ben"):
-    """So many wrong tries, ten from each of as many addresses as that takes."""
+    """Try wrong passwords, ten from each of as many addresses as needed."""
     return [
         token(client, username=username, REMOTE_ADDR=f"{network}.{number // 10}").status_code for number in range(count)
     ]
@@ -108,7 +108,7 @@ def test_a_browser_that_signed_in_before_is_let_in_whatever_others_tried(client,
     stranger = type(client)()
     wrong(stranger, 100)
     for number in range(31):
-        token(stranger, username=f"person{number}")  # the same network as the browser's
+        token(stranger, username=f"person{number}")  # the browser's network
 
     assert not SIGN_INS[again](stranger, PASSWORD)
     assert SIGN_INS[again](client, PASSWORD)
@@ -198,7 +198,7 @@ def test_a_right_password_does_not_forgive_the_wrong_ones(client):
     for _ in range(9):
         token(client)
     token(client, password=PASSWORD)
-    client.cookies.clear()  # a browser that is not known
+    client.cookies.clear()  # an unknown browser
 
     assert [token(client).status_code for _ in range(2)] == [401, 429]
 

@@ -26,7 +26,7 @@ def our_address(settings):
 
 
 async def connect(headers=(), *, path=PATH, scheme=None):
-    """The scope that the room's consumer would get, and what the handshake was answered with."""
+    """Return the scope that the room's consumer would get, and the answer to the handshake."""
     seen = {}
 
     async def room(scope, receive, send):

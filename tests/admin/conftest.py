@@ -1,4 +1,4 @@
-"""The staff, and somebody who is none."""
+"""Site staff, and a person who is none."""
 
 import pytest
 from django.test import Client

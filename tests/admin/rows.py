@@ -1,4 +1,4 @@
-"""One row of every model, as often as is asked for, each with people and a session of its own."""
+"""Rows of every model, in any number, each with people and a session of its own."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -40,7 +40,7 @@ def _make(number: int) -> None:
 
 
 def session_of(host: User, *, title: str = "Vintage lamps", **fields: object) -> streams.StreamSession:
-    """A live session with all that a service would have made."""
+    """Return a live session with everything that a service would have created."""
     live = {"state": "active", "started_at": NOW, "created_at": NOW, **fields}
     session = streams.StreamSession.objects.create(host=host, title=title, **live)
     streams.SessionSettings.objects.create(session=session)
@@ -95,7 +95,7 @@ def _session_rows(session: streams.StreamSession, host: User, viewer: User, numb
 
 
 def message_in(session: streams.StreamSession, user: User, *, seq: int = 3, content: str = "hello") -> ChatMessage:
-    """A message as it was said."""
+    """Return a stored message."""
     return ChatMessage.objects.create(
         session=session,
         seq=seq,

@@ -28,7 +28,7 @@ MODELS = sorted(
     (model for model in admin.site._registry if model._meta.app_label in (*OURS, "auth")),
     key=lambda model: model._meta.label_lower,
 )
-# Rights, money and credentials are the administrators' business.
+# Rights, money and credentials are for administrators only.
 ADMINISTRATORS_ONLY = {
     "auth.group",
     "chat.readmarker",

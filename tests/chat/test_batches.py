@@ -1,4 +1,4 @@
-"""Batches that cannot be stored at once: what happened meanwhile to one room or message costs the others nothing."""
+"""Batches that cannot be stored at once: a conflict in one room or message does not affect the others."""
 
 import pytest
 from django.db import transaction
@@ -20,7 +20,7 @@ def rooms(ada):
 
 
 def codes(outcomes):
-    """The numbers that messages got, the codes of refusals, and None for what must be posted again."""
+    """Return the numbers of stored messages, the codes of refusals, and None for messages that must be posted again."""
     return [getattr(one, "seq", None) or getattr(one, "code", one) for one in outcomes]
 
 
@@ -61,7 +61,7 @@ def test_a_message_in_one_slow_room_does_not_slow_its_sender_down_in_another(ada
     slow = {"slow_mode_seconds": 30}
     one, other = make_show(ada, settings_changes=slow), make_show(ada, settings_changes=slow)
 
-    # A name of its own for each: the same message again is no second one.
+    # A name of its own for each: a repeated message is not a second one.
     for room, name in ((one, "1"), (other, "2")):
         assert message_post(session_id=room.pk, actor=actor_of(ben), text="hello", client_id=name).seq == 2
     for room, name in ((one, "3"), (other, "4")):

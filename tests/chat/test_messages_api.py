@@ -1,4 +1,4 @@
-"""Saying something over HTTP: what is stored, who may, and in which words who may not is told."""
+"""Posting over HTTP: stored messages, rights, and the text of refusals."""
 
 import pytest
 from django.core.cache import cache
@@ -250,7 +250,7 @@ def test_one_person_does_not_write_more_than_ten_times_a_second_for_long(api, sh
     statuses = [post(client, show, client_id=f"{number}").status_code for number in range(101)]
 
     assert statuses.count(201) >= 100
-    assert statuses[-1] in (429, 201)  # 201 when the clock went over the edge of a window
+    assert statuses[-1] in (429, 201)  # 201 when the clock crossed the edge of a window
     assert ChatMessage.objects.count() == statuses.count(201)
 
 
@@ -259,7 +259,7 @@ def test_one_person_does_not_write_more_than_ten_times_a_second_for_long(api, sh
 
 @pytest.fixture
 def seven(show, ben):
-    """A show with seven messages, seq 2 to 8."""
+    """Return a show with seven messages, seq 2 to 8."""
     for number in range(7):
         say(show, ben, text=f"message {number}")
     return show

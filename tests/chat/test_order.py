@@ -1,4 +1,4 @@
-"""Many who write at the same moment: one order, no holes, nothing twice."""
+"""Many simultaneous senders: one order, no holes, no duplicates."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Up to where people have read: what is written, and what is told while it is being written."""
+"""Read markers: stored values, and reported values while one is being written."""
 
 import asyncio
 from uuid import uuid4

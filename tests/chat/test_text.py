@@ -1,4 +1,4 @@
-"""What a chat text may be made of."""
+"""Allowed characters of a chat text."""
 
 import unicodedata
 

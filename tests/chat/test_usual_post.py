@@ -1,4 +1,4 @@
-"""The short way to read a `chat.send` and the serializer say the same."""
+"""The fast parser of `chat.send` and the serializer agree."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""The process's writer: one outcome for each message, one order in each room, and nobody waits for another's room."""
+"""The process's chat writer: one outcome for each message, one order in each room, and no wait for another room."""
 
 import asyncio
 import threading
@@ -27,13 +27,13 @@ SOON = 1.0  # below the database's lock_timeout of 2 s
 
 @pytest.fixture
 def rooms(ada):
-    """More rooms than can be held at a time without waiting for a lane."""
+    """Return more rooms than can be held at a time without waiting for a lane."""
     return [make_show(ada).pk for _ in range(HELD_LANES + 2)]
 
 
 @asynccontextmanager
 async def writing():
-    """A writer at work."""
+    """Run a writer."""
     writer = ChatWriter()
     task = asyncio.create_task(writer.run())
     try:
@@ -46,7 +46,7 @@ async def writing():
 
 @asynccontextmanager
 async def held(model, *keys):
-    """Another transaction holds these rows, until the block ends or what it is given is set."""
+    """Lock these rows in another transaction, until the block ends or the given event is set."""
     taken, leave = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -65,19 +65,19 @@ async def held(model, *keys):
 
 
 def say(writer, room, person, name, text="x"):
-    """A message on its way."""
+    """Send a message without waiting."""
     return asyncio.create_task(writer.post(Post(room, actor_of(person), text, name)))
 
 
 async def answers(posts, seconds=SOON):
-    """The numbers that the messages got, or the codes of what was answered instead."""
+    """Return the numbers of the messages, or the codes of refusals."""
     async with asyncio.timeout(seconds):
         results = await asyncio.gather(*posts, return_exceptions=True)
     return [getattr(result, "seq", None) or getattr(result, "code", result) for result in results]
 
 
 def stored(room):
-    """What a room holds, in its order."""
+    """Return a room's stored messages, in order."""
     return list(ChatMessage.objects.filter(session_id=room).order_by("seq").values_list("seq", "client_id"))
 
 
@@ -183,7 +183,7 @@ STEPS = st.lists(
 
 
 async def live_through(steps, rooms, person):
-    """Write while rooms are held and let go; for each room what was said, by name, in its order, and the answers."""
+    """Write while rooms are locked and released; return each room's stored texts by name, in order, and the answers."""
     said = {room: [] for room in rooms}
     async with AsyncExitStack() as stack:
         writer = await stack.enter_async_context(writing())
@@ -278,6 +278,6 @@ async def test_a_writer_that_ends_refuses_what_it_cannot_write_soon(rooms, ben, 
             await asyncio.sleep(0.2)
 
         assert await answers([post]) == ["chat.unavailable"]
-    # The write that was given up still runs; the tables are emptied after it.
+    # The abandoned write still runs; the tables are emptied after it.
     every_thread = threading.Barrier(CHAT.size)
     await asyncio.gather(*(CHAT.run(every_thread.wait, 20) for _ in range(CHAT.size)))

@@ -1,4 +1,4 @@
-"""Reads the documentation, and from the code what the documentation must tell."""
+"""Reads the documentation, and from the code the facts that it must contain."""
 
 import ast
 import re
@@ -12,17 +12,17 @@ from media_node.errors import MediaRefused
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("livestream", "accounts", "media_node", "providers", "streams", "chat", "tokens")
-# Functions that make an error of the code they are given.
+# Functions that create an error from the code they are given.
 MAKERS = {"not_valid": 401}
 
 
 def document(name: str) -> str:
-    """The text of a file of the project."""
+    """Return the text of a file of the project."""
     return (ROOT / name).read_text(encoding="utf-8")
 
 
 def section(text: str, title: str) -> str:
-    """What stands under a heading, up to the next one of the same or a higher level."""
+    """Return the text under a heading, up to the next one of the same or a higher level."""
     found = re.search(rf"^(#+) {re.escape(title)}$", text, re.MULTILINE)
     assert found, f"there is no section {title!r}"
     rest = text[found.end() :]
@@ -31,19 +31,19 @@ def section(text: str, title: str) -> str:
 
 
 def table_rows(text: str) -> list[list[str]]:
-    """The cells of every table row that is no head and no rule."""
+    """Return the cells of every table row, except headers and rules."""
     rows = [line.strip().strip("|").split("|") for line in text.splitlines() if line.strip().startswith("|")]
     cells = [[cell.strip() for cell in row] for row in rows]
     return [row for row in cells if row[0].startswith("`")]
 
 
 def quoted(cell: str) -> list[str]:
-    """The texts in backquotes."""
+    """Return the texts in backquotes."""
     return re.findall(r"`([^`]+)`", cell)
 
 
 def codes_in_the_code() -> dict[str, set[int]]:
-    """Every error code that the product can answer with, and the statuses it comes with."""
+    """Return every error code that the product can answer with, and its statuses."""
     statuses = {error.__name__: error.status for error in _family(DomainError) | _family(MediaRefused)}
     codes: dict[str, set[int]] = defaultdict(set)
     for error in _family(DomainError) | _family(MediaRefused):

@@ -1,4 +1,4 @@
-""".env.example names every variable that the product reads, with the default that it has."""
+""".env.example names every variable that the product reads, with its default."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ LINE = re.compile(r"^#([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 
 
 def read_variables() -> set[str]:
-    """The names in env.str("NAME", ...), environ.get("NAME"), _port(environ, "NAME") and their like."""
+    """Return the names in env.str("NAME", ...), environ.get("NAME"), _port(environ, "NAME") and the like."""
     found: set[str] = set()
     for name in READERS:
         for node in ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""Links between the project's own pages lead somewhere."""
+"""Links between the project's own pages are valid."""
 
 import re
 from pathlib import Path
@@ -31,7 +31,7 @@ def _leads_somewhere(page: Path, link: str) -> bool:
 
 
 def _headings(text: str) -> set[str]:
-    """Headings as GitHub names them in addresses."""
+    """Return the headings in the form of GitHub's anchors."""
     titles = re.findall(r"^#+ (.+)$", _without_code(text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 

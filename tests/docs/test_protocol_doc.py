@@ -1,4 +1,4 @@
-"""docs/protocol.md tells all that a client can meet, and nothing that it cannot."""
+"""docs/protocol.md lists everything that a client can encounter, and nothing else."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""docs/socket-schema.json is what the code says today."""
+"""docs/socket-schema.json matches the code."""
 
 from django.core.management import call_command
 

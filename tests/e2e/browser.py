@@ -1,4 +1,4 @@
-"""How a real Chromium with a fake camera is started."""
+"""Starting a real Chromium with a fake camera."""
 
 import re
 import shutil
@@ -22,7 +22,7 @@ BARCODE = (Path(__file__).parent / "barcode.js").read_text()
 
 
 def chromium_path() -> str | None:
-    """Where Chromium is installed."""
+    """Return the path of Chromium."""
     found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
     return next((path for path in found if path), None)
 

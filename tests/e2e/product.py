@@ -1,4 +1,4 @@
-"""The whole product as its users run it: `manage.py runall` in an empty data folder, on free ports."""
+"""The whole product as in production: `manage.py runall` in an empty data folder, on free ports."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from media_node.grants import control_sign
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
-# Nothing of the tests' own environment: the product runs as it would for a user.
+# Without the tests' own environment: the product runs as it would for a user.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
 MEDIA_SECRET = "e2e-media-secret-e2e-media-secret-e2e"
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port that nobody uses at the moment."""
+    """Return a port that is free at the moment."""
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -72,12 +72,12 @@ class Product:
         raise RuntimeError(f"the product did not start:\n{self.log.read_text()}")
 
     def get(self, path: str) -> Any:
-        """A JSON answer of the web process."""
+        """Return a JSON answer of the web process."""
         with urllib.request.urlopen(self.url + path, timeout=5) as answer:
             return json.load(answer)
 
     def media_rooms(self) -> dict[str, Any]:
-        """What the media node holds."""
+        """Return the media node's rooms."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.media_port}/rooms",
             headers={"Authorization": f"Bearer {control_sign(secret=MEDIA_SECRET, node='local')}"},
@@ -87,13 +87,13 @@ class Product:
             return rooms
 
     def media_health(self) -> dict[str, Any]:
-        """The media node's own account of itself."""
+        """Return the media node's health."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.media_port}/health", timeout=5) as answer:
             health: dict[str, Any] = json.load(answer)
             return health
 
     def stop(self) -> int:
-        """Ctrl-C; the exit code."""
+        """Send Ctrl-C; return the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:

@@ -1,5 +1,5 @@
-// A camera that costs little: 480x270, ten pictures a second, a colour of its own each time it is opened, and bars that
-// move. The machine that runs the tests encodes four of them and decodes twenty.
+// A cheap camera: 480x270, ten frames a second, a colour of its own each time it is opened, and moving bars. The
+// machine that runs the tests encodes four of them and decodes twenty.
 (() => {
   if (!navigator.mediaDevices) return;
   const original = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);

@@ -1,4 +1,4 @@
-"""What people do on a stage, and what their pages then show, step by step."""
+"""Actions on a stage, and the expected display of the pages, step by step."""
 
 import time
 from typing import Any
@@ -47,24 +47,24 @@ COME = """async ([show, names]) => {
 
 
 def user_id(page: Page) -> str:
-    """Whose page it is."""
+    """Return the user id of a page's person."""
     found: str = page.evaluate("document.body.dataset.user")
     return found
 
 
 def tiles(page: Page) -> list[dict[str, Any]]:
-    """What the tiles show now."""
+    """Return the contents of the tiles."""
     found: list[dict[str, Any]] = page.evaluate(TILES)
     return found
 
 
 def tile_of(page: Page, user: str, source: str = "camera") -> Any:
-    """One tile."""
+    """Return one tile."""
     return page.locator(f'[data-stage] .tile[data-user="{user}"][data-source="{source}"]')
 
 
 def pictures_move(page: Page, users: set[str], *, seconds: float = 25.0) -> None:
-    """Every one of these people has a tile whose picture is decoded, not black, and changes."""
+    """Assert that each of these people has a tile whose video is decoded, not black, and changes."""
     deadline = time.monotonic() + seconds
     first: dict[str, int] = {}
     moving: set[str] = set()
@@ -76,7 +76,7 @@ def pictures_move(page: Page, users: set[str], *, seconds: float = 25.0) -> None
                 continue
             if tile["print"] != first.setdefault(tile["user"], tile["print"]):
                 moving.add(tile["user"])
-        # Somebody who has just left may have been seen to move, too.
+        # A person who has just left may have been seen to move, too.
         if {tile["user"] for tile in seen} == users <= moving:
             return
         page.wait_for_timeout(300)
@@ -87,7 +87,7 @@ def pictures_move(page: Page, users: set[str], *, seconds: float = 25.0) -> None
 
 
 def asks(page: Page, words: str = "") -> None:
-    """A viewer asks to join."""
+    """Have a viewer ask to join."""
     page.click("[data-ask-open]")
     if words:
         page.fill("#ask-message", words)
@@ -96,13 +96,13 @@ def asks(page: Page, words: str = "") -> None:
 
 
 def approves(desk: Page, user: str) -> None:
-    """Somebody who runs the stage lets a person on it."""
+    """Have a manager of the stage approve a person."""
     desk.click("[data-tab=people]")
     desk.click(f'[data-queue] li:has([data-answer=approve]):has-text("{user}") [data-answer=approve]')
 
 
 def goes_on(page: Page) -> None:
-    """Who was approved checks the camera and goes on stage."""
+    """Have an approved person check the camera and go on stage."""
     expect(page.locator("#backstage")).to_be_visible(timeout=5_000)
     wait_until(page, "document.querySelector('#backstage video').videoWidth > 0")
     page.click("#backstage button[value=go]")
@@ -110,7 +110,7 @@ def goes_on(page: Page) -> None:
 
 
 def acts(desk: Page, user: str, op: str, kind: str | None = None) -> None:
-    """Somebody who runs the stage does something about a person on it."""
+    """Have a manager of the stage act on a person."""
     row = desk.locator(f'[data-staged] [data-user="{user}"]')
     if row.locator("[aria-expanded]").get_attribute("aria-expanded") == "false":
         row.locator("[aria-expanded]").click()
@@ -119,20 +119,20 @@ def acts(desk: Page, user: str, op: str, kind: str | None = None) -> None:
 
 
 def sound_energy(page: Page, user: str) -> float | None:
-    """All that was heard of somebody so far, as the receiver has it; None while nothing of them arrives."""
+    """Return the energy of a person's audio so far, from the receiver; None while none arrives."""
     found: float | None = page.evaluate("(user) => window.livestream.stage.heard(user)", user)
     return found
 
 
 def is_heard(page: Page, user: str, *, milliseconds: int = 2500) -> bool:
-    """Whether any sound of somebody arrives. The browser's false microphone beeps once a second."""
+    """Whether any audio of a person arrives. The browser's fake microphone beeps once a second."""
     before = sound_energy(page, user) or 0.0
     page.wait_for_timeout(milliseconds)
     return (sound_energy(page, user) or 0.0) - before > 1e-6
 
 
 def goes_quiet(page: Page, user: str, *, seconds: float = 8.0) -> bool:
-    """Whether nothing of somebody arrives any more. A browser lets the last sound fade for a second or so."""
+    """Whether audio of a person has stopped. A browser lets the last audio fade for a second or so."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not is_heard(page, user, milliseconds=1500):
@@ -141,7 +141,7 @@ def goes_quiet(page: Page, user: str, *, seconds: float = 8.0) -> bool:
 
 
 def settings_changed(seller: Page, show: str, **settings: Any) -> None:
-    """The host changes what the stage allows."""
+    """Have the host change the settings of the stage."""
     status = seller.evaluate(
         """async ([show, settings]) => (await fetch(`/api/v1/sessions/${show}/`, {
             method: "PATCH", headers: { "Content-Type": "application/json",
@@ -153,12 +153,12 @@ def settings_changed(seller: Page, show: str, **settings: Any) -> None:
 
 
 def come(page: Page, show: str, names: list[str]) -> None:
-    """People with new accounts take seats on a stage that asks nobody first; they send nothing."""
+    """Have people with new accounts take seats on a stage without approval; they send nothing."""
     assert page.evaluate(COME, [show, names]) == [201] * len(names)
 
 
 def tab_to(page: Page, selector: str, *, most: int = 60) -> None:
-    """Reach something by the Tab key alone."""
+    """Reach an element by the Tab key alone."""
     for _ in range(most):
         if page.evaluate("(selector) => Boolean(document.activeElement?.matches(selector))", selector):
             return
@@ -167,6 +167,6 @@ def tab_to(page: Page, selector: str, *, most: int = 60) -> None:
 
 
 def walks_on(page: Page) -> None:
-    """A viewer goes on a stage that asks nobody first."""
+    """Have a viewer join a stage without approval."""
     page.click("[data-ask-open]")
     goes_on(page)

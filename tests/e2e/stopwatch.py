@@ -1,4 +1,4 @@
-"""When things happen in the pages themselves: clicks, the last picture, the last packet, a tile going away.
+"""Times of events in the pages themselves: clicks, the last frame, the last packet, a disappearing tile.
 
 All windows run on one machine, so their clocks, in milliseconds since 1970, are one clock.
 """
@@ -10,7 +10,7 @@ _CLICK = """(selector) => {
     const note = () => { window.clickedAt = performance.timeOrigin + performance.now(); };
     button.addEventListener("click", note, { once: true, capture: true });
 }"""
-# Pictures by what is drawn, packets by the receiver's own note of when the last one came, asked thirty times a second.
+# Frames by their drawing, packets by the receiver's own time of the last one, polled thirty times a second.
 _RECEIVING = """(user) => {
     const now = () => performance.timeOrigin + performance.now();
     const marks = window.marks = { tileGone: null, lastFrame: null, lastPacket: null };
@@ -34,22 +34,22 @@ _RECEIVING = """(user) => {
 
 
 def watch_click(page: Page, selector: str) -> None:
-    """Note when a button is pressed."""
+    """Record the click of a button."""
     page.evaluate(_CLICK, selector)
 
 
 def watch_picture(page: Page, user: str) -> None:
-    """Note the last frame and packet of somebody's picture, and when the tile goes."""
+    """Record the last frame and packet of a person's video, and the removal of the tile."""
     page.evaluate(_RECEIVING, user)
 
 
 def clicked_at(page: Page) -> float:
-    """When the button was pressed, in milliseconds since 1970."""
+    """Return the time of the click, in milliseconds since 1970."""
     found: float = page.evaluate("window.clickedAt")
     return found
 
 
 def marks(page: Page) -> dict[str, float | None]:
-    """What was noted since watch_picture()."""
+    """Return the records of watch_picture()."""
     found: dict[str, float | None] = page.evaluate("window.marks")
     return found

@@ -1,7 +1,7 @@
-"""Guests who need no browser: real accounts and connections that send pictures and sound any browser decodes.
+"""Guests without a browser: real accounts and connections that send video and audio that any browser decodes.
 
-A browser costs this machine a core; twenty of these cost it a tenth of one. Each sends a second of VP8 and Opus again
-and again. The upper half of the picture says in five fields who it is, in the lower half a bar moves.
+A browser costs this machine a core; twenty of these cost it a tenth of one. Each sends a second of VP8 and Opus in a
+loop. Five fields in the upper half of the frame identify the sender, in the lower half a bar moves.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ WIDTH, HEIGHT, FIELDS = 160, 90, 5
 FRAMES_PER_SECOND = 8
 SOUND_SECONDS, SOUND_RATE = 0.06, 48_000
 PACKET_BYTES = 1100
-# In -dBov (RFC 6464): somebody speaks, or is in the room.
+# In -dBov (RFC 6464): a speaking person, and one who is only in the room.
 LOUD, QUIET = 20, 100
 CHECK_SECONDS = 2.0
 
 
 def reel(number: int) -> list[bytes]:
-    """A second of VP8, the first picture a key frame."""
+    """Return a second of VP8, the first frame a key frame."""
     encoder = av.CodecContext.create("libvpx", "w")
     encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
     encoder.time_base, encoder.bit_rate = Fraction(1, FRAMES_PER_SECOND), 60_000
@@ -59,7 +59,7 @@ def reel(number: int) -> list[bytes]:
 
 
 def tone(number: int) -> list[bytes]:
-    """About a second of Opus, a pitch for each person."""
+    """Return about a second of Opus, a pitch for each person."""
     encoder = av.AudioCodecContext.create("libopus", "w")
     encoder.sample_rate, encoder.layout, encoder.format = SOUND_RATE, "mono", "s16"
     encoder.bit_rate, encoder.options = 16_000, {"frame_duration": "60"}
@@ -75,7 +75,7 @@ def tone(number: int) -> list[bytes]:
 
 
 class SyntheticGuest:
-    """One account, and once it is on stage one publication. `number` from 1 to 31 is what the picture says."""
+    """One account, and once it is on stage one publication. `number` from 1 to 31 is encoded in the frame."""
 
     def __init__(self, product: Product, show: str, number: int) -> None:
         self.number, self.name = number, f"Guest {number}"
@@ -106,7 +106,7 @@ class SyntheticGuest:
             raise AssertionError(f"{url}: {error.code} {error.read().decode()}") from None
 
     def ask(self) -> str:
-        """Ask to come on stage; the request's id."""
+        """Ask to come on stage; return the request's id."""
         return str(self._post(f"sessions/{self._show}/guest-requests/", {})["id"])
 
     def publish(self) -> None:
@@ -122,7 +122,7 @@ class SyntheticGuest:
         self._post(f"sessions/{self._show}/stage/leave/", {})
 
     def show(self, at: float) -> float:
-        """Send the next picture; when the one after it is due."""
+        """Send the next frame; return when the one after it is due."""
         frame = self._frames[self._frame]
         self._frame = (self._frame + 1) % len(self._frames)
         self._pictures += 1
@@ -143,7 +143,7 @@ class SyntheticGuest:
         return at + 1 / FRAMES_PER_SECOND
 
     def speak(self, at: float) -> float:
-        """Send the next packet of sound."""
+        """Send the next packet of audio."""
         self._sound += 1
         packet = rtp_build(
             marker=0,
@@ -157,12 +157,12 @@ class SyntheticGuest:
         return at + SOUND_SECONDS
 
     def stay(self, at: float) -> float:
-        """Keep the connection."""
+        """Keep the connection alive."""
         self.client.check()
         return at + CHECK_SECONDS
 
     def listen(self) -> None:
-        """Begin again with the key frame for whoever asks."""
+        """Restart from the key frame on request."""
         for data in self.client.receive():
             if 192 <= data[1] <= 223:
                 for item in rtcp_parse(self.client.decrypt(data)):
@@ -171,13 +171,13 @@ class SyntheticGuest:
 
     @property
     def client(self) -> MediaClient:
-        """The connection, once there is one."""
+        """Return the connection, once there is one."""
         assert self._connection is not None
         return self._connection
 
 
 class Troupe:
-    """Sends for everybody who was added, in one thread, from entering the block to its end."""
+    """Sends for every added guest, in one thread, from entering the block to its end."""
 
     def __init__(self) -> None:
         self.guests: list[SyntheticGuest] = []
@@ -201,7 +201,7 @@ class Troupe:
             raise self._failure
 
     def add(self, guests: Sequence[SyntheticGuest]) -> None:
-        """Let these begin. They are connected."""
+        """Start sending for these guests. They are connected."""
         self.guests = [*self.guests, *guests]
         self._added += guests
 
@@ -216,7 +216,7 @@ class Troupe:
         while self._added:
             guest = self._added.pop()
             for action in (guest.show, guest.speak, guest.stay):
-                # Spread, so that not everybody's pictures come at the same instant.
+                # Spread, so that not all frames come at the same instant.
                 at = time.monotonic() + guest.number / 31 / FRAMES_PER_SECOND
                 heapq.heappush(self._due, (at, next(self._order), guest, action))
         now = time.monotonic()

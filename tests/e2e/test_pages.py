@@ -1,4 +1,4 @@
-"""Every page at a phone's and a desk's width, and what pages say when something is missing."""
+"""Every page at the widths of a phone and a desktop, and the pages' error messages."""
 
 import re
 from collections.abc import Callable
@@ -29,13 +29,13 @@ OLD_BROWSER = "delete window.RTCPeerConnection; window.RTCPeerConnection = undef
 
 
 def fits(page: Page) -> None:
-    """Nothing sticks out sideways."""
+    """Assert that nothing overflows sideways."""
     width, content = page.evaluate("[document.documentElement.clientWidth, document.documentElement.scrollWidth]")
     assert content <= width, f"{page.url} is {content} px wide in a window of {width} px"
 
 
 def stands(page: Page) -> None:
-    """A page that fills its window cannot be scrolled away as a whole; its columns are, each by itself."""
+    """Assert that a page that fills its window cannot be scrolled as a whole; only its columns can."""
     window, content = page.evaluate("[innerHeight, document.documentElement.scrollHeight]")
     assert content <= window, f"{page.url} is {content} px long in a window of {window} px"
 
@@ -150,7 +150,7 @@ def test_an_old_browser_is_told_so(people: People, product: Product, screenshot:
 
     expect(old.locator("[data-player] [data-overlay]")).to_contain_text("browser", ignore_case=True)
     screenshot(old, "room-old-browser")
-    # On a phone too the way out is in the picture, and nothing lies over it.
+    # On a phone too the exit is in view, and nothing lies over it.
     old.set_viewport_size({"width": 360, "height": 740})
     button, player = old.locator(".overlay .btn").bounding_box(), old.locator("[data-player]").bounding_box()
     assert button and player
@@ -199,7 +199,7 @@ def test_a_private_show_opens_for_whom_the_host_lets_in(people: People, screensh
 
 
 def test_a_room_that_cannot_be_reached_says_so_and_is_tried_at_a_click(people: People, screenshot: Screenshot) -> None:
-    # Waits are drawn; these are the longest that can be.
+    # Waits are random; these are the longest possible.
     seller, buyer = people.signed_in("seller"), people.signed_in("buyer", scripts=["Math.random = () => 0.999;"])
     show = show_made(seller, "Overload")
     answers = ["away"]
@@ -221,7 +221,7 @@ def test_a_room_that_cannot_be_reached_says_so_and_is_tried_at_a_click(people: P
     expect(buyer.locator("[data-link-wait]")).to_have_text(re.compile(r"^in \d+ s$"))
     answers[0] = "overload"
     buyer.click("[data-link-retry]")
-    # A room that has too much to do says when to come back, and is not pressed.
+    # An overloaded room says when to come back, and no attempt is made before.
     expect(buyer.locator("[data-link-wait]")).to_have_text(re.compile(r"^in [34]\d s$"))
     expect(buyer.locator("[data-link-retry]")).to_be_hidden()
 

@@ -1,4 +1,4 @@
-"""A stage in real browsers: a host, three guests and two viewers, and everything that may happen to them."""
+"""A stage in real browsers: a host, three guests and two viewers, and every action on them."""
 
 from collections.abc import Callable
 
@@ -38,7 +38,7 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
         open_room(page, show)
     assert viewer.evaluate("window.livestream.stage.staged") is False
 
-    # The queue is in order, with the words of who asks; a stranger is led to the log-in, and back.
+    # The queue is in order, with the message of each request; an anonymous viewer is led to the log-in page, and back.
     asks(mia, "About the green lamp")
     asks(jonas)
     asks(yuki)
@@ -68,7 +68,7 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
     screenshot(mia, "room-on-stage")
     screenshot(seller, "desk-stage")
 
-    # A mute by the host is heard and seen by everybody; the person may undo it.
+    # A mute by the host takes effect for everybody; the person may undo it.
     assert is_heard(viewer, ids["mia"])
     acts(seller, ids["mia"], "stage.mute", "audio")
     for page in (viewer, jonas, mia):
@@ -88,7 +88,7 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
     expect(tile_of(viewer, ids["jonas"])).not_to_contain_text("Co-host", timeout=3_000)
     expect(jonas.locator("[data-tab=people]")).to_be_hidden()
 
-    # A reload comes back to the same place, muted as before.
+    # A reload returns to the same place, muted as before.
     yuki.click("[data-own=audio]")
     expect(tile_of(viewer, ids["yuki"])).to_contain_class("muted", timeout=3_000)
     yuki.reload()
@@ -98,7 +98,7 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
     pictures_move(viewer, everybody)
     expect(tile_of(viewer, ids["yuki"])).to_contain_class("muted")
 
-    # A kick ends picture and sound at once, and says so; how soon is timed on a stage of its own.
+    # A kick ends video and audio at once, and the page says so; its speed is measured on a separate stage.
     acts(seller, ids["mia"], "stage.kick")
     seller.click("#out-dialog button[value=yes]")
     expect(tile_of(viewer, ids["mia"])).to_have_count(0, timeout=3_000)
@@ -109,7 +109,7 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
     mia.reload()
     expect(mia.locator("h1")).to_have_text("You can’t open this page")
 
-    # Who leaves is asked once, and goes on watching.
+    # A guest confirms leaving, and keeps watching.
     jonas.click("[data-own=leave]")
     jonas.click("#leave-dialog button[value=yes]")
     for page in (viewer, jonas):

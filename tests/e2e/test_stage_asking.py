@@ -1,4 +1,4 @@
-"""Asking to join, being refused, being invited, and how a stage of any size looks."""
+"""Asking to join, rejection, invitation, and the layout of stages of several sizes."""
 
 from collections.abc import Callable
 
@@ -35,7 +35,7 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     mia.goto(f"/live/{show}/")
     expect(mia.locator("[data-player] [data-overlay]")).to_contain_text("Waiting for")
     live(seller)
-    # Who waited for the show is offered the same as who comes later.
+    # Viewers who waited for the show get the same offer as later ones.
     expect(mia.locator("[data-ask-open]")).to_be_visible(timeout=10_000)
     bar = mia.locator("[data-ask-bar]")
 
@@ -54,7 +54,7 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     expect(mia.locator("[data-ask-open]")).to_be_hidden()
     screenshot(mia, "room-refused")
 
-    # The search finds her among those who watch; she declines the first invitation and takes the second.
+    # The search finds her among the viewers; she declines the first invitation and accepts the second.
     seller.fill("#people-search", "mi")
     invite = seller.locator(f'[data-audience] [data-user="{user_id(mia)}"] [data-op="guest.invite"]')
     notice = seller.locator("#toasts .toast", has_text="Invitation sent to Mia")
@@ -89,12 +89,12 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     expect(mia.locator("#backstage")).to_be_visible(timeout=3_000)
     expect(mia.locator("#toasts")).to_contain_text("You’re in!")
 
-    # Not after all: the seat is free again, and nothing says that she is in.
+    # She changes her mind: the seat is free again, and nothing shows her on stage.
     mia.click("#backstage button[value=leave]")
     expect(mia.locator("#toasts")).not_to_contain_text("You’re in!", timeout=1_000)
     expect(seller.locator("[data-slots]")).to_have_text("0 of 20", timeout=3_000)
 
-    # Who watches is in the list without being looked for, and whoever is put out is so no more.
+    # Viewers are in the list without a search, and a removed one is not.
     seller.set_viewport_size({"width": 1280, "height": 800})
     seller.fill("#people-search", "")
     row = seller.locator(f'[data-audience] [data-user="{user_id(mia)}"]')
@@ -133,7 +133,7 @@ def test_a_stage_of_every_size_fits_phone_and_desk(people: People, product: Prod
     screenshot(viewer, "stage-1")
 
     there = 0
-    for count in (4, 21):  # of all sizes between, property 9 asks the layout itself
+    for count in (4, 21):  # property 9 tests the layout itself at all sizes between
         come(seller, show, NAMES[there : count - 1])
         there = count - 1
         wait_until(viewer, f"document.querySelectorAll('[data-stage] .tile').length === {count}")
@@ -152,7 +152,7 @@ def test_a_stage_of_every_size_fits_phone_and_desk(people: People, product: Prod
     screenshot(viewer, "stage-21-dark")
     screenshot(seller, "desk-stage-21")
 
-    # A tile by the keyboard: large, and undone.
+    # A tile chosen by the keyboard: large, and undone.
     button = viewer.locator("[data-stage] .tile-pick").nth(3)
     button.focus()
     viewer.keyboard.press("Enter")

@@ -1,4 +1,5 @@
-"""A guest on stage: come and gone by the keyboard alone, with a screen shown and devices changed, as viewers see it."""
+"""A guest on stage: joining and leaving by the keyboard alone, with a shared screen and changed devices, as viewers
+see it."""
 
 import re
 from collections.abc import Callable
@@ -50,7 +51,7 @@ def leaves_by_keyboard(guest: Page) -> None:
 
 
 def screen_shown_and_stopped_by_the_host(guest: Page, desk: Page, viewer: Page, screenshot: Screenshot) -> None:
-    """A shared screen is the main picture until the host stops it."""
+    """Assert that a shared screen is the main video until the host stops it."""
     who = user_id(guest)
     guest.click("[data-own=screen]")
     screen = tile_of(viewer, who, "screen")
@@ -70,7 +71,7 @@ def screen_shown_and_stopped_by_the_host(guest: Page, desk: Page, viewer: Page, 
 
 
 def devices_changed(guest: Page, viewer: Page, screenshot: Screenshot) -> None:
-    """Another camera and another microphone, seen and heard by a viewer while nothing is negotiated anew."""
+    """Assert that a viewer sees and hears another camera and microphone without a new negotiation."""
     who = user_id(guest)
     before = colour(viewer, who)
     chosen = {}
@@ -102,13 +103,13 @@ def user_id_of_host(page: Page) -> str:
 
 
 def colour(page: Page, user: str) -> list[float]:
-    """The mean colour of somebody's picture."""
+    """Return the mean colour of a person's video."""
     found: list[float] = next(tile for tile in tiles(page) if tile["user"] == user)["colour"]
     return found
 
 
 def quality_chosen(viewer: Page, screenshot: Screenshot) -> None:
-    """The menu changes what is received, and says what that is."""
+    """Assert that the menu changes the received quality, and displays it."""
     for choice, words in (("low", r"^2\d\d×1\d\d.*low layer"), ("high", r"^480×270.*full layer"), ("auto", "layer")):
         viewer.hover("[data-player]")
         viewer.click("[data-quality-open]")
@@ -127,7 +128,7 @@ def quality_chosen(viewer: Page, screenshot: Screenshot) -> None:
 
 
 def spotlighted(viewer: Page, who: str) -> None:
-    """A tile pressed stands out, for this viewer alone; pressed again everybody is equal."""
+    """Assert that a pressed tile is enlarged for this viewer alone, and is equal again after another press."""
     boxes: Any = "(tile) => tile.offsetWidth * tile.offsetHeight"
     tile = tile_of(viewer, who)
     even = tile.evaluate(boxes)

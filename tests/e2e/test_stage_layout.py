@@ -1,4 +1,4 @@
-"""Where tiles stand: every count at every size, computed in the browser's own engine."""
+"""Positions of tiles: every count at every size, computed in the browser's own engine."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,7 +37,7 @@ CAMERA, WHOLE_FROM, WIDE_BOX = 16 / 9, 200, 1.25
 
 
 def apart(one: dict[str, float], other: dict[str, float]) -> bool:
-    """Neither covers any of the other."""
+    """Whether neither covers any of the other."""
     return (
         one["x"] + one["width"] <= other["x"] + SLACK
         or other["x"] + other["width"] <= one["x"] + SLACK
@@ -47,7 +47,7 @@ def apart(one: dict[str, float], other: dict[str, float]) -> bool:
 
 
 def flaws(plan: dict[str, Any]) -> list[str]:
-    """What is wrong with a plan; nothing, one hopes."""
+    """Return the flaws of a layout; expected to be empty."""
     found = []
     boxes = plan["boxes"]
     if len(boxes) != plan["count"]:

@@ -1,5 +1,5 @@
-"""The lists of whoever runs a stage, at a desk whose room the test plays: what gets lost, comes late, or changes under
-the keyboard."""
+"""The lists of a stage's manager, in a studio whose room is simulated by the test: lost, late and concurrent
+changes."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.e2e.test_show import show_made, wait_until
 
 pytestmark = pytest.mark.timeout(120)
 
-# The desk's column, with a room of its own in place of the show's.
+# The studio's people panel, with a simulated room in place of the show's.
 ROOM = """async (show) => {
     const [{ RoomStore }, { StagePanel }] = await Promise.all(
         ["room/store", "stage/panel"].map((name) => import(`/static/js/${name}.js`)));
@@ -59,7 +59,7 @@ def desk(people: People) -> Page:
 
 
 def invited(desk: Page, *names: str) -> None:
-    """Mo, whose desk it is, has invited these people."""
+    """Have Mo, the studio's person, invite these people."""
     desk.evaluate(
         "(names) => { for (const name of names) room.tell('stage.invited', { request: room.invitation(name) }) }",
         list(names),
@@ -67,7 +67,7 @@ def invited(desk: Page, *names: str) -> None:
 
 
 def resolved(desk: Page, name: str, status: str, responder: str | None = None) -> None:
-    """The room tells what came of an invitation."""
+    """Send the outcome of an invitation."""
     desk.evaluate(
         """([name, status, id]) => {
             const responder = id && { id, username: id, display_name: id };

@@ -1,4 +1,4 @@
-"""The host trusts somebody in the audience with the show, and takes that back."""
+"""The host appoints a moderator from the audience, and dismisses them."""
 
 from collections.abc import Callable
 
@@ -34,12 +34,12 @@ def test_a_moderator_is_made_and_unmade_in_the_list_of_people(people: People, sc
     expect(mia.locator(f'[data-audience] [data-user="{user_id(mia)}"] [data-role=moderator]')).to_be_visible()
     expect(mia.locator('[data-op="stage.appoint"]')).to_have_count(0)
     for page, name in ((seller, "desk-moderator"), (mia, "room-moderator")):
-        # In one step: the list is drawn anew when rights change, and a row that was found may be gone.
+        # In one step: the list is redrawn when rights change, and a found row may be gone.
         page.evaluate("document.querySelector('[data-audience] .person-row').scrollIntoView({ block: 'nearest' })")
         screenshot(page, name)
         fits(page)
 
-    # Who looks at the people is told that somebody writes.
+    # A moderator with the people list open is notified of new messages.
     mia.click("[data-tab=chat]")
     for text in ("Hello", "Anybody there?"):
         say(mia, text)
@@ -53,7 +53,7 @@ def test_a_moderator_is_made_and_unmade_in_the_list_of_people(people: People, sc
     expect(row.locator("[data-role=moderator]")).to_have_count(0, timeout=3_000)
     expect(mia.locator("[role=tablist]")).to_be_hidden()
 
-    # A question that nobody can say yes to any more is not asked.
+    # A dialog that can no longer be confirmed is closed.
     row.locator('[data-op="guest.invite"]').click()
     expect(mia.locator("#invited-dialog")).to_be_visible(timeout=3_000)
     seller.click("[data-do=end]")

@@ -1,4 +1,4 @@
-"""Who waits sees the place in the queue change without doing anything."""
+"""A waiting viewer sees the place in the queue change without any action."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Being removed from a show, and being banned: how soon it is over, by the clocks of the pages themselves."""
+"""Removal and ban from a show: their speed, by the clocks of the pages themselves."""
 
 import itertools
 import json
@@ -21,8 +21,8 @@ QUIET_MS = 700
 
 
 def put_out(*, by: Page, person: Page, viewer: Page, host: str) -> dict[str, int]:
-    """Confirm a removal and time it: milliseconds from the click to the last there was of the person at a viewer's,
-    and of the host at the person's."""
+    """Confirm a removal and time it: milliseconds from the click to the last media of the person at a viewer, and of
+    the host at the person."""
     watch_click(by, "#out-dialog button[value=yes]")
     watch_picture(viewer, user_id(person))
     watch_picture(person, host)
@@ -48,7 +48,7 @@ def test_kicks_and_a_ban_end_picture_and_sound_within_a_second(
     people: People, product: Product, screenshot: Screenshot
 ) -> None:
     seller, viewer = people.signed_in("seller", **SMALL), people.window()
-    removals = {"Mia": "kick", "Jonas": "ban", "Lea": "kick"}  # on stage at once: two
+    removals = {"Mia": "kick", "Jonas": "ban", "Lea": "kick"}  # two on stage at once
     show = show_made(seller, "Out")
     settings_changed(seller, show, require_approval=False)
     live(seller)
@@ -72,7 +72,7 @@ def test_kicks_and_a_ban_end_picture_and_sound_within_a_second(
         measured[name] = put_out(by=seller, person=guests[name], viewer=viewer, host=host)
         assert ids[name] not in str(product.media_rooms())
 
-    # The middle one of three: other work of the machine may hold up one of them.
+    # The middle one of three: other work of the machine may delay one of them.
     (ARTEFACTS.parent / "removal.json").write_text(json.dumps(measured, indent=2))
     for moment in measured["Mia"]:
         assert statistics.median(took[moment] for took in measured.values()) < 1000, (moment, measured)

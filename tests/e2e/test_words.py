@@ -1,4 +1,4 @@
-"""What people write: links, right-to-left words, drafts that survive a reload; and the sum of a show at its end."""
+"""Text of people: links, right-to-left text, drafts that survive a reload; and the summary of a show at its end."""
 
 import pytest
 from playwright.sync_api import expect
@@ -61,7 +61,7 @@ def test_words_links_and_drafts_and_the_sum_at_the_end(people: People) -> None:
     buyer.locator("#chat-text").dispatch_event("keydown", {"key": "Enter", "keyCode": 229})
     expect(buyer.locator("#chat-text")).to_have_value("かな")
 
-    # Unsent words come back after a reload, and are gone once they are sent.
+    # Unsent text comes back after a reload, and is gone once it is sent.
     buyer.fill("#chat-text", "How much is the")
     buyer.reload()
     expect(buyer.locator("#chat-text")).to_have_value("How much is the")

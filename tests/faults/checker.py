@@ -1,12 +1,12 @@
-"""The storm checker: what senders were told, what viewers were shown and what is stored must tell one story.
+"""The storm checker: senders' acknowledgements, viewers' screens and stored messages must be consistent.
 
 Pure functions over logs, in linear time because ids are unique. All times are seconds of one clock.
 
-(a) what was acknowledged is stored, under the number that was told; (b) nothing is stored twice; (c) what was refused
-is not stored, what stayed unknown at most once; (d) numbers run from 1 without holes, by API and by SQL alike;
-(e) every viewer was shown exactly what is stored since joining, in that order, once; (f) what was acknowledged before
-something else was sent has the smaller number; (g) what was removed stands on nobody's screen; (h) how long everybody
-needed to be whole again after each fault.
+(a) acknowledged messages are stored, under the acknowledged number; (b) nothing is stored twice; (c) refused messages
+are not stored, unknown ones at most once; (d) numbers run from 1 without holes, by API and by SQL alike; (e) every
+viewer was shown exactly the messages stored since joining, in that order, once; (f) a message acknowledged before
+another was sent has the smaller number; (g) removed messages are on nobody's screen; (h) the time until everybody had
+recovered from each fault.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ OK, FAIL, UNKNOWN = "ok", "fail", "unknown"
 
 @dataclass
 class Sent:
-    """One message as its sender knows it: `client_id` is the sender's own name for it."""
+    """One message from its sender's view: `client_id` is the sender's own name for it."""
 
     sender: str
     client_id: str
@@ -33,7 +33,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Shown:
-    """One durable event that a viewer was shown, when it was."""
+    """One durable event shown to a viewer, with its time."""
 
     seq: int
     type: str
@@ -43,9 +43,9 @@ class Shown:
 
 @dataclass
 class Screen:
-    """A stretch of a viewer's life that began with a snapshot: true up to `after`, then event by event.
+    """A stretch of a viewer's life that began with a snapshot: valid up to `after`, then event by event.
 
-    `shown` is what was applied, after the client's own resume logic. `visible` are the messages on the screen now.
+    `shown` are the applied events, after the client's own resume logic. `visible` are the messages on the screen now.
     """
 
     after: int
@@ -56,7 +56,7 @@ class Screen:
 
 @dataclass
 class Watched:
-    """Everything one viewer saw: one screen, or several when a snapshot had to replace what was there."""
+    """Everything one viewer was shown: one screen, or several when a snapshot had to replace the previous one."""
 
     viewer: str
     screens: list[Screen] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Watched:
 
 @dataclass(frozen=True)
 class Stored:
-    """One durable event of the room as it is stored. `client_id` only for messages."""
+    """One stored durable event of the room. `client_id` only for messages."""
 
     seq: int
     type: str
@@ -76,7 +76,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that was broken for a while."""
+    """A period in which something was broken."""
 
     name: str
     began_at: float
@@ -96,7 +96,7 @@ class Storm:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that does not fit. `check` is the letter of the check that found it."""
+    """One inconsistency. `check` is the letter of the check that found it."""
 
     check: str
     text: str
@@ -104,13 +104,13 @@ class Finding:
 
 @dataclass
 class Verdict:
-    """What the checks found, and (h): seconds from healing until everybody had all that was acknowledged by then."""
+    """The findings, and (h): seconds from healing until everybody had all messages acknowledged by then."""
 
     findings: list[Finding]
     recovery_seconds: dict[str, float | None]
 
     def letters(self) -> set[str]:
-        """The checks that found something."""
+        """Return the letters of the failed checks."""
         return {finding.check for finding in self.findings}
 
 
@@ -218,7 +218,8 @@ def _removed_are_gone(storm: Storm) -> Iterator[Finding]:
 
 
 def recovery(storm: Storm, fault: Fault) -> float | None:
-    """Seconds from healing until the last viewer had all that was acknowledged by then; None when one never had."""
+    """Return seconds from healing until the last viewer had all messages acknowledged by then; None when one never
+    had."""
     acknowledged = [one.seq or 0 for one in storm.sent if one.outcome == OK and (one.done_at or 0.0) <= fault.healed_at]
     due = max(acknowledged, default=0)
     there = [one for one in storm.watched if one.screens and one.screens[0].began_at <= fault.healed_at]
@@ -229,7 +230,7 @@ def recovery(storm: Storm, fault: Fault) -> float | None:
 
 
 def _had_at(watched: Watched, due: int) -> float | None:
-    """When a viewer first had an event, as such or within a snapshot; None when that never was so."""
+    """Return when a viewer first had an event, as such or within a snapshot; None when never."""
     for screen in watched.screens:
         if screen.after >= due:
             return screen.began_at
@@ -240,6 +241,6 @@ def _had_at(watched: Watched, due: int) -> float | None:
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The value below which this share of the values lies; 0 of none."""
+    """Return the value below which this share of the values lies; 0 without values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0

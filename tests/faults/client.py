@@ -1,6 +1,6 @@
-"""A faithful client of the room socket, as docs/protocol.md describes one, that logs all it does and shows.
+"""A conforming client of the room socket, as docs/protocol.md describes one, that logs all actions and shown events.
 
-It resumes by epoch and number, asks for what is missing, watches the beat, obeys close codes, backs off with full
+It resumes by epoch and number, requests missing events, watches the beat, obeys close codes, backs off with full
 jitter, and sends an unanswered message again under the same client_id.
 """
 
@@ -24,13 +24,13 @@ ANSWER_SECONDS = 5.0
 OPEN_SECONDS = 5.0
 BACKOFF_BASE, BACKOFF_CAP = 0.5, 5.0
 BEAT_PATIENCE_SECONDS = 0.5
-# Answers after which nobody knows whether the message is stored: the same one is sent again.
+# After these answers it is unknown whether the message is stored: the same one is sent again.
 TRY_AGAIN = ("unavailable", "chat.unavailable", "internal", "session.busy", "too_many")
 
 
 @dataclass(frozen=True)
 class Close:
-    """One end of a connection: when, with which code, and how long until the next greeting (None: never)."""
+    """One end of a connection: time, code, and seconds until the next greeting (None: never)."""
 
     at: float
     code: int | None
@@ -38,7 +38,7 @@ class Close:
 
 
 class RoomClient:
-    """Somebody in one room. `addresses` are taken in turn, one per attempt to connect."""
+    """One client in one room. `addresses` are used in turn, one per attempt to connect."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class RoomClient:
         self._syncing = False
         self._task: asyncio.Task[None] | None = None
 
-    # ---- Being there ---------------------------------------------------------------------------------------------
+    # ---- Connection ----------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Connect, and stay connected until `stop`."""
@@ -88,7 +88,7 @@ class RoomClient:
             await self._greeted.wait()
 
     async def stop(self) -> None:
-        """Leave for good."""
+        """Close for good."""
         self.finished = True
         for task in [self._task, *self._jobs]:
             if task is not None:
@@ -97,7 +97,7 @@ class RoomClient:
                     await task
 
     def drop(self) -> None:
-        """Lose the connection without a word; the client comes back by itself."""
+        """Drop the connection without a close frame; the client reconnects by itself."""
         if self._socket is not None:
             self._socket.transport.abort()
 
@@ -168,7 +168,7 @@ class RoomClient:
             for line in frame.split("\n"):
                 self._take(json.loads(line))
 
-    # ---- Understanding -------------------------------------------------------------------------------------------
+    # ---- Receiving -----------------------------------------------------------------------------------------------
 
     def _take(self, document: dict[str, Any]) -> None:
         if "re" in document:
@@ -217,7 +217,7 @@ class RoomClient:
             self._show(event)
 
     def _show(self, event: dict[str, Any]) -> None:
-        """Show an event unless it was shown before. The checker sees whether anything was left out."""
+        """Show an event unless it was shown before. The checker detects omissions."""
         if event["seq"] <= self.last:
             return
         self.last = event["seq"]
@@ -251,7 +251,7 @@ class RoomClient:
         finally:
             self._syncing = False
         if reply is None or not reply["ok"]:
-            return  # the next event or beat asks again
+            return  # the next event or beat requests it again
         if reply["data"]["recovered"]:
             for event in reply["data"]["events"]:
                 self._show(event)
@@ -263,10 +263,10 @@ class RoomClient:
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
 
-    # ---- Speaking ------------------------------------------------------------------------------------------------
+    # ---- Sending -------------------------------------------------------------------------------------------------
 
     async def command(self, op: str, *, seconds: float = ANSWER_SECONDS, **data: Any) -> dict[str, Any] | None:
-        """Send a command once; its reply, or None when the connection or the patience ended first."""
+        """Send a command once; return its reply, or None when the connection or the timeout ended first."""
         socket = self._socket
         if socket is None:
             return None
@@ -283,7 +283,7 @@ class RoomClient:
             self._waiting.pop(ref, None)
 
     async def say(self, text: str, *, client_id: str, patience_seconds: float = 20.0) -> Sent:
-        """Send a message until it is answered for good, or patience ends; the log's line."""
+        """Send a message until it is finally answered, or the timeout ends; return the log entry."""
         one = Sent(sender=self.name, client_id=client_id, invoked_at=time.monotonic())
         self.sent.append(one)
         ambiguous = False
@@ -308,7 +308,7 @@ class RoomClient:
         return one
 
     def down_seconds(self) -> list[float]:
-        """How long each loss of connection lasted, from its end to the next greeting."""
+        """Return the duration of each loss of connection, from its end to the next greeting."""
         downs = []
         for close in self.closes:
             back = next((at for at in self.greeted_at if at > close.at), None)

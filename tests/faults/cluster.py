@@ -31,7 +31,7 @@ CROWD = 20
 
 @dataclass
 class Cluster:
-    """Everything that can be broken. After each test `mend` brings it back."""
+    """Processes that can be broken. After each test `mend` restores them."""
 
     thread: ProxyThread
     folder: Path
@@ -46,7 +46,7 @@ class Cluster:
     workers: list[servers.Web] = field(default_factory=list)
     fronts: list[Proxy] = field(default_factory=list)
     crowd: list[Person] = field(default_factory=list)
-    # Processes end with the thread that started them, so one thread that stays starts them all.
+    # Processes end with the thread that started them, so one permanent thread starts them all.
     _starter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     def _start(self, start: Callable[..., Any], **options: Any) -> Any:
@@ -54,22 +54,22 @@ class Cluster:
 
     @property
     def addresses(self) -> list[str]:
-        """Where clients connect: at each worker, or in front of it."""
+        """Return the addresses for clients: of the workers, or of the proxies in front."""
         ports = [one.port for one in (self.fronts if self.fronted else self.workers)]
         return [f"ws://127.0.0.1:{port}" for port in ports]
 
     @property
     def live(self) -> Live:
-        """The API of the first worker, not by way of a proxy."""
+        """Return the API of the first worker, without a proxy."""
         return Live(web=self.workers[0], staff=self.staff, variant="postgres-redis")
 
     @property
     def logs(self) -> str:
-        """The ends of the workers' logs."""
+        """Return the ends of the workers' logs."""
         return "\n".join(self.log(index).read_text(errors="replace")[-4000:] for index in range(len(self.workers)))
 
     def log(self, index: int) -> Path:
-        """Where a worker logs."""
+        """Return the path of a worker's log."""
         return self.folder / f"web-{index}.log"
 
     # ---- Web -----------------------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ class Cluster:
             self.fronts.append(Proxy(self.thread, web.port))
 
     def kill_worker(self, index: int) -> None:
-        """kill -9."""
+        """Send kill -9."""
         process = self.workers[index].process
         process.kill()
         process.wait()
@@ -95,14 +95,14 @@ class Cluster:
         self.workers[index].process.send_signal(number)
 
     def end_worker(self, index: int, seconds: float = 30.0) -> float:
-        """SIGTERM; how many seconds the worker took to go. One that stays longer is killed."""
+        """Send SIGTERM; return the seconds until the worker exited. One that stays longer is killed."""
         began = time.monotonic()
         servers.stop(self.workers[index].process, seconds=seconds)
         return time.monotonic() - began
 
     @contextlib.contextmanager
     def extra_worker(self, **options: Any) -> Iterator[servers.Web]:
-        """A third worker whose server has other options."""
+        """Start a third worker with other server options."""
         with mock.patch.dict(servers.UVICORN_OPTIONS, options):
             web = self._start(servers.web_start, environment=self.environment, log=self.folder / "web-extra.log")
         try:
@@ -113,22 +113,22 @@ class Cluster:
     # ---- Redis ---------------------------------------------------------------------------------------------------
 
     def kill_redis(self) -> None:
-        """kill -9; everything in it is gone."""
+        """Send kill -9; Redis loses everything."""
         self.redis.process.kill()
         self.redis.process.wait()
 
     def start_redis(self) -> None:
-        """Start it, empty, where it was."""
+        """Start it, empty, on the same port."""
         self.redis = self._start(servers.redis_start, folder=self.folder, port=self.redis.port)
 
     def redis_client(self) -> redis.Redis:
-        """Straight to Redis."""
+        """Return a direct client of Redis."""
         return redis.Redis(port=self.redis.port, socket_timeout=2)
 
     # ---- PostgreSQL ----------------------------------------------------------------------------------------------
 
     def restart_postgres(self) -> float:
-        """An immediate restart, as after a crash; when it accepted connections again, on this process's clock."""
+        """Restart immediately, as after a crash; return when it accepted connections again, on this process's clock."""
         command = self.postgres.process.args
         self.postgres.process.send_signal(signal.SIGQUIT)
         self.postgres.process.wait(20)
@@ -146,7 +146,7 @@ class Cluster:
         return True
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """The rows of a query, straight from PostgreSQL."""
+        """Return the rows of a query, straight from PostgreSQL."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             return connection.execute(statement, values).fetchall()
 
@@ -175,7 +175,7 @@ def cluster_start(*, folder: Path, lease_seconds: int) -> Cluster:
     running_redis = servers.redis_start(folder=folder)
     postgres = servers.postgres_start()
     database_url = postgres.create_database()
-    # What is acknowledged must survive the server's sudden end; the other tests' servers do not care.
+    # Acknowledged data must survive the server's sudden end; the other tests' servers run without fsync.
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("ALTER ROLE postgres SET synchronous_commit = on")
     redis_link, postgres_link = Proxy(thread, running_redis.port), Proxy(thread, postgres.port)

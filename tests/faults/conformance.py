@@ -1,4 +1,5 @@
-"""What RFC 6455 asks of a server, as bytes to send and what must come back. Sections are numbered as Autobahn does."""
+"""Requirements of RFC 6455 for servers, as bytes to send and the expected answer. Sections are numbered as in
+Autobahn."""
 
 import struct
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ Heard = tuple[tuple[int, bytes], ...]
 class Case:
     """`hears` are the frames that must come, `code` the close that must follow; None: the socket stays open.
 
-    Where a close follows, a server that has seen it need not answer what came before. `pieces` is how many bytes
-    travel at once; 0: all of them.
+    Where a close follows, a server that has seen it need not answer earlier frames. `pieces` is the number of bytes
+    sent at once; 0: all of them.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The cluster that the fault tests share, and the table of what they measured."""
+"""The cluster that the fault tests share, and the table of their measurements."""
 
 import fcntl
 import json
@@ -16,7 +16,7 @@ from tests.faults.storm import FULL
 from tests.faults.watch import LoopLag, bounds, why_late
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# What was measured in full is kept; the sizes of CI only show that the rows hold.
+# Full measurements are kept; the sizes of CI only show that the rows hold.
 TABLE = ROOT / ("bench/results" if FULL else "test-artifacts") / "faults.json"
 LEASE_SECONDS = 30 if FULL else 9
 
@@ -41,14 +41,14 @@ def _cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def cluster(_cluster: Cluster) -> Iterator[Cluster]:
-    """Two workers on PostgreSQL and Redis, all of them well; mended when the test is over."""
+    """Two healthy workers on PostgreSQL and Redis; mended when the test is over."""
     yield _cluster
     _cluster.mend()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """A failed row shows what the workers logged."""
+    """Show the workers' logs with a failed row."""
     report = yield
     running = getattr(item, "funcargs", {}).get("cluster")
     if report.when == "call" and report.failed and running is not None:
@@ -58,10 +58,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture
 def row(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """`row("what happened", key=value, ...)` notes what a row measured, and how late the workers' event loops were.
+    """`row("what happened", key=value, ...)` notes a row's measurements, and the lag of the workers' event loops.
 
     Late loops fail a row that has the machine to itself: one marked `alone`, and every row of the full run. `frozen` is
-    for rows that stop a worker themselves; there nothing late would be the failure.
+    for rows that stop a worker themselves; there a loop without lag would be the failure.
     """
     has_machine = FULL or request.node.get_closest_marker("alone") is not None
     cluster = request.getfixturevalue("cluster") if "cluster" in request.fixturenames else None

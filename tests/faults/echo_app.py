@@ -1,4 +1,4 @@
-"""An ASGI application that says what it hears: the servers' own WebSocket code, with nothing of ours in the way."""
+"""An ASGI application that echoes messages: the servers' own WebSocket code, without any code of ours."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A TCP proxy that can be a bad network: it lets pass, swallows, delays, resets, cuts and half-closes.
+"""A TCP proxy that can be a bad network: it passes, swallows, delays, resets, cuts and half-closes.
 
 It lives in a thread of its own, so that a fault can outlast a test's event loop and processes can connect at any time.
 Everything public may be called from any thread.
@@ -20,7 +20,7 @@ CHUNK = 65536
 
 @dataclass(frozen=True)
 class Ruling:
-    """What becomes of a chunk that a client sent: what goes on, what the client is answered in its place, the cut."""
+    """The handling of a client's chunk: the forwarded bytes, the answer in their place, the cut."""
 
     forward: bytes
     answer: bytes = b""
@@ -44,7 +44,7 @@ class ProxyThread:
         return done.result(10)
 
     def stop(self) -> None:
-        """End the loop; what still runs is abandoned."""
+        """End the loop; running work is abandoned."""
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(5)
 
@@ -120,7 +120,7 @@ class Proxy:
                 link.server.write(ruling.forward)
                 await link.server.drain()
             if ruling.cut:
-                # The server has the bytes; the client never hears what came of them.
+                # The server has the bytes; the client never gets the answer.
                 link.client.transport.abort()
                 await asyncio.sleep(0.05)
                 link.reset()
@@ -150,11 +150,11 @@ class Proxy:
         await self._open.wait()
 
     def hole(self) -> None:
-        """Nothing passes, in either direction; new connections hang. TCP makes it good once `heal` is called."""
+        """Block both directions; new connections hang. TCP recovers once `heal` is called."""
         self._thread.loop.call_soon_threadsafe(self._open.clear)
 
     def reset(self) -> None:
-        """Reset every connection there is."""
+        """Reset every existing connection."""
         self._thread.loop.call_soon_threadsafe(self._reset_all)
 
     def _reset_all(self) -> None:
@@ -162,12 +162,12 @@ class Proxy:
             link.reset()
 
     def cut_after(self, count: int = 100) -> None:
-        """Let so many bytes more reach each client that is there, and then cut: mostly in the middle of a frame."""
+        """Pass this many more bytes to each client, and then cut: mostly in the middle of a frame."""
         for link in list(self._links):
             link.left = count
 
     def half_close(self) -> None:
-        """Tell every client that nothing more will come, while their own words still pass."""
+        """Half-close towards every client, while their own bytes still pass."""
         self._thread.loop.call_soon_threadsafe(self._half_close_all)
 
     def _half_close_all(self) -> None:
@@ -176,17 +176,17 @@ class Proxy:
                 link.client.write_eof()
 
     def refuse(self) -> None:
-        """Reset what is there, and whatever comes."""
+        """Reset existing and new connections."""
         self.refusing = True
         self.reset()
 
     def heal(self) -> None:
-        """Be a good network again."""
+        """Pass everything again."""
         self.refusing, self.intercept, self.delay_seconds = False, None, 0.0
         self._thread.loop.call_soon_threadsafe(self._open.set)
 
     def links(self) -> int:
-        """Connections that run through now."""
+        """Return the open connections."""
         return len(self._links)
 
     def close(self) -> None:

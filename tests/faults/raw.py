@@ -1,4 +1,4 @@
-"""A WebSocket client with nothing between the test and the bytes (RFC 6455), for what no decent client sends."""
+"""A raw WebSocket client (RFC 6455), for bytes that no conforming client sends."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ def frame(
     masked: bool = True,
     announce: int | None = None,
 ) -> bytes:
-    """A client's frame. `rsv` holds the three reserved bits; `announce` is a length to lie about."""
+    """Return a client's frame. `rsv` holds the three reserved bits; `announce` is a false length."""
     length = len(payload) if announce is None else announce
     first = (0x80 if fin else 0) | rsv << 4 | opcode
     mask_bit = 0x80 if masked else 0
@@ -43,7 +43,7 @@ class RawSocket:
     response: str = ""
 
     async def upgrade(self, session_id: str, *, headers: str = "") -> None:
-        """Ask for the room socket; the answer's head is `response`."""
+        """Request the room socket; the answer's head is `response`."""
         key = base64.b64encode(os.urandom(16)).decode()
         self.writer.write(
             (
@@ -55,7 +55,7 @@ class RawSocket:
         self.response = (await self.reader.readuntil(b"\r\n\r\n")).decode()
 
     async def read_frame(self) -> tuple[int, bytes]:
-        """Opcode and payload of the server's next frame. Raises IncompleteReadError at the end."""
+        """Return opcode and payload of the server's next frame. Raises IncompleteReadError at the end."""
         first, second = await self.reader.readexactly(2)
         length = second & 0x7F
         if length == 126:
@@ -65,7 +65,7 @@ class RawSocket:
         return first & 0x0F, await self.reader.readexactly(length)
 
     async def close_code(self, seconds: float = 10.0) -> int | None:
-        """Read until the server closes; the code of its close frame, None when there was none."""
+        """Read until the server closes; return the code of its close frame, None when there was none."""
         async with asyncio.timeout(seconds):
             try:
                 while True:
@@ -83,7 +83,7 @@ class RawSocket:
 
 
 async def raw_connect(port: int, *, receive_buffer: int | None = None) -> RawSocket:
-    """A TCP connection; with a tiny receive buffer when told. Nothing is read ahead of what is asked for."""
+    """Open a TCP connection; with a tiny receive buffer on request. Nothing is read ahead."""
     plain = socket.socket()
     plain.setblocking(False)
     if receive_buffer is not None:

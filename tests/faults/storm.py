@@ -1,4 +1,4 @@
-"""A storm: senders and viewers in one room, faults in the middle, and the checks once all is quiet again."""
+"""A storm: senders and viewers in one room, faults in the middle, and the checks once the room is quiet again."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ EVENTS = """
 
 @dataclass(frozen=True)
 class Size:
-    """How big a storm is. `rate` is messages a second of all senders together."""
+    """The size of a storm. `rate` is messages a second of all senders together."""
 
     senders: int = 5
     viewers: int = 15
@@ -41,13 +41,13 @@ SIZE = Size(senders=20, viewers=100, rate=50.0, seconds=120.0) if FULL else Size
 
 
 def sized(small: Any, full: Any) -> Any:
-    """The first in CI, the second in full."""
+    """Return the first in CI, the second in full."""
     return full if FULL else small
 
 
 @dataclass
 class Room:
-    """A show on the cluster and who is in it."""
+    """A show on the cluster and its clients."""
 
     cluster: Cluster
     host: Person
@@ -58,12 +58,12 @@ class Room:
 
     @classmethod
     async def open(cls, cluster: Cluster) -> "Room":
-        """A new show of a new host."""
+        """Return a new show of a new host."""
         host = await asyncio.to_thread(cluster.live.person, "ada")
         return cls(cluster, host, await asyncio.to_thread(cluster.live.show, host))
 
     def client(self, name: str, *, person: Person | None = None, **options: Any) -> RoomClient:
-        """Somebody new in the room, by turns on one worker and on the other."""
+        """Add a new client to the room, alternately on one worker and on the other."""
         made = RoomClient(
             name=person.username if person else name,
             addresses=options.pop("addresses", self.cluster.addresses),
@@ -77,7 +77,7 @@ class Room:
         return made
 
     async def fill(self, size: Size) -> tuple[list[RoomClient], list[RoomClient]]:
-        """Senders and viewers, all of them greeted."""
+        """Add senders and viewers, all of them greeted."""
         senders = [self.client("", person=person) for person in self.cluster.crowd[: size.senders]]
         viewers = [self.client(f"viewer-{number}") for number in range(size.viewers)]
         await asyncio.gather(*(client.greeted(30) for client in self.clients))
@@ -85,7 +85,7 @@ class Room:
 
     @contextlib.asynccontextmanager
     async def fault(self, name: str) -> AsyncIterator[None]:
-        """Something is broken for the length of a block."""
+        """Record a fault for the length of a block."""
         began = time.monotonic()
         try:
             yield
@@ -93,7 +93,7 @@ class Room:
             self.faults.append(Fault(name, began, time.monotonic()))
 
     async def post(self, client_id: str) -> None:
-        """The host says something over HTTP."""
+        """Post as the host over HTTP."""
         began = time.monotonic()
         body = {"text": f"by HTTP {client_id}", "client_id": client_id}
         answer = await asyncio.to_thread(self.host.post, f"sessions/{self.session_id}/messages/", body)
@@ -102,14 +102,14 @@ class Room:
         self.sent.append(Sent(self.host.username, client_id, began, OK, *stored))
 
     async def head(self) -> int:
-        """The room's last number, as PostgreSQL has it."""
+        """Return the room's last number from PostgreSQL."""
         rows = await asyncio.to_thread(
             self.cluster.sql, "SELECT head_seq FROM streams_streamsession WHERE id = %s", self.session_id
         )
         return int(rows[0][0])
 
     async def quiet(self, seconds: float = QUIET_SECONDS) -> float:
-        """Wait until every client is at the head, or time is over; how long that took."""
+        """Wait until every client is at the head, or the timeout; return the wait."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
             head = await self.head()
@@ -137,20 +137,20 @@ class Room:
                 return found
 
     async def logs(self) -> Storm:
-        """All logs, with what is stored read both ways."""
+        """Return all logs, with the stored messages read both ways."""
         by_sql = await asyncio.to_thread(self._stored, f"{MESSAGES} UNION ALL {EVENTS}")
         by_api = await asyncio.to_thread(self._by_api)
         sent = self.sent + [one for client in self.clients for one in client.sent]
         return Storm(sent, [client.watched for client in self.clients], by_api, by_sql, self.faults)
 
     async def leave(self) -> None:
-        """Everybody leaves."""
+        """Disconnect everybody."""
         await asyncio.gather(*(client.stop() for client in self.clients))
 
 
 @dataclass
 class Outcome:
-    """What a storm came to."""
+    """The result of a storm."""
 
     verdict: Verdict
     storm: Storm
@@ -162,30 +162,30 @@ class Outcome:
 
     @property
     def codes(self) -> Counter[int | None]:
-        """Close codes that clients saw."""
+        """Return the close codes that clients received."""
         return Counter(close.code for client in self.clients for close in client.closes)
 
     @property
     def downs(self) -> list[float]:
-        """How long clients were away."""
+        """Return the clients' downtimes."""
         return [seconds for client in self.clients for seconds in client.down_seconds()]
 
     def recovery(self) -> float | None:
-        """The longest recovery from any fault; None when somebody never recovered."""
+        """Return the longest recovery from any fault; None when a client never recovered."""
         times = list(self.verdict.recovery_seconds.values())
         return None if None in times else max((time for time in times if time is not None), default=0.0)
 
     def first_ok_after(self, at: float) -> float | None:
-        """Seconds from a moment to the first acknowledgement after it."""
+        """Return seconds from a moment to the first acknowledgement after it."""
         later = [one.done_at for one in self.sent if one.outcome == OK and one.done_at and one.done_at >= at]
         return min(later) - at if later else None
 
     def worst_ack(self) -> float:
-        """The longest time from sending to acknowledgement, retries included."""
+        """Return the longest time from sending to acknowledgement, retries included."""
         return max((one.done_at - one.invoked_at for one in self.sent if one.done_at), default=0.0)
 
     def summary(self) -> dict[str, Any]:
-        """The measured numbers of the row."""
+        """Return the measured numbers of the row."""
         outcomes = Counter(one.outcome for one in self.sent)
         acks = [one.done_at - one.invoked_at for one in self.sent if one.done_at]
         recovery = self.recovery()
@@ -226,7 +226,7 @@ async def storm(cluster: Cluster, script: Script | None = None, *, size: Size = 
 
 
 async def send_openly(senders: list[RoomClient], *, size: Size, prefix: str = "") -> None:
-    """Send on schedule whatever the answers do (open loop); returns when the last one is answered or given up."""
+    """Send on schedule regardless of the answers (open loop); return when the last one is answered or given up."""
     began, saying = time.monotonic(), []
     for number in range(int(size.rate * size.seconds)):
         await asyncio.sleep(max(0.0, began + number / size.rate - time.monotonic()))

@@ -1,4 +1,4 @@
-"""The checker finds what it is for: a fault that is planted in clean logs never goes unnoticed."""
+"""The checker works: it detects every fault that is planted in clean logs."""
 
 import copy
 from dataclasses import replace
@@ -13,7 +13,7 @@ REMOVED = 7
 
 
 def clean() -> Storm:
-    """Two senders, three viewers who joined at different times, one message that was removed, one fault."""
+    """Two senders, three viewers who joined at different times, one removed message, one fault."""
     sent: list[Sent] = []
     stored = [Stored(1, "session.changed", None)]
     for number in range(2, COUNT + 2):
@@ -194,11 +194,11 @@ def test_a_screen_that_a_snapshot_replaced_counts_from_the_snapshot(storm):
     assert verdict.recovery_seconds == {"cut": pytest.approx(1.0)}
 
 
-# ---- Loops that are late -----------------------------------------------------------------------------------------
+# ---- Late event loops --------------------------------------------------------------------------------------------
 
 
 def lags(*seconds):
-    """What a worker counts when its loop is so late in a thousand rounds and these."""
+    """Return a worker's counts when its loop has this lag in a thousand rounds and these."""
     all_lags = [*([0.001] * 1000), *seconds]
     edges = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, float("inf"))
     return {edge: float(sum(lag <= edge for lag in all_lags)) for edge in edges}

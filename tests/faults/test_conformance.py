@@ -1,9 +1,9 @@
 """RFC 6455, at the servers that carry the room sockets, with the options that the product gives them.
 
 Two ways: our own cases, everywhere; and Autobahn's sections 1 to 7 and 10 where its `wstest` can run (it needs CPython
-2.7; WSTEST names the command). Neither says anything about section 9 (performance), 12 and 13 (compression, which the
-product does not negotiate), TLS, or clients. Our own cases do not look at how soon a server fails a bad UTF-8 text that
-is not whole yet, nor at how the TCP connection ends.
+2.7; WSTEST names the command). Neither covers section 9 (performance), 12 and 13 (compression, which the product does
+not negotiate), TLS, or clients. Our own cases check neither how early a server fails an incomplete invalid UTF-8 text,
+nor how the TCP connection ends.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from tests.faults.raw import raw_connect
 
 QUIET_SECONDS = 0.3
 SECTIONS = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*"]
-# What the servers are known to do otherwise: by our cases, and by Autobahn's.
+# The servers' known deviations: in our cases, and in Autobahn's.
 OURS: dict[str, set[str]] = {"uvicorn": set(), "daphne": {"1 text of 0", "1 binary of 0"}}  # it drops empty messages
 AUTOBAHN: dict[str, set[str]] = {
     "uvicorn": {"7.1.5"},  # answers a close within an unfinished text with another code
@@ -54,7 +54,7 @@ def echo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 async def answered(port: int, case: Case) -> tuple[tuple[tuple[int, bytes], ...], int | None]:
-    """What came back, and the code of the close; None when it stayed open, 1006 when it ended without one."""
+    """Return the answer, and the code of the close; None when it stayed open, 1006 when it ended without one."""
     raw = await raw_connect(port)
     await raw.upgrade("echo")
     step = case.pieces or len(case.sends)
@@ -81,7 +81,7 @@ async def answered(port: int, case: Case) -> tuple[tuple[tuple[int, bytes], ...]
 
 
 def right(server: str, case: Case, heard: tuple[tuple[int, bytes], ...], code: int | None) -> bool:
-    """Whether an answer is one of those that the standard allows. uvicorn is held to the best of them."""
+    """Whether an answer is one of those that the standard allows. uvicorn must give the best of them."""
     if case.code is None:
         return (heard, code) == (case.hears, None)
     codes = {case.code}

@@ -1,4 +1,4 @@
-"""Frames that no decent client sends end their own socket, with the code that says why, and nothing else."""
+"""Invalid frames end their own socket, with the matching code, and no other."""
 
 import asyncio
 import contextlib
@@ -77,7 +77,7 @@ GARBAGE = sized(500, 10_000)
 
 
 async def test_garbage_frames_end_their_own_socket_at_most(cluster, row):
-    """Random bytes as frames, and random bytes in well-formed frames; seeded, so that a finding can be seen again."""
+    """Random bytes as frames, and random bytes in well-formed frames; seeded, so that a finding can be repeated."""
     chance = random.Random(20261121)
     room = await Room.open(cluster)
     worker, logged = cluster.workers[0], cluster.log(0).stat().st_size

@@ -1,4 +1,4 @@
-"""Slow and hostile connections are ended, or held off, and nobody else notices."""
+"""Slow and hostile connections are ended, or held off, without an effect on others."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ HALF_HANDSHAKES = sized(200, 500)
 
 
 async def broadcast(cluster, room: Room, megabytes: int) -> list[float]:
-    """Send big documents to the room through the layer, as another process would; when each was sent."""
+    """Send big documents to the room through the layer, as another process would; return the times."""
     layer = RedisPubSubChannelLayer(hosts=[f"redis://127.0.0.1:{cluster.redis.port}/0"], prefix="livestream")
     group = room_group(UUID(room.session_id))
     padding = "x" * (DOCUMENT_KB * 1024)
@@ -39,7 +39,7 @@ async def broadcast(cluster, room: Room, megabytes: int) -> list[float]:
 
 
 async def read_padding(port: int, session_id: str, into: dict[int, float]) -> None:
-    """A viewer who notes when each big document came."""
+    """Run a viewer who notes the arrival of each big document."""
     raw = await raw_connect(port)
     await raw.upgrade(session_id)
     try:
@@ -114,7 +114,7 @@ async def test_readers_who_never_read_are_closed_and_nobody_else_notices(cluster
 
 
 async def test_a_reader_who_was_too_slow_is_told_so(cluster, row):
-    """Someone who does read, only later, finds the code that says: come back."""
+    """A client that does read, only later, finds the code that asks it to reconnect."""
     room = await Room.open(cluster)
     worker = cluster.workers[0]
     try:
@@ -138,7 +138,7 @@ async def test_a_reader_who_was_too_slow_is_told_so(cluster, row):
 
 
 async def open_sockets(cluster, session_id: str, count: int, headers: str) -> list[RawSocket]:
-    """So many sockets, by turns at both workers; some may be refused."""
+    """Open a number of sockets, alternately at both workers; some may be refused."""
     made = [await raw_connect(cluster.workers[number % 2].port) for number in range(count)]
     for one in made:
         await one.upgrade(session_id, headers=headers)
@@ -150,7 +150,7 @@ def statuses(sockets: list[RawSocket]) -> dict[str, int]:
 
 
 async def test_one_address_and_one_person_hold_so_many_sockets_and_others_do_not_notice(cluster, row):
-    """A socket is for one room, so the row of a hundred rooms on one socket has nothing to try."""
+    """A socket is for one room, so a row of a hundred rooms on one socket is impossible."""
     room = await Room.open(cluster)
     office, home = ("X-Forwarded-For: 203.0.113.7\r\n", "X-Forwarded-For: 203.0.113.8\r\n")
     person = f"{office}Authorization: Bearer {cluster.crowd[0].access}\r\n"
@@ -217,7 +217,7 @@ HALVES = {
 
 
 async def test_half_handshakes_are_closed_within_ten_seconds(cluster, row):
-    """Straight at the worker, without a proxy; one of them keeps sending a byte now and then."""
+    """Directly at the worker, without a proxy; one of them keeps sending a byte now and then."""
     halves = {}
     for name, data in HALVES.items():
         halves[name] = [await raw_connect(cluster.workers[0].port) for _ in range(10)]
@@ -258,8 +258,8 @@ async def test_whoever_never_answers_a_ping_is_closed(cluster, row):
 
 
 async def test_a_socket_whose_sign_in_is_no_good_is_closed_at_once(cluster, row):
-    """Signing in is part of the handshake, so no socket is open that has yet to sign in. Without any ticket it is a
-    visitor's, who may read."""
+    """Authentication is part of the handshake, so no open socket has yet to authenticate. Without any ticket the
+    socket is an anonymous viewer's, who may read."""
     room = await Room.open(cluster)
     codes, began = [], time.monotonic()
     for headers in ("Authorization: Bearer nonsense\r\n", "Authorization: Bearer \r\n"):

@@ -1,4 +1,4 @@
-"""Sockets on which nothing happens stay open, and still hear what happens after all."""
+"""Idle sockets stay open, and still receive later events."""
 
 import asyncio
 import time
@@ -7,14 +7,14 @@ from tests.faults.conftest import LEASE_SECONDS
 from tests.faults.storm import Room, sized
 from tests.faults.watch import metric
 
-# More than any time after which something of ours or of our libraries runs out: the lease of presence and its keys, a
-# ticket (here as long as a lease), the layer's health check (10 s) and patience (15 s), redis-py's own (5 s). In CI the
-# lease is 9 s. The layer has no expiry of groups: a subscription lives as long as its connection to Redis.
+# Longer than any timeout of ours or of our libraries: the lease of presence and its keys, a ticket (here as long as a
+# lease), the layer's health check (10 s) and timeout (15 s), redis-py's own (5 s). In CI the lease is 9 s. The layer
+# has no expiry of groups: a subscription lives as long as its connection to Redis.
 IDLE_SECONDS = sized(20, 600)
 
 
 async def test_sockets_without_traffic_stay_open_and_still_hear_through_the_layer(cluster, row):
-    """One of them came in with a ticket that has long run out. Nothing is healed from the database: the layer lives."""
+    """One of them used a ticket that has long expired. Nothing is repaired from the database: the layer works."""
     assert IDLE_SECONDS > 2 * LEASE_SECONDS
     room = await Room.open(cluster)
     try:

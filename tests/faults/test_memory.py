@@ -1,4 +1,4 @@
-"""What comes and goes leaves nothing behind: memory, descriptors, tasks, keys, database connections."""
+"""Closed connections leave nothing behind: memory, descriptors, tasks, keys, database connections."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ POOL = 20
 
 @dataclass
 class Footprint:
-    """What one worker holds, and the stores for it."""
+    """The resources of one worker, and of the stores for it."""
 
     memory_mb: float
     descriptors: int
@@ -48,7 +48,7 @@ class Footprint:
 
 
 async def churn(cluster: Cluster, session_id: str, count: int, at_once: int = AT_ONCE) -> None:
-    """Open and drop so many sockets at the first worker."""
+    """Open and drop a number of sockets at the first worker."""
     left = count
 
     async def come_and_go() -> None:
@@ -64,7 +64,7 @@ async def churn(cluster: Cluster, session_id: str, count: int, at_once: int = AT
 
 
 async def settled(cluster: Cluster, sockets: float, *, until: Callable[[Footprint], bool] | None = None) -> Footprint:
-    """The first worker's footprint once it has noticed that they are gone, and keys have run out.
+    """Return the first worker's footprint once it has noticed the closed sockets, and keys have expired.
 
     With `until`, as soon as that holds; without, when the leases are over.
     """
@@ -87,7 +87,7 @@ async def test_sockets_that_came_and_went_leave_nothing_behind(cluster, row):
         stays = room.client("stays", turn=0)
         await stays.greeted()
         sockets = metric(cluster.workers[0].url, "livestream_sockets")
-        # What a process keeps for good it has after that: threads, and connections to the stores.
+        # The resources that a process keeps for good exist after that: threads, and connections to the stores.
         await churn(cluster, room.session_id, CHURN, at_once=4 * AT_ONCE)
         before = await settled(cluster, sockets)
         began = time.monotonic()
@@ -112,7 +112,7 @@ async def test_sockets_that_came_and_went_leave_nothing_behind(cluster, row):
 
 
 def slope_per_hour(samples: list[tuple[float, float]]) -> float:
-    """The rise of a value by the least squares, over an hour."""
+    """Return the slope of a value per hour, by least squares."""
     mean_at = sum(at for at, _ in samples) / len(samples)
     mean = sum(value for _, value in samples) / len(samples)
     spread = sum((at - mean_at) ** 2 for at, _ in samples)
@@ -121,7 +121,7 @@ def slope_per_hour(samples: list[tuple[float, float]]) -> float:
 
 @pytest.mark.nightly
 async def test_a_long_evening_costs_no_more_at_its_end_than_at_its_beginning(cluster, row):
-    """Sockets come and go, people talk. Two hours in full (SOAK_MINUTES); in CI only a leak that hurries is seen."""
+    """Sockets come and go, people chat. Two hours in full (SOAK_MINUTES); CI detects only a fast leak."""
     room = await Room.open(cluster)
     samples: list[tuple[float, list[Footprint]]] = []
     logged = [cluster.log(index).stat().st_size for index in range(2)]
@@ -169,7 +169,7 @@ async def test_a_long_evening_costs_no_more_at_its_end_than_at_its_beginning(clu
 
 
 async def stay_a_while(cluster: Cluster, session_id: str, number: int) -> None:
-    """Watch for a while, then be gone; half of them without a word."""
+    """Watch for a while, then leave; half of them without a close frame."""
     raw = await raw_connect(cluster.workers[number % 2].port)
     try:
         await raw.upgrade(session_id)

@@ -1,4 +1,4 @@
-"""Delivery while clients' networks break, everybody comes back at once, or the layer loses a message."""
+"""Delivery while clients' networks break, everybody reconnects at once, or the layer loses a message."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ PUBLISH = b"*3\r\n$7\r\nPUBLISH\r\n"
 
 
 async def finished(room: Room) -> Outcome:
-    """What a room's logs come to, once it is quiet."""
+    """Return the outcome of a room, once it is quiet."""
     await room.quiet()
     logs = await room.logs()
     return Outcome(check(logs), logs, room.clients)
@@ -39,7 +39,7 @@ async def test_a_client_whose_network_breaks_gets_all_it_missed(cluster, row, ho
     cut: list[RoomClient] = []
 
     async def script(room: Room) -> None:
-        # A hole looks like silence: this client does not wait the whole 25 s to find it out.
+        # A hole looks like silence: this client does not wait the whole 25 s to detect it.
         client = room.client(
             "cut", addresses=[f"ws://127.0.0.1:{own.port}"], silence_seconds=sized(2.0, 25.0) if how == "hole" else 25.0
         )
@@ -81,7 +81,7 @@ async def test_everybody_cut_off_is_caught_up_from_memory(cluster, row):
             for front in cluster.fronts:
                 front.refuse()
             await asyncio.sleep(CUT_SECONDS)
-            # The senders are away, too; somebody who is not writes what they all will have missed.
+            # The senders are away, too; another client writes the messages that they will all have missed.
             for number in range(20):
                 await room.post(f"meanwhile-{number}")
             await asyncio.sleep(0.5)
@@ -105,7 +105,7 @@ async def test_everybody_cut_off_is_caught_up_from_memory(cluster, row):
 
 
 async def memory_is_back(processes: list[int], before: list[int], seconds: float = 120) -> tuple[float, float]:
-    """By how many percent the worst process stays grown, and when that was no more than ten, or time was over."""
+    """Return the worst process's growth in percent, and the time when it was at most ten, or of the timeout."""
     began = time.monotonic()
     while True:
         now = [memory_bytes(pid) for pid in processes]
@@ -118,7 +118,7 @@ async def memory_is_back(processes: list[int], before: list[int], seconds: float
 
 @pytest.mark.nightly
 async def test_a_thousand_who_come_back_at_once_are_all_caught_up(cluster, row):
-    """Without jitter, all in the same moment; nothing is restarted, whoever is shed comes again."""
+    """Without jitter, all in the same moment; nothing is restarted, refused clients try again."""
     cluster.fronted = True
     room = await Room.open(cluster)
     try:
@@ -190,7 +190,7 @@ async def test_one_message_sent_fifty_times_at_once_is_one_message(cluster, row)
 
 @pytest.mark.nightly
 async def test_a_burst_of_a_thousand_messages_reaches_everybody(cluster, row):
-    """A socket may say ten things at once, so a hundred of them say a thousand."""
+    """A socket may send ten commands at once, so a hundred of them send a thousand."""
     room = await Room.open(cluster)
     try:
         people = cluster.crowd[:20]
@@ -219,7 +219,7 @@ async def test_a_burst_of_a_thousand_messages_reaches_everybody(cluster, row):
 
 
 async def test_the_loss_of_the_last_message_is_noticed(cluster, row):
-    """Nothing follows that would show the gap; only the beat tells."""
+    """No later event would reveal the gap; only the beat does."""
     swallowed = 0
 
     def intercept(data: bytes) -> Ruling:
@@ -290,7 +290,7 @@ async def test_what_is_removed_while_half_are_away_is_shown_by_nobody(cluster, r
 
 
 async def test_who_is_banned_is_out_whether_on_line_or_away(cluster, row):
-    """Whoever is here is closed at once; whoever was away finds the door shut; the others go on."""
+    """A banned person who is online is disconnected at once; one who was away is refused; the others go on."""
     room = await Room.open(cluster)
     cable = Proxy(cluster.thread, cluster.workers[1].port)
     ben, cleo = cluster.crowd[0], cluster.crowd[1]

@@ -1,4 +1,4 @@
-"""Who watches, and whether the show is live, is told rightly after the same faults, by every source."""
+"""Viewer counts and the host's presence are right after the same faults, from every source."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ STATE = "SELECT state, viewer_count FROM streams_streamsession WHERE id = %s"
 
 
 async def told(room: Room, count: int, observers: list, *, seconds: float) -> float:
-    """Seconds until the database and all observers say this count; infinity when they do not in time."""
+    """Return seconds until the database and all observers report this count; infinity when they do not in time."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:
         rows = await asyncio.to_thread(room.cluster.sql, STATE, room.session_id)
@@ -25,7 +25,7 @@ async def told(room: Room, count: int, observers: list, *, seconds: float) -> fl
 
 
 async def open_with(cluster, *, stay: int, go: int) -> tuple[Room, list, list]:
-    """A room with people on the first worker and people on the second; each is somebody else."""
+    """Open a room with people on the first worker and people on the second, all distinct."""
     room = await Room.open(cluster)
     staying = [room.client("", person=person, turn=0) for person in cluster.crowd[:stay]]
     going = [room.client("", person=person, turn=1) for person in cluster.crowd[stay : stay + go]]
@@ -49,7 +49,7 @@ async def test_closed_tabs_are_gone_everywhere_within_two_seconds(cluster, row):
 
 @pytest.mark.nightly
 async def test_a_viewer_whose_cable_was_pulled_is_not_counted_for_long(cluster, row):
-    """Nothing tells the server but the ping that nobody answers. In CI the server asks oftener (2 s, patience 2 s)."""
+    """Only the unanswered ping reveals it. In CI the server pings more often (2 s, timeout 2 s)."""
     room = await Room.open(cluster)
     ping = sized({"ws-ping-interval": 2, "ws-ping-timeout": 2}, {})
     with cluster.extra_worker(**ping) as web:
@@ -145,7 +145,7 @@ async def test_after_a_storm_everybody_tells_the_same_state(cluster, row):
         observer = room.client("observer", turn=1)
         await observer.greeted()
         visitors = sum(1 for client in room.clients if not client._access)
-        # Visitors without a cookie are somebody new each time: those of before are counted until their leases end.
+        # Anonymous viewers without a cookie are new each time: earlier ones are counted until their leases end.
         await told(room, len(people) + visitors, [observer], seconds=LEASE_SECONDS + 5)
         rows = await asyncio.to_thread(cluster.sql, STATE, room.session_id)
         answers.append(("database", *rows[0]))

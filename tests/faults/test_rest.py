@@ -1,4 +1,4 @@
-"""The HTTP API under made-up requests: no error of ours, and every answer is one that the schema describes."""
+"""The HTTP API under made-up requests: no internal error, and every answer matches the schema."""
 
 import copy
 import json
@@ -29,20 +29,20 @@ MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 @pytest.fixture(scope="module")
 def document(live_small) -> dict[str, Any]:
-    """What the product says of its own API."""
+    """Return the product's own description of its API."""
     return json.loads(live_small.anybody.get("/api/schema/?format=json").data)
 
 
 def operations(document: dict[str, Any]) -> Iterator[Any]:
-    """All operations that are described. Raises for one that cannot be read."""
+    """Return all documented operations. Raises for one that cannot be parsed."""
     for found in schemathesis.openapi.from_dict(document).get_all_operations():
         yield found.ok()
 
 
 def findings(operation, *, url: str, known: dict[str, str], access: str | None) -> tuple[list[int], list[str]]:
-    """Call an operation with right and wrong requests; the statuses of the answers, and what is wrong with them.
+    """Call an operation with valid and invalid requests; return the statuses of the answers, and the findings.
 
-    `known` are the ids of what exists; every other request means these instead of what was made up.
+    `known` are the ids of existing rows; every other request uses these instead of the generated ones.
     """
     statuses: list[int] = []
     wrong: dict[str, None] = {}
@@ -90,7 +90,7 @@ def test_made_up_requests_get_answers_that_the_schema_describes(live_small, docu
     count = 0
     for operation in operations(document):
         count += 1
-        ada = live_small.person("ada")  # each may open only so many shows
+        ada = live_small.person("ada")  # a person may open only a limited number of shows
         access = {"nobody": None, "the host": ada.access, "a viewer": ben.access}[who]
         show = live_small.show(ada)
         ben.post(f"sessions/{show}/join/")

@@ -1,4 +1,4 @@
-"""Delivery while Redis and PostgreSQL go away: Redis is never the truth, PostgreSQL always is."""
+"""Delivery while Redis and PostgreSQL fail: Redis is never the truth, PostgreSQL always is."""
 
 import asyncio
 import contextlib
@@ -18,12 +18,12 @@ DOWN_SECONDS = sized(8, 60)
 FROZEN_SECONDS = sized(6, 20)
 CUTS = sized(6, 200)
 HELD_SECONDS = 1.8  # below lock_timeout
-# The writer notices after 50 ms that a room is held; this is far from both, for machines with other things to do.
+# The writer notices after 50 ms that a room is held; this is far from both, for busy machines.
 OTHERS_SECONDS = 0.6
 
 
 async def ask_steadily(clients: list[RoomClient], op: str, into: list[float]) -> None:
-    """Until cancelled, ask everybody in turn, and note how long each answer took; infinity for none."""
+    """Until cancelled, ask all in turn, and note each answer's time; infinity for none."""
     with contextlib.suppress(asyncio.CancelledError):
         while True:
             for client in clients:
@@ -35,7 +35,7 @@ async def ask_steadily(clients: list[RoomClient], op: str, into: list[float]) ->
 
 @contextlib.asynccontextmanager
 async def probes(room: Room, count: int = 2):
-    """Two clients who measure for the length of a block: (event loop answers, answers that need a thread)."""
+    """Run two clients that measure for the length of a block: (event loop answers, answers that need a thread)."""
     loop_lag: list[float] = []
     hops: list[float] = []
     clients = [room.client(f"probe-{number}", turn=number) for number in range(2 * count)]
@@ -53,7 +53,7 @@ async def probes(room: Room, count: int = 2):
 
 
 def late_seconds(outcome: Outcome) -> list[float]:
-    """For each acknowledged message, how long after its acknowledgement the last viewer was shown it."""
+    """Return, for each acknowledged message, the seconds from its acknowledgement to the last viewer's display."""
     acknowledged = {one.seq: one.done_at for one in outcome.sent if one.seq is not None and one.done_at is not None}
     latest: dict[int, float] = {}
     for watched in outcome.storm.watched:
@@ -80,7 +80,7 @@ async def test_redis_restarted_empty_loses_nothing(cluster, row):
 
 @pytest.mark.nightly
 async def test_without_redis_sockets_stay_and_delivery_goes_on(cluster, row):
-    """New people come in, too, and history is read."""
+    """New people can join, too, and history can be read."""
     joined: list[float] = []
     history: list[int] = []
 
@@ -210,7 +210,7 @@ async def test_postgres_restarted_at_once_keeps_what_was_acknowledged(cluster, r
 
 
 async def locked_out(cluster, session_id: str, seconds: float) -> None:
-    """Hold a session's row, so that whoever writes there waits."""
+    """Lock a session's row, so that senders there wait."""
 
     def hold() -> None:
         with psycopg.connect(cluster.database_url) as connection:
@@ -239,13 +239,14 @@ async def test_more_people_post_over_http_than_a_process_has_connections(cluster
 
     row("20 people post over HTTP at once, 12 connections", took_s=round(took, 2))
     assert [answer.status for answer in answers] == [201] * len(people)
-    assert took <= 2  # the pool's patience is three seconds
+    assert took <= 2  # the pool's timeout is three seconds
 
 
 @pytest.mark.alone
 @pytest.mark.parametrize("what", [pytest.param("session.pause", marks=pytest.mark.nightly), "chat.send"])
 async def test_a_query_that_takes_two_seconds_keeps_no_other_socket_waiting(cluster, row, what):
-    """A room's row is held, and somebody writes there. Readers of all rooms, and who writes elsewhere, go on."""
+    """A room's row is locked, and a person writes there. Readers of all rooms, and senders elsewhere, are not
+    delayed."""
     slow, other = await Room.open(cluster), await Room.open(cluster)
     waits: list[float] = []
     acks: list[float] = []
@@ -289,7 +290,7 @@ async def test_a_query_that_takes_two_seconds_keeps_no_other_socket_waiting(clus
 
 
 async def test_a_connection_cut_during_commit_leaves_one_row_and_one_number(cluster, row):
-    """Every second cut comes once the server has COMMIT, the others before it has; the sender cannot tell."""
+    """Every second cut comes once the server has COMMIT, the others before it has; the sender cannot know which."""
     room = await Room.open(cluster)
     cuts = {"forwarded": 0, "swallowed": 0}
     armed = False

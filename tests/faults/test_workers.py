@@ -1,4 +1,5 @@
-"""Delivery while web processes die, restart and freeze: acknowledged stays, nothing twice, one order for everybody."""
+"""Delivery while web processes are killed, restarted and frozen: acknowledged messages stay, no duplicates, one
+order for everybody."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""What a worker says of itself, and what the kernel says of it."""
+"""A worker's own metrics, and the kernel's figures for it."""
 
 import os
 import re
@@ -15,33 +15,33 @@ BUCKET = re.compile(r'^livestream_loop_lag_seconds_bucket\{le="([^"]+)"\} ([0-9.
 
 
 def metrics_text(url: str, seconds: float = 2.0) -> str:
-    """All metrics of one worker."""
+    """Return all metrics of one worker."""
     answer = urllib3.request("GET", f"{url}/metrics", timeout=seconds, retries=False)
     return answer.data.decode()
 
 
 def metric(url: str, name: str) -> float:
-    """A metric of one worker."""
+    """Return a metric of one worker."""
     found = re.search(rf"^{re.escape(name)} ([0-9.e+]+)$", metrics_text(url), re.MULTILINE)
     assert found is not None, name
     return float(found[1])
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has had of the processors."""
+    """Return a process's processor time."""
     with open(f"/proc/{pid}/stat") as numbers:
         fields = numbers.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def memory_bytes(pid: int) -> int:
-    """The resident memory of a process."""
+    """Return the resident memory of a process."""
     with open(f"/proc/{pid}/statm") as numbers:
         return int(numbers.read().split()[1]) * PAGE_BYTES
 
 
 def descriptors(pid: int) -> int:
-    """Open files and sockets of a process."""
+    """Return the number of open files and sockets of a process."""
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
@@ -54,7 +54,7 @@ Buckets = dict[float, float]
 
 @dataclass
 class LoopLag:
-    """How late the workers' event loops were since a moment, as upper bounds of the buckets they count in.
+    """The lag of the workers' event loops since a moment, as upper bounds of their histogram buckets.
 
     A worker that was started since counts from its start; one that does not answer is left out.
     """
@@ -66,7 +66,7 @@ class LoopLag:
         return cls({web.process.pid: buckets for web in workers if (buckets := lag_buckets(web))})
 
     def counted(self, workers: list[Web]) -> Buckets:
-        """What all of them have counted since; nothing when nobody answers."""
+        """Return the summed counts since then; empty when no worker answers."""
         total: Buckets = {}
         for web in workers:
             old = self.before.get(web.process.pid, {})
@@ -76,7 +76,7 @@ class LoopLag:
 
 
 def bounds(counted: Buckets) -> tuple[float, float]:
-    """The p99 and the maximum in seconds."""
+    """Return the p99 and the maximum in seconds."""
     count = max(counted.values())
     p99 = min(bound for bound, below in counted.items() if below >= 0.99 * count)
     highest = min(bound for bound, below in counted.items() if below >= count)
@@ -84,7 +84,7 @@ def bounds(counted: Buckets) -> tuple[float, float]:
 
 
 def why_late(counted: Buckets) -> str | None:
-    """What is wrong with the loops, if anything is: a wide margin over the figures, for machines with other work."""
+    """Return the fault of late loops, if any: a wide margin over the figures, for busy machines."""
     count = max(counted.values(), default=0.0)
     if not count:
         return None
@@ -97,7 +97,7 @@ def why_late(counted: Buckets) -> str | None:
 
 
 def lag_buckets(web: Web) -> Buckets:
-    """The cumulative counts of a worker's lag by their upper bounds; nothing when it does not answer."""
+    """Return the cumulative counts of a worker's lag by their upper bounds; empty when it does not answer."""
     if web.process.poll() is not None:
         return {}
     try:

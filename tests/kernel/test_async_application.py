@@ -1,4 +1,4 @@
-"""Coroutine views on the event loop: what Django's handlers do, without their changes between loop and threads."""
+"""Coroutine views on the event loop: the same as Django's handlers, without their changes between loop and threads."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @contextmanager
 def djangos_thread_busy():
-    """The thread to which Django takes what is synchronous."""
+    """Block the thread to which Django moves synchronous work."""
     over = threading.Event()
     held = SyncToAsync.single_thread_executor.submit(over.wait, 20)
     try:
@@ -35,7 +35,7 @@ def djangos_thread_busy():
 
 
 def cast(how):
-    """A show, and what somebody sends who asks for a token of it in this way."""
+    """Return a show, and the headers of a token request in this way."""
     show, user = make_show(make_user()), make_user()
     sent = {
         "nobody": {},
@@ -93,7 +93,7 @@ async def test_a_token_is_the_same_as_from_a_thread(how):
 async def test_who_asks_too_often_is_told_when_to_come_back():
     path, sent = await sync_to_async(cast)("bearer")
 
-    # Twice the limit and one, because the clock may go over the edge of a window.
+    # Twice the limit and one, because the clock may cross the edge of a window.
     answers = await asyncio.gather(*(answer_of(application, path, method="POST", **sent) for _ in range(121)))
 
     refused = [dict(headers) for status, headers, _ in answers if status == 429]
@@ -102,7 +102,7 @@ async def test_who_asks_too_often_is_told_when_to_come_back():
 
 
 def assert_alike(awaited, threaded):
-    """Status, and all headers that have nothing to do with pages."""
+    """Compare status, and all headers that do not concern pages."""
     assert awaited[0] == threaded[0]
     names = {name for name, _ in threaded[1]} - {b"set-cookie", b"vary", b"content-length"}
     assert {pair for pair in awaited[1] if pair[0] in names} == {pair for pair in threaded[1] if pair[0] in names}
@@ -113,7 +113,7 @@ async def test_the_server_may_stop_a_request():
     path, sent = await sync_to_async(cast)("bearer")
     before = asyncio.all_tasks()
     serving = asyncio.create_task(answer_of(application, path, method="POST", **sent))
-    while len(asyncio.all_tasks() - before) < 4:  # the request, its view, its caller's leaving, a visit to the database
+    while len(asyncio.all_tasks() - before) < 4:  # request, view, disconnect, database
         await asyncio.sleep(0)
 
     serving.cancel()

@@ -1,4 +1,4 @@
-"""Many sockets' questions, one visit."""
+"""Many sockets' queries in one database visit."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from livestream.errors import Denied
 
 
 class Visits:
-    """Answers a number with its square, refuses negative ones, and notes who came together."""
+    """Answers a number with its square, refuses negative ones, and records the batches."""
 
     def __init__(self):
         self.together = []

@@ -1,4 +1,4 @@
-"""Bodies that are too slow, as any server hands them over."""
+"""Slow request bodies, from any server."""
 
 import asyncio
 import json

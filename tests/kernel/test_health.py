@@ -1,4 +1,4 @@
-"""Is it alive, can it work, and who may see its numbers."""
+"""Liveness, readiness, and access to the metrics."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer

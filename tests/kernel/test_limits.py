@@ -1,4 +1,4 @@
-"""How often somebody may do something."""
+"""Rate limits."""
 
 import signal
 import time
@@ -37,7 +37,7 @@ def test_a_limit_of_nothing_allows_nothing(clock):
 
 @pytest.fixture(params=["memory", "redis"])
 def counted_in(request, settings):
-    """Both kinds of cache."""
+    """Count in both kinds of cache."""
     if request.param == "redis":
         url = request.getfixturevalue("redis_server").url
         settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}}

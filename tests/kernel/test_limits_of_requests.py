@@ -1,4 +1,4 @@
-"""What no request may do, whoever sends it."""
+"""Limits on every request, from any client."""
 
 import http.client
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""What strangers may write into the log."""
+"""Limits on log lines caused by anonymous clients."""
 
 import io
 import logging
@@ -14,7 +14,7 @@ from tests.asgi import answer_of
 
 @pytest.fixture
 def lines(monkeypatch):
-    """The lines that the product's own logging has written since the last call."""
+    """Return the lines that the product's own logging has written since the last call."""
     stream = io.StringIO()
     with monkeypatch.context() as patched:
         patched.setattr("sys.stderr", stream)  # where new handlers write from now on

@@ -1,4 +1,4 @@
-"""The OpenAPI schema is valid, and what the API really answers fits it."""
+"""The OpenAPI schema is valid, and real answers of the API match it."""
 
 import json
 import re
@@ -21,7 +21,7 @@ def schema():
 
 
 def resolved(node):
-    """OpenAPI 3.0's nullable and $ref as JSON Schema says them; objects hold no more than they name."""
+    """Convert OpenAPI 3.0's nullable and $ref to JSON Schema; objects allow only their named properties."""
     if isinstance(node, list):
         return [resolved(item) for item in node]
     if not isinstance(node, dict):
@@ -59,7 +59,7 @@ def test_the_schema_is_valid():
 @pytest.mark.parametrize("query", ["", "?format=json"])
 def test_the_schema_is_made_once_and_a_caller_who_has_it_is_told_so(client, db, monkeypatch, query):
     first = client.get(f"/api/schema/{query}")
-    monkeypatch.setattr(SchemaGenerator, "get_schema", None)  # nobody asks again
+    monkeypatch.setattr(SchemaGenerator, "get_schema", None)  # not called again
     second = client.get(f"/api/schema/{query}")
     known = client.get(f"/api/schema/{query}", headers={"If-None-Match": first["ETag"]})
 

@@ -1,4 +1,4 @@
-"""The outbox: what was committed is told to somebody outside, in order, and never inside a transaction."""
+"""The outbox: calls to other systems follow commits, in order, and are never made inside a transaction."""
 
 from datetime import timedelta
 
@@ -23,11 +23,11 @@ REFUSED = ProviderRejected("far", "answered 401", status=401)
 
 
 class Dies(BaseException):
-    """The process dies in the middle of a call."""
+    """The process is killed in the middle of a call."""
 
 
 class Outside:
-    """Somebody outside: what they were told, and how they answer next."""
+    """Another system: the received calls, and its next answers."""
 
     def __init__(self):
         self.told = []
@@ -62,7 +62,7 @@ def deliver(*keys):
     outbox_deliver(kind=KIND, keys=keys or ["a"])
 
 
-# ---- Neither without the other ---------------------------------------------------------------------------------------
+# ---- Change and task, both or neither --------------------------------------------------------------------------------
 
 
 def test_a_change_that_is_rolled_back_tells_nobody(outside):
@@ -150,7 +150,7 @@ def test_what_is_put_anew_during_a_call_is_told_after_it_and_nothing_overtakes(o
     answers=st.lists(st.sampled_from([None, SILENT, REFUSED, Dies()]), max_size=12),
 )
 def test_in_the_end_everybody_has_been_told_the_last_state(steps, answers):
-    """Whatever fails or dies between: the handler tells the state of the moment when it calls."""
+    """Despite failures and crashes in between: the handler reads the state at the moment of its call."""
     OutboxTask.objects.all().delete()
     state, told, left = {}, {}, list(answers)
 
@@ -182,7 +182,7 @@ def test_in_the_end_everybody_has_been_told_the_last_state(steps, answers):
     assert waiting() == []
 
 
-# ---- What fails ------------------------------------------------------------------------------------------------------
+# ---- Failures --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

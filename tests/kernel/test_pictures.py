@@ -1,4 +1,4 @@
-"""Uploaded pictures: what they may cost, and what is left of them."""
+"""Uploaded images: the limits on their cost, and the stored result."""
 
 import contextlib
 import io
@@ -27,7 +27,7 @@ def scaled(body):
 
 
 def with_scans(body, count):
-    """The last scan of a progressive picture, which refines a little, so many times more."""
+    """Repeat the last scan of a progressive image, which refines a little."""
     last = body.rfind(b"\xff\xda")
     return body[:-2] + body[last:-2] * (count - body.count(b"\xff\xda")) + b"\xff\xd9"
 
@@ -139,7 +139,7 @@ def test_waiting_ends(monkeypatch):
     going = threading.Event()
     pictures._decoder.submit(going.wait, 10)
     try:
-        for _ in range(pictures.WAITING + 3):  # who gave up takes no place
+        for _ in range(pictures.WAITING + 3):  # abandoned uploads take no place
             with pytest.raises(Unavailable):
                 scaled(picture())
     finally:

@@ -1,4 +1,4 @@
-"""Pages recover as the table says: no module keeps waits, attempts or lists of final refusals of its own."""
+"""Pages recover by the table: no module keeps waits, attempts or lists of final refusals of its own."""
 
 import re
 from functools import cache
@@ -9,7 +9,7 @@ from livestream.retry_policy import TABLE
 from tests.docs.reading import ROOT
 
 MODULES = ROOT / "static" / "js"
-# What only draws, measures or paces has timings of its own. Everything else takes them from the table.
+# Modules that only draw, measure or pace have timings of their own. All others take them from the table.
 OWN = {
     "chat/chat.js": {"QUIET_MS", "READ_EVERY_MS", "SLOW_AFTER_MS", "500", "1600"},
     "chat/composer.js": {"250"},
@@ -46,7 +46,7 @@ def modules():
 
 
 def last_argument(text, start):
-    """The last argument of the call whose parenthesis opens just before `start`."""
+    """Return the last argument of the call whose parenthesis opens just before `start`."""
     depth, begin = 1, start
     for position in range(start, len(text)):
         character = text[position]
@@ -62,7 +62,7 @@ def last_argument(text, start):
 
 
 def waits(text):
-    """The waits that a module keeps for itself: names of constants, and bare numbers."""
+    """Return the waits that a module keeps for itself: names of constants, and bare numbers."""
     found = set(CONSTANT.findall(text)) | set(OPTIONED.findall(text)) | set(TIMEOUT_OPTION.findall(text))
     for call in TIMER.finditer(text):
         argument = last_argument(text, call.end())
@@ -87,7 +87,8 @@ def test_what_pages_are_patient_about_is_in_the_table_and_nothing_else_is():
 
 
 def test_no_player_or_sender_lists_refusals_that_are_final():
-    """The category of a code says that. The chat's own list is of what is sent again once the socket is back."""
+    """The category of a code decides that. The chat's own list contains the codes that are retried once the socket
+    is back."""
     listing = {
         name
         for name, text in modules().items()

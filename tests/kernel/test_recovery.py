@@ -1,4 +1,4 @@
-"""What to do about what goes wrong: whole, sensible, and the same for the pages."""
+"""The recovery table: complete, sensible, and the same for the pages."""
 
 import pytest
 

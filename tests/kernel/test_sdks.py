@@ -31,7 +31,7 @@ def sdk_dir(tmp_path: Path, settings) -> Path:
 
 @pytest.fixture
 def npm(tmp_path: Path, monkeypatch) -> Path:
-    """An npm of our own, which packs what lies in `package.tgz`."""
+    """A fake npm, which packs the contents of `package.tgz`."""
     archive = tmp_path / "package.tgz"
     with tarfile.open(archive, "w:gz") as package:
         content = b"window.LivekitClient = {};\n//# sourceMappingURL=livekit-client.umd.js.map\n"

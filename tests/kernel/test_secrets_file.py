@@ -1,4 +1,4 @@
-"""The secret that is made once, and the certificate that is made on the spot: nobody else reads them."""
+"""The secret and the certificate that are created on first use: readable only by their owner."""
 
 import ipaddress
 import stat

@@ -1,4 +1,4 @@
-"""`collectstatic` as the production image runs it: it ends well, and every module finds what it imports."""
+"""`collectstatic` as the production image runs it: it succeeds, and every module finds its imports."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def names(collected: Path) -> dict[str, str]:
-    """What each file is called now."""
+    """Return each file's hashed name."""
     paths: dict[str, str] = json.loads((collected / "staticfiles.json").read_text())["paths"]
     return paths
 
@@ -51,7 +51,7 @@ def test_every_module_imports_files_that_are_there_under_their_hashed_names(
 
 
 def imported_at_once(module: Path) -> set[Path]:
-    """The module and everything that it imports before it runs, all the way down."""
+    """Return the module and all its imports that load before it runs, transitively."""
     found, waiting = set(), [module.resolve()]
     while waiting:
         module = waiting.pop()

@@ -1,4 +1,4 @@
-"""Background tasks end, also where what they await keeps their cancellation to itself."""
+"""Background tasks end, even where an awaited call swallows their cancellation."""
 
 import asyncio
 from collections.abc import Iterator

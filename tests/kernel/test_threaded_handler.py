@@ -1,4 +1,4 @@
-"""Requests in threads that stay."""
+"""Requests in permanent threads."""
 
 import asyncio
 import hashlib
@@ -18,7 +18,7 @@ from livestream.database import REQUESTS
 from livestream.http.threaded_handler import ThreadedHandler
 from streams.gateways.node import close_clients
 
-# The threads are those of the process: they may have connections that other tests opened, and look after them.
+# The threads are those of the process: they may have connections that other tests opened, and clean them up.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 HEADERS = [(b"host", b"testserver")]
@@ -33,7 +33,7 @@ ASYNC_PATHS = [
 
 
 class Caller:
-    """One who sends a request without a body, and may go away."""
+    """A caller that sends a request without a body, and may disconnect."""
 
     def __init__(self, path="/health", *, method="GET", headers=None):
         given = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
@@ -73,7 +73,7 @@ def all_threads_busy() -> Iterator[None]:
             one.result()
 
 
-# Of Django 5.2. ThreadedHandler.handle stands in for it.
+# From Django 5.2. ThreadedHandler.handle replaces it.
 HANDLE_OF_DJANGO = "98faeb5bef800331e6a8002fbc96b30e4122a23438ae45a047190a531ea11323"
 
 
@@ -165,7 +165,7 @@ async def test_a_view_that_waits_takes_no_thread(settings):
         caller.gone.set()
     await asyncio.gather(*waiting)
     async with asyncio.timeout(5):
-        while left < len(callers):  # who leaves ends the view, and with it what the view had asked for
+        while left < len(callers):  # a disconnect ends the view, and with it the view's own requests
             await asyncio.sleep(0.01)
     server.close()
     await close_clients()

@@ -1,4 +1,4 @@
-"""What a connection may send, on a real uvicorn with a small application."""
+"""Limits on a connection's input, on a real uvicorn with a small application."""
 
 import asyncio
 import hashlib
@@ -16,8 +16,8 @@ from livestream.http.uvicorn_limits import LimitedHttpConnection, LimitedSocketC
 from livestream.realtime.uvicorn_fastpath import recognised
 from tests.faults.raw import frame, raw_connect
 
-# What the subclasses build on. When uvicorn is upgraded and this differs: read both methods and their callers in the
-# new version, run the tests of this file and tests/faults, repeat `bench.realtime`, and write the new hash down.
+# The base of the subclasses. When uvicorn is upgraded and this differs: read both methods and their callers in the new
+# version, run the tests of this file and tests/faults, repeat `bench.realtime`, and record the new hash.
 BUILT_ON = {
     HttpToolsProtocol: (
         {
@@ -55,7 +55,7 @@ EMPTY_PING = frame(9)
 
 
 class Application:
-    """Answers 200 when the body has come; accepts sockets, and notes what arrives."""
+    """Answers 200 when the body has arrived; accepts sockets, and records arrivals."""
 
     def __init__(self):
         self.received, self.requests, self.ended, self.send = [], 0, asyncio.Event(), None
@@ -100,7 +100,7 @@ async def serving():
 
 
 async def answer_to(port, *parts):
-    """All that is answered until the server closes, or 0.5 s after the last of it."""
+    """Return the whole answer until the server closes, or 0.5 s after the last byte."""
     raw = await raw_connect(port)
     answer = b""
     try:
@@ -173,7 +173,7 @@ async def test_a_head_or_trailers_over_the_limits_are_refused_and_the_connection
         answer, has_ended = await answer_to(port, *parts)
 
     assert has_ended
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")  # a peer that goes on sending may find no answer
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")  # a peer that keeps sending may find no answer
 
 
 async def test_the_limit_is_for_each_request_of_a_connection():
@@ -217,7 +217,7 @@ async def test_a_flood_of_frames_that_are_no_messages_is_closed_with_4429(kind, 
         raw.send(b"".join(FLOODS[kind]))
 
         assert await raw.close_code() == 4429
-        with suppress(ConnectionResetError):  # what it still holds was never read
+        with suppress(ConnectionResetError):  # its unread data was never consumed
             assert await raw.reader.read() == b""
         await asyncio.wait_for(application.ended.wait(), 5)
         assert time.monotonic() - began < 3
@@ -280,7 +280,7 @@ async def test_messages_over_the_limit_wait_and_none_is_lost(monkeypatch, text):
             most.append(len(application.received) - 200 * (asyncio.get_running_loop().time() - began))
 
         assert len(application.received) == 201
-        assert max(most) <= 50 + 85 + 10  # the burst, what one slice may hold, and late looks
+        assert max(most) <= 50 + 85 + 10  # the burst, the capacity of one slice, and late polls
 
 
 async def test_frames_after_the_close_are_not_looked_at_for_ever():

@@ -1,11 +1,11 @@
-"""Real browsers at a node of the tests: who sends layers, who decodes what arrives."""
+"""Real browsers at a node of the tests: publishers of layers, and decoding viewers."""
 
 import asyncio
 
 from tests.media_node.show import ROOM, eventually
 
 RATES = (120_000, 400_000, 1_000_000)
-# Stripes that move; with grain, which no encoder can foresee, each layer takes all the bits that it may.
+# Moving stripes; with grain, which no encoder can predict, each layer uses its full bitrate.
 PUBLISH = """async ([url, token, codec, [width, height], rates, grain, pace]) => {
   const canvas = document.createElement("canvas");
   canvas.width = width; canvas.height = height;
@@ -103,7 +103,7 @@ class Browsers:
         return page
 
     def layers(self, user):
-        """The streams of somebody's camera at the node, the lowest first; none before there are any."""
+        """Return the streams of a person's camera at the node, the lowest first; none before there are any."""
         room = self.show.engine.rooms.get(ROOM)
         publisher = room.publishers.get(user) if room is not None else None
         camera = publisher.track("camera") if publisher else None
@@ -115,7 +115,7 @@ class Browsers:
 
 
 async def decoded(page, mid, *, width, seconds=45.0):
-    """Until pictures of this width are being decoded in a section."""
+    """Wait until frames of this width are decoded in a section."""
     async with asyncio.timeout(seconds):
         frames = None
         while True:

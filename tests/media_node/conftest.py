@@ -1,4 +1,4 @@
-"""What several modules start."""
+"""Servers that several modules start."""
 
 import pytest
 from playwright.async_api import async_playwright

@@ -1,4 +1,4 @@
-"""A WHIP and WHEP server that is none of ours: aiortc carries the media, and knows no persons, only tokens."""
+"""A third-party WHIP and WHEP server: aiortc carries the media, and it knows no persons, only tokens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROLES = {"whip": "publisher", "whep": "subscriber"}
 
 
 class ForeignServer:
-    """`open` are its connections by name: the channel, and which way."""
+    """`open` are its connections by name: channel and direction."""
 
     def __init__(self, secret: str) -> None:
         self.secret = secret
@@ -75,7 +75,7 @@ class ForeignServer:
 
 @contextlib.asynccontextmanager
 async def serving(secret: str) -> AsyncIterator[ForeignServer]:
-    """Such a server on a free port, for as long as the block lasts."""
+    """Run such a server on a free port for the length of the block."""
     server = ForeignServer(secret)
     app = web.Application()
     app.router.add_post("/{channel}/{way:whip|whep}", server.make)

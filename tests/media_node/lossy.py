@@ -14,7 +14,7 @@ Delay = Callable[[bytes], float]
 
 
 def is_media(data: bytes) -> bool:
-    """RTP, and not RTCP, STUN or DTLS."""
+    """Whether a packet is RTP, and not RTCP, STUN or DTLS."""
     return 128 <= data[0] <= 191 and not 192 <= data[1] <= 223
 
 
@@ -37,10 +37,10 @@ class EveryNth:
 
 
 class Bottleneck:
-    """A link that carries so much: what comes faster waits in a queue, and is dropped where that is full.
+    """A link of limited rate: faster packets wait in a queue, and are dropped when it is full.
 
-    Give it to a proxy as what drops and `wait` as what delays. The queue holds as many bytes as the link
-    carries in `QUEUE_SECONDS`; a change of the rate holds for what comes after it, so nothing is overtaken.
+    Pass it to a proxy as the dropping function and `wait` as the delaying one. The queue holds as many bytes as the
+    link carries in `QUEUE_SECONDS`; a change of the rate applies to later packets, so nothing is overtaken.
     """
 
     QUEUE_SECONDS = 0.2
@@ -61,7 +61,7 @@ class Bottleneck:
         return False
 
     def wait(self, data: bytes) -> float:
-        """Seconds until the packet that was just let in has gone through."""
+        """Return the seconds until the packet that was just queued has gone through."""
         seconds = max(0.0, self._free_at - time.monotonic())
         self.longest_wait = max(self.longest_wait, seconds)
         return seconds
@@ -103,7 +103,7 @@ class LossyProxy:
             outward.close()
 
     def reroute(self, answer: str) -> str:
-        """The answer with this proxy in the node's place, IPv4 only."""
+        """Replace the node by this proxy in the answer, IPv4 only."""
         lines = [
             line
             for line in answer.split("\r\n")
@@ -152,7 +152,7 @@ class _Side(asyncio.DatagramProtocol):
 async def lossy(
     *, node_port: int, to_node: Drop = nothing, to_party: Drop = nothing, delay_to_party: Delay = at_once
 ) -> AsyncIterator[LossyProxy]:
-    """A proxy for as long as the block lasts."""
+    """Run a proxy for the length of the block."""
     proxy = LossyProxy(node_port=node_port, to_node=to_node, to_party=to_party, delay_to_party=delay_to_party)
     await proxy.open()
     try:

@@ -1,4 +1,4 @@
-"""An engine with publishers and viewers who need no sockets, keys or waiting: what they send and get is plain."""
+"""An engine with publishers and viewers without sockets, keys or waiting: their packets are plain."""
 
 import time
 import uuid
@@ -23,13 +23,13 @@ def _same(data):
 
 
 class Keys:
-    """Stands where the keys of a finished handshake are, and changes nothing."""
+    """Replaces the keys of a finished handshake, and changes nothing."""
 
     protect = unprotect = protect_rtcp = unprotect_rtcp = staticmethod(_same)
 
 
 class Hall:
-    """A node's engine. `arrived` is everything that publishers' packets brought to it, in order: source, number."""
+    """A node's engine. `arrived` are the publishers' packets in order of arrival: source, number."""
 
     def __init__(self):
         self.engine = Engine(NodeConfig(secret=SECRET, udp_port=0, http_port=0, limits=LIMITS))
@@ -53,7 +53,7 @@ class Hall:
         )
 
     def offer(self, role, layers=()):
-        """The offer of such a party, and its sources by layer."""
+        """Return the offer of such a party, and its sources by layer."""
         if (role, layers) not in self._offers:
             client = MediaClient(role, layers=layers)
             section = client.sections[-1]
@@ -63,7 +63,7 @@ class Hall:
         return self._offers[role, layers]
 
     def connect(self, peer, send):
-        """What ICE and DTLS would have done."""
+        """Do the work of ICE and DTLS."""
         peer.srtp = SimpleNamespace(inbound=Keys(), outbound=Keys())
         peer.address, peer.send = ("192.0.2.1", 9), send
         self.engine.handshake_done(peer)
@@ -75,7 +75,7 @@ class Hall:
 
 
 class Sender:
-    """One publication. Each of its sources sends pictures of two packets, and every payload says what it is."""
+    """One publication. Each of its sources sends frames of two packets, and every payload identifies itself."""
 
     def __init__(self, hall, *, layers, name, start):
         sdp, self.ssrcs, self.mid = hall.offer("publisher", layers)
@@ -87,7 +87,7 @@ class Sender:
         self.lost = []
 
     def send(self, rid, *, is_key, is_lost=False):
-        """The next picture of a layer, without its first packet if that is lost for now."""
+        """Send the next frame of a layer, without its first packet if that is to be lost."""
         self.pictures[rid] += 1
         picture = self.pictures[rid]
         first = vp8(is_key=is_key, picture=picture, base=picture)
@@ -110,7 +110,7 @@ class Sender:
                 self._arrive(rid, number, packet)
 
     def repair(self):
-        """What was lost comes late."""
+        """Deliver the lost packet late."""
         for rid, number, packet in self.lost:
             self._arrive(rid, number, packet)
         self.lost = []
@@ -121,7 +121,7 @@ class Sender:
 
 
 class Seen:
-    """A packet that a viewer got: where in `arrived` the node stood, whose it is, and the packet."""
+    """A packet that a viewer got: the node's position in `arrived`, its source, and the packet."""
 
     def __init__(self, at, packet):
         name, rid, number = packet.payload.decode("latin-1").rsplit("|", 3)[1:]
@@ -155,7 +155,7 @@ class Watching:
         return not self.peer.is_closed
 
     def ask_again(self, seen):
-        """Say that this packet did not come; what is sent upon that."""
+        """Report this packet as lost; return the packets sent in response."""
         self._awaits = seen.packet.sequence
         feedback = nack(ssrc=1, media_ssrc=seen.packet.ssrc, sequences=[seen.packet.sequence])
         self.peer.receive_rtcp(feedback, now=self.hall.now)
@@ -163,7 +163,7 @@ class Watching:
         return self.repeated.pop(seen.packet.sequence, [])
 
     def stretches(self):
-        """What was seen, cut where the source changes."""
+        """Return the received packets, split where the source changes."""
         cut = []
         for seen in self.seen:
             if not cut or cut[-1][-1].source != seen.source:

@@ -27,7 +27,7 @@ SDP = "application/sdp"
 
 
 class Picture(MediaStreamTrack):
-    """160x120 pictures with a bar that moves, 20 a second."""
+    """Frames of 160x120 with a moving bar, 20 a second."""
 
     kind = "video"
 
@@ -48,7 +48,7 @@ class Picture(MediaStreamTrack):
 
 
 class Watcher:
-    """An aiortc viewer that decodes everything it gets."""
+    """An aiortc viewer that decodes everything."""
 
     def __init__(self, connection: RTCPeerConnection, location: str, answer: str) -> None:
         self.connection = connection
@@ -70,13 +70,13 @@ class Watcher:
                     self.audio_frames += 1
 
     async def sees(self, count: int, *, seconds: float = 10.0) -> None:
-        """Until `count` more pictures have been decoded."""
+        """Wait until `count` more frames have been decoded."""
         goal = self.frames + count
         await eventually(lambda: self.frames >= goal, seconds=seconds)
 
 
 class Show:
-    """One node, one room by default, and who takes part."""
+    """One node, one room by default, and its participants."""
 
     def __init__(self, node: Node, client: aiohttp.ClientSession) -> None:
         self.node = node
@@ -120,7 +120,7 @@ class Show:
     async def call(
         self, method: str, path: str, *, token: str | None = None, body: str | bytes | None = None, **headers: str
     ) -> tuple[int, Any, Any]:
-        """Status, headers, and the body: parsed when it is JSON."""
+        """Return status, headers, and the body: parsed when it is JSON."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
@@ -151,7 +151,7 @@ class Show:
         reroute: Callable[[str], str] = str,
         with_audio: bool = True,
     ) -> RTCPeerConnection:
-        """A publisher, sending; resolves once the node calls it live."""
+        """Connect a publisher that sends; return once the node reports it live."""
         connection = RTCPeerConnection()
         self._closing.append(connection.close)
         if with_audio:
@@ -165,7 +165,7 @@ class Show:
         return connection
 
     async def watch(self, user: str = "ben", *, reroute: Callable[[str], str] = str) -> Watcher:
-        """A viewer, decoding."""
+        """Connect a viewer that decodes."""
         connection = RTCPeerConnection()
         self._closing.append(connection.close)
         connection.addTransceiver("audio", direction="recvonly")
@@ -178,7 +178,7 @@ class Show:
         return watcher
 
     def publisher(self, user: str = "ada") -> Any:
-        """The node's side of a live publication."""
+        """Return the node's side of a live publication."""
         room = self.engine.rooms.get(ROOM)
         return room.publishers.get(user) if room is not None else None
 
@@ -195,7 +195,7 @@ class Show:
     # -- synthetic parties
 
     async def synthetic(self, role: str, user: str, **options: Any) -> MediaClient:
-        """A synthetic party with keys, media still to be sent."""
+        """Connect a synthetic party with keys, media still to be sent."""
         client = MediaClient(role, **options)  # type: ignore[arg-type]
         self._closing.append(client.close)
         is_publisher = role == "publisher"
@@ -216,7 +216,7 @@ class Show:
 
 @contextlib.asynccontextmanager
 async def running(*, limits: Limits | None = None, **options: Any) -> AsyncIterator[Show]:
-    """A node on free ports for as long as the block lasts."""
+    """Run a node on free ports for the length of the block."""
     generous = limits or Limits(posts_per_user=1000, posts_per_user_burst=1000)
     node = Node(NodeConfig(secret=SECRET, udp_port=0, http_port=0, limits=generous, **options))
     await node.start()
@@ -229,7 +229,7 @@ async def running(*, limits: Limits | None = None, **options: Any) -> AsyncItera
 
 
 async def eventually(holds: Callable[[], bool], *, seconds: float = 10.0) -> None:
-    """Wait until something holds; fails after `seconds`."""
+    """Wait until a condition holds; fail after `seconds`."""
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, f"not within {seconds} s"

@@ -1,4 +1,4 @@
-"""People on a stage, and who watches them: synthetic parties that really send, answer and report."""
+"""People on a stage, and their viewers: synthetic parties that really send, answer and report."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from media_node.wire.srtp import SrtpError
 from tests.media_node.show import ROOM, Show, eventually
 
 FRAMES_PER_SECOND = 25
-# What the layers cost and show, the lowest first.
+# Bitrate and size of the layers, the lowest first.
 LADDER = {"l": (100_000, (320, 180)), "m": (300_000, (640, 360)), "h": (900_000, (1280, 720))}
 LOUD, QUIET = 20, 127
 
 
 def vp8(*, is_key: bool, picture: int, base: int, size: tuple[int, int] = (320, 180), fill: int = 20) -> bytes:
-    """The first packet of a VP8 picture with 15-bit picture id and TL0PICIDX (RFC 7741 section 4.2)."""
+    """Return the first packet of a VP8 frame with 15-bit picture id and TL0PICIDX (RFC 7741 section 4.2)."""
     head = bytes((0x90, 0xC0)) + (0x8000 | picture & 0x7FFF).to_bytes(2, "big") + bytes((base & 0xFF,))
     if is_key:
         sides = b"".join(side.to_bytes(2, "little") for side in size)
@@ -45,7 +45,7 @@ def vp8(*, is_key: bool, picture: int, base: int, size: tuple[int, int] = (320, 
 
 @dataclass
 class Layer:
-    """One stream that is sent, with its own numbering."""
+    """One sent stream, with its own numbering."""
 
     ssrc: int
     bits_per_second: int
@@ -57,17 +57,17 @@ class Layer:
     base: int = 7
     is_key_due: bool = True
     is_sent: bool = True
-    # What did not get through at first, by its number, and the source that it comes from when it is asked for.
+    # Packets lost at first, by number, and the source that resends them on request.
     lost: dict[int, bytes] = field(default_factory=dict)
     repair_ssrc: int = field(default_factory=lambda: secrets.randbelow(2**32 - 1) + 1)
     repair_sequence: int = 0
 
 
 class Performer:
-    """Sends sound and pictures until told otherwise, and gives a key frame to whoever asks.
+    """Sends audio and video until stopped, and key frames on request.
 
-    With `loses` every so many packets of a layer get lost, and come as RTX when they are asked for; that source
-    is named by nothing but repaired-rid (RFC 8852).
+    With `loses`, one in so many packets of a layer is lost, and comes as RTX on request; that source is identified by
+    nothing but repaired-rid (RFC 8852).
     """
 
     def __init__(self, show: Show, user: str, client: MediaClient, token: str, location: str) -> None:
@@ -191,56 +191,56 @@ class Performer:
 
 @dataclass
 class Heard:
-    """What came in one section."""
+    """The received packets of one section."""
 
     packets: list[RtpPacket] = field(default_factory=list)
     at: list[float] = field(default_factory=list)
 
     def since(self, moment: float) -> list[RtpPacket]:
-        """The packets that came after a moment."""
+        """Return the packets that arrived after a moment."""
         return [packet for packet, at in zip(self.packets, self.at, strict=True) if at > moment]
 
 
 class Spectator:
-    """Receives in as many sections as asked for, decrypts everything, and reports loss twice a second."""
+    """Receives as many sections as requested, decrypts everything, and reports loss twice a second."""
 
     def __init__(self, show: Show, user: str, client: MediaClient, token: str, location: str) -> None:
         self.show, self.user, self.client, self.token, self.location = show, user, client, token, location
         self.by_mid = {section.mid: Heard() for section in client.answered}
         self._mid_of = {ssrc: section.mid for section in client.answered for ssrc in section.ssrcs[:1]}
         self._seen: dict[int, list[int]] = {}
-        # Packets that came once more, as repairs without RTX do; receivers drop them (RFC 3711 section 3.3.2).
+        # Packets that came twice, as repairs without RTX do; receivers drop them (RFC 3711 section 3.3.2).
         self.repeats = 0
         self.task = asyncio.ensure_future(self._run())
 
     @property
     def video_mids(self) -> list[str]:
-        """The mids of the video sections, in order."""
+        """Return the mids of the video sections, in order."""
         return [section.mid for section in self.client.sections if section.kind == "video"]
 
     @property
     def audio_mids(self) -> list[str]:
-        """The mids of the audio sections, in order."""
+        """Return the mids of the audio sections, in order."""
         return [section.mid for section in self.client.sections if section.kind == "audio"]
 
     async def state(self) -> dict[str, Any]:
-        """What the node says he receives."""
+        """Return the node's report of the received streams."""
         status, _, body = await self.show.call("GET", self.location, token=self.token)
         assert status == 200, body
         return dict(body)
 
     async def ask(self, **wishes: Any) -> int:
-        """Tell the node what he wants and shows; the status."""
+        """Send the wanted quality and displayed sizes to the node; return the status."""
         path = self.location + "/layers"
         status, _, _ = await self.show.call("POST", path, token=self.token, body=json.dumps(wishes))
         return status
 
     def count(self, mid: str) -> int:
-        """How many packets came in a section."""
+        """Return the number of packets that arrived in a section."""
         return len(self.by_mid[mid].packets)
 
     async def sees(self, mid: str, *, more: int = 10, seconds: float = 8.0) -> None:
-        """Until so many more packets came in a section."""
+        """Wait until this many more packets arrived in a section."""
         goal = self.count(mid) + more
         await eventually(lambda: self.count(mid) >= goal, seconds=seconds)
 
@@ -274,7 +274,7 @@ class Spectator:
             heard = self.by_mid[mid]
             heard.packets.append(packet)
             heard.at.append(time.monotonic())
-            # First, highest, count, and the last two as they were reported before.
+            # First, highest, count, and the last two as previously reported.
             state = self._seen.setdefault(packet.ssrc, [packet.sequence, packet.sequence, 0, packet.sequence - 1, 0])
             forward = (packet.sequence - state[1]) & 0xFFFF
             if forward < 0x8000:
@@ -309,7 +309,7 @@ class Company:
         sources: tuple[Source, ...] = SOURCES,
         token: str | None = None,
     ) -> Performer:
-        """Somebody on stage, on the air."""
+        """Put a person on stage, live."""
         token = token or self.show.token(user, "publisher", stage=stage, sources=sources)
         client = MediaClient("publisher", layers=layers, with_screen=with_screen, with_repair=with_repair)
         location = await self._connect("whip", client, token)
@@ -327,7 +327,7 @@ class Company:
     async def watch(
         self, user: str, stage: Stage = "", *, pictures: int = 3, sounds: int = 3, reroute: Any = str
     ) -> Spectator:
-        """Somebody who watches; with a role on stage, the stage."""
+        """Add a viewer; with a stage role, one who receives the stage."""
         token = self.show.token(user, "subscriber", stage=stage)
         client = MediaClient("viewer", pictures=pictures, sounds=sounds)
         location = await self._connect("whep", client, token, reroute=reroute)
@@ -343,7 +343,7 @@ class Company:
         return str(headers["Location"])
 
     async def end(self) -> None:
-        """Everybody stops."""
+        """Stop everybody."""
         for person in self.people:
             person.task.cancel()
         outcomes = await asyncio.gather(*(person.task for person in self.people), return_exceptions=True)

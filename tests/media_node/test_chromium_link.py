@@ -1,4 +1,4 @@
-"""A real browser behind a link that becomes narrow and wide again: the picture follows, the sound goes on."""
+"""A real browser behind a link that becomes narrow and wide again: the video layer follows, the audio goes on."""
 
 import asyncio
 import itertools
@@ -15,10 +15,10 @@ RATES = (100_000, 300_000, 900_000)
 WIDE, NARROW = 1_800_000, 600_000
 FULL_WIDTH = 960
 FALL_SECONDS, RISE_SECONDS = 3.0, 10.0
-TRIAL_SECONDS = 10.0  # no figure: so long a trial of the full layer may take that happens to go on
+TRIAL_SECONDS = 10.0  # no figure: the allowance for a trial of the full layer that happens to be running
 MOMENT_SECONDS = 2.0
 SOUNDS_A_SECOND = 50
-# Every frame that is drawn as [moment, width], and four times a second how much sound has come.
+# Every drawn frame as [moment, width], and four times a second the amount of received audio.
 RECORD = """() => {
   const now = () => (performance.timeOrigin + performance.now()) / 1000;
   const record = window.record = { frames: [], sounds: [] };
@@ -36,12 +36,12 @@ SINCE = "([name, since]) => record[name].filter(([at]) => at >= since)"
 
 
 async def drawn(page, since):
-    """The moments and widths of the pictures since a moment."""
+    """Return the moments and widths of the frames since a moment."""
     return await page.evaluate(SINCE, ["frames", since])
 
 
 async def until_drawn(page, is_right, *, since, seconds):
-    """Seconds from a moment to the first picture of a right width."""
+    """Return seconds from a moment to the first frame of a right width."""
     while time.time() < since + seconds:
         for at, width in await drawn(page, since):
             if is_right(width):
@@ -51,20 +51,20 @@ async def until_drawn(page, is_right, *, since, seconds):
 
 
 async def until_table(page, layers, *, since, seconds):
-    """Until the node itself says that one of these layers is sent."""
+    """Wait until the node itself reports that one of these layers is sent."""
     while (layer := (await page.evaluate(STATE))["video"][0]["layer"]) not in layers:
         assert time.time() < since + seconds, f"{layer} and none of {layers} after {seconds} s"
         await asyncio.sleep(0.1)
 
 
 async def longest_pause(page, since):
-    """The longest time between two pictures since a moment."""
+    """Return the longest time between two frames since a moment."""
     moments = [at for at, _ in await drawn(page, since)]
     return max(after - before for before, after in itertools.pairwise(moments))
 
 
 async def sounds_a_second(page, since):
-    """How many packets of sound came a second, in the leanest second since a moment."""
+    """Return the audio packets of the worst second since a moment."""
     sounds = await page.evaluate(SINCE, ["sounds", since])
     seconds = zip(sounds, sounds[4:], strict=False)
     return min((after[1] - before[1]) / (after[0] - before[0]) for before, after in seconds)
@@ -84,9 +84,9 @@ async def test_the_picture_follows_the_link_down_and_up_and_the_sound_goes_on(br
         fall = await until_drawn(ben, lambda width: width < FULL_WIDTH, since=fell_at, seconds=FALL_SECONDS)
         await until_table(ben, ("low", "medium"), since=fell_at, seconds=FALL_SECONDS)
         await asyncio.sleep(3)
-        # Now and then the full layer is tried again; the link becomes wide between two trials.
+        # The full layer is tried again now and then; the link becomes wide between two trials.
         await until_table(ben, ("low", "medium"), since=time.time(), seconds=TRIAL_SECONDS)
-        # What a trial has left on the way is drawn first, and would pass for the rise.
+        # Frames of a trial that are still on the way are drawn first, and would be mistaken for the rise.
         await until_drawn(ben, lambda width: width < FULL_WIDTH, since=time.time(), seconds=TRIAL_SECONDS)
         lost = neck.dropped
         assert browsers.layers("ada")[-1].is_flowing(time.monotonic()), "the host sent less, so this says nothing"

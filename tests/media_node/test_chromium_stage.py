@@ -1,4 +1,4 @@
-"""Real browsers: one sends three layers, the other decodes the one it asks for; a third takes the stage."""
+"""Real browsers: one sends three layers, the other decodes the one it requests; a third receives the stage."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A real browser plays a host's voice with his lips, though his pictures come late."""
+"""A real browser plays a host's voice in sync with their lips, though the video is delayed."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from tests.media_node.lossy import is_media, lossy
 
 LATE_SECONDS = 0.4
 APART_MILLISECONDS = 200
-# When what is heard and what is seen now were recorded, by the sender's clock: the difference, in milliseconds.
+# Difference of the recording times of the current audio and video, by the sender's clock, in milliseconds.
 APART = """async () => {
   const playing = {};
   for (const mid of ["0", "3"]) {

@@ -1,4 +1,4 @@
-"""Random comings and goings: whatever the order, the books are right and end empty."""
+"""Random joins and leaves: whatever the order, the engine's lists are consistent and end empty."""
 
 import random
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.waits
 
 
 def books_are_right(engine):
-    """Every list of the engine tells of the same peers."""
+    """Assert that every list of the engine contains the same peers."""
     peers = set(engine.peers.values())
     assert set(engine.udp.by_ufrag.values()) == peers
     assert set(engine.udp.by_address.values()) <= peers

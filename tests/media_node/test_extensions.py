@@ -1,4 +1,4 @@
-"""Header extensions and picture ids: read from anything, and written as they are read."""
+"""Header extensions and picture ids: parsed from any input, and written as they are read."""
 
 import pytest
 from hypothesis import given, settings

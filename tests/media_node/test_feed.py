@@ -1,4 +1,4 @@
-"""A viewer's own stream: unbroken, whichever layer of whomever feeds it."""
+"""A viewer's own stream: unbroken, whichever layer of whichever person feeds it."""
 
 import itertools
 
@@ -21,7 +21,7 @@ unhurried = settings(max_examples=150, deadline=None, suppress_health_check=[Hea
 
 
 class Source:
-    """One encoding that sends pictures of two packets each."""
+    """One encoding that sends frames of two packets each."""
 
     def __init__(self, *, sequence=100, timestamp=5000, picture=0x7FFE, base=254, codec=VP8):
         self.encoding = Encoding(codec=codec, is_video=True, stats=Stats(), ssrc=5)
@@ -49,7 +49,7 @@ def new_feed(wire, *, repair_type=None, send_time_number=None):
 
 
 def assert_unbroken(packets):
-    """Sequence numbers, time and ids go on: one by one, forward, and by one a picture."""
+    """Assert that sequence numbers, time and ids continue: one by one, forward, and by one a frame."""
     for before, after in itertools.pairwise(packets):
         assert (after.sequence - before.sequence) & 0xFFFF == 1
         assert (after.timestamp - before.timestamp) & 0xFFFFFFFF < 2**31

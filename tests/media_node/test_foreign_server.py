@@ -1,4 +1,4 @@
-"""A show through somebody else's WHIP and WHEP server, with real media: the whole product, and aiortc on every end."""
+"""A show through a third-party WHIP and WHEP server, with real media: the whole product, and aiortc on every end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CUT_SECONDS = 2.0
 
 
 class Person:
-    """Somebody with an account of the demonstration, and what they hold."""
+    """A person with a demo account, and their credentials."""
 
     def __init__(self, client: aiohttp.ClientSession, url: str, name: str) -> None:
         self.client, self.url, self.name = client, url, name
@@ -40,7 +40,7 @@ class Person:
         return self
 
     async def offer(self, show: str, role: str) -> tuple[int, str]:
-        """What the product answers to this person's offer, with the token that they hold."""
+        """Return the product's answer to this person's offer, with their token."""
         if not self.token:
             _, body = await self.call("POST", f"sessions/{show}/token/", {"role": role})
             self.token = body["token"]
@@ -99,7 +99,7 @@ async def test_who_is_kicked_loses_the_picture_at_once_and_everybody_else_keeps_
             await eventually(lambda: ben.connection.connectionState == "closed", seconds=CUT_SECONDS)
             seen = bens.frames
             await cleos.sees(20)
-            assert bens.frames - seen <= 2  # what was decoded already
+            assert bens.frames - seen <= 2  # already decoded frames
             assert len(foreign.open) == 2
             assert (await ben.offer(show, "subscriber"))[0] == 401
 

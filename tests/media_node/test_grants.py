@@ -1,4 +1,4 @@
-"""Grants: who may do what in which session, and for how long."""
+"""Grants: permissions per session, and their lifetime."""
 
 import base64
 import dataclasses

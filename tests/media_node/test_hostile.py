@@ -1,4 +1,4 @@
-"""What strangers send: garbage on UDP and HTTP, and publishers who do not keep to the rules."""
+"""Hostile input: garbage on UDP and HTTP, and publishers who break the rules."""
 
 import asyncio
 import itertools
@@ -55,7 +55,7 @@ async def received(viewer, count, *, seconds=3.0):
 
 
 async def joined(show, ada, *, sequence=2):
-    """A viewer who has had his first key frame."""
+    """Connect a viewer who has received a key frame."""
     ben = await show.synthetic("viewer", "ben")
     await eventually(lambda: len(show.engine.rooms[ROOM].slots["video"]) == 1)
     ada.send_rtp(video(ada, sequence=sequence))
@@ -171,7 +171,7 @@ async def test_a_publisher_who_floods_is_held_to_his_budget(monkeypatch):
     async with running() as show:
         ada = await on_air(show)
         publisher, stats = show.publisher(), show.engine.stats
-        publisher.report = lambda now: None  # the node's own second is left out; the next one is begun below
+        publisher.report = lambda now: None  # skip the node's own second; the next one is begun below
         Publisher.report(publisher, 1.0)
         before = stats.packets_received
 
@@ -283,14 +283,14 @@ async def test_what_a_viewer_is_sent_again_is_limited(monkeypatch):
             ben.send_rtcp(nack(ssrc=ben.own_ssrc, media_ssrc=slot.ssrc, sequences=numbers))
         await eventually(lambda: stats.nacks_unanswered >= 100)
 
-        # The burst, and the one packet with which it is exceeded.
+        # The burst, and one packet above it.
         assert RESEND_BURST_BYTES // 1250 - 5 < stats.retransmissions_sent - sent <= RESEND_BURST_BYTES // 1200 + 1
         assert viewer._resend_left <= 0
 
 
 @pytest.mark.parametrize("size", [1338, 1388, 1444])
 async def test_what_a_link_of_1500_bytes_carries_arrives(size):
-    """1388 is what GStreamer fills unless told otherwise; 1444 with header, tag and UDP over IPv4 is 1500."""
+    """1388 is the size of GStreamer's packets by default; 1444 with header, tag and UDP over IPv4 is 1500."""
     async with running() as show:
         ada = await on_air(show)
         ben = await joined(show, ada)
@@ -314,7 +314,7 @@ async def test_packets_too_large_for_any_link_are_counted_told_and_said_once(cap
 
         for sequence in (3, 4):
             packet = video(ada, sequence=sequence, payload=DELTA + b"x" * (size - len(DELTA)))
-            # What is longer cannot even be encrypted by the library; its address alone says whose it is.
+            # Longer packets cannot even be encrypted by the library; only their address identifies the sender.
             ada.send_rtp(packet) if size < 1480 else ada.transmit(packet)
         ada.send_rtp(video(ada, sequence=5, payload=DELTA))
 

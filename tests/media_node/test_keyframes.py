@@ -1,4 +1,4 @@
-"""Key frames, told by their first bytes."""
+"""Key frames, recognised by their first bytes."""
 
 import pytest
 

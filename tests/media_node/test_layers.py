@@ -1,4 +1,4 @@
-"""Which layer is worth sending, and which one the link carries."""
+"""The choice of layers: worth sending, and within the link's capacity."""
 
 import json
 import re
@@ -220,7 +220,7 @@ def test_more_that_is_sent_without_a_step_up_is_not_judged_by_an_older_estimate_
 @pytest.mark.parametrize("swing", [0.0, 0.17, 0.3, 0.5])
 @pytest.mark.parametrize("decline", [0.03, 0.01])
 def test_a_slow_fall_is_seen_though_what_is_sent_swings(swing, decline):
-    """Pictures that stand still now and then: each time they move again more is sent than before."""
+    """Video that freezes now and then: each time it moves again the bitrate is higher than before."""
     link, reports = Link(now=0.0), 0
     link.limit = 2_000_000.0
 
@@ -310,7 +310,7 @@ def test_a_link_that_tells_nothing_does_not_rise():
 
 
 def fallen(link, *, limit, now):
-    """A link whose step up to a megabit has just failed for the third time, down to a limit; and when that was."""
+    """Return a link whose step up to a megabit has just failed for the third time, down to a limit; and the time."""
     link.on_loss(0.5, sent=1_000_000, now=now)
     for _ in range(3):
         now = clean_until_risen(link, 500_000, now=now)
@@ -321,7 +321,7 @@ def fallen(link, *, limit, now):
 
 
 def clean_until_risen(link, limit, *, now):
-    """The moment at which a link that reports no loss is tried with so much."""
+    """Return the moment at which a link that reports no loss is tried with this rate."""
     while not link.may_rise(limit, now=now):
         now += 0.1
         link.on_loss(0.0, sent=200_000, now=now)
@@ -379,7 +379,7 @@ def test_the_size_is_read_from_a_vp8_key_frame():
 
 
 def parameter_set(width, height, profile):
-    """What an encoder that is not ours writes, without its start code."""
+    """Return a parameter set of another encoder, without its start code."""
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base, encoder.profile = Fraction(1, 30), profile

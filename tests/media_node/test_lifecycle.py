@@ -1,4 +1,4 @@
-"""Peers that come, fall silent and go, and the node as a process."""
+"""Peers that join, fall silent and leave, and the node as a process."""
 
 import asyncio
 import os

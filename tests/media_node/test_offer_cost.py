@@ -1,4 +1,4 @@
-"""What an offer of a stranger can cost: whatever it repeats, within what is taken."""
+"""The cost of an anonymous client's offer: bounded for any repetition within the limits."""
 
 import re
 import time
@@ -14,7 +14,7 @@ from media_node.wire.negotiation import remote_transport
 from media_node.wire.sdp import FORMATS_IN_ALL, LINE_LIMIT, OPUS, REPEAT_LIMITS, sdp_parse
 from tests.media_node.test_sdp import CREDENTIALS, LOCAL, offer_with, recorded
 
-# One line of each attribute that is read, and what it costs to read it many times.
+# One line of each attribute that is parsed with a cost per repetition.
 REPEATED = {
     "sendrecv": "a=sendrecv",
     "sendonly": "a=sendonly",
@@ -39,7 +39,7 @@ REPEATED = {
 
 
 def costly(attribute, *, sections, limit=256 * 1024):
-    """An offer as large as is taken, that repeats one attribute as often as is taken."""
+    """Return an offer of the largest accepted size, with one attribute repeated as often as accepted."""
     head = offer_with(group="a=group:BUNDLE " + " ".join(map(str, range(sections)))).split("\r\nm=")[0]
     transport = [line for line in offer_with().split("\r\n") if line.startswith(CREDENTIALS)]
     formats = min(128, FORMATS_IN_ALL // sections)
@@ -57,7 +57,7 @@ def costly(attribute, *, sections, limit=256 * 1024):
 
 
 def cost_of(text):
-    """Seconds of this thread's CPU from the offer to the answer, the best of three."""
+    """Return seconds of this thread's CPU from the offer to the answer, the best of three."""
     costs = []
     for _ in range(3):
         began = time.thread_time()
@@ -88,7 +88,7 @@ def test_no_offer_within_the_limits_costs_much(attribute, sections):
     except OfferInvalid:
         return
 
-    # Up to 8 ms were measured on a busy core; what grows faster than the offer takes hundreds.
+    # Up to 8 ms were measured on a busy core; a cost that grows faster than the offer takes hundreds.
     assert cost < 0.05
 
 

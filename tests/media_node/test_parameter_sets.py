@@ -1,4 +1,4 @@
-"""H.264 whose parameter sets came once: whoever comes later is given them."""
+"""H.264 whose parameter sets came once: later viewers receive them."""
 
 import base64
 import itertools

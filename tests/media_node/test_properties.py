@@ -1,4 +1,4 @@
-"""Every parser, given anything: a value or its own refusal, nothing else; and what is written reads back."""
+"""Every parser, given any input: a value or its own refusal, nothing else; and written values are read back."""
 
 import ipaddress
 import string
@@ -56,7 +56,7 @@ json_values = st.recursive(
 
 @st.composite
 def damaged(draw, original):
-    """Bytes of a message with some changed, cut or inserted."""
+    """Return a message with some bytes changed, cut or inserted."""
     data = bytearray(original)
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(data)))

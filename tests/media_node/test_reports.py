@@ -1,4 +1,4 @@
-"""Reports to web: signed, in order, and delivered through its absences."""
+"""Reports to web: signed, in order, and delivered across its outages."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ NOW = 1_800_000_000
 
 
 class Receiver:
-    """Web's side: takes reports when it is up and checks every signature."""
+    """Web's side: accepts reports when it is up and checks every signature."""
 
     def __init__(self):
         self.reports = []

@@ -1,4 +1,4 @@
-"""RTCP, on bytes as they stand on the wire."""
+"""RTCP, on bytes in wire format."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Offers as browsers and encoders send them, and the answers they get."""
+"""Offers of browsers and encoders, and their answers."""
 
 from pathlib import Path
 
@@ -426,8 +426,8 @@ def test_a_peer_that_is_ice_lite_too_is_refused_in_words():
 
 
 def bundled(*mids, data_first):
-    """A data channel and a picture and a sound, of which the data channel alone has ICE and DTLS lines when it
-    is the bundle's first."""
+    """Return an offer of a data channel, video and audio, of which the data channel alone has ICE and DTLS lines
+    when it is the bundle's first."""
     own = offer_with().split("\r\n")
     transport = [line for line in own if line.startswith(CREDENTIALS)]
     sections = {

@@ -1,4 +1,4 @@
-"""Sequence numbers, gaps, and what is asked for again."""
+"""Sequence numbers, gaps, and retransmission requests."""
 
 import pytest
 

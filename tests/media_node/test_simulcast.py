@@ -1,4 +1,4 @@
-"""Layers: each viewer is sent the one that he shows and that his link carries, without a break."""
+"""Layers: each viewer is sent the one that they display and that their link carries, without a break."""
 
 import asyncio
 import itertools
@@ -108,7 +108,7 @@ async def test_sound_goes_on_when_the_link_carries_no_picture():
         dark_at = time.monotonic()
         await asyncio.sleep(3.0)
 
-        # A small picture is tried again meanwhile, which costs some of the 75 packets of sound.
+        # A small layer is tried again meanwhile, which costs some of the 75 packets of audio.
         assert len(ben.by_mid[ben.audio_mids[0]].since(dark_at)) > 40
 
 
@@ -122,7 +122,7 @@ def test_an_estimate_alone_takes_the_picture_away_only_when_it_goes_on():
     for layer in THREE:
         ada.send(layer, is_key=True)
     (feed,), began_at = ben.peer.feeds, hall.now
-    feed.encoding.rate = 100_000.0  # an estimate of nothing says nothing
+    feed.encoding.rate = 100_000.0  # an estimate without media says nothing
     tell = bitrate_estimate(ssrc=1, bits_per_second=1000, ssrcs=[1])
 
     shown = []
@@ -133,7 +133,7 @@ def test_an_estimate_alone_takes_the_picture_away_only_when_it_goes_on():
         ben.peer.receive_rtcp(tell, now=hall.now)
         shown.append(feed.encoding is not None)
 
-    # The first of them begins the time of doubt.
+    # The first of them starts the period of doubt.
     assert shown == [True] * int(DOUBT_SECONDS / 0.5) + [False] * 4
 
 
@@ -228,7 +228,7 @@ async def test_what_a_layer_loses_comes_again_from_a_source_known_only_by_the_na
         }
         for viewer in viewers.values():
             packets = viewer.by_mid[viewer.video_mids[0]].since(since)
-            before = packets[0].sequence - 1000  # what comes again may come first
+            before = packets[0].sequence - 1000  # repeated packets may come first
             assert len(packets) > 60
             assert_unbroken(sorted(packets, key=lambda packet: (packet.sequence - before) & 0xFFFF))
         assert [layer.lost for layer in ada.layers.values()] == [{}, {}, {}]

@@ -1,4 +1,4 @@
-"""The slot: one unbroken stream, whoever feeds it."""
+"""The slot: one unbroken stream, whichever publisher feeds it."""
 
 import pytest
 
@@ -14,7 +14,7 @@ KEY, DELTA = b"\x10\x10key", b"\x10\x11delta"
 
 
 class Wire:
-    """Collects what a viewer is sent; stands in for socket and keys, both plain callables."""
+    """Collects the packets sent to a viewer; replaces socket and keys, both plain callables."""
 
     def __init__(self):
         self.packets = []

@@ -1,4 +1,4 @@
-"""The stage: everybody in one connection, in places that stay, muted and removed at the server."""
+"""The stage: everybody in one connection, in fixed places, muted and removed at the server."""
 
 import asyncio
 import contextlib
@@ -78,7 +78,7 @@ async def test_a_place_that_was_left_is_taken_by_the_next_and_the_stream_goes_on
             await cam.sees(mid)
         await ben.leave()
         await eventually(lambda: people.show.engine.rooms[ROOM].stage.stage.rows[1] is None)
-        await asyncio.sleep(0.3)  # what was on its way has come
+        await asyncio.sleep(0.3)  # packets in flight have arrived
         gone_at = len(cam.by_mid[cam.video_mids[1]].packets)
 
         await people.perform("dot")
@@ -206,7 +206,7 @@ async def test_who_is_put_out_is_cut_off_within_a_second_and_nothing_he_saved_wo
         await asyncio.sleep(0.9)
 
         assert all(peer.user != "mo" for peer in show.engine.peers.values())
-        # What was sent before is still read for a moment, on a busy machine for a longer one.
+        # Earlier packets are still read for a moment, on a busy machine for a longer one.
         assert ben.by_mid[ben.video_mids[2]].since(out_at + 0.5) == []
         assert [mo.by_mid[mid].since(out_at + 0.5) for mid in mo.by_mid] == [[]] * 6
         for token in [mo_on_air.token, mo.token, *saved]:

@@ -1,4 +1,4 @@
-"""What strangers and cheats send to a stage: foreign resources, foreign tokens, floods and lies."""
+"""Hostile input to a stage: foreign resources, foreign tokens, floods and false reports."""
 
 import asyncio
 import json
@@ -121,7 +121,7 @@ async def test_feedback_that_lies_harms_only_its_sender():
         await ben.sees(ben.video_mids[0])
         await eve.sees(eve.video_mids[0])
         sources = [section.ssrcs[0] for section in eve.client.answered]
-        # Also what was sent to her, and has arrived.
+        # Also the packets sent to her before that.
         lost = [*range(0, 400, 17), *(packet.sequence for packet in eve.by_mid[eve.video_mids[0]].packets[-10:])]
 
         for _ in range(60):

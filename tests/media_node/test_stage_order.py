@@ -1,4 +1,4 @@
-"""Places on a stage: taken, kept and left, and never moved by others."""
+"""Places on a stage: taken, kept and left, and never changed by others."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -97,7 +97,7 @@ USERS = st.sampled_from([f"guest-{number}" for number in range(12)])
 
 
 class Stage(RuleBasedStateMachine):
-    """People come, go, speak, share screens; a model of who is here checks both tables after each step."""
+    """People come, go, speak, share screens; a model of the participants checks both tables after each step."""
 
     @initialize(size=st.integers(1, 10))
     def begin(self, size):

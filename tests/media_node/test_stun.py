@@ -1,4 +1,4 @@
-"""STUN, held against the test vectors of RFC 5769."""
+"""STUN, checked against the test vectors of RFC 5769."""
 
 import socket
 import struct
@@ -125,7 +125,7 @@ def test_what_is_not_a_message_is_refused(data):
 
 
 def xor_address_parse(*, value, transaction):
-    """The host and port in XOR-MAPPED-ADDRESS."""
+    """Return the host and port in XOR-MAPPED-ADDRESS."""
     port = struct.unpack_from("!H", value, 2)[0] ^ (MAGIC_COOKIE >> 16)
     mask = struct.pack("!I", MAGIC_COOKIE) + transaction
     packed = bytes(a ^ b for a, b in zip(value[4:], mask, strict=False))

@@ -233,7 +233,7 @@ async def test_patch_takes_trickled_candidates_and_no_restart(show, offer, heade
 async def test_a_user_who_never_connects_is_held_back(offer):
     async with running(limits=Limits(posts_per_user_burst=50)) as show:
         answers = [await show.offer("whep" if n < 0 else "whip", offer, token=show.token("eve")) for n in range(20)]
-        # A newer attempt of the same publisher frees the one before it, so only the pace holds him.
+        # A newer attempt of the same publisher frees the one before it, so only the rate limit stops them.
         assert [status for status, _, _ in answers] == [201] * 20
         assert len(show.engine.peers) == 1
 
@@ -300,7 +300,7 @@ async def test_attempts_are_counted_by_the_address_that_the_proxy_names(offer):
         async def attempt(user, address):
             return (await show.offer("whip", offer, token=show.token(user), X_Forwarded_For=address))[0]
 
-        # The proxy appends its own word to whatever the client claims; the claims must not matter.
+        # The proxy appends its own value to the client's claims; the claims must not matter.
         statuses = [await attempt(f"eve-{n}", f"198.51.100.{n}, 203.0.113.5") for n in range(5)]
 
         assert statuses == [201, 201, 201, 429, 429]
@@ -352,7 +352,7 @@ async def test_the_node_is_full_at_its_limit(offer):
 
         viewer = show.token("ben", role="subscriber")
         assert (await show.offer("whep", offer, token=viewer))[0] == 429
-        # A crowd never keeps a host out.
+        # A crowd never blocks a host.
         assert (await show.offer("whip", offer, token=show.token("host")))[0] == 201
 
 

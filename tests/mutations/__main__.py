@@ -1,8 +1,8 @@
 """Shows that the tests notice small faults: `python -m tests.mutations [--area X] [--only NAME] [--jobs N]`.
 
-Each mutation of `tests.mutations.areas` is applied alone, in a copy of the tree, and the tests that it names are run. A
-kill counts only if the test that fails passes without the mutation. Below the share that is demanded, or with a
-mutation that does not fit the code any more, the exit status is 1. For a night: a quarter of an hour on two cores.
+Each mutation of `tests.mutations.areas` is applied alone, in a copy of the tree, and its named tests are run. A kill
+counts only if the failing test passes without the mutation. Below the required share, or with a mutation that no longer
+fits the code, the exit status is 1. For a night: a quarter of an hour on two cores.
 """
 
 import argparse
@@ -24,7 +24,7 @@ REPORT = servers.ROOT / "test-artifacts" / "mutations.json"
 
 
 def chosen(arguments: argparse.Namespace) -> dict[str, list[Mutation]]:
-    """The mutations that were asked for, by area."""
+    """Return the requested mutations, by area."""
     areas = {name: mutations for name, mutations in AREAS.items() if arguments.area in (None, name)}
     if arguments.only is not None:
         areas = {name: [one for one in mutations if one.name == arguments.only] for name, mutations in areas.items()}
@@ -32,7 +32,7 @@ def chosen(arguments: argparse.Namespace) -> dict[str, list[Mutation]]:
 
 
 def check(areas: dict[str, list[Mutation]]) -> int:
-    """Name what does not fit the code any more, without running a test; the exit status."""
+    """Name the mutations that no longer fit the code, without running a test; return the exit status."""
     stale = 0
     for one in (one for listed in areas.values() for one in listed):
         missing = {node.partition("::")[0] for node in one.node_ids if not _has_test(node)}
@@ -56,7 +56,7 @@ def _has_test(node_id: str) -> bool:
 
 
 def tried(areas: dict[str, list[Mutation]], *, jobs: int) -> dict[str, list[Result]]:
-    """Try them all; each is reported as soon as it is known."""
+    """Try them all; each result is reported at once."""
     mutations = [one for listed in areas.values() for one in listed]
     postgres = None
     try:
@@ -89,7 +89,7 @@ def _reported(result: Result) -> Result:
 
 
 def table(results: dict[str, list[Result]]) -> str:
-    """How many of each area's mutations were noticed."""
+    """Return the numbers of noticed mutations by area."""
     counts = {name: Counter(result.outcome for result in listed) for name, listed in results.items()}
     counts["all"] = sum(counts.values(), Counter())
     width = max(map(len, counts))
@@ -101,13 +101,13 @@ def table(results: dict[str, list[Result]]) -> str:
 
 
 def share_killed(results: dict[str, list[Result]]) -> float:
-    """Of those that were tried; what could not be tried for want of a program does not count."""
+    """Return the share of tried mutations; those skipped for lack of a program do not count."""
     outcomes = [one.outcome for listed in results.values() for one in listed if one.outcome != Outcome.SKIPPED]
     return outcomes.count(Outcome.KILLED) / len(outcomes) if outcomes else 0.0
 
 
 def main() -> int:
-    """Try what was asked for, and report it; the exit status."""
+    """Try the requested mutations, and report; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutations")
     parser.add_argument("--area", choices=AREAS, help="one area alone")
     parser.add_argument("--only", help="one mutation alone, by its name")

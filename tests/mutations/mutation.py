@@ -11,7 +11,7 @@ class Mutation:
     """In `file`, `old` becomes `new`; at least one of `tests` must then fail.
 
     `file` and the part of a test before `::` are names of `tests.mutations.paths`. `database` is "sqlite", or
-    "postgresql" for what only row locks can show.
+    "postgresql" for faults that only row locks reveal.
     """
 
     name: str
@@ -23,17 +23,17 @@ class Mutation:
 
     @property
     def path(self) -> str:
-        """The file, from the root of the tree."""
+        """Return the file, from the root of the tree."""
         return FILES[self.file]
 
     @property
     def node_ids(self) -> list[str]:
-        """The tests, as pytest names them."""
+        """Return the tests, by pytest's names."""
         parts = (test.partition("::") for test in self.tests)
         return [f"{TESTS[name]}::{function}" if function else TESTS[name] for name, _, function in parts]
 
     def changed(self, root: Path) -> str:
-        """The file's text with the change. Raises StaleMutation."""
+        """Return the file's text with the change. Raises StaleMutation."""
         path = root / self.path
         if not path.is_file():
             raise StaleMutation(f"{self.path} is not there")
@@ -45,9 +45,9 @@ class Mutation:
 
 
 class StaleMutation(Exception):
-    """The code has moved on: the mutation has to be written anew."""
+    """The code has changed: the mutation has to be rewritten."""
 
 
 def mutation(name: str, file: str, old: str, new: str, *tests: str, database: str = "sqlite") -> Mutation:
-    """A mutation, written short."""
+    """Make a mutation, in short form."""
     return Mutation(name, file, old, new, tests, database)

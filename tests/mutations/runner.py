@@ -27,7 +27,7 @@ MAKE_DATABASE = (
 
 
 class Outcome(StrEnum):
-    """What became of a mutation."""
+    """The outcome of a mutation."""
 
     KILLED = "killed"
     SURVIVED = "survived"
@@ -38,7 +38,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome, and the test that noticed or what went wrong."""
+    """The outcome, and the test that noticed or the error."""
 
     mutation: Mutation
     outcome: Outcome
@@ -47,7 +47,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run of pytest said."""
+    """The result of a run of pytest."""
 
     code: int
     output: str
@@ -140,7 +140,8 @@ class Copy:
             self._stamp(path)
 
     def _stamp(self, path: Path) -> None:
-        """A time of its own for every change, or compiled code of the same second and size would be taken for it."""
+        """Give every change a time of its own, or compiled code of the same second and size would be mistaken for
+        it."""
         self._changes += 1
         os.utime(path, (2_000_000_000 + self._changes, 2_000_000_000 + self._changes))
 
@@ -149,7 +150,7 @@ class Runner:
     """Tries mutations in copies of the tree; safe in as many threads as there are copies."""
 
     def __init__(self, folder: Path, *, copies: int, database_url: str | None) -> None:
-        """`database_url` None: PostgreSQL cannot be had."""
+        """`database_url` None: PostgreSQL is not available."""
         self._database_url = database_url
         self._free: Queue[Copy] = Queue()
         for number in range(copies):
@@ -165,7 +166,7 @@ class Runner:
             self._free.put(copy)
 
     def failing_anyway(self, mutations: list[Mutation]) -> set[str]:
-        """The tests named by these mutations that fail without any: they prove nothing."""
+        """Return the tests named by these mutations that fail without any: they prove nothing."""
         failing: set[str] = set()
         for database in sorted({one.database for one in mutations}):
             url = self._url(database)
@@ -174,7 +175,7 @@ class Runner:
                 continue
             with self._copy() as copy:
                 run = copy.pytest(named, database_url=url, stop_early=False)
-                if run.code not in (0, 1, 5):  # a name that pytest does not know ends the whole run: ask for each
+                if run.code not in (0, 1, 5):  # an unknown name ends the whole run: ask for each
                     runs = {node: copy.pytest([node], database_url=url, stop_early=False) for node in named}
                     failing |= {node for node, one in runs.items() if one.code not in (0, 1, 5)}
                     failing |= {node for one in runs.values() for node in one.failed}
@@ -182,7 +183,7 @@ class Runner:
         return failing
 
     def try_out(self, mutation: Mutation, failing_anyway: set[str]) -> Result:
-        """Whether a mutation's tests notice it."""
+        """Return whether a mutation's tests notice it."""
         url = self._url(mutation.database)
         if url is None:
             return Result(mutation, Outcome.SKIPPED, "PostgreSQL is not installed")

@@ -1,4 +1,4 @@
-"""The product's API, as one of the demonstration people by bearer token."""
+"""The product's API, as one of the demo people by bearer token."""
 
 import json
 import urllib.request
@@ -8,14 +8,14 @@ from tests.e2e.product import Product
 
 
 class Caller:
-    """Somebody who calls."""
+    """A client of one person."""
 
     def __init__(self, product: Product, username: str) -> None:
         self.url, self.access = f"{product.url}/api/v1/", ""
         self.access = self.post("auth/token/", {"username": username, "password": "demo"})["access"]
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """What comes back; anything but success raises."""
+        """Return the answer; anything but success raises."""
         headers = {"Content-Type": "application/json"}
         if self.access:
             headers["Authorization"] = f"Bearer {self.access}"

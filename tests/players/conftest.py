@@ -1,4 +1,4 @@
-"""A browser, a site with the product's player modules, and pages that write down what the players say."""
+"""A browser, a site with the product's player modules, and pages that record the players' events."""
 
 import time
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def real_sdks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real SDKs, as `manage.py install_sdks` brings them."""
+    """The real SDKs, as installed by `manage.py install_sdks`."""
     folder = tmp_path_factory.mktemp("sdk")
     for sdk in SDKS.values():
         try:
@@ -39,14 +39,14 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def people(browser: Browser, product: Product) -> Iterator[People]:
-    """The windows of a test of whole shows; its file says which product it is."""
+    """The windows of a test of whole shows; its file defines the product."""
     everybody = People(browser, product)
     yield everybody
     everybody.close()
 
 
 class Visitor:
-    """One page, and what it complained about."""
+    """One page, and its errors."""
 
     def __init__(self, page: Page, site: Site) -> None:
         self.page, self.site = page, site
@@ -65,7 +65,7 @@ class Visitor:
         return self
 
     def run(self, script: str, argument: Any = None) -> Any:
-        """The value of a script."""
+        """Return the value of a script."""
         return self.page.evaluate(script, argument)
 
     def until(self, expression: str, seconds: float = 10.0) -> None:
@@ -77,11 +77,11 @@ class Visitor:
             self.page.wait_for_timeout(20)
 
     def said(self, kind: str) -> list[Any]:
-        """What was said of one kind, in order."""
+        """Return the recorded events of one kind, in order."""
         return [detail for name, detail in self.page.evaluate("window.said") if name == kind]
 
     def states(self, kind: str = "state") -> list[str]:
-        """The states in order; the same one with another reason counts once."""
+        """Return the states in order; the same one with another reason counts once."""
         return [state for state, _ in groupby(detail["state"] for detail in self.said(kind))]
 
 
@@ -107,7 +107,7 @@ def visitor(visitors: Any) -> Visitor:
 
 
 def descriptor(protocol: str, **more: Any) -> dict[str, Any]:
-    """A join descriptor as the API gives it, good for ten minutes."""
+    """Return a join descriptor as from the API, valid for ten minutes."""
     can_publish = more.pop("can_publish", False)
     return {
         "provider": protocol,

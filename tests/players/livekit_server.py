@@ -1,4 +1,4 @@
-"""A real livekit-server, where there is one: named by LIVEKIT_SERVER, beside Python (`make test` builds it where Go is
+"""A real livekit-server, where available: named by LIVEKIT_SERVER, beside Python (`make test` builds it where Go is
 installed), or on the PATH."""
 
 import os
@@ -18,7 +18,7 @@ START_SECONDS = 15
 
 
 class LiveKitServer:
-    """One server on loopback; where it listens, and how to sign for it."""
+    """One server on loopback; its address, and its signing keys."""
 
     key, secret = KEY, SECRET
 
@@ -43,12 +43,12 @@ class LiveKitServer:
         _wait_until_it_listens(self.process, self.port, self.folder / "livekit.log")
 
     def stop(self) -> None:
-        """Kill it, as a crash would."""
+        """Kill it, like a crash."""
         self.process.kill()
         self.process.wait(10)
 
     def tell(self, address: str) -> None:
-        """Start it again, with a webhook."""
+        """Restart it, with a webhook."""
         with (self.folder / "livekit.yaml").open("a") as settings:
             settings.write(f"webhook:\n  api_key: {KEY}\n  urls: ['{address}']\n")
         self.restart()
@@ -60,7 +60,7 @@ class LiveKitServer:
 
 
 def livekit_path() -> str | None:
-    """Where the server's binary is."""
+    """Return the path of the server's binary."""
     named = os.environ.get("LIVEKIT_SERVER", "")
     places = (Path(named), Path(sys.executable).with_name("livekit-server"))
     return next((str(place) for place in places if place.is_file()), shutil.which("livekit-server"))
@@ -74,7 +74,8 @@ def _free(kind: socket.SocketKind) -> int:
 
 @contextmanager
 def livekit_running(folder: Path, redis: str = "") -> Iterator[LiveKitServer]:
-    """The server, as long as it is needed; without it the test is skipped. Nodes with one Redis are one cluster."""
+    """Run the server for the length of the block; without it the test is skipped. Nodes with one Redis are one
+    cluster."""
     binary = livekit_path()
     if binary is None:
         pytest.skip("livekit-server is not installed (on the PATH, or named by LIVEKIT_SERVER)")
@@ -87,7 +88,7 @@ def livekit_running(folder: Path, redis: str = "") -> Iterator[LiveKitServer]:
 
 @contextmanager
 def livekit_said(command: list[str], folder: Path) -> Iterator[int]:
-    """A server started by a command line, but on free ports; its port, as long as it is needed."""
+    """Run a server started by a command line, but on free ports; yield its port."""
     port, log = _free(socket.SOCK_STREAM), folder / "livekit.log"
     ports = ("--port", str(port), "--rtc.tcp_port", str(_free(socket.SOCK_STREAM)))
     with log.open("wb") as output:

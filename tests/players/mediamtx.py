@@ -1,5 +1,5 @@
-"""A real MediaMTX, where there is one: named by MEDIAMTX, beside Python (`make test` builds it where Go is installed),
-or on the PATH. It asks us who may come in, by its `http` method: a strict answerer that reads our tokens."""
+"""A real MediaMTX, where available: named by MEDIAMTX, beside Python (`make test` builds it where Go is installed),
+or on the PATH. It asks us for authorization, by its `http` method: a strict service that reads our tokens."""
 
 import json
 import os
@@ -57,7 +57,7 @@ authInternalUsers:
 
 
 class Answerer(ThreadingHTTPServer):
-    """Says who may do what; `refused` are the actions it said no to, with what was wrong."""
+    """Authorizes actions; `refused` are the refused actions with their faults."""
 
     daemon_threads = True
 
@@ -82,7 +82,7 @@ class Answerer(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def wrong(self, asked: dict[str, Any]) -> str:
-        """What is wrong with a request; empty when it is good."""
+        """Return the fault of a request; empty when it is valid."""
         if self.encoders and asked["protocol"] in ("rtmp", "hls") and asked["path"].startswith(self.encoders):
             return ""
         if asked["protocol"] != "webrtc":
@@ -99,7 +99,7 @@ class Answerer(ThreadingHTTPServer):
 
 
 class MediaMtx:
-    """One server on loopback, and its answerer; with `auth` ITS_OWN it knows one user itself."""
+    """One server on loopback, and its authorization service; with `auth` ITS_OWN it has one user of its own."""
 
     def __init__(self, binary: str, folder: Path, *, encoders: str = "", auth: str = ASKING) -> None:
         self.answerer = Answerer(encoders)
@@ -126,7 +126,7 @@ class MediaMtx:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What the product is told of it."""
+        """Return the product's settings for it."""
         return {
             "MEDIA_PROVIDER": "whip",
             "WHIP_PUBLISH_URL": f"{self.url}/{{channel}}/whip",
@@ -135,7 +135,7 @@ class MediaMtx:
         }
 
     def sessions(self) -> list[tuple[str, str]]:
-        """Its WebRTC connections: the path, and `publish` or `read`."""
+        """Return its WebRTC connections: the path, and `publish` or `read`."""
         with urllib.request.urlopen(f"{self._api}/v3/webrtcsessions/list", timeout=5) as answer:
             return sorted((one["path"], one["state"]) for one in json.load(answer)["items"])
 
@@ -147,7 +147,7 @@ class MediaMtx:
 
 
 def mediamtx_path() -> str | None:
-    """Where the server's binary is."""
+    """Return the path of the server's binary."""
     named = os.environ.get("MEDIAMTX", "")
     places = (Path(named), Path(sys.executable).with_name("mediamtx"))
     return next((str(place) for place in places if place.is_file()), shutil.which("mediamtx"))
@@ -155,7 +155,7 @@ def mediamtx_path() -> str | None:
 
 @contextmanager
 def mediamtx_running(folder: Path, **options: str) -> Iterator[MediaMtx]:
-    """The server, as long as it is needed; without it the test is skipped."""
+    """Run the server for the length of the block; without it the test is skipped."""
     binary = mediamtx_path()
     if binary is None:
         pytest.skip("MediaMTX is not installed (on the PATH, or named by MEDIAMTX)")

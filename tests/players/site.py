@@ -30,21 +30,21 @@ class Site:
         self.sources: dict[str, list[str]] = {}
         self.status: dict[str, int] = {}
         self.asked: list[str] = []
-        self.passes: list[tuple[str, str]] = []  # what was asked for, and the bearer token that came along
+        self.passes: list[tuple[str, str]] = []  # requested roles, and the bearer token sent with each
         self.url = ""
 
     @property
     def policy(self) -> str:
-        """The product's policy, plus what a provider that is turned on needs."""
+        """Return the product's policy, plus the hosts of the providers that are turned on."""
         update: dict[str, Any] = dict(self.sources)
         return str(build_policy(update=update))
 
     def page(self, sdks: dict[str, str]) -> str:
-        """The address of a page that has these SDKs."""
+        """Return the address of a page that has these SDKs."""
         return f"{self.url}/?sdks={json.dumps(sdks)}"
 
     def answer(self, address: str) -> tuple[int, str, bytes]:
-        """Status, type and body for an address."""
+        """Return status, type and body for an address."""
         parts = urlsplit(address)
         self.asked.append(parts.path)
         if parts.path in self.status:
@@ -61,7 +61,7 @@ class Site:
 
 @contextmanager
 def running(site: Site) -> Iterator[Site]:
-    """The site on a free port, while it is needed."""
+    """Run the site on a free port for the length of the block."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -161,7 +161,7 @@ SLOWLY = """(wait) => {
 
 
 def test_a_show_that_moves_twice_is_joined_where_it_is(ben: Visitor) -> None:
-    """The second move comes while the answer for the room between is on its way."""
+    """The second move comes while the answer for the room between is pending."""
     watching(ben, agora(), agora(channel_id="show-8", token="token-2"), agora(channel_id="show-9", token="token-3"))
     ben.run(SLOWLY, 300)
 
@@ -365,7 +365,7 @@ COLOURS = {41: "red", 52: "lime", 63: "blue"}
 
 
 def on_stage(visitor: Visitor, people: list[list[str]], *numbers: int) -> Visitor:
-    """A viewer's page with these people on stage, each of whom sends a picture of their own colour."""
+    """A viewer's page with these people on stage, each of whom sends video of their own colour."""
     visitor.run("window.harness.standIn('agora')")
     visitor.run("(given) => window.harness.stage(given)", {"pass": agora(), "people": people})
     visitor.until("window.call.link === 'up'")
@@ -385,7 +385,7 @@ def sends(visitor: Visitor, number: int, colour: str) -> None:
 
 
 def tiles(**pictures: str | None) -> str:
-    """Holds when these tiles, and no others, show these pictures."""
+    """Wait until these tiles, and no others, show these videos."""
     wanted = json.dumps({f"id-of-{name}": colour for name, colour in sorted(pictures.items())})
     return (
         "JSON.stringify(Object.fromEntries(Object.entries(window.harness.shown()).sort())) === "
@@ -435,7 +435,7 @@ def test_a_host_with_another_number_is_the_main_picture_again(ben: Visitor) -> N
 
 
 def ready_or_not(*names: str) -> str:
-    """Holds when these people, and no others, are said to be getting ready."""
+    """Wait until these people, and no others, are shown as getting ready."""
     return (
         "[...document.querySelectorAll('.tile')].filter((tile) => tile.textContent.includes('Getting ready'))"
         f".map((tile) => tile.dataset.user).sort().join() === '{','.join(f'id-of-{name}' for name in names)}'"

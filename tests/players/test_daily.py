@@ -14,7 +14,7 @@ ROOM = "https://shop.daily.co/show-7"
 
 
 def daily(*, uid: str = "ben", may: bool = False, **more: Any) -> dict[str, Any]:
-    """The stand-in reads the token, as Daily would: who it is, and whether they may send."""
+    """The stand-in reads the token, as Daily would: the person, and whether they may send."""
     token = json.dumps({"uid": uid, "may": may})
     return descriptor("daily", **{"url": ROOM, "uid": uid, "token": token, "can_publish": may, **more})
 

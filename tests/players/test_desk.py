@@ -1,4 +1,4 @@
-"""The product's own desk and room with a provider's SDK that is scripted: what pages and server make of each other."""
+"""The product's own studio and room with a provider's SDK that is scripted: pages and server together."""
 
 import os
 import re
@@ -44,7 +44,7 @@ def renewals(page: Page) -> int:
 
 
 def run_out_soon(product: Product, show: str) -> None:
-    """Have the tokens of a show end within a minute, as far as the server knows."""
+    """Make the tokens of a show expire within a minute, as far as the server knows."""
     database = product.environment["DATABASE_URL"].removeprefix("sqlite:///")
     soon = (datetime.now(UTC) + timedelta(seconds=40)).strftime("%Y-%m-%d %H:%M:%S")
     with sqlite3.connect(database, timeout=20) as connection:
@@ -90,7 +90,7 @@ def test_the_room_is_told_the_number_under_which_the_host_sends(people: People) 
 
 
 def joins(page: Page) -> list[str]:
-    """The channels that the page has joined."""
+    """Return the channels that the page has joined."""
     return list(page.evaluate("window.used.filter(([name]) => name === 'client.join').map(([, , channel]) => channel)"))
 
 
@@ -133,7 +133,7 @@ HELD_UP = """(show) => {
     if (String(address).includes(`/sessions/${show}/token/`)) await new Promise((resolve) => setTimeout(resolve, 1500));
     return fetched(address, options);
   };
-}"""  # this page's next tokens come late, as from a machine that has much to do
+}"""  # this page's next tokens come late, as from a busy server
 
 
 def test_pages_that_follow_a_show_say_so_and_a_loss_is_still_a_loss(people: People) -> None:

@@ -20,7 +20,7 @@ NATIVE = "Boolean(document.createElement('video').canPlayType('application/vnd.a
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight seconds of a test picture with a tone, in segments of a second."""
+    """Eight seconds of test video with a tone, in segments of a second."""
     folder = tmp_path_factory.mktemp("hls")
     picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-f", "lavfi", "-i", "sine=frequency=440"]
     codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac"]
@@ -32,7 +32,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def on_air(recording: Path, tmp_path: Path) -> Path:
-    """The folder that pages get the recording from."""
+    """The folder from which pages get the recording."""
     shutil.copytree(recording, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
@@ -99,7 +99,7 @@ def test_a_playlist_that_is_refused_is_asked_for_with_another_pass(ben: Visitor,
 
 @pytest.fixture
 def elsewhere(on_air: Path, site: Site) -> str:
-    """The recording as a show that goes on, its segments on another origin; where that is."""
+    """Serve the recording as a running show, its segments on another origin; return its address."""
     cdn = site.url.replace("localhost", "127.0.0.1")
     site.sources = {"connect-src": ["'self'", cdn], "media-src": ["'self'", "blob:", cdn]}
     file = on_air / "live.m3u8"

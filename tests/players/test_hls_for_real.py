@@ -96,7 +96,7 @@ def product(mux: MuxOfMediaMtx, real_sdks: Path, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 def on_air(mediamtx: MediaMtx) -> Iterator[None]:
-    """An encoder sends."""
+    """Run an encoder."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), *ENCODER.split(), f"{mediamtx.rtmp_url}/{PATH}"]
     ffmpeg = subprocess.Popen(command)
     yield

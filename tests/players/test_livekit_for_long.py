@@ -1,5 +1,5 @@
-"""What LiveKit itself renews: somebody watches until their own token has long ended, is removed, and comes back with
-the one that the server gave them meanwhile. A quarter of an hour; for the nightly run."""
+"""LiveKit's own renewal: a viewer watches until their own token has long expired, is removed, and rejoins with the
+token that the server issued meanwhile. A quarter of an hour; for the nightly run."""
 
 import base64
 import json
@@ -22,14 +22,14 @@ STAYS = RETURN.replace("window.thief = {", "window.thief = { token: () => room.e
 
 
 def claims(token: str) -> dict[str, Any]:
-    """What a token says."""
+    """Return a token's claims."""
     body = token.split(".")[1]
     found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     return found
 
 
 def plays(page: Page) -> None:
-    """A new picture comes, and more follow."""
+    """Wait until a new frame comes, and more follow."""
     for more in (1, 10):
         wait_until(page, f"{FRAMES} > {page.evaluate(FRAMES) or 0} + {more}", 20)
 
@@ -47,7 +47,7 @@ def test_who_joins_again_with_a_token_of_the_servers_own_is_removed_again(
         page.goto(f"/live/{show}/")
         plays(page)
     held = token_of(buyer, show)
-    assert buyer.evaluate(STAYS, held) == "there"  # in place of the page, which says that it plays elsewhere
+    assert buyer.evaluate(STAYS, held) == "there"  # in place of the page, which reports that it plays elsewhere
 
     while time.time() < claims(held["token"])["exp"] + 60:
         buyer.wait_for_timeout(5_000)

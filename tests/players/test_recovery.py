@@ -1,4 +1,4 @@
-"""Players, senders and the room socket recover as livestream/retry_policy.json says: read here, seen in the browser."""
+"""Players, senders and the room socket recover by livestream/retry_policy.json: read here, observed in the browser."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ FAILURES = 10
 
 
 def failures(visitor: Visitor, code: str, *, draw: float = 1, retry_after: float | None = None) -> list[dict[str, Any]]:
-    """What follows on this error, again and again."""
+    """Return the reactions to this error, repeated."""
     told: list[dict[str, Any]] = visitor.run(
         """async ([code, draw, retryAfter, times]) => {
             const { Backoff } = await import("/static/js/lib/backoff.js");

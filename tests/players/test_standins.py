@@ -1,4 +1,4 @@
-"""What the stand-ins offer is in the real SDKs: loaded in a real browser under the product's content policy."""
+"""The members of the stand-ins exist in the real SDKs: loaded in a real browser under the product's content policy."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ MEMBERS = """(one) => {
 
 
 def members(visitor: Visitor, expression: str) -> set[str]:
-    """All member names of an object, inherited ones too."""
+    """Return all member names of an object, inherited ones too."""
     return set(visitor.run(f"({MEMBERS})({expression})"))
 
 
@@ -72,7 +72,7 @@ def test_all_that_agoras_stand_in_offers_is_in_agoras_sdk(pair, what: str) -> No
     missing = members(stand_in, STAND_IN[what]) - members(real, AGORA[what])
 
     assert missing == set()
-    # The SDK styles an element that is never seen here; the policy refuses that, and nothing is lost.
+    # The SDK styles an element that is never visible here; the policy refuses that, without harm.
     assert [said for said in real.complaints if "inline style" not in said] == []
 
 

@@ -1,4 +1,4 @@
-"""The pages of the properties that hold in a page."""
+"""The pages of the properties that are tested in a page."""
 
 from tests.players.conftest import site, visitor, visitors
 

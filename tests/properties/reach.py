@@ -1,4 +1,4 @@
-"""How many examples of a property reach the states that it is about."""
+"""The number of a property's examples that reach the intended states."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ ENOUGH_EXAMPLES = 50
 
 
 class Reach:
-    """Counts examples by what they reached. `require` fails when the generators miss what the property is about."""
+    """Counts examples by reached states. `require` fails when the generators miss the intended ones."""
 
     def __init__(self) -> None:
         self.examples = 0
@@ -17,13 +17,13 @@ class Reach:
 
     @contextmanager
     def example(self) -> Iterator[None]:
-        """One example; only one that holds is counted."""
+        """Run one example; only a passing one is counted."""
         self.begin()
         yield
         self.finish()
 
     def begin(self) -> None:
-        """For state machines, which have no block around an example."""
+        """Begin an example of a state machine, which has no block around it."""
         self._reached = set()
 
     def finish(self) -> None:
@@ -31,11 +31,12 @@ class Reach:
         self.counts.update(self._reached)
 
     def note(self, *names: str) -> None:
-        """The example has reached these."""
+        """Record that the example has reached these."""
         self._reached.update(names)
 
     def require(self, **percentages: int) -> None:
-        """At least so many of 100 examples reached each of these. A short run is no sample and is not judged."""
+        """Require that at least this many of 100 examples reached each of these. A short run is no sample and is not
+        judged."""
         if self.examples < ENOUGH_EXAMPLES:
             return
         found = {name: round(100 * self.counts[name] / self.examples) for name in percentages}

@@ -1,4 +1,4 @@
-"""A room as a client keeps it, and ways to make history."""
+"""A room's state as a client keeps it, and generators of histories."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +23,13 @@ PARTS = RoomParts(
     sections={"messages": lambda session_id, head: chat_page(session_id=session_id, before=head + 1)},
     sources=(message_documents,),
 )
-# What no event tells: these are told on a tick, or by the clock.
+# Fields without an event: they are sent on a tick, or follow from the clock.
 VOLATILE = {"viewer_count", "peak_viewers", "total_viewers", "duration_seconds", "host_present", "host_lost_until"}
 
 
 @dataclass
 class ClientRoom:
-    """What a client that follows the rules of the protocol knows of a room."""
+    """The room's state at a client that follows the rules of the protocol."""
 
     epoch: str
     seq: int
@@ -39,7 +39,7 @@ class ClientRoom:
 
     @classmethod
     def of(cls, snapshot: dict[str, Any]) -> "ClientRoom":
-        """The room as a snapshot has it."""
+        """Return the room from a snapshot."""
         return cls(
             snapshot["epoch"],
             snapshot["seq"],
@@ -49,7 +49,7 @@ class ClientRoom:
         )
 
     def apply(self, event: dict[str, Any]) -> None:
-        """One durable event; the next one, or a mistake."""
+        """Apply one durable event; fail unless it is the next one."""
         assert event["seq"] == self.seq + 1, f"{event['seq']} after {self.seq}"
         self.seq = event["seq"]
         match event["type"]:
@@ -70,13 +70,13 @@ class ClientRoom:
                 raise AssertionError(f"an event of an unknown type: {other}")
 
     def shown(self) -> tuple[Any, ...]:
-        """All that the client shows and that events tell."""
+        """Return the shown state that events carry."""
         session = {name: value for name, value in self.session.items() if name not in VOLATILE}
         return self.epoch, self.seq, session, self.messages, self.participants
 
 
 class History:
-    """A live show in which things happen, with a chat and somebody on stage. Keeps a snapshot of every moment."""
+    """A live show with a history, a chat and people on stage. Keeps a snapshot of every moment."""
 
     def __init__(self, *, snapshots: bool = True) -> None:
         self.host = make_user()
@@ -90,25 +90,25 @@ class History:
 
     @contextmanager
     def example(self) -> Iterator["History"]:
-        """What happens in the block is undone after it."""
+        """Run an example; its changes are rolled back at the end of the block."""
         snapshots = list(self.snapshots)
         with rolled_back():
             yield self
         self.snapshots = snapshots
 
     def look(self) -> dict[str, Any]:
-        """The snapshot of now."""
+        """Return the current snapshot."""
         snapshot = room_load(self.session.pk, PARTS).common
         if self._with_snapshots:
             self.snapshots.append(snapshot)
         return snapshot
 
     def events(self, after: int = 0) -> list[dict[str, Any]]:
-        """The durable events after a number."""
+        """Return the durable events after a number."""
         return PARTS.events(self.session.pk, after, session_get(self.session.pk).head_seq)
 
     def happen(self, what: str, which: int) -> None:
-        """Something happens, or is refused."""
+        """Run a step, which may be refused."""
         host, pk = actor_of(self.host), self.session.pk
         try:
             match what:

@@ -43,7 +43,7 @@ SERVICES: dict[str, Callable[..., StreamSession]] = {
 
 @dataclass
 class LifeModel:
-    """State, moments and moves of one session. Moments are None until they happen."""
+    """State, times and moves of one session. Times are None until they happen."""
 
     now: datetime = START
     state: str = "initializing"
@@ -61,15 +61,15 @@ class LifeModel:
         return self.state in OVER
 
     def possible(self) -> list[str]:
-        """Steps that lead to another state."""
+        """Return the steps that lead to another state."""
         return sorted(MOVES[self.state])
 
     def impossible(self) -> list[str]:
-        """Steps that change nothing: refused, or done already."""
+        """Return the steps that change nothing: refused, or done already."""
         return sorted(set(LEADS_TO) - set(MOVES[self.state]))
 
     def take(self, step: str, reason: str = "host") -> str:
-        """'moved', 'held' (done already) or 'refused'."""
+        """Return 'moved', 'held' (done already) or 'refused'."""
         if LEADS_TO[step] == self.state:
             return "held"
         after = MOVES[self.state].get(step)
@@ -88,20 +88,20 @@ class LifeModel:
         return "moved"
 
     def host_seen(self) -> bool:
-        """Whether the room is notified."""
+        """Return whether the room is notified."""
         news = self.host_lease_at is None or self.host_lost_at is not None
         self.host_lease_at, self.host_lost_at = self.now, None
         return news
 
     def host_lost(self) -> bool:
-        """Whether the room is notified."""
+        """Return whether the room is notified."""
         if self.host_lease_at is None or self.host_lost_at is not None:
             return False
         self.host_lost_at = self.now
         return self.state != "initializing"
 
     def deadline(self) -> tuple[datetime, str] | None:
-        """The last moment before the session ends by itself, and the reason; None when nothing ends it."""
+        """Return the last moment before the session ends by itself, and the reason; None when nothing ends it."""
 
         def after(moment: datetime, seconds: int, reason: str) -> tuple[datetime, str]:
             return moment + timedelta(seconds=seconds), reason
@@ -118,7 +118,7 @@ class LifeModel:
 
 
 class Show:
-    """A show that has not started, its people, its model, and what its room hears."""
+    """A show that has not started, its people, its model, and its room's documents."""
 
     def __init__(self) -> None:
         self.model = LifeModel()
@@ -137,20 +137,20 @@ class Show:
         }
 
     def begin(self) -> None:
-        """A new life, from before the start; `undo` takes back all that it stores."""
+        """Begin a new life, from before the start; `undo` rolls back its rows."""
         cache.clear()
         self.model = LifeModel()
         self._atomic = atomic()
         self._atomic.__enter__()
 
     def undo(self) -> None:
-        """Take back what was stored since `begin`."""
+        """Roll back the rows stored since `begin`."""
         transaction.set_rollback(True)
         self._atomic.__exit__(None, None, None)
 
     @contextmanager
     def clock(self) -> Iterator[None]:
-        """The model's time is everybody's."""
+        """Return the model's time, which is everybody's."""
         with patch("django.utils.timezone.now", lambda: self.model.now):
             yield
 
@@ -159,7 +159,7 @@ class Show:
 
     @contextmanager
     def hearing(self) -> Iterator[list[dict[str, Any]]]:
-        """Documents and closes that the room is sent in a block, complete once the block is left."""
+        """Record the documents and closes sent to the room in a block, complete once the block is left."""
         heard: list[dict[str, Any]] = []
         with Ear(room_group(self.session.pk), TestCase.captureOnCommitCallbacks).listening() as messages, self.clock():
             yield heard
@@ -168,7 +168,7 @@ class Show:
             heard += frames or [{"type": "close", "code": message["code"], "after": message["after"]}]
 
     def step(self, step: str, who: str = "host") -> tuple[str, list[dict[str, Any]]]:
-        """Take a step as somebody. It has to come out as the model says; the outcome, and what the room heard."""
+        """Take a step as a person. Its outcome must match the model; return the outcome, and the room's documents."""
         self.pass_time()
         closing = step in ("end", "fail")
         if who == "anonymous":

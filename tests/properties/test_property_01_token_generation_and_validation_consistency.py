@@ -111,7 +111,7 @@ def test_a_token_that_was_changed_anywhere_is_none(order, fraction, letter, make
             original = agora_006.token_read(token)
     except TokenMalformed:
         return
-    assert read == original  # the last letters of base64 may carry bits that mean nothing
+    assert read == original  # the last letters of base64 may carry meaningless bits
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)

@@ -63,5 +63,5 @@ def _each_has_one_uid(askers, results, provider, sessions):
         here = [next(iter(found)) for (_, where), found in uids.items() if where == first]
         assert len(set(here)) == len(here)
     if provider == "agora":
-        named_to_all = {(0, first) for _, first in uids}  # every descriptor says which number is the host's
+        named_to_all = {(0, first) for _, first in uids}  # every descriptor contains the host's number
         assert MediaUid.objects.filter(session__in=sessions).count() == len(set(uids) | named_to_all)

@@ -38,14 +38,14 @@ STEPS = st.lists(
 
 
 def is_clear(message):
-    """A sentence for people: no codes, no classes, no addresses."""
+    """Whether a message is a sentence for people: no codes, no classes, no addresses."""
     sentence = message[:1].isupper() and message.endswith(".") and 10 <= len(message) <= 160
     return sentence and not set(message) & set("_{}<>/=")
 
 
 @dataclass
 class Held:
-    """What the plain model knows of a token."""
+    """The model's data of a token."""
 
     role: MediaRole
     expires_at: datetime
@@ -54,11 +54,11 @@ class Held:
 
 
 class Life:
-    """One guest in one show, and what has to be true of what they hold."""
+    """One guest in one show, and the invariants of their tokens."""
 
     def __init__(self, reach):
         self.reach = reach
-        IssuedToken.objects.all().delete()  # those of the life before would be told of, too
+        IssuedToken.objects.all().delete()  # tokens of the previous life would be announced, too
         host = make_user()
         self.now = START
         self.guest = make_user()
@@ -94,7 +94,7 @@ class Life:
                 token.revoked = True
 
     def wait(self, seconds):
-        """As the janitor does, if every twenty seconds."""
+        """Run the janitor every twenty seconds."""
         until = self.now + timedelta(seconds=seconds)
         while self.now < until:
             self.now = min(until, self.now + timedelta(seconds=20))
@@ -119,7 +119,7 @@ class Life:
         rows = IssuedToken.objects.filter(session=self.session, revoked_at__isnull=True)
         good = [token for token in self.tokens if not token.revoked]
         assert sorted(row.expires_at for row in rows) == sorted(token.expires_at for token in good)
-        held = {token.role for token in good}  # also what ran out: the provider looks at that
+        held = {token.role for token in good}  # also expired ones: the provider checks that
         expected = "publish" if held and MediaRole.PUBLISHER in self.may else "watch" if held else "nothing"
         assert join_verdict(session=self.session, uid=str(self.guest.pk)) == expected
 

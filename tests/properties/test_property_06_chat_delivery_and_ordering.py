@@ -17,7 +17,7 @@ from tests.properties.rooms import PARTS
 
 pytestmark = pytest.mark.django_db
 
-# (who, their name for it): the same pair again is a retry
+# (person, their client_id): the same pair again is a retry
 SENDS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 6)), min_size=1, max_size=24)
 
 
@@ -76,7 +76,7 @@ def test_property_06_whatever_the_layer_does_readers_see_each_event_once_and_in_
         if log.early and seed.random() < 0.3:
             first, last = log.gap()
             seen += log.admit(stored[first - start - 1 : last - start])
-    if log.last is not None and log.last < start + number:  # the beat tells that the last ones were lost
+    if log.last is not None and log.last < start + number:  # the beat reveals that the last ones were lost
         seen += log.admit(stored[log.last - start :])
 
     assert seen == stored

@@ -1,4 +1,5 @@
-"""Property 8 of the design, on the server's side: sockets, their room and a layer that loses, doubles and disorders."""
+"""Property 8 of the design, on the server's side: sockets, their room and a layer that loses, duplicates and
+reorders."""
 
 import asyncio
 import json
@@ -23,7 +24,7 @@ from tests.cast import make_user, session_key_of
 from tests.properties.reach import Reach
 
 TICKS_SECONDS = 0.05
-# Every history begins with people who listen to a room in which something has been said.
+# Every history begins with people connected to a room with a message.
 LISTENED_TO = [("open", 0), ("say", 2), ("open", 0), ("say", 3), ("open", 0), ("say", 4)]
 STEPS = st.lists(
     st.one_of(
@@ -42,7 +43,7 @@ STEPS = st.lists(
 
 
 class Socket:
-    """A socket as the server hands it to the product: it takes frames, or makes whoever sends wait."""
+    """A socket from the server's side: it accepts frames, or makes the sender wait."""
 
     def __init__(self, name: str) -> None:
         self.frames: list[str] = []
@@ -65,7 +66,7 @@ class Socket:
 
 
 class World:
-    """A room: what is stored, what the layer still carries, and the sockets of one process."""
+    """A room: the stored events, the events still in the layer, and the sockets of one process."""
 
     def __init__(self) -> None:
         self.group = room_group(uuid4())
@@ -110,7 +111,7 @@ class World:
         self.hub.deliver({"type": "hub.frames", "group": self.group, "frames": [list(document)]})
 
     async def enter(self) -> None:
-        """Subscribe, read a snapshot, drop what is not newer: as a room socket does."""
+        """Subscribe, read a snapshot, drop events that are not newer: as a room socket does."""
         socket = Socket(f"socket-{len(self.sockets) + len(self.gone)}")
         await self.hub.join(member=socket.member, group=self.group)
         socket.after = len(self.stored)
@@ -122,7 +123,7 @@ class World:
         self.sockets.append(socket)
 
     async def quiet(self) -> None:
-        """Everybody reads on; then a beat tells where the room is, until nothing is missing."""
+        """Let everybody read on; then a beat announces the latest number, until nothing is missing."""
         for socket in self.sockets:
             socket.open.set()
         await self.hub.catch_up(group=self.group, up_to=len(self.stored))

@@ -1,4 +1,4 @@
-"""Property 9: whatever happens to a player, the page knows its state and asks for the right layer."""
+"""Property 9: whatever happens to a player, the page knows its state and requests the right layer."""
 
 import math
 
@@ -18,14 +18,14 @@ EVENTS = (
 ENDS = ("stop", "banned")
 STEP = st.tuples(st.sampled_from(EVENTS), st.sampled_from([0, 1, 30]))
 LASTING = st.tuples(st.sampled_from([name for name in EVENTS if name not in ENDS]), st.sampled_from([0, 1, 30]))
-# Everything begins with a picture: a connection that stands, and a host who is seen.
+# Everything begins with video: an established connection, and a visible host.
 PICTURE = [("start", 30), ("comes", 1)]
 SEQUENCES = st.builds(
     lambda lasting, rest: PICTURE + lasting + rest,
     st.lists(LASTING, min_size=4, max_size=8),
     st.lists(STEP, max_size=5),
 )
-BATCH = 10  # sequences a round trip to the page
+BATCH = 10  # sequences per round trip to the page
 SIZES = st.tuples(st.integers(1, 24), st.integers(200, 2600), st.integers(150, 2600))
 
 
@@ -45,8 +45,8 @@ def test_every_event_is_tried(driven: Visitor) -> None:
 def test_the_state_is_always_right_and_the_picture_comes_back(driven: Visitor) -> None:
     """Feature: streaming-realtime-fixes, Property 09: Player initialisation and adaptation.
 
-    States, overlays, layers that are asked for, quality, renewed and ended tokens, lost and returning networks,
-    removal, in any order.
+    States, overlays, requested layers, quality, renewed and expired tokens, lost and returning networks, removal, in
+    any order.
     """
     reach = Reach()
 

@@ -1,4 +1,4 @@
-"""Property 10 of the design, on the server's side: whoever comes back is given all that was missed, or a snapshot."""
+"""Property 10 of the design, on the server's side: a resuming client gets all missed events, or a snapshot."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ STEPS = st.lists(
 
 @pytest.fixture(scope="module")
 def runner() -> Iterator[asyncio.Runner]:
-    """One event loop with the realtime half of a process on it, without the jobs that have nothing to do here."""
+    """One event loop with the realtime half of a process on it, without the unrelated jobs."""
     before = runtime._hooks
     runtime.configure(runtime.Hooks(events=PARTS.events))
     with asyncio.Runner() as running:
@@ -54,7 +54,7 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 class World:
-    """A room with somebody in it who keeps its log alive, and people who come back to it."""
+    """A room with a client that keeps its log alive, and clients that resume."""
 
     def __init__(self, session: StreamSession, author: Any) -> None:
         self.session, self.author = session, author
@@ -78,13 +78,13 @@ class World:
         return StreamSession.objects.values_list("head_seq", flat=True).get(pk=self.session.pk)
 
     def say(self, number: int) -> None:
-        """Messages as they are always written; the layer brings them."""
+        """Store messages in the usual way; the layer delivers them."""
         names = range(self.count, self.count + number)
         self.count += number
         messages_post(posts=[Post(self.session.pk, actor_of(self.author), f"said {n}", f"c{n}") for n in names])
 
     def lose(self, number: int) -> None:
-        """Messages that another process wrote, and of which the layer brought none."""
+        """Store messages as another process would, without a delivery by the layer."""
         first, now = self.head() + 1, timezone.now()
         names = range(self.count, self.count + number)
         self.count += number
@@ -98,7 +98,7 @@ class World:
             await in_database(self.say, number)
         elif kind == "lost":
             await in_database(self.lose, number)
-        elif kind == "forget":  # everybody leaves, and somebody comes to an empty log
+        elif kind == "forget":  # everybody leaves, and a new client finds an empty log
             runtime.current().hub.leave(member=self.member, group=self.group)
             self.member = self.somebody()
             await self.enter()
@@ -120,11 +120,11 @@ class World:
             return
         assert kind == "comes back"
         assert len(missed) <= RESUME_LIMIT
-        # What the layer lost just now, the next beat brings.
+        # Events that the layer lost just now are restored by the next beat.
         known = after + len(missed)
         await runtime.current().hub.catch_up(group=self.group, up_to=head)
         rest = runtime.current().hub.log_of(self.group).since(known)
-        if rest is None:  # a filled gap may take back what came before it, so the log forgets that, and it is read anew
+        if rest is None:  # a filled gap may undo earlier events, so the log drops them, and they are read again
             rest = await self.rooms.missed(await self.rooms.get(self.session.pk), epoch=room.epoch, after=known)
         assert rest is not None or head - known > KEPT
         stored = await in_database(PARTS.events, self.session.pk, after, head if rest is not None else known)

@@ -1,4 +1,5 @@
-"""Property 11: whatever the network does, a page knows how its room stands, may try at once, and shows all, once."""
+"""Property 11: whatever the network does, a page knows its room's state, may retry at once, and shows all events,
+once."""
 
 import math
 
@@ -20,9 +21,9 @@ PAUSES = (0, 4, 700, 6_000, 12_000, 40_000)
 FINAL = "out"
 STEP = st.tuples(st.sampled_from(EVENTS), st.sampled_from(PAUSES))
 LASTING = st.tuples(st.sampled_from([name for name in EVENTS if name != FINAL]), st.sampled_from(PAUSES))
-# Most people are not put out, and if they are, it is late: what follows that is the same for all.
+# Most people are not removed, and if they are, it is late: all events after that are the same.
 SEQUENCES = st.builds(list.__add__, st.lists(LASTING, min_size=6, max_size=12), st.lists(STEP, max_size=4))
-BATCH = 25  # sequences a round trip to the page
+BATCH = 25  # sequences per round trip to the page
 EXAMPLES = (
     [("cut", 0), ("refuse", 40_000), ("retry", 4), ("up", 0), ("retry", 700)],
     [("hole", 40_000), ("say", 0), ("up", 12_000)],
@@ -39,7 +40,7 @@ EXAMPLES = (
 
 @pytest.fixture
 def driven(visitor: Visitor) -> Visitor:
-    """A page with the room's own socket, and a room below it that fails as it is told."""
+    """A page with the room's own socket, and a simulated room behind it that fails on command."""
     visitor.open()
     visitor.run("import('/pages/driven-socket.js')")
     return visitor
@@ -52,10 +53,10 @@ def test_every_event_is_tried(driven: Visitor) -> None:
 def test_a_failing_connection_is_told_tried_and_loses_nothing(driven: Visitor) -> None:
     """Feature: streaming-realtime-fixes, Property 11: Connection failure handling.
 
-    Refused, cut, silent, flapping, overloaded, offline, restored and restarted rooms, lost, doubled and disordered
-    events, removal, manual retries: one connection at most, a first attempt within five seconds, words and a way to
-    try now for every wait, none before an overloaded room wants it, a bounded number a minute, none after a final no.
-    In the end every event is shown once and in order, and only what was missing was asked for.
+    Refused, cut, silent, flapping, overloaded, offline, restored and restarted rooms, lost, duplicated and reordered
+    events, removal, manual retries: one connection at most, a first attempt within five seconds, a message and a retry
+    button for every wait, none before an overloaded room permits it, a bounded number a minute, none after a final
+    refusal. In the end every event is shown once and in order, and only missing events were requested.
     """
     reach = Reach()
 

@@ -16,7 +16,7 @@ from tokens.services import media_token_issue
 
 STREAMS = 100
 LIMIT_SECONDS = 0.2
-# Somebody else may have the processor for a moment; nobody has it again and again.
+# Another process may have the processor for a moment, but not again and again.
 TRIES = 2
 
 

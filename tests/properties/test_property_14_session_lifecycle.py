@@ -1,4 +1,4 @@
-"""Property 14 of the design: the table decides, time ends what is left alone, and an end leaves nothing behind."""
+"""Property 14 of the design: the table decides, timeouts end abandoned shows, and an end leaves nothing behind."""
 
 import pytest
 from hypothesis import settings
@@ -26,7 +26,7 @@ from tests.streams.fake_node import FakeNode
 from tokens.models import IssuedToken
 from tokens.services import media_token_issue
 
-# How a life that ends for this reason begins. "seen" and "lost": the host's media is there, and away.
+# The start of a life that ends for this reason. "seen" and "lost": the host's media is there, and away.
 FATES = {
     EndReason.NEVER_STARTED: [],
     EndReason.HOST_NEVER_CAME: ["start"],
@@ -74,7 +74,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.reach.finish()
 
     def taken(self, step, who="host"):
-        """Take a step; the room hears of it if, and only if, it moved the show."""
+        """Take a step; the room is notified if, and only if, it moved the show."""
         before = self.show.model.state
         outcome, heard = self.show.step(step, who)
         assert can_move(current=SessionState(before), to=SessionState(LEADS_TO[step])) or outcome != "moved"
@@ -82,7 +82,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.reach.note(step if outcome == "moved" else f"{outcome}_while_{before}")
 
     def told(self, before, heard, *, moved):
-        """What the room heard of a move: the event, and at the end that sockets close."""
+        """Return the room's messages about a move: the event, and at the end the closing of sockets."""
         model = self.show.model
         if not moved:
             assert heard == []
@@ -108,14 +108,14 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(data=st.data(), who=st.sampled_from(["host", "host", "viewer", "guest", "anonymous"]))
     def try_in_vain(self, data, who):
-        """Take a step that is done already or not possible now, or that somebody else would have to take."""
+        """Take a step that is done already or not possible now, or reserved for somebody else."""
         steps = self.show.model.impossible() if who == "host" else sorted(LEADS_TO)
         self.taken(data.draw(st.sampled_from(steps)), who)
 
     @precondition(is_open)
     @rule()
     def meet_fate(self):
-        """The show ends for the reason that this life is for."""
+        """End the show for the reason of this life."""
         model = self.show.model
         match self.fate:
             case EndReason.HOST | EndReason.MODERATOR:
@@ -138,7 +138,7 @@ class Lifecycle(RuleBasedStateMachine):
     @precondition(lambda self: self.is_open() and self.fate != EndReason.HOST_NEVER_CAME)
     @rule(seen=st.booleans())
     def media(self, seen):
-        """The host's media comes or goes."""
+        """Report the host's media as arriving or gone."""
         show = self.show
         show.pass_time()
         news = show.model.host_seen() if seen else show.model.host_lost()
@@ -149,7 +149,7 @@ class Lifecycle(RuleBasedStateMachine):
     @precondition(lambda self: self.show.model.deadline() is not None)
     @rule(wait=st.sampled_from(["a little", "until the last moment"]))
     def time_passes(self, wait):
-        """The sweep ends what has waited too long, and nothing a moment sooner."""
+        """Run the sweep: it ends what has timed out, and nothing a moment sooner."""
         show = self.show
         moment, reason = show.model.deadline()
         left = max((moment - show.model.now).total_seconds(), 0)
@@ -218,7 +218,7 @@ def test_property_14_a_session_lives_by_the_table_and_leaves_nothing_behind(node
 
 @pytest.fixture
 def node(settings):
-    """A media node that remembers which rooms it was asked to close."""
+    """A media node that records the rooms it was asked to close."""
     made = FakeNode()
     settings.MEDIA_URL_INTERNAL = made.url
     yield made

@@ -1,4 +1,4 @@
-"""The stage as a state machine: whatever people do, in any order, it is what the plain rules say."""
+"""The stage as a state machine: after any actions, in any order, it matches the plain rules."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -44,7 +44,7 @@ PARTS = RoomParts(sections={"messages": lambda session_id, head: []})
 
 @dataclass
 class Person:
-    """What the rules say of somebody. `wish` is None, 'asked' or 'invited'."""
+    """A person's state by the rules. `wish` is None, 'asked' or 'invited'."""
 
     status: str = "nobody"
     role: str = "viewer"
@@ -63,7 +63,7 @@ class Person:
 
 
 class StageMachine(RuleBasedStateMachine):
-    """Services on one side, a handful of fields on the other; `client` only hears events."""
+    """Services on one side, a handful of fields on the other; `client` only applies events."""
 
     @initialize(cap=st.integers(0, 3), approval=st.booleans())
     def begin(self, cap, approval):
@@ -78,7 +78,7 @@ class StageMachine(RuleBasedStateMachine):
         return room_load(self.session.pk, PARTS).common
 
     def did(self, service, **given):
-        """Whether a service did what was asked; 'ok' or the code."""
+        """Return the outcome of a service: 'ok' or the code."""
         try:
             service(session_id=self.session.pk, **given)
         except DomainError as error:
@@ -265,7 +265,8 @@ class StageMachine(RuleBasedStateMachine):
 
     @rule()
     def time_passes(self):
-        """All wishes run out, and every guest's media stays away: the machine's people have no cameras."""
+        """All requests and invitations expire, and every guest's media stays away: the machine's people have no
+        cameras."""
         later = timezone.now() + timedelta(hours=1)
         requests_expire(now=later)
         guests_expire(now=later)

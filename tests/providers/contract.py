@@ -1,4 +1,4 @@
-"""What every adapter promises. Each inherits this suite and says how its provider is set up and what it can do."""
+"""The contract of every adapter. Each inherits this suite and declares its provider's setup and capabilities."""
 
 import asyncio
 import dataclasses
@@ -17,17 +17,17 @@ ADA, BEN = "ada", "ben"
 
 
 class ProviderContract:
-    """Inherited by one class for each adapter; `stand_in` and `configured` are theirs."""
+    """Inherited by one class for each adapter, which defines `stand_in` and `configured`."""
 
     adapter: type
     settings: dict[str, object] = {}
-    # What may never show up in what people get.
+    # Secrets that must never appear in answers to people.
     secrets: tuple[str, ...] = ()
     uids = {ADA: "6f0f3a52-6a0d-4a55-9a54-0a4a4d3f8f01", BEN: "0b9e3c1e-2d5c-4f37-8d1a-7be0f7f9b502"}
 
     @pytest.fixture(autouse=True)
     def _calm(self, monkeypatch):
-        monkeypatch.setattr(circuit_changed, "receivers", [])  # what they write down has a test of its own
+        monkeypatch.setattr(circuit_changed, "receivers", [])  # their record has a test of its own
         circuits_forget()
         yield
         circuits_forget()
@@ -48,7 +48,7 @@ class ProviderContract:
         return made
 
     def addresses(self, stand_in):
-        """The settings that say where the stand-in is."""
+        """The settings with the address of the stand-in."""
         return {}
 
     @pytest.fixture
@@ -59,7 +59,7 @@ class ProviderContract:
         return room
 
     def name_of(self, room):
-        """What the stand-in calls the room."""
+        """Return the stand-in's name of the room."""
         return room.channel_id
 
     def joined(self, provider, room, who, role, *, admin=False):
@@ -67,13 +67,13 @@ class ProviderContract:
         return provider.join(room=room, person=person, role=role, is_admin=admin, now=datetime.now(UTC))
 
     def there(self, provider, stand_in, room):
-        """Ada sends and Ben, who is on stage too, sends; both are there. The room as it is known then."""
+        """Connect Ada and Ben, both on stage and publishing. Return the room as it is known then."""
         for who in (ADA, BEN):
             stand_in.enter(self.name_of(room), self.uids[who], ("audio", "video"))
         return room
 
     def asked(self, provider, room):
-        """Something that the provider has to be asked for."""
+        """Make a request that requires a call to the provider."""
         provider.publishers(rooms=[room])
 
     # ---- Joining ----------------------------------------------------------------------------------------------
@@ -249,10 +249,10 @@ class ProviderContract:
         assert stand_in.mistakes == []
 
     def senders_told(self):
-        """Whom the provider names when Ada and Ben send."""
+        """Return the publishers that the provider names when Ada and Ben publish."""
         return set(self.uids.values())
 
-    # ---- Trouble ----------------------------------------------------------------------------------------------
+    # ---- Failures ---------------------------------------------------------------------------------------------
 
     def test_a_provider_that_is_away_is_unreachable(self, provider, room, stand_in):
         if stand_in is None:

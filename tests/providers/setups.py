@@ -1,4 +1,4 @@
-"""Providers set up against their stand-ins, as the whole product uses them."""
+"""Providers configured against their stand-ins, as the whole product uses them."""
 
 import base64
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ SECRET = "a secret that is long enough for anybody who asks"
 
 
 def signing_key() -> tuple[Any, str]:
-    """A public key, and its private half as Mux shows it."""
+    """Return a public key, and its private half in Mux's format."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return key.public_key(), base64.b64encode(pem).decode()
@@ -45,7 +45,7 @@ PATHS = {
 
 @contextmanager
 def stand_in_of(name: str, settings: Any) -> Iterator[StandIn]:
-    """The provider is on, and its vendor answers."""
+    """Turn the provider on, with a running vendor stand-in."""
     kinds: dict[str, tuple[type[StandIn], dict[str, Any]]] = {
         "agora": (AgoraStandIn, {"app_id": APP_ID, "customer": "customer", "secret": "rest"}),
         "livekit": (LiveKitStandIn, {"key": "APIkey", "secret": SECRET}),

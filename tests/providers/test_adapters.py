@@ -1,4 +1,4 @@
-"""The contract, for every adapter, and what is particular to each."""
+"""The contract, for every adapter, and the specifics of each."""
 
 import dataclasses
 import time
@@ -434,7 +434,7 @@ class TestMux(ProviderContract):
         assert "key-1-secret" not in str(viewer)
 
     def test_removing_somebody_removes_them_and_nobody_else(self, provider, room, stand_in):
-        """Nothing that a viewer holds opens anything there, so there is nobody to remove: our own address refuses."""
+        """A viewer's token opens nothing at the server, so nobody can be removed there: our own address refuses."""
         self.there(provider, stand_in, room)
 
         made = self.joined(provider, room, BEN, MediaRole.SUBSCRIBER)

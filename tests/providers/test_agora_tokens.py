@@ -1,4 +1,4 @@
-"""The door to Agora's tokens: what it refuses, and what comes out."""
+"""Agora's token builder: refusals and results."""
 
 import base64
 import zlib

@@ -1,4 +1,4 @@
-"""Agora's tokens against the vectors of Agora's own sources, and taken apart again."""
+"""Agora's tokens against the vectors of Agora's own sources, and parsed again."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Calls to providers: repeated where that is safe, given up where it is not, and not made at all while one is away."""
+"""Calls to providers: retried where that is safe, abandoned where it is not, and skipped while one is down."""
 
 import logging
 
@@ -14,7 +14,7 @@ from tests.providers.stand_ins.server import Raw
 
 
 class Echo(StandIn):
-    """Answers with what it was sent."""
+    """Answers with the request."""
 
     def answer(self, method, path, headers, body):
         return 200, {"method": method, "path": path, "body": body}
@@ -144,7 +144,7 @@ def test_five_failures_open_the_circuit_and_nobody_waits_any_more(http, echo):
 
 
 def says(echo, length, status=200):
-    """Have it answer with a list of so many bytes."""
+    """Make it answer with a list of this many bytes."""
     echo.answer = lambda *_: (status, Raw(b"[" + b" " * (length - 2) + b"]", {"Content-Type": "application/json"}))
 
 

@@ -1,4 +1,4 @@
-"""The same contract for providers without the keys that let them keep somebody out."""
+"""The same contract for providers without the keys that let them remove people."""
 
 import pytest
 
@@ -34,7 +34,7 @@ class TestAgoraWithoutRestKeys(ProviderContract):
         pytest.skip("agora without REST keys is never called")
 
     def test_closing_ends_everybodys_media_and_twice_is_once(self, provider, room):
-        provider.close(room=room)  # nobody there gets another token, and that is all there is
+        provider.close(room=room)  # no further tokens are issued; nothing else is possible
 
     def test_nobody_is_promised_to_be_removed(self, provider):
         assert provider.revocation is Revocation.EXPIRES

@@ -1,4 +1,4 @@
-"""The LiveKit adapter against a real livekit-server, where there is one."""
+"""The LiveKit adapter against a real livekit-server, where available."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""The WHIP and WHEP adapter against a real MediaMTX, where there is one: what it says to a credential that is wrong."""
+"""The WHIP and WHEP adapter against a real MediaMTX, where available: its answer to a wrong credential."""
 
 import uuid
 

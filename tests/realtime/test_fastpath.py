@@ -1,4 +1,5 @@
-"""The fast path on a real uvicorn: whole frames, in order, whatever the socket does; what an open socket lets go."""
+"""The fast path on a real uvicorn: whole frames, in order, in any state of the socket; memory released by an open
+socket."""
 
 import asyncio
 import gc
@@ -37,7 +38,7 @@ class Room:
 
 @asynccontextmanager
 async def watching(**options):
-    """A room on a uvicorn of its own, and a client in it."""
+    """Run a room on a uvicorn of its own, with a client in it."""
     room = Room()
     config = uvicorn.Config(
         room, host="127.0.0.1", port=0, ws="websockets-sansio", lifespan="off", log_level="error", ws_ping_interval=None
@@ -86,7 +87,7 @@ async def test_what_one_turn_writes_keeps_its_order_and_leaves_at_once():
 
 
 class Counting:
-    """A transport that notes what is written to it."""
+    """A transport that records its writes."""
 
     def __init__(self, transport, writes):
         self._transport, self._writes = transport, writes
@@ -121,7 +122,7 @@ async def test_a_socket_whose_buffer_is_full_gets_everything_in_order_once_it_re
         got = await received(client, len(expected))
         assert [text[:12] for text in got] == [text[:12] for text in expected]
         assert got == expected
-        assert direct > 0  # these went straight to the transport, the others behind what it held
+        assert direct > 0  # these went straight to the transport, the others behind its buffer
 
 
 async def test_a_close_comes_after_what_was_written_before_it():

@@ -1,4 +1,4 @@
-"""The hub, the sender and the layer in one process: what reaches sockets, and what cannot hurt them."""
+"""The hub, the sender and the layer in one process: deliveries to sockets, and robustness."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ LAYERS = ("memory", "redis")
 
 
 class Wire:
-    """The server's side of a socket: takes what is sent, unless it is told to make the sender wait."""
+    """The server's side of a socket: accepts frames, unless told to make the sender wait."""
 
     def __init__(self):
         self.sent = []
@@ -265,7 +265,7 @@ async def test_after_a_filled_gap_the_past_is_read_again_since_what_was_missed_m
     for seq in (1, 2):
         room.publish(seq)
     await until(lambda: seqs(wire) == [1, 2])
-    room.stored.append(3)  # the removal of 2, say
+    room.stored.append(3)  # for example the removal of 2
 
     room.publish(4)
     await until(lambda: 4 in seqs(wire))

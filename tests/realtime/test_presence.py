@@ -1,4 +1,4 @@
-"""Who is in a room: leases that run out by themselves."""
+"""Presence in a room: leases that expire by themselves."""
 
 import asyncio
 
@@ -108,7 +108,7 @@ async def test_what_another_process_did_is_seen_although_nothing_is_read_that_di
 
 
 async def test_nothing_of_a_killed_process_stays_in_redis_for_long(redis_server, settings):
-    """Only who was ever there is kept for a day, to count visitors once."""
+    """Only the set of all visitors is kept for a day, to count each once."""
     shared = SharedLeases(redis_server.url)
     await shared.redis.flushdb()
     store = RedisPresence(shared)

@@ -1,4 +1,4 @@
-"""How much a room gives to somebody who comes back: all that was missed, or nothing and a snapshot."""
+"""Limits of a resume: all missed events, or none and a snapshot."""
 
 import json
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 async def realtime():
-    """The realtime half of a process, without the jobs that have nothing to do here."""
+    """Run the realtime half of a process, without unrelated jobs."""
     before = runtime._hooks
     runtime.configure(runtime.Hooks(events=PARTS.events))
     yield runtime.current()
@@ -29,7 +29,7 @@ async def realtime():
 
 
 async def ignore(event):
-    """A socket that takes everything."""
+    """Accept everything, like a socket."""
 
 
 async def test_the_limit_of_a_resume_holds_for_what_the_log_has_at_hand(ada, realtime):

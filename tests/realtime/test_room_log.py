@@ -1,4 +1,4 @@
-"""The room's log lets every event through once, in order, whatever the layer does to them."""
+"""The room's log passes every event once, in order, whatever the layer does to them."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ def document(seq: int) -> tuple[int, str]:
 
 @st.composite
 def what_the_layer_did(draw: st.DrawFn) -> tuple[int, list[int]]:
-    """How many events there were, and in which order, how often and whether each of them came."""
+    """The number of events, and the order and repetition of their arrival, with losses."""
     count = draw(st.integers(1, 40))
     arrived = draw(st.lists(st.integers(1, count), max_size=120))
     return count, arrived

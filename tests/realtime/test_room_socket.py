@@ -17,11 +17,11 @@ pytestmark = [pytest.mark.waits, pytest.mark.asyncio]
 
 
 def may(*rights):
-    """What `me.can` says."""
+    """Return `me.can`."""
     return {right: right in rights for right in ("chat", "moderate", "control", "appoint", "publish", "ask_stage")}
 
 
-# What daphne cannot hold, by the name of the test.
+# Tests that daphne cannot pass, by name.
 DAPHNE_CANNOT = {
     "test_a_binary_frame_closes_with_1003": "daphne's protocol library refuses to send the close code 1003",
     "test_a_frame_over_sixteen_kibibytes_closes_with_1009": "daphne's protocol library refuses to send the code 1009",
@@ -816,7 +816,7 @@ async def test_viewers_are_counted_as_people_and_the_host_is_none(live):
 
 
 async def eventually(holds, *, seconds=5):
-    """Ask until it is so."""
+    """Poll until it holds."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not await asyncio.to_thread(holds):
         assert asyncio.get_running_loop().time() < deadline, "it never became so"
@@ -824,7 +824,7 @@ async def eventually(holds, *, seconds=5):
 
 
 async def counted(socket, number, *, seconds=2.5):
-    """Wait until the last viewer count that was told is this one."""
+    """Wait until the last reported viewer count is this one."""
     await socket.until(
         lambda received: [d["data"]["count"] for d in received if d["type"] == "viewers"][-1:] == [number],
         what=f"count of {number}",

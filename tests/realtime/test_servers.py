@@ -1,4 +1,4 @@
-"""How the room socket behaves with the process around it: stopping, several processes, daphne, no Redis."""
+"""The room socket and its process: stopping, several processes, daphne, no Redis."""
 
 import asyncio
 import contextlib
@@ -147,7 +147,7 @@ async def test_daphne_refuses_foreign_pages_and_bad_sign_ins(live_daphne):
 
 
 async def test_daphne_opens_one_socket_too_many_and_closes_it(live_daphne):
-    """It cannot answer a handshake with a status, nor give a close the reason that says how long to wait."""
+    """It cannot answer a handshake with a status, nor give a close the reason that contains the wait."""
     ben = live_daphne.person("ben")
     show = live_daphne.show(live_daphne.person("ada"))
     async with contextlib.AsyncExitStack() as stack:

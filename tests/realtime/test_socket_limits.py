@@ -1,4 +1,4 @@
-"""How many sockets one holder may have open, in one process and in several."""
+"""Limits on a holder's open sockets, in one process and in several."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The stage as its people's sockets see it, on a running product."""
+"""The stage through its people's sockets, on a running product."""
 
 import time
 
@@ -8,7 +8,7 @@ pytestmark = pytest.mark.waits
 
 
 async def on_stage(ada_socket, ben_socket):
-    """Ben asks, Ada lets him on."""
+    """Have Ben ask and Ada approve."""
     asked = (await ben_socket.command("guest.request", message="May I?")).data["request"]
     heard = (await ada_socket.next("guest.requested"))["data"]["request"]
     assert heard["id"] == asked["id"]

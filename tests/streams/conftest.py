@@ -1,4 +1,4 @@
-"""What the tests of shows share."""
+"""Fixtures that the tests of shows share."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.streams.fake_node import FakeNode
 
 @pytest.fixture
 def node(settings):
-    """A media node that remembers what it was asked."""
+    """A media node that records its calls."""
     fake = FakeNode()
     settings.MEDIA_URL_INTERNAL = fake.url
     yield fake

@@ -1,4 +1,4 @@
-"""A media node's control API that says what the test wants it to say, and remembers what it was asked."""
+"""A media node's control API with scripted answers, which records its calls."""
 
 import json
 import threading
@@ -8,7 +8,7 @@ from media_node.grants import control_verify
 
 
 class FakeNode:
-    """`closed` are the paths that were deleted; `calls` all that was asked about people, in order."""
+    """`closed` are the deleted paths; `calls` all calls about people, in order."""
 
     def __init__(self):
         self.rooms = {}
@@ -63,13 +63,13 @@ class FakeNode:
         return f"http://127.0.0.1:{self.server.server_port}"
 
     def publishes(self, session, *others, connected=True):
-        """The session's host sends media, and so do others."""
+        """Make the session's host publish media, and others too."""
         people = [session.host_id, *(user.pk for user in others)]
         publishers = [{"user": str(user_id), "connected": connected} for user_id in people]
         self.rooms = {str(session.pk): {"publishers": publishers, "subscribers": 0}}
 
     def about(self, user):
-        """What was asked about one person; mutes and places by their value."""
+        """Return the calls about one person; mutes and roles by their value."""
         told = []
         for person, call, body in self.calls:
             if person == str(user.pk):

@@ -1,4 +1,4 @@
-"""Asking to come on stage, and what becomes of it."""
+"""Guest requests and their outcomes."""
 
 from datetime import timedelta
 

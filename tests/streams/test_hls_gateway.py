@@ -1,4 +1,4 @@
-"""Playlists at our own address: fetched once for all, given to who may watch, with nothing of anybody in them."""
+"""Playlists at our own address: fetched once for all, given to authorised viewers, without personal contents."""
 
 import asyncio
 import threading
@@ -53,7 +53,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def rights(monkeypatch):
-    """Every request is judged anew, but for the tests of what is kept."""
+    """Check every request anew, except in the tests of the cache."""
     monkeypatch.setattr(hls, "RIGHT_SECONDS", 0.0)
 
 
@@ -73,7 +73,7 @@ def show(mux, ada):
 
 
 class Viewer:
-    """One browser, or app, that asks for a show's playlist again and again."""
+    """One browser, or app, that requests a show's playlist again and again."""
 
     def __init__(self, show, *, user=None, token=""):
         self._client, self._show = Client(headers={"Authorization": f"Bearer {token}"} if token else {}), show
@@ -271,12 +271,12 @@ def test_refusals_are_not_kept_and_the_rights_are_bounded(mux, show, ben, monkey
     assert len(hls._rights) <= 2
 
 
-# ---- Once for all --------------------------------------------------------------------------------------------------
+# ---- One fetch for all ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def source(mux, show):
-    """The provider and the show's room as it knows it, for code that needs no database."""
+    """The provider and its room of the show, for code that needs no database."""
     return provider_named("mux"), room_ref(show)
 
 
@@ -398,9 +398,9 @@ SMALL = """#EXT-X-STREAM-INF:BANDWIDTH=300000,RESOLUTION=160x90,CODECS="avc1.42c
 
 
 def fetched_by_name(mux, source, change):
-    """The paths that are asked for by the names of the sound and the picture, once the show has changed.
+    """Return the paths that are fetched by the names of the audio and the video rendition, once the show has changed.
 
-    Another process, which has only seen what came after, is asked by the same names and has to find the same.
+    Another process, which has only seen the later state, is asked by the same names and has to find the same.
     """
     provider, room = source
 

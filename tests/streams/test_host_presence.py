@@ -1,4 +1,4 @@
-"""The host's media: seen, lost, back, and what the media node says of it."""
+"""The host's media: seen, lost, back, and the media node's reports of it."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Asking somebody to come on stage."""
+"""Inviting viewers on stage."""
 
 from datetime import timedelta
 

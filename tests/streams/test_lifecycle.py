@@ -1,4 +1,4 @@
-"""The life of a session: who may take which step, what each step leaves behind, and who wins a race."""
+"""The life of a session: permitted steps, their effects, and races."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.threads import at_once
 
 STEPS = {"start": session_start, "pause": session_pause, "resume": session_resume, "end": session_end}
 
-# What the host's step makes of each state; None is refused.
+# The result of the host's step in each state; None is refused.
 AFTER = {
     ("initializing", "start"): "active",
     ("initializing", "pause"): None,
@@ -41,7 +41,7 @@ CELLS = [(state, step) for state in SessionState.values for step in STEPS]
 
 
 def traces(session):
-    """How many rows each kind of trace has."""
+    """Count the rows of each kind of trace."""
     return (
         SessionTransition.objects.filter(session=session).count(),
         SessionEvent.objects.filter(session=session).count(),

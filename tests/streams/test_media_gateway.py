@@ -1,4 +1,4 @@
-"""Shows that go through a foreign WHIP and WHEP server: people talk to us, we talk to it."""
+"""Shows through a foreign WHIP and WHEP server: clients talk to us, we talk to the server."""
 
 from contextlib import ExitStack
 from datetime import timedelta
@@ -36,7 +36,7 @@ def whip(settings):
 
 @pytest.fixture
 def show(whip, ada):
-    """Ada's show at the foreign server; she sends."""
+    """Ada's show at the foreign server; she publishes."""
     session = make_show(ada, provider="whip")
     send(session)
     return session
@@ -249,7 +249,7 @@ def test_who_loses_the_right_while_the_server_answers_gets_no_answer(whip, show,
     really = provider.open
 
     def open_and_lose(**given):
-        opened = really(**given)  # the server has made the connection, and nobody but us knows of it yet
+        opened = really(**given)  # the server has made the connection, and only we know of it yet
         participant_kick(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk)
         return opened
 

@@ -1,4 +1,4 @@
-"""WHIP and WHEP carried to the media node: its answers come back, and its absence is said in our own words."""
+"""WHIP and WHEP proxied to the media node: its answers are passed on, and its absence has our own error."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from tests.asgi import answer_of
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PATH = "/whep/00000000-0000-4000-8000-000000000000"
-# What the node still says before its connection ends.
+# The node's answer before its connection ends.
 LAST_WORDS = {
     "nothing": b"",
     "half a head": b"HTTP/1.1 201 Crea",
@@ -26,7 +26,7 @@ LAST_WORDS = {
 
 @asynccontextmanager
 async def node(settings, words):
-    """A media node that says these words to every request, and closes; the requests."""
+    """A media node that gives this answer to every request, and closes; yields the requests."""
     requests = []
 
     async def serve(reader, writer):

@@ -1,4 +1,4 @@
-"""Whom the host trusts to moderate one session, and what that is worth."""
+"""Moderators of one session, and their rights."""
 
 import pytest
 
@@ -169,7 +169,7 @@ def test_the_list_takes_the_same_queries_for_one_and_for_many(
         let_in(hall, user)
         moderator_appoint(session_id=hall.pk, actor=actor_of(ada), user_id=user.pk)
     client = api(ada)
-    with django_assert_num_queries(5):  # the first is for who asks
+    with django_assert_num_queries(5):  # the first authenticates
         client.get(f"/api/v1/sessions/{hall.pk}/participants/")
 
 

@@ -1,4 +1,4 @@
-"""The original names do what the addresses under /api/v1/ do, and refuse what those refuse."""
+"""The original names are equivalent to the addresses under /api/v1/, refusals included."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_what_runs_is_listed_for_everybody_and_nothing_else(api, ada, ben):
 
 
 def refused(session, user, request):
-    """Each name with a body that is in order."""
+    """Each name with a valid body."""
     return {
         "start": {},
         "end": {},

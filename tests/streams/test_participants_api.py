@@ -1,4 +1,4 @@
-"""Coming in, leaving, and who is there."""
+"""Joining, leaving, and the list of participants."""
 
 import pytest
 
@@ -182,7 +182,7 @@ def test_the_list_asks_the_database_as_often_for_many_as_for_one(api, show, ada,
     for _ in range(number - 1):
         let_in(show, make_user())
 
-    with django_assert_num_queries(5):  # the first is for who asks
+    with django_assert_num_queries(5):  # the first authenticates
         assert len(api(ada).get(url(show, "participants")).json()["results"]) == number
 
 

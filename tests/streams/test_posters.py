@@ -1,4 +1,4 @@
-"""The still picture of a session."""
+"""The poster of a session."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""What becomes of the breakers is written down for the people who run the product."""
+"""Changes of circuit breakers are recorded for administrators."""
 
 from livestream.circuit_breaker import circuit_named
 from streams.models import ProviderHealth
@@ -22,7 +22,7 @@ def test_a_breaker_that_opens_and_closes_is_written_down_and_metered(db, client)
 
 
 def in_metrics(client):
-    """How /metrics has the breaker."""
+    """Return the breaker's value in /metrics."""
     (line,) = [
         line
         for line in client.get("/metrics").content.decode().splitlines()

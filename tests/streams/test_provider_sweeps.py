@@ -1,4 +1,4 @@
-"""Time passes for shows at other providers: they are compared once a minute, and no absence is made up."""
+"""Sweeps of shows at other providers: they are compared once a minute, and no absence is invented."""
 
 import time
 from datetime import timedelta
@@ -117,14 +117,15 @@ def test_only_a_provider_that_tells_makes_a_host_absent(ada, settings, provider,
     assert sessions_expire(now=timezone.now()) == ended
 
 
-# ---- The minute's question is the only call while everybody is as they should be ----------------------------------
+# ---- The minute's query is the only call while nobody differs -----------------------------------------------------
 
 QUESTION = {"livekit": "ListParticipants", "agora": "hosts_only", "daily": "presence"}
 
 
 @pytest.fixture(params=QUESTION)
 def on_air(request, settings, ada, ben, cleo, django_capture_on_commit_callbacks):
-    """A show at a vendor with Ada, Ben and Cleo sending, as the vendor has told; its requests so far are forgotten."""
+    """A show at a vendor with Ada, Ben and Cleo publishing, as the vendor has reported; its requests so far are
+    dropped."""
     with stand_in_of(request.param, settings) as server:
         session = on_stage(make_show(ada, provider=request.param), ben, cleo)
         server.uids = {}
@@ -133,7 +134,7 @@ def on_air(request, settings, ada, ben, cleo, django_capture_on_commit_callbacks
             server.uids[user.username] = made.uid
             server.enter(session.channel_id, made.uid, ("audio", "video"))
             presence_note(session=session, user_id=user.pk, there=True, at=timezone.now())
-        OutboxTask.objects.all().delete()  # the vendor has been told of them
+        OutboxTask.objects.all().delete()  # the vendor has received them
         server.session, server.vendor = session_get(session.pk), request.param
         server.committing = django_capture_on_commit_callbacks
         server.requests.clear()
@@ -141,7 +142,7 @@ def on_air(request, settings, ada, ben, cleo, django_capture_on_commit_callbacks
 
 
 def minute(server, number=1):
-    """A minute passes; what was asked and told in it."""
+    """Let a minute pass; return the queries and calls in it."""
     server.requests.clear()
     with server.committing(execute=True):
         session_reconcile(session=server.session, now=timezone.now() + timedelta(minutes=number))
@@ -165,7 +166,7 @@ def test_what_the_desk_has_muted_costs_nothing_while_it_holds(on_air, ada, ben):
 @pytest.mark.parametrize("on_air", ["livekit", "daily"], indirect=True)
 def test_who_is_heard_though_muted_is_muted_again_and_nobody_else_is_asked_about(on_air, ada, ben):
     stage_mute(session_id=on_air.session.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
-    on_air.enter(on_air.session.channel_id, on_air.uids["ben"], ("audio", "video"))  # joined anew, and nobody said so
+    on_air.enter(on_air.session.channel_id, on_air.uids["ben"], ("audio", "video"))  # rejoined, without a report
 
     told = minute(on_air)
 
@@ -188,7 +189,7 @@ def test_a_guest_whose_arrival_was_never_told_is_told_of_once(on_air, cleo):
 @pytest.mark.parametrize("on_air", ["agora", "daily"], indirect=True)
 def test_who_sends_without_a_seat_is_stopped_by_one_call(on_air, cleo):
     seat_leave(person=Participant.objects.get(user=cleo), now=timezone.now())
-    OutboxTask.objects.all().delete()  # the provider did not do as it was told
+    OutboxTask.objects.all().delete()  # the provider did not comply
 
     told = minute(on_air)
 

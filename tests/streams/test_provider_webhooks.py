@@ -1,4 +1,4 @@
-"""Webhooks of LiveKit, Agora, Daily and Mux: believed when signed and fresh, applied once, in any order."""
+"""Webhooks of LiveKit, Agora, Daily and Mux: accepted when signed and fresh, applied once, in any order."""
 
 import base64
 import hashlib
@@ -65,7 +65,7 @@ SIGN = {"livekit": sign_livekit, "agora": sign_agora, "daily": sign_daily, "mux"
 OTHER_SECRET = {"livekit": "x" * 40, "agora": "x", "daily": base64.b64encode(b"x" * 32).decode(), "mux": "x"}
 NUMBERS = itertools.count(1)
 
-# What each vendor calls: the host's media arrive, the host's media are gone, a viewer comes.
+# Each vendor's events: the host's media arrives, the host's media is gone, a viewer joins.
 NAMES = {
     "livekit": {"there": "track_published", "gone": "participant_left", "joined": "participant_joined"},
     "agora": {"there": 103, "gone": 104, "joined": 105},
@@ -75,7 +75,7 @@ NAMES = {
 
 
 def event(provider, session, what, uid, *, at=None, id=None):
-    """An event as the vendor writes it."""
+    """Return an event in the vendor's format."""
     at = at or datetime.now(UTC)
     id = id or f"event-{next(NUMBERS)}"
     name = NAMES[provider][what]
@@ -139,7 +139,7 @@ def vendor(request, settings):
 
 @pytest.fixture
 def staged(vendor, ada):
-    """A show at the vendor, whose host holds a token to publish with; and the uid of the host there."""
+    """A show at the vendor, whose host holds a token to publish with; and the host's uid there."""
     session = make_show(ada, provider=vendor.vendor)
     made = media_token_issue(session_id=session.pk, actor=actor_of(ada), role=MediaRole.PUBLISHER)
     return session_get(session.pk), made.uid
@@ -340,7 +340,7 @@ def test_a_trial_of_daily_is_answered(client, settings, db):
     assert ProviderDelivery.objects.count() == 0
 
 
-# ---- What they change ----------------------------------------------------------------------------------------------
+# ---- Their effects -------------------------------------------------------------------------------------------------
 
 
 def test_the_hosts_media_come_and_go(client, vendor, staged):

@@ -1,4 +1,4 @@
-"""Who waits hears where they stand, each for themselves, whenever somebody before them waits no longer."""
+"""Waiting viewers are notified of their own place whenever a request before theirs is resolved."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ from tests.cast import let_in, make_user
 
 @pytest.fixture
 def line(show):
-    """Four people who wait in Ada's show, with their requests."""
+    """Four people with pending requests in Ada's show."""
     people = [make_user() for _ in range(4)]
     for user in people:
         let_in(show, user)
@@ -35,7 +35,7 @@ def listening(show, line, heard):
 
 
 def moved(told, show, line):
-    """What each of the line heard of places."""
+    """Return the places that each of the queue received."""
     return [
         [
             (event["data"]["request"], event["data"]["position"])

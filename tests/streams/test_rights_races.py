@@ -1,4 +1,4 @@
-"""Somebody loses a right in the instant in which they use it: what the lock finds counts, not what they came with."""
+"""A person loses a right in the instant in which they use it: the state under the lock counts, not the earlier one."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def overtaken(session, change, deed):
-    """The outcome of a deed that waits for the session while `change`, which came first, is not committed yet."""
+    """Return the outcome of an action that waits for the session while the earlier `change` is not committed yet."""
 
     def attempt():
         try:
@@ -59,7 +59,7 @@ def overtaken(session, change, deed):
 
 
 def wait_for_a_waiter():
-    """Until another connection waits for a lock. SQLite does not say: a moment has to do."""
+    """Wait until another connection waits for a lock. SQLite does not report it: a short pause has to do."""
     if connection.vendor != "postgresql":
         time.sleep(0.3)
         return
@@ -74,7 +74,7 @@ def wait_for_a_waiter():
 
 
 def stored(session):
-    """All that a deed could have changed."""
+    """Return all rows that an action could have changed."""
     people = Participant.objects.filter(session=session).order_by("pk").values_list("pk", "role", "status")
     wishes = GuestRequest.objects.filter(session=session).order_by("created_at").values_list("pk", "status")
     return list(people), list(wishes), SessionEvent.objects.count(), AuditEntry.objects.count()
@@ -82,7 +82,7 @@ def stored(session):
 
 @pytest.fixture
 def stage(show, ben, cleo):
-    """Ada's show: Ben is a cohost, Cleo a guest, a third person watches."""
+    """Ada's show: Ben is a co-host, Cleo a guest, a third person watches."""
     for user, steps in ((ben, 2), (cleo, 1)):
         let_in(show, user)
         for _ in range(steps):
@@ -105,7 +105,7 @@ ON_ALL = {"mute all": lambda **who: stage_mute_all(kind="audio", **who)}
 
 
 def the_deed(deed, stage, *, actor, guest):
-    """A deed at the desk, ready to be done."""
+    """Return an action on the stage, ready to be run."""
     viewer = make_user()
     let_in(stage, viewer)
     who = {"session_id": stage.pk, "actor": actor}

@@ -1,4 +1,4 @@
-"""A crowd that comes into a room at once: everybody as if alone, for the price of a few."""
+"""A crowd that enters a room at once: each as if alone, for the price of a few."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""Who takes numbers of a room's sequence, and who does not wait for whom."""
+"""Operations that take numbers of a room's sequence, and their waits for each other."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ locks_rows = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLit
 
 @contextmanager
 def held(*keys):
-    """Another transaction holds these rows while the block runs."""
+    """Lock these rows in another transaction while the block runs."""
     taken, leave = threading.Event(), threading.Event()
 
     def hold():

@@ -1,4 +1,4 @@
-"""Sessions over HTTP: made, listed, read, changed; and what bad callers get."""
+"""Sessions over HTTP: created, listed, read, changed; and answers to invalid requests."""
 
 from datetime import timedelta
 
@@ -31,7 +31,7 @@ DEFAULTS = {
     "grace_seconds": 60,
 }
 
-# ---- Making ------------------------------------------------------------------------------------------------------
+# ---- Creating ----------------------------------------------------------------------------------------------------
 
 
 def test_a_title_is_enough_for_a_session(api, ada):
@@ -169,7 +169,7 @@ def test_a_form_is_no_json(api, ada):
 
 # ---- Reading -----------------------------------------------------------------------------------------------------
 
-# who -> which of these sessions they read, and which they find in the list
+# person -> the sessions that they can read, and those that they find in the list
 VISIBLE = {
     "nobody": ({"public", "unlisted"}, {"public"}),
     "eve": ({"public", "unlisted"}, {"public"}),

@@ -1,4 +1,4 @@
-"""The people on stage: their flags, their roles, and what the host's desk does about them."""
+"""The people on stage: their flags, their roles, and the managers' actions on them."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""Who may do what to whom on a stage: every role, every deed and every target, over HTTP and over the socket.
+"""Rights on a stage: every role, every action and every target, over HTTP and over the socket.
 
-The rules stand here a second time, as plainly as they can be said. Each cell is tried and rolled back.
+The rules are written here a second time, as plainly as possible. Each cell is tried and rolled back.
 """
 
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ OK = "ok"
 
 @dataclass
 class Cast:
-    """A show with two of every role, so that everybody also meets their like."""
+    """A show with two of every role, so that everybody also meets their peers."""
 
     session: Any
     people: dict[str, Any]
@@ -61,14 +61,14 @@ class Cast:
     clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, api, role):
-        """One client for each actor: signing in is not what is tried here."""
+        """One client for each actor: authentication is not under test here."""
         if role not in self.clients:
             self.clients[role] = api(self.people.get(role))
         return self.clients[role]
 
     @cached_property
     def stored(self):
-        """What is written down before anything is tried."""
+        """Return the stored rows before an attempt."""
         return self.stored_now()
 
     def stored_now(self):
@@ -89,7 +89,7 @@ class Cast:
 
 
 def cast():
-    """Everybody in their places."""
+    """Everybody in their roles."""
     host = make_user()
     session = make_show(host)
     people, likes = {"host": host, "stranger": make_user(), "absent": make_user()}, {}
@@ -106,13 +106,13 @@ def cast():
 
 
 def at_the_door(actor):
-    """What keeps somebody from anything at all."""
+    """Return the reason why a person can do nothing at all."""
     refusals = {"anonymous": "not_authenticated", "banned": "session.banned", "kicked": "session.kicked"}
     return refusals.get(actor)
 
 
 def expected(deed, actor, target):
-    """'ok' or the code of the refusal."""
+    """Return 'ok' or the code of the refusal."""
     if refusal := at_the_door(actor):
         return refusal
     itself = target == "self" or (actor, target) == ("host", "host")
@@ -172,7 +172,7 @@ def on_the_socket(cast, op, actor, **data):
 
 
 def tried(cast, attempt):
-    """The outcome of an attempt, which leaves no trace; a refused one has left none by itself."""
+    """Return the outcome of an attempt, which is rolled back; a refused one has changed nothing by itself."""
     before = cast.stored
     with rolled_back():
         outcome = attempt()
@@ -197,7 +197,7 @@ def test_every_deed_of_everybody_on_everybody(api, actor):
     assert {cell: (socket[cell], wanted[cell]) for cell in cells if socket[cell] != wanted[cell]} == {}
 
 
-# Which deeds each right of the list of people stands for, with a target on whom the deed says nothing but whether.
+# The actions that each right of the list of people stands for, with a target whose state does not forbid them.
 RIGHTS = {"manage": ("mute", "remove", "unmute", "stop"), "appoint": ("dismiss",), "put_out": ("kick", "ban")}
 
 
@@ -216,7 +216,7 @@ def test_the_list_of_people_tells_what_the_reader_may_do_with_each(api, actor):
 
 
 def _may(actor, target):
-    """What the rules at the head of this file come to. What a person's place forbids is no lack of rights."""
+    """Return the result of the rules in this file. A refusal because of a person's state is no lack of rights."""
     refused = {"stage.not_allowed", "session.not_moderator"}
     is_own = target == "self" or (actor, target) == ("host", "host")
     may = {
@@ -230,7 +230,7 @@ def _may(actor, target):
     return [right for right in ("manage", "rank", "appoint", "put_out") if right in may]
 
 
-# What somebody does for themselves, or at the desk for the whole stage: op, path and body; outcome by actor.
+# People's actions for themselves, or a manager's for the whole stage: op, path and body; outcome by actor.
 NOT_SEATED = dict.fromkeys(("stranger", "viewer", "moderator", "staff"), "stage.not_on_stage")
 NOT_AT_DESK = dict.fromkeys(("stranger", "viewer", "guest"), "session.not_moderator")
 SEATED_ALREADY = dict.fromkeys(("guest", "cohost", "host"), "stage.on_stage_already")
@@ -283,7 +283,7 @@ def test_every_answer_of_everybody_to_anothers_wish_and_who_reads_the_queue(api,
 
 
 def test_nothing_of_it_reaches_into_another_show(api):
-    """Whoever may do it here finds nobody there: not with an id of this show's people."""
+    """A person with rights here finds nobody there: not with an id of this show's people."""
     here, there = cast(), make_show(make_user())
     elsewhere, target = Cast(there, here.people, here.likes), here.likes["guest"]
 

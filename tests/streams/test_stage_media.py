@@ -1,4 +1,4 @@
-"""What the media node is told of the people on stage, and what it tells of them."""
+"""The media node's calls about people on stage, and its reports."""
 
 from datetime import timedelta
 
@@ -42,7 +42,7 @@ def row_of(session, user):
 
 @pytest.fixture
 def stage(node, show, ben):
-    """Ada's show with Ben on stage; what the node was told so far is forgotten."""
+    """Ada's show with Ben on stage; the node's calls so far are dropped."""
     on_stage(show, ben)
     node.calls.clear()
     return show

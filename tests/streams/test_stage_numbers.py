@@ -1,4 +1,4 @@
-"""Where a provider knows people by numbers, the room is told those of the people on stage, and of nobody else."""
+"""Where a provider identifies people by numbers, the room gets those of the people on stage, and of nobody else."""
 
 import pytest
 from django.db import connection
@@ -30,7 +30,7 @@ def agora(settings):
 
 @pytest.fixture
 def stage(agora, ada, ben):
-    """Ada's show at Agora with Ben on stage; Ada sends already."""
+    """Ada's show at Agora with Ben on stage; Ada publishes already."""
     session = make_show(ada, provider="agora")
     number_of(session, ada, MediaRole.PUBLISHER)
     return on_stage(session, ben)
@@ -41,7 +41,7 @@ def number_of(session, user, role=MediaRole.SUBSCRIBER):
 
 
 def told_of(session):
-    """What an entering socket is told: username to number."""
+    """Return the numbers that an entering socket gets, by username."""
     people = room_load(session.pk, RoomParts()).common["participants"]
     return {person["user"]["username"]: person.get("media_uid") for person in people}
 
@@ -76,7 +76,7 @@ def test_the_number_of_the_host_is_told_when_there_is_one_and_only_then(agora, a
     assert told_of(session)["ada"] is None
 
     with heard(room_group(session.pk)) as told:
-        number_of(session, cleo)  # who watches is given the host's number
+        number_of(session, cleo)  # a viewer gets the host's number
         host = number_of(session, ada, MediaRole.PUBLISHER)
         number_of(session, ada, MediaRole.PUBLISHER)
     (change,) = changes(told, session)

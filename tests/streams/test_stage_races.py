@@ -1,4 +1,4 @@
-"""Many who change one stage at the same moment: the cap holds, and no seat is lost."""
+"""Many simultaneous changes of one stage: the limit holds, and no seat is lost."""
 
 import random
 
@@ -23,7 +23,7 @@ def seated(session):
 
 
 def assert_exact(session, cap):
-    """Whatever happened, the number, the rows and every event agree, and none passes the cap."""
+    """Assert that the number, the rows and every event agree, and none exceeds the limit."""
     told = list(SessionEvent.objects.filter(session=session, type="stage.changed").order_by("seq"))
     assert StreamSession.objects.get(pk=session.pk).guest_count == seated(session) <= cap
     for event in told:
@@ -34,7 +34,7 @@ def assert_exact(session, cap):
 
 
 def codes(results):
-    """How often each refusal came; anything but the domain's own is a mistake."""
+    """Count each refusal; anything but a domain error is a bug."""
     refusals = [result for result in results if isinstance(result, Exception)]
     assert all(isinstance(error, DomainError) for error in refusals), refusals
     return {code: sum(error.code == code for error in refusals) for code in {error.code for error in refusals}}
@@ -100,7 +100,7 @@ def test_coming_going_and_being_put_out_at_once_loses_no_seat(ada):
 
     assert set(refused) <= {"stage.full", "request.answered", "stage.not_here"}
     assert_exact(session, cap)
-    for request in requests[15:]:  # whoever still waits gets what is still free: all of it, and no more
+    for request in requests[15:]:  # pending requests get all of the free seats, and no more
         try:
             guest_request_approve(session_id=session.pk, request_id=request.pk, actor=host)
         except DomainError as error:

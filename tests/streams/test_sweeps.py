@@ -1,4 +1,4 @@
-"""What ends by itself, and who looks after it."""
+"""Automatic ends of shows, and the janitor's lease."""
 
 from datetime import timedelta
 

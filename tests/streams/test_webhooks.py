@@ -1,4 +1,4 @@
-"""Reports of the media node: believed only when signed, applied once, whatever their order."""
+"""Reports of the media node: accepted only when signed, applied once, in any order."""
 
 import itertools
 import json
@@ -73,7 +73,7 @@ def test_the_same_report_again_is_taken_and_not_applied(client, show):
 BODY = b'{"id": "1", "type": "publisher.connected"}'
 NOW = 1_800_000_000
 
-# header made from the body -> the body that is sent
+# header made from the body -> the sent body
 FORGED = {
     "none": lambda body: ("", body),
     "nonsense": lambda body: ("nonsense", body),

@@ -37,13 +37,13 @@ def whip(settings):
 
 @pytest.fixture
 def without_keys(agora, settings):
-    """Agora without REST keys: nobody can be put out there."""
+    """Agora without REST keys: nobody can be removed there."""
     settings.AGORA_CUSTOMER_ID = settings.AGORA_CUSTOMER_SECRET = ""
     return agora
 
 
 @pytest.fixture
 def unsigned(mux, settings):
-    """Mux without a signing key: whoever knows the address can watch."""
+    """Mux without a signing key: anyone who knows the address can watch."""
     settings.MUX_SIGNING_KEY_ID = settings.MUX_SIGNING_PRIVATE_KEY = ""
     return mux

@@ -1,4 +1,4 @@
-"""Shows, what people hold for them, and in which room they are."""
+"""Shows, people's credentials for them, and their rooms."""
 
 from datetime import timedelta
 

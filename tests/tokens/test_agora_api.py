@@ -1,4 +1,4 @@
-"""GET /api/agora/token: who gets which, for which uid."""
+"""GET /api/agora/token: permissions, roles and uids."""
 
 import time
 

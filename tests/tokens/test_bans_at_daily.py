@@ -1,4 +1,4 @@
-"""Daily bans what it knows somebody by while a meeting lasts; whoever may come back comes under another number."""
+"""Daily bans a user id while a meeting lasts; a person who may return gets another number."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Many who ask for tokens, or show one, at the same moment: checked together, and each for themselves."""
+"""Many simultaneous token requests, or uses: checked together, and each on its own."""
 
 from datetime import timedelta
 

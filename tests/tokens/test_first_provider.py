@@ -1,4 +1,4 @@
-"""Which provider a new show gets, and what it is refused."""
+"""The choice of a new show's provider, and its refusals."""
 
 import pytest
 

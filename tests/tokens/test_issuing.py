@@ -1,4 +1,4 @@
-"""Media tokens in batches: a crowd of callers, what changes meanwhile, and what asks a provider."""
+"""Media tokens in batches: a crowd of callers, concurrent changes, and calls to a provider."""
 
 import asyncio
 
@@ -32,7 +32,7 @@ CROWD = 30
 
 
 class MeddledLiveKit(LiveKitProvider):
-    """Something happens elsewhere while a token is made."""
+    """Something changes elsewhere while a token is made."""
 
     meddle = None
 
@@ -90,7 +90,7 @@ def test_each_of_a_crowd_gets_a_token_of_their_own_in_one_visit(size, django_ass
 
 
 class BrokenProvider(BuiltinProvider):
-    """Has a fault of its own for one person."""
+    """Fails for one person."""
 
     name = "broken"
     unlucky = ""
@@ -145,7 +145,7 @@ def test_a_caller_who_asks_too_often_is_not_looked_up_in_the_show(ada, show, mon
 
 @pytest.fixture
 def meddled(livekit, settings, ada, ben):
-    """A show at LiveKit, and what to call while a token for it is made."""
+    """A show at LiveKit, and a function to be called while a token for it is made."""
     settings.PROVIDERS = {**settings.PROVIDERS, "livekit": f"{HERE}.MeddledLiveKit"}
     session = make_show(ada, provider="livekit")
     let_in(session, ben)

@@ -1,4 +1,4 @@
-"""From being handed out to running out: renewed in time, taken back with the right, refused where it was taken."""
+"""From issue to expiry: renewed in time, revoked with the right, refused after revocation."""
 
 from datetime import timedelta
 
@@ -36,12 +36,12 @@ def good():
     return IssuedToken.objects.filter(revoked_at__isnull=True).count()
 
 
-# ---- Running out ---------------------------------------------------------------------------------------------------
+# ---- Expiry --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def heard(django_capture_on_commit_callbacks):
-    """What one person is told while a block runs."""
+    """Return one person's notifications while a block runs."""
     import json
 
     def listen(user, do):
@@ -114,7 +114,7 @@ def test_there_is_nothing_to_tell_of_a_token_that_is_no_good(ada, ben, show, hea
     assert tokens_expiring_tell(now=now) == 0
 
 
-# ---- Taking back ---------------------------------------------------------------------------------------------------
+# ---- Revocation ----------------------------------------------------------------------------------------------------
 
 
 def test_losing_the_stage_ends_the_tokens_to_publish_with_alone(ada, ben, show):
@@ -312,7 +312,7 @@ def test_who_is_nobody_in_particular_and_watches_for_long_may_watch_on(show):
     assert join_verdict(session=show, uid="anon:somebody-else") == "nothing"
 
 
-# ---- Rooms that have to be made ------------------------------------------------------------------------------------
+# ---- Rooms that have to be created ---------------------------------------------------------------------------------
 
 
 def test_a_room_is_made_once_for_all_who_ask(ada, ben, daily):

@@ -1,4 +1,4 @@
-"""Media tokens: who gets which, what is in them, and what is kept of them."""
+"""Media tokens: permissions, contents, and stored data."""
 
 import hashlib
 from datetime import timedelta
@@ -21,7 +21,7 @@ from tokens.expiry import tokens_forget
 from tokens.models import IssuedToken
 from tokens.services import media_token_issue, session_tokens_revoke
 
-# A media token is asked for on the event loop, and looked up in a thread that sees only what is committed.
+# A media token is requested on the event loop, and looked up in a thread that sees only committed rows.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -85,7 +85,7 @@ def test_nobody_in_particular_may_watch_under_a_new_name_each_time(api, show):
     assert all(uid.startswith("anon:") for uid in uids)
 
 
-# (who, role) -> refused how; None is given
+# (person, role) -> the refusal; None is issued
 CELLS = {
     ("ada", "publisher"): None,
     ("guest", "publisher"): None,
@@ -219,7 +219,7 @@ NONSENSE = {"cut": b"{", "deep": b"[" * 4000, "a role that is none": b'{"role": 
 def test_who_sends_nonsense_is_counted_too(api, ben, show, body):
     client, codes = api(ben), set()
 
-    for _ in range(122):  # twice the limit, because the clock may go over the edge of a window
+    for _ in range(122):  # twice the limit, because the clock may cross the edge of a window
         codes.add(client.generic("POST", url(show), body, content_type="application/json").status_code)
 
     assert 429 in codes
@@ -256,7 +256,7 @@ def test_one_person_asks_at_most_sixty_times_a_minute(api, ben, show):
     statuses = [ask(client, show).status_code for _ in range(61)]
 
     assert statuses.count(200) >= 60
-    assert statuses[-1] in (429, 200)  # 200 when the clock went over the edge of a window
+    assert statuses[-1] in (429, 200)  # 200 when the clock crossed the edge of a window
 
 
 def test_tokens_of_a_session_are_marked_as_revoked_once(ada, show):

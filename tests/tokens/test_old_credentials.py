@@ -1,4 +1,4 @@
-"""Who is put out or taken off the stage has nothing left that works, at any provider."""
+"""A participant who is removed or taken off the stage has no working credential left, at any provider."""
 
 from datetime import timedelta
 
@@ -33,7 +33,7 @@ LONG_AGO = timezone.now() - timedelta(hours=1)
 
 @pytest.fixture(params=PROVIDERS)
 def on_stage(request, settings, ada, ben, cleo):
-    """Ben is a guest who sends, Cleo watches; both are at the provider."""
+    """Ben is a guest who publishes, Cleo watches; both are at the provider."""
     with stand_in_of(request.param, settings) as server:
         session = make_show(ada, provider=request.param)
         let_in(session, ben, role="guest")
@@ -93,7 +93,7 @@ def test_who_comes_back_on_stage_at_agora_may_send_under_the_same_number(setting
 
 @pytest.fixture
 def two_numbers(settings, ada, ben):
-    """Ben is there twice at Agora: under the number that he was given, and under one that he asked for later."""
+    """Ben is there twice at Agora: under the number that he was given, and under one that he requested later."""
     with stand_in_of("agora", settings) as server:
         session = make_show(ada, provider="agora")
         let_in(session, ben, role="guest")
@@ -146,7 +146,8 @@ def test_who_is_muted_by_the_desk_stays_so_however_often_their_place_is_told(on_
 
 @pytest.fixture(params=["signed", "fixed"])
 def watched(request, whip, settings, ada, ben, cleo):
-    """Ada sends at a foreign server, Ben and Cleo watch; its credential is signed for each request, or one for all."""
+    """Ada publishes at a foreign server, Ben and Cleo watch; its credential is signed for each request, or one for
+    all."""
     if request.param == "fixed":
         settings.WHIP_TOKEN_SECRET, settings.WHIP_TOKEN, whip.fixed = "", "fixed", "fixed"
     session = make_show(ada, provider="whip")
@@ -159,14 +160,14 @@ def watched(request, whip, settings, ada, ben, cleo):
 
 
 def connected(server):
-    """Whose connections stand, by the row that stands for each; nobody's else than the server has."""
+    """Return the holders of open connections, by their rows; it must equal the server's own list."""
     rows = list(MediaResource.objects.select_related("user"))
     assert {row.url.rpartition("/")[2] for row in rows} == set(server.open)
     return {row.user.username for row in rows}
 
 
 def assert_opens_nothing(server, user):
-    """Neither what they hold nor what they could ask for."""
+    """Assert that neither their tokens nor a new request opens anything."""
     token, location = server.held[user]
     made = server.made
     for answer in (offer(server.session, token), trickle(location, token), trickle(location, token, if_match="*")):
@@ -275,7 +276,7 @@ def test_a_new_password_cuts_what_the_old_one_opened_and_lets_its_owner_come_bac
 @pytest.fixture
 def played(mux, ada, ben, cleo, monkeypatch):
     """Ada's encoder sends to Mux, Ben and Cleo play; each by token, and by cookie as a browser's own player does."""
-    monkeypatch.setattr(hls, "RIGHT_SECONDS", 0.0)  # how long a right is kept is tested beside the gateway
+    monkeypatch.setattr(hls, "RIGHT_SECONDS", 0.0)  # the cache of rights is tested beside the gateway
     session = make_show(ada, provider="mux")
     for user in (ben, cleo):
         let_in(session, user)
@@ -289,7 +290,7 @@ def played(mux, ada, ben, cleo, monkeypatch):
 
 
 def plays(server, user):
-    """What the next refresh gets: both playlists with the token, one with the cookie."""
+    """Return the next refresh: both playlists with the token, one with the cookie."""
     token = server.tokens[user]
     answers = (
         playlist(server.session, token),

@@ -1,4 +1,4 @@
-"""A private show whose provider is away goes on where it stays private."""
+"""A private show whose provider is down moves to one where it stays private."""
 
 from livestream.actors import actor_of
 from providers.interface import MediaRole

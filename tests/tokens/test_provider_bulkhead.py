@@ -1,4 +1,4 @@
-"""A crowd that wants tokens of a provider that hangs."""
+"""A crowd that requests tokens of a hanging provider."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ LATER = 400
 
 
 async def answered(path, *, method="GET", bearer=""):
-    """Status and headers of an answer."""
+    """Return status and headers of an answer."""
     sent = {"authorization": f"Bearer {bearer}"} if bearer else {}
     status, headers, _ = await answer_of(application, path, method=method, **sent)
     return status, dict(headers)
@@ -60,7 +60,7 @@ async def test_a_crowd_at_a_provider_that_hangs_leaves_threads_to_everybody_else
     async with asyncio.timeout(60):
         while asked < ADMITTED or sum(one.done() for one in crowd) < CROWD - ADMITTED:
             await asyncio.sleep(0.01)
-    # Nobody who comes later waits at all: whoever waits does so in a thread.
+    # Later requests do not wait at all: each waiting one needs a thread.
     later = come((viewers * LATER)[:LATER])
     status, _ = await asyncio.wait_for(answered(f"/api/v1/sessions/{show.pk}/"), timeout=10)
     began = time.monotonic()
@@ -81,9 +81,7 @@ async def test_a_crowd_at_a_provider_that_hangs_leaves_threads_to_everybody_else
 
 @pytest.mark.django_db(transaction=True)
 async def test_a_crowd_at_a_provider_that_is_well_is_served(daily, monkeypatch):
-    monkeypatch.setattr(
-        provider_bulkhead, "WAIT_SECONDS", 5.0
-    )  # a busy machine takes its time where a provider would not
+    monkeypatch.setattr(provider_bulkhead, "WAIT_SECONDS", 5.0)  # a busy machine is slow where a provider would not be
     show, viewers = await sync_to_async(_show_and_viewers)()
 
     answers = await asyncio.gather(

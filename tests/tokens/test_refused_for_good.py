@@ -1,4 +1,4 @@
-"""A provider that refuses the host for good: the show has failed, and says so."""
+"""A provider that refuses the host for good: the show fails, and says so."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from streams.services.provider.host_presence import host_seen
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 
-# A media token is asked for on the event loop, and looked up in a thread that sees only what is committed.
+# A media token is requested on the event loop, and looked up in a thread that sees only committed rows.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class RefusingProvider(BuiltinProvider):
-    """Says no to everybody who wants to join."""
+    """Refuses every join."""
 
     name = "refusing"
     error = ProviderRejected
@@ -23,7 +23,7 @@ class RefusingProvider(BuiltinProvider):
 
 
 class SilentProvider(RefusingProvider):
-    """Says nothing."""
+    """Does not answer."""
 
     name = "silent"
     error = ProviderUnreachable

@@ -29,7 +29,7 @@ def show(livekit, ada):
 
 @pytest.fixture
 def seen(show, livekit, django_capture_on_commit_callbacks):
-    """`seen(held, how)`: the server tells of somebody who joined with what they held, or the comparison finds them."""
+    """`seen(held, how)`: the server reports a join with these credentials, or the comparison finds it."""
 
     def told(held, how, *, sends=False, may_publish=False):
         livekit.enter(held.channel_id, held.uid, ("video",) if sends else (), may_publish=may_publish)
@@ -74,7 +74,7 @@ def test_each_time_that_they_are_seen(livekit, show, ada, ben, seen, how, lose, 
     held = issue(show, ben, token)
     lose(show, ada, ben)
     if present:
-        issue(show, ben)  # they watch on, with another token
+        issue(show, ben)  # they keep watching, with another token
 
     for _ in range(3):
         seen(held, how, sends=sends, may_publish=sends)
@@ -143,7 +143,7 @@ def test_what_was_issued_during_the_removal_is_revoked_after_it(
 
     with django_capture_on_commit_callbacks(execute=True):
         kick(show, ada, ben)
-        Participant.objects.filter(user=ben).update(status="active")  # as the process that issues still sees it
+        Participant.objects.filter(user=ben).update(status="active")  # as the issuing process still sees it
         issue(show, ben)
         Participant.objects.filter(user=ben).update(status="kicked")
 

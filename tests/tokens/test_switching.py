@@ -1,4 +1,4 @@
-"""What a show may go on with, and what it may not."""
+"""Permitted and refused moves of a show to another provider."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a provider could not be told when it happened is told later: removals, abandoned rooms, new passwords."""
+"""Calls that a provider missed are repeated later: removals, abandoned rooms, new passwords."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture(params=CLOUDS)
 def cloud(request, ada, ben, cleo, django_capture_on_commit_callbacks):
-    """A show at a vendor: Ben is a guest who sends, Cleo watches."""
+    """A show at a vendor: Ben is a guest who publishes, Cleo watches."""
     server = request.getfixturevalue(request.param)
     session = make_show(ada, provider=request.param)
     let_in(session, ben, role="guest")
@@ -287,7 +287,7 @@ def test_a_show_ends_though_its_provider_is_not_set_up_any_more(livekit, setting
 
 
 def test_the_room_that_is_left_is_the_one_of_this_moment(livekit, ada):
-    """Whoever leaves may have read the show before somebody else changed its room."""
+    """The caller may have read the show before another request changed its room."""
     stale = make_show(ada, provider="livekit")
     StreamSession.objects.filter(pk=stale.pk).update(channel_id="changed-meanwhile")
 
@@ -298,7 +298,7 @@ def test_the_room_that_is_left_is_the_one_of_this_moment(livekit, ada):
     assert channel(stale) != "changed-meanwhile"
 
 
-# ---- Trouble of one keeps nobody else from their turn ----------------------------------------------------------------
+# ---- A failing target does not delay the others ----------------------------------------------------------------------
 
 
 def test_one_provider_that_is_away_keeps_no_other_from_its_turn(agora, livekit, ada, ben):

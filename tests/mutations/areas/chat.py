@@ -1,4 +1,4 @@
-"""Posting, texts, removals, and up to where people have read."""
+"""Posting, texts, removals, and read markers."""
 
 from tests.mutations.mutation import mutation
 

@@ -1,4 +1,4 @@
-"""Rates, bodies, origins, tickets, and what moderators may do in the admin."""
+"""Rates, bodies, origins, tickets, and moderators' actions in the admin."""
 
 from tests.mutations.mutation import mutation
 

@@ -1,4 +1,4 @@
-"""The media node: packets, streams that go on over a change, feedback, grants and budgets."""
+"""The media node: packets, streams that continue across a change, feedback, grants and budgets."""
 
 from tests.mutations.mutation import mutation
 

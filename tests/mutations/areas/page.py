@@ -1,4 +1,4 @@
-"""The page: when it tries again, what it says, and how its room's socket keeps every event in order."""
+"""The page: its retries, its messages, and the order of events in its room's socket."""
 
 from tests.mutations.mutation import mutation
 

@@ -1,4 +1,4 @@
-"""Adapters: what a credential says and how long, whom a call is about, and who is left alone for a while."""
+"""Adapters: contents and lifetime of credentials, the target of calls, and pauses after failures."""
 
 from tests.mutations.mutation import mutation
 

@@ -1,4 +1,4 @@
-"""The room's log, the hub, resumes, presence and how many sockets somebody may open."""
+"""The room's log, the hub, resumes, presence and limits on open sockets."""
 
 from tests.mutations.mutation import mutation
 

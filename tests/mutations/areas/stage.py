@@ -1,4 +1,4 @@
-"""Seats, removals, roles, and who comes into a room."""
+"""Seats, removals, roles, and admission to a room."""
 
 from tests.mutations.mutation import mutation
 

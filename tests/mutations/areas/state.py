@@ -1,4 +1,4 @@
-"""The table of states, the compare-and-swap, and what ends by itself."""
+"""The table of states, the compare-and-swap, and automatic ends."""
 
 from tests.mutations.mutation import mutation
 

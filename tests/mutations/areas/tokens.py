@@ -1,4 +1,4 @@
-"""Who gets which token, what is kept of it, and when it ends."""
+"""Issuing of tokens, their stored data, and their end."""
 
 from tests.mutations.mutation import mutation
 

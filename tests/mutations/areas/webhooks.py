@@ -1,4 +1,4 @@
-"""What providers and the media node report: signatures, age, replay."""
+"""Reports of providers and the media node: signatures, age, replay."""
 
 from tests.mutations.mutation import mutation
 

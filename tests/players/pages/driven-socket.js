@@ -1,7 +1,8 @@
 /**
- * The room's socket under any sequence of failures, on a clock of its own, and what must hold after each of them.
+ * The room's socket under any sequence of failures, on a clock of its own, and the invariants after each of them.
  *
- * Below it stands a room that knows the protocol: a numbered log, snapshots, resumption, `sync`, beats, acknowledgements.
+ * Behind it is a room that implements the protocol: a numbered log, snapshots, resumption, `sync`, beats,
+ * acknowledgements.
  */
 import { linkWords } from "/static/js/chat/connection-status.js";
 import { patience } from "/static/js/lib/retry-policy.js";
@@ -9,15 +10,15 @@ import { RoomSocket } from "/static/js/room/socket.js";
 
 const BEAT_MS = 10000;
 const FIRST_ATTEMPT_MS = 5000; // contract: the first attempt comes within five seconds
-const STEADY_MS = patience("steady"); // a shorter connection was no good one, and waits go on growing
+const STEADY_MS = patience("steady"); // a shorter connection does not count as successful, and waits go on growing
 const LONGEST_WAIT_MS = 35000; // the longest delay of the table, and what an overloaded room asks for on top
-const OVERLOAD_MS = 3000; // how long a room that is busy wants to be left alone
-const OPEN_AND_CUT_MS = 50; // how long a connection lives in a room that cuts each
+const OVERLOAD_MS = 3000; // the pause that an overloaded room asks for
+const OPEN_AND_CUT_MS = 50; // lifetime of a connection in a room that cuts each
 // The quick attempts of the table within a minute, and those that follow, ten seconds apart at least.
 const ATTEMPTS_A_MINUTE = 16;
 const STATES = ["idle", "connecting", "open", "waiting", "stopped"];
 
-/** Time that passes only when it is told to. */
+/** A clock that advances only on request. */
 class Clock {
   constructor() {
     this.now = 1_700_000_000_000;
@@ -43,7 +44,7 @@ class Clock {
   }
 }
 
-/** The same numbers each time, so that what fails once fails again. */
+/** The same numbers each time, so that a failure repeats. */
 function drawing() {
   let last = 7;
   return () => { last = (last * 16807) % 2147483647; return last / 2147483647; };
@@ -103,7 +104,7 @@ class Room {
     setTimeout(() => this.beat(), BEAT_MS);
   }
 
-  /** The page asks for what it has not shown, and for a snapshot only before the first. */
+  /** The page requests the events that it has not shown, and a snapshot only before the first. */
   asked(what, epoch, after) {
     if (!this.told) return;
     const { epoch: known, shown } = this.told();
@@ -181,7 +182,7 @@ const EVENTS = {
 
 export const NAMES = Object.keys(EVENTS);
 
-/** What the page was told: every durable event, and every link. */
+/** The page's received notifications: every durable event, and every link. */
 class Witness {
   constructor(socket) {
     Object.assign(this, { socket, epoch: null, shown: 0, link: { state: "idle" }, failedAt: null, found: [], reached: new Set() });
@@ -201,7 +202,7 @@ class Witness {
     if (link.state === "waiting") {
       const wait = link.retryAt - clock.now;
       if (!(link.retryAt >= link.leftAloneUntil)) this.found.push("tries before the room wants to be asked again");
-      // After a connection that was good for a while the first attempt is near, unless the room asks for patience.
+      // After a successful connection the first attempt comes soon, unless the room asks for a pause.
       const first = before.state === "open" && clock.now - this.openedAt >= STEADY_MS && room.mode !== "busy";
       if (!(wait >= 0 && wait <= (first ? FIRST_ATTEMPT_MS : LONGEST_WAIT_MS))) this.found.push(`waits ${wait} ms`);
     }
@@ -224,7 +225,7 @@ function broken({ socket, link }, after, sockets) {
   return Object.entries(rules).filter(([, holds]) => !holds).map(([rule]) => `${after.name}: ${rule} (${socket.state})`);
 }
 
-/** What takes its time: the rules that did not hold once that has passed. */
+/** Checks after some time: the rules that did not hold by then. */
 const LATER = {
   flap: { ms: 60000, rule: ({ made }) => made <= ATTEMPTS_A_MINUTE || `${made} attempts in a minute` },
   offline: { ms: patience("offline_silence") + 1, rule: ({ socket }) => socket.state !== "open" || "nothing said of a network that is away" },
@@ -238,7 +239,7 @@ async function later(name, { socket, witness, wasOpen }) {
   return held === true ? [] : [`${name}: ${held}`];
 }
 
-/** One person's page through these events; then everything heals. The rules that did not hold. */
+/** Run one person's page through these events; then everything heals. Returns the rules that did not hold. */
 async function drive(events) {
   clock.jobs.clear();
   online = true;
@@ -269,7 +270,7 @@ async function drive(events) {
   return { found: [...found, ...room.wrong], reached: [...witness.reached] };
 }
 
-/** Many sequences, one after the other: for each, the rules that did not hold, and what it reached. */
+/** Run many sequences, one after the other: for each, the rules that did not hold, and the reached states. */
 export async function driveAll(sequences) {
   const results = [];
   for (const events of sequences) results.push(await drive(events));
@@ -296,7 +297,7 @@ async function healed(socket, witness, stopped) {
   return found;
 }
 
-/** The same words twice, as a page does that heard no answer. */
+/** Send the same text twice, like a page that got no answer. */
 async function sendTwice(socket) {
   const seqs = [];
   for (let i = 0; i < 2; i += 1) {

@@ -1,4 +1,4 @@
-/** The player's state machine under any sequence of events, and what must hold after each of them. */
+/** The player's state machine under any sequence of events, and the invariants after each of them. */
 import { overlayFor } from "/static/js/player/overlay.js";
 import { Call } from "/static/js/providers/call.js";
 import { tracksOf } from "/static/js/providers/interface.js";
@@ -17,7 +17,7 @@ const pass = (role) => ({
   privileges: { can_publish: role === "publisher", can_subscribe: true, can_admin: false },
 });
 
-/** What the viewer chose, and how large they see the host; what a player starts with asks for nothing. */
+/** The viewer's choice, and the displayed size of the host; the initial values request nothing. */
 const WISHES = {
   low: { quality: "low" },
   auto: { quality: "auto" },
@@ -27,7 +27,7 @@ const WISHES = {
 };
 const SMALLER = ["low", "small", "hidden"];
 
-/** What happens to a player. Events of the provider only where there is a connection that could bring them. */
+/** Events of a player. Events of the provider only where there is a connection that could deliver them. */
 const EVENTS = {
   start: (call) => call.want({ watch: true }),
   stop: (call) => call.want({ watch: false }),
@@ -48,14 +48,14 @@ const EVENTS = {
   banned: (call, client) => client?.move("DISCONNECTED", "UID_BANNED"),
 };
 
-/** What the SDK says of the network, in the words of the page. */
+/** The SDK's network reports, in the page's terms. */
 const TOLD = { poor: "poor", good: "good" };
 
 export const NAMES = Object.keys(EVENTS);
 
 const joined = () => window.control.clients.filter(({ state }) => state === "CONNECTED" || state === "RECONNECTING");
 
-/** The layer of the host's picture that the viewer's choice and the size of the tile call for. */
+/** The layer of the host's video that the viewer's choice and the size of the tile call for. */
 const layerWanted = (call) => Number(SMALLER.some((name) => WISHES[name] === call.wish));
 
 function broken(call, after, told) {
@@ -78,7 +78,7 @@ function broken(call, after, told) {
   return Object.entries(rules).filter(([, holds]) => !holds).map(([rule]) => `${after}: ${rule} (${state}, ${call.link})`);
 }
 
-/** Drive a player through these events, then heal everything. The rules that did not hold. */
+/** Drive a player through these events, then heal everything. Returns the rules that did not hold. */
 async function drive(events) {
   window.control.clients.length = 0;
   window.control.client = null;
@@ -111,14 +111,14 @@ async function drive(events) {
   return { found: [...found, ...window.misuse], reached: [...reached] };
 }
 
-/** Many sequences, one after the other. */
+/** Run many sequences, one after the other. */
 export async function driveAll(sequences) {
   const results = [];
   for (const events of sequences) results.push(await drive(events));
   return results;
 }
 
-/** Rotate and resize: every tile stands inside the box, and none on another. */
+/** Rotate and resize: every tile is inside the box, and none overlaps another. */
 export const layouts = (wishes) => wishes.flatMap(layout);
 
 function layout({ count, width, height }) {

@@ -1,7 +1,7 @@
-/** What a test page does: makes connections as the product's pages do, and writes down what they say. */
+/** Makes connections as the product's pages do, and records their events. */
 import { Call } from "/static/js/providers/call.js";
 
-/** A picture that moves, with a tone: what a camera and a microphone would give. */
+/** Moving video with a tone, in place of a camera and a microphone. */
 export function synthetic(colour = "tomato", width = 320, height = 240) {
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const paint = canvas.getContext("2d");
@@ -25,7 +25,7 @@ const plain = (person) => ({
   sources: Object.fromEntries(Object.entries(person.sources).map(([kind, one]) => [kind, one && { track: Boolean(one.track), muted: one.muted }])),
 });
 
-/** Everything that a connection said, in order. */
+/** All events of a connection, in order. */
 function log(target, types) {
   const said = [];
   for (const type of types) {
@@ -35,7 +35,7 @@ function log(target, types) {
   return said;
 }
 
-/** Passes as the API would give them: the test says which, or which refusal. */
+/** Descriptors as from the API: the test defines which, or which refusal. */
 function desk(passes) {
   const asked = [];
   const ask = async (role) => {
@@ -59,7 +59,7 @@ export function call({ passes, hostId = null }) {
   return Object.assign(window, { call: one, asked, said: log(one, ["state", "sending", "stream", "people", "quality", "privileges"]) });
 }
 
-/** Send what `more` says, else a picture and a tone of one's own. */
+/** Send the media of `more`, else generated video and a tone. */
 export function send(more = {}) {
   window.own ??= synthetic();
   return window.call.use({ ...window.own, content: "camera", limit: { width: 320, height: 240, fps: 25, bitrate: 300000 }, ...more });
@@ -75,7 +75,7 @@ export function refuse(role, code) {
   };
 }
 
-/** From now on the API gives this pass, for whichever role is asked for. */
+/** From now on the API returns this descriptor, for any role. */
 export function grant(pass) {
   window.call.ask = async (role) => ({ ...pass, privileges: { ...pass.privileges, can_publish: role === "publisher" } });
 }

@@ -1,11 +1,11 @@
-/** The stage of the product's pages over a scripted SDK: the test plays the room and the provider. */
+/** The stage of the product's pages over a scripted SDK: the test simulates the room and the provider. */
 import { PeopleReceiver } from "/static/js/providers/people-receiver.js";
 import { Watching } from "/static/js/providers/watching.js";
 import { RoomStore } from "/static/js/room/store.js";
 import { Sound } from "/static/js/player/sound.js";
 import { StageView } from "/static/js/stage/view.js";
 
-/** A participant as the room tells of one. */
+/** A participant as in the room's events. */
 const participant = ([name, role, number]) => ({
   user: { id: `id-of-${name}`, username: name, display_name: name }, role, status: "active",
   audio_muted: false, video_muted: false, screen_sharing: false, ...(number ? { media_uid: number } : {}),
@@ -35,13 +35,13 @@ export function stage({ pass, people }) {
   Object.assign(window, { call: watching.call, receiver, socket, store, view });
 }
 
-/** The room tells who is on stage now. */
+/** Send the current people on stage. */
 export function change(people, change) {
   const data = { participants: people.map(participant), change, guest_count: people.length - 1 };
   window.socket.dispatchEvent(new CustomEvent("message", { detail: { type: "stage.changed", data } }));
 }
 
-/** Whose picture each tile shows, by the colour that the sender's picture has; null for a tile without one. */
+/** The person in each tile, identified by the colour of the sender's video; null for a tile without one. */
 export function shown() {
   return Object.fromEntries([...document.querySelectorAll(".tile")].map((tile) => {
     const video = tile.querySelector("video");
@@ -53,7 +53,7 @@ export function shown() {
   }));
 }
 
-/** A picture of one colour that keeps coming. */
+/** A continuous video of one colour. */
 export function plainPicture(colour) {
   const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 48 });
   const paint = canvas.getContext("2d");

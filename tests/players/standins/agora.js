@@ -3,7 +3,7 @@
   const EVENTS = ["user-joined", "user-left", "user-published", "user-unpublished", "connection-state-change", "token-privilege-will-expire",
     "token-privilege-did-expire", "network-quality", "volume-indicator"];
   const fault = (code) => Object.assign(new Error(code), { code, name: "AgoraRTCException" });
-  const control = { clients: [], refuse: {}, /* what somebody sends, by number */ pictures: {} };
+  const control = { clients: [], refuse: {}, /* sent media, by number */ pictures: {} };
 
   const localTrack = (kind, track) => {
     const members = { trackMediaType: kind, getMediaStreamTrack: () => track, close: () => track.stop() };
@@ -85,7 +85,7 @@
     const one = {
       tell, move, published, get role() { return role; }, get state() { return state; },
       has: (uid) => users.has(uid),
-      /** Which of somebody's two sizes was asked for last: 0 large, 1 small; the large one comes unasked. */
+      /** The last requested of a person's two sizes: 0 large, 1 small; the large one comes by default. */
       layer: (uid) => users.get(uid)?.layer ?? 0,
       shows: (uid) => Boolean(users.get(uid)?.videoTrack),
       comes(uid, ...kinds) {

@@ -1,6 +1,6 @@
 /**
- * What the scripted stand-ins share: what an SDK does not have cannot be used, and every use is written down. A misuse is
- * kept in `window.misuse`, for a product that catches errors must not hide it.
+ * Shared by the scripted stand-ins: members that an SDK does not have cannot be used, and every use is recorded. A
+ * misuse is kept in `window.misuse`, because a product that catches errors must not hide it.
  */
 window.misuse = [];
 window.used = [];
@@ -10,7 +10,7 @@ function misused(what) {
   throw new TypeError(what);
 }
 
-/** An object that has these members and no others. Calls are written down as [name, ...arguments]. */
+/** An object that has these members and no others. Calls are recorded as [name, ...arguments]. */
 function strict(name, members) {
   return new Proxy(members, {
     get(target, key) {
@@ -27,7 +27,7 @@ function strict(name, members) {
   });
 }
 
-/** Only these keys, each as it must be. */
+/** Only these keys, each of the right type. */
 function shaped(name, given, shape) {
   for (const key of Object.keys(given || {})) if (!(key in shape)) misused(`${name} knows no ${key}`);
   for (const [key, fits] of Object.entries(shape)) if (!fits(given?.[key])) misused(`${name}: ${key} cannot be ${String(given?.[key])}`);
@@ -59,7 +59,7 @@ function emitter(name, events) {
   };
 }
 
-/** A live picture or tone. */
+/** Live video or a tone. */
 function madeTrack(kind, colour = "teal") {
   if (kind === "audio") {
     const audio = new AudioContext();

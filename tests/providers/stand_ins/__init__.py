@@ -1,7 +1,7 @@
-"""Local servers that speak the vendors' wire formats, and are strict about them.
+"""Local servers that speak the vendors' wire formats strictly.
 
-Each keeps the people of its rooms and does to them what the real one documents. Anything out of form (a path, a
-header, a field that is missing or unknown) is answered as a mistake, and remembered in `mistakes`.
+Each keeps the people of its rooms and acts on them as the real one documents. Any malformed request (a path, a header,
+a missing or unknown field) is answered as a mistake, and recorded in `mistakes`.
 """
 
 from tests.providers.stand_ins.agora import AgoraStandIn

@@ -48,7 +48,7 @@ class AgoraStandIn(StandIn):
         assert body["privileges"]
         assert set(body["privileges"]) <= {"join_channel", "publish_audio", "publish_video"}
         self.rules.append(body)
-        # As documented: what is left out is everything.
+        # As documented: an omitted field matches everything.
         for channel, people in self.rooms.items():
             if body.get("cname") not in (None, "", channel):
                 continue

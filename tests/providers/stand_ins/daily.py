@@ -73,7 +73,7 @@ class DailyStandIn(StandIn):
         return jwt.encode({"r": properties["room_name"], "n": len(self.tokens)}, "k" * 32, algorithm="HS256")
 
     def _shown(self, room: str, person: Person) -> bool:
-        """The list leaves out who has no presence; a token that may send gives it."""
+        """Return whether the list shows a person: it omits people without presence; a publisher's token grants it."""
         return self.presence.get((room, person.uid), person.may_publish)
 
     def _entry(self, room: str, person: Person) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from tests.providers.stand_ins.server import Raw, Refused, StandIn, basic, only
 class MuxStandIn(StandIn):
     """api.mux.com: live streams. An encoder that sends is the person `host`.
 
-    And stream.mux.com, below /playback: playlists for who has a signed token, and in them addresses that are signed
-    with what `signature` is at the time.
+    And stream.mux.com, below /playback: playlists for holders of a signed token, with segment addresses that are signed
+    with the current `signature`.
     """
 
     MAIN = """#EXTM3U

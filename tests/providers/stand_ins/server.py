@@ -1,4 +1,4 @@
-"""What all stand-ins share: a local server, its people, and how it refuses."""
+"""Common parts of all stand-ins: a local server, its people, and its refusals."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ import jwt
 
 @dataclass
 class Person:
-    """Somebody in a room of a stand-in."""
+    """A person in a room of a stand-in."""
 
     uid: str
     sends: set[str] = field(default_factory=set)
@@ -32,23 +32,23 @@ class Raw:
 
 
 class Refused(Exception):
-    """How a request is answered that is not in form, or not allowed."""
+    """The answer to a malformed or forbidden request."""
 
     def __init__(self, status: int, body: dict[str, Any] | None = None) -> None:
         self.status, self.body = status, body or {"error": "refused"}
 
 
 class Quiet(ThreadingHTTPServer):
-    """Callers that hang up are no news."""
+    """Ignores callers that hang up."""
 
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing."""
+        """Ignore the error."""
 
 
 class StandIn:
-    """A server on a port of its own. `answer` is the vendor's."""
+    """A server on a port of its own. `answer` implements the vendor."""
 
     def __init__(self) -> None:
         self.rooms: dict[str, dict[str, Person]] = {}
@@ -68,7 +68,7 @@ class StandIn:
         self._server.server_close()
 
     def enter(self, room: str, uid: str, sends: tuple[str, ...] = (), *, may_publish: bool | None = None) -> None:
-        """Somebody comes, with a token that lets them send if they do, or if it is said."""
+        """Connect a person, with a token that lets them publish if they do, or if requested."""
         lets = bool(sends) if may_publish is None else may_publish
         self.rooms.setdefault(room, {})[uid] = Person(uid, set(sends), may_publish=lets)
 
@@ -86,7 +86,7 @@ class StandIn:
         raise NotImplementedError
 
     def answer_to(self, method: str, address: str, headers: Any, body: Any) -> tuple[int, Any]:
-        """For who needs the query, too."""
+        """Answer with access to the query."""
         return self.answer(method, urlsplit(address).path, headers, body)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -96,7 +96,7 @@ class StandIn:
             protocol_version = "HTTP/1.1"
 
             def handle_any(self) -> None:
-                if stand_in.stopped:  # connections that were kept open end, too
+                if stand_in.stopped:  # kept-open connections end, too
                     self.close_connection = True
                     return
                 raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -128,14 +128,14 @@ class StandIn:
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 
             def log_message(self, *_: Any) -> None:
-                """Quiet."""
+                """Log nothing."""
 
         return Handler
 
 
 @contextmanager
 def running(kind: type[StandIn], **fields: Any) -> Iterator[Any]:
-    """A stand-in that stops at the end."""
+    """Run a stand-in that stops at the end."""
     server = kind(**fields)
     try:
         yield server
@@ -144,7 +144,7 @@ def running(kind: type[StandIn], **fields: Any) -> Iterator[Any]:
 
 
 def only(body: dict[str, Any], *names: str) -> None:
-    """No field but these."""
+    """Require that there are no other fields."""
     assert isinstance(body, dict)
     assert set(body) <= set(names), set(body) - set(names)
 

@@ -9,7 +9,7 @@ from tests.providers.stand_ins.server import Raw, Refused, StandIn
 
 
 class WhipStandIn(StandIn):
-    """A WHIP and WHEP server (RFC 9725, draft-ietf-wish-whep) that asks for a token with every request.
+    """A WHIP and WHEP server (RFC 9725, draft-ietf-wish-whep) that requires a token with every request.
 
     With a secret it checks JSON Web Tokens, with `fixed` it knows one token and no persons. A connection's own address
     is as secret as its token.
