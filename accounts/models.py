@@ -31,7 +31,7 @@ class User(AbstractUser):
         default=0,
         db_default=0,
         editable=False,
-        help_text="Counts new passwords and lost rights: what was let in before is not any more.",
+        help_text="Incremented on new passwords and lost rights; voids earlier access.",
     )
 
     objects = UserManager()  # type: ignore[misc]

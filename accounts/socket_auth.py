@@ -59,7 +59,7 @@ class SocketAuthentication:
         try:
             actor, error = await _authenticate(scope, cookies)
         except DatabaseError as trouble:
-            logger.warning("nobody signed in, the database does not answer error=%s", type(trouble).__name__)
+            logger.warning("authentication skipped, the database does not respond error=%s", type(trouble).__name__)
             error = Unavailable(retry_after=RETRY_SECONDS)
         visitor = visitor_of(cookies.get(VISITOR_COOKIE)) or visitor_name()
         scope = dict(scope, actor=replace(actor, visitor=visitor), actor_error=error)

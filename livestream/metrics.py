@@ -27,7 +27,7 @@ CHAT_WAITING = Gauge("livestream_chat_waiting", "Messages waiting for the writer
 CHAT_HELD = Gauge("livestream_chat_held_rooms", "Rooms that wait by themselves, since something else holds them.")
 LOOP_LAG = Histogram(
     "livestream_loop_lag_seconds",
-    "How late the event loop came round to what was due.",
+    "Event loop lag in seconds.",
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
 TASKS = Gauge("livestream_tasks", "Tasks of the event loop.")
@@ -36,7 +36,7 @@ PROVIDER_CALLS = Counter("livestream_provider_calls_total", "Calls to media prov
 PROVIDER_SECONDS = Histogram("livestream_provider_call_seconds", "Time that a media provider took.", ["provider"])
 OUTBOX = Counter("livestream_outbox_total", "Calls of the outbox by kind and outcome.", ["kind", "outcome"])
 PROVIDER_CIRCUIT = Gauge("livestream_provider_circuit", "0 closed, 1 half open, 2 open.", ["provider"])
-TOKENS = Counter("livestream_media_tokens_total", "Media tokens by provider and what became.", ["provider", "outcome"])
+TOKENS = Counter("livestream_media_tokens_total", "Media tokens by provider and outcome.", ["provider", "outcome"])
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

@@ -61,7 +61,7 @@ class WrongRole(MediaRefused):
 class NotLive(MediaRefused):
     code = "media.not_live"
     status = 404
-    message = "Nobody is publishing in this session yet."
+    message = "No one is publishing in this session yet."
 
 
 class Unknown(MediaRefused):

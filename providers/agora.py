@@ -201,7 +201,7 @@ def number_of(uid: str) -> int:
     """Return the uid as a number. Raises ProviderRejected for 0, which would mean everyone."""
     number = int(uid) if uid.isascii() and uid.isdigit() else 0
     if not 1 <= number <= UID_MAX:
-        raise ProviderRejected("agora", "nobody in particular")
+        raise ProviderRejected("agora", "empty uid")
     return number
 
 

@@ -136,7 +136,7 @@ def _service(reader: Reader) -> Service:
         return RtcService(reader.string().decode(), reader.string().decode(), privileges)
     if kind == ServiceType.RTM:
         return RtmService(reader.string().decode(), privileges)
-    raise TokenMalformed(f"service {kind} is none of ours")
+    raise TokenMalformed(f"unsupported service {kind}")
 
 
 def token_verified(*, token: str, certificate: str, now: int) -> AccessToken2:

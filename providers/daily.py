@@ -124,7 +124,7 @@ class DailyProvider(Adapter):
     def remove(self, *, room: RoomRef, uid: str) -> None:
         """Eject and ban this uid for the meeting. A readmitted participant gets a new uid."""
         if not uid:
-            raise ProviderRejected(self.name, "nobody in particular")
+            raise ProviderRejected(self.name, "empty uid")
         self._call("POST", f"{self._path(room)}/eject", {"user_ids": [uid], "ban": True}, absent=True)
 
     def close(self, *, room: RoomRef) -> None:

@@ -155,7 +155,7 @@ class LiveKitProvider(Adapter):
 
     def _room_call(self, room: RoomRef, method: str, body: dict[str, Any], *, absent: bool = False) -> dict[str, Any]:
         if "identity" in body and not body["identity"]:
-            raise ProviderRejected(self.name, "nobody in particular")
+            raise ProviderRejected(self.name, "empty uid")
         grant = {"roomAdmin": True, "room": room.channel_id}
         return self._call(method, {"room": room.channel_id, **body}, grant, absent=absent)
 

@@ -174,7 +174,7 @@ class MuxProvider(Adapter):
     def unpublish(self, *, room: RoomRef, uid: str) -> None:
         """Reset the stream key, which invalidates the old one. Viewers have none."""
         if as_uuid(uid) is None:
-            raise ProviderRejected(self.name, "knows nobody of that name")
+            raise ProviderRejected(self.name, "unknown uid")
         self._call("POST", f"{self._path(room)}/reset-stream-key")
 
     def remove(self, *, room: RoomRef, uid: str) -> None:

@@ -250,7 +250,7 @@ def _lost_meanwhile(drafts: Sequence[_Draft]) -> dict[UUID, Exception]:
         if isinstance(now, Exception):
             lost[draft.row.pk] = now
         elif now.session.channel_id != draft.row.channel_id:
-            busy = "Somebody else is changing this show. Try again."
+            busy = "Someone else is changing this show. Try again."
             lost[draft.row.pk] = Conflict("session.busy", busy, retry_after=1)
     return lost
 

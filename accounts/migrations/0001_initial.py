@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ('username', models.CharField(error_messages={'unique': 'That name is taken. Choose another one.'}, max_length=30, unique=True, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,28}[A-Za-z0-9])?\\Z', 'Use 1 to 30 letters, numbers, dots, dashes or underscores. Start and end with a letter or number.')])),
                 ('display_name', models.CharField(blank=True, max_length=50, validators=[django.core.validators.MaxLengthValidator(50)])),
                 ('is_demo', models.BooleanField(default=False, editable=False, help_text='Has a public password.')),
-                ('access_version', models.PositiveIntegerField(db_default=0, default=0, editable=False, help_text='Counts new passwords and lost rights: what was let in before is not any more.')),
+                ('access_version', models.PositiveIntegerField(db_default=0, default=0, editable=False, help_text='Incremented on new passwords and lost rights; voids earlier access.')),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
             ],

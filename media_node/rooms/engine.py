@@ -295,7 +295,7 @@ class Engine:
             ("viewers", "Viewers connected or connecting.", len(viewers)),
             (
                 "viewers_losing",
-                "Viewers who lose over 5 % of the picture's packets.",
+                "Viewers who lose over 5 % of the video packets.",
                 sum(viewer.loss > LOSS_OF_NOTE for viewer in viewers),
             ),
             ("handshaking", "Peers without keys yet.", len(self._handshaking)),

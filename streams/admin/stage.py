@@ -44,7 +44,7 @@ class ParticipantAdmin(ReadOnlyAdmin):
     @admin.action(description="Remove selected people from the stage", permissions=["moderate"])
     def take_off_stage(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
         """Move to the audience."""
-        self._each(request, queryset, stage_remove, "People taken off the stage")
+        self._each(request, queryset, stage_remove, "People removed from the stage")
 
     @admin.action(description="Remove selected people from their shows", permissions=["moderate"])
     def remove_from_show(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
@@ -59,7 +59,7 @@ class ParticipantAdmin(ReadOnlyAdmin):
     @admin.action(description="Let selected people back in", permissions=["moderate"])
     def let_back_in(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
         """Undo removals and bans."""
-        self._each(request, queryset, participant_readmit, "People who may come in")
+        self._each(request, queryset, participant_readmit, "People let back in")
 
     def _each(
         self,

@@ -139,23 +139,23 @@ def _person_view(
 
 
 ANSWERS: dict[str, type[APIView]] = {
-    "approve": _answer_view(guest_requests.guest_request_approve, "Bring who asked on stage."),
-    "reject": _answer_view(guest_requests.guest_request_reject, "Reject a request.", Refusal),
-    "cancel": _answer_view(guest_requests.guest_request_cancel, "Cancel a request or an invitation."),
-    "accept": _answer_view(invitations.guest_accept, "Come on stage as one was asked to."),
-    "decline": _answer_view(invitations.guest_decline, "Say no to an invitation."),
+    "approve": _answer_view(guest_requests.guest_request_approve, "Approve a guest request."),
+    "reject": _answer_view(guest_requests.guest_request_reject, "Decline a guest request.", Refusal),
+    "cancel": _answer_view(guest_requests.guest_request_cancel, "Cancel a guest request or an invitation."),
+    "accept": _answer_view(invitations.guest_accept, "Accept an invitation."),
+    "decline": _answer_view(invitations.guest_decline, "Decline an invitation."),
 }
 DEEDS: dict[str, type[APIView]] = {
     "mute": _person_view(participation.stage_mute, "Mute a participant's microphone, camera or screen.", Muting),
-    "unmute": _person_view(participation.stage_unmute, "Turn one's own on, or ask somebody to.", Unmuting),
-    "stop-screen": _person_view(participation.stage_stop_screen, "Stop what somebody shares."),
-    "remove": _person_view(participation.stage_remove, "Take somebody off the stage; they go on watching."),
+    "unmute": _person_view(participation.stage_unmute, "Unmute oneself, or ask a participant to.", Unmuting),
+    "stop-screen": _person_view(participation.stage_stop_screen, "Stop a participant's screen share."),
+    "remove": _person_view(participation.stage_remove, "Remove a participant from the stage; they continue to watch."),
     "promote": _person_view(participation.stage_promote, "A viewer becomes a guest, a guest a co-host."),
     "demote": _person_view(participation.stage_demote, "A co-host becomes a guest, a guest a viewer."),
-    "appoint": _person_view(moderators.moderator_appoint, "Make somebody a moderator of this session."),
-    "dismiss": _person_view(moderators.moderator_dismiss, "Take the moderator's role back."),
-    "kick": _person_view(removal.participant_kick, "Remove somebody until the host lets them in again.", Refusal),
-    "ban": _person_view(removal.participant_ban, "Remove somebody for good.", Refusal),
+    "appoint": _person_view(moderators.moderator_appoint, "Appoint a moderator."),
+    "dismiss": _person_view(moderators.moderator_dismiss, "Dismiss a moderator."),
+    "kick": _person_view(removal.participant_kick, "Remove a participant until the host lets them back in.", Refusal),
+    "ban": _person_view(removal.participant_ban, "Ban a participant.", Refusal),
 }
 
 

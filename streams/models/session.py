@@ -23,9 +23,9 @@ class SessionType(models.TextChoices):
 class Visibility(models.TextChoices):
     """The people who can find and watch a session."""
 
-    PUBLIC = "public", "Everybody; listed"
-    UNLISTED = "unlisted", "Everybody with the link"
-    PRIVATE = "private", "Only signed-in people who were let in"
+    PUBLIC = "public", "Everyone, listed"
+    UNLISTED = "unlisted", "Everyone with the link"
+    PRIVATE = "private", "Only invited, logged-in people"
 
 
 class StreamSession(models.Model):
@@ -57,12 +57,12 @@ class StreamSession(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=20, choices=EndReason, blank=True)
     host_lease_at = models.DateTimeField(null=True, blank=True, help_text="When the host's media was last seen.")
-    host_lost_at = models.DateTimeField(null=True, blank=True, help_text="Since when the host's media is away.")
+    host_lost_at = models.DateTimeField(null=True, blank=True, help_text="When the host's media was lost.")
     viewer_count = models.PositiveIntegerField(default=0)
     peak_viewers = models.PositiveIntegerField(default=0)
     total_viewers = models.PositiveIntegerField(default=0)
-    guest_count = models.PositiveIntegerField(default=0, help_text="Who is on stage beside the host.")
-    stage_slots = models.JSONField(default=dict, blank=True, help_text="Which received track is whom, as last told.")
+    guest_count = models.PositiveIntegerField(default=0, help_text="Guests and co-hosts on stage.")
+    stage_slots = models.JSONField(default=dict, blank=True, help_text="The participant of each received track.")
     poster = models.ImageField(upload_to="posters/", blank=True)
 
     class Meta:
@@ -107,8 +107,8 @@ class SessionSettings(models.Model):
     require_approval = models.BooleanField(default=True)
     max_guests = models.PositiveSmallIntegerField(default=20, validators=[MaxValueValidator(20)])
     enable_chat = models.BooleanField(default=True)
-    guest_audio_default = models.BooleanField(default=True, help_text="Guests come on with sound.")
-    guest_video_default = models.BooleanField(default=True, help_text="Guests come on with a picture.")
+    guest_audio_default = models.BooleanField(default=True, help_text="Guests join with sound.")
+    guest_video_default = models.BooleanField(default=True, help_text="Guests join with video.")
     slow_mode_seconds = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(120)])
     grace_seconds = models.PositiveSmallIntegerField(default=60, validators=[MaxValueValidator(1800)])
 

@@ -58,7 +58,7 @@ class Participant(models.Model):
     screen_stopped = models.BooleanField(default=False, help_text="The host stopped it; until the person shares anew.")
     staged_at = models.DateTimeField(null=True, blank=True, help_text="When the person came on stage.")
     media_seen_at = models.DateTimeField(null=True, blank=True, help_text="When the guest's media was last seen.")
-    media_lost_at = models.DateTimeField(null=True, blank=True, help_text="Since when the guest's media is away.")
+    media_lost_at = models.DateTimeField(null=True, blank=True, help_text="When the guest's media was lost.")
 
     class Meta:
         ordering = ["joined_at", "id"]
@@ -102,7 +102,7 @@ class GuestRequestStatus(models.TextChoices):
     PENDING = "pending", "Waiting"
     APPROVED = "approved", "Approved"
     REJECTED = "rejected", "Declined"
-    CANCELLED = "cancelled", "Taken back"
+    CANCELLED = "cancelled", "Cancelled"
     EXPIRED = "expired", "Too old"
 
 

@@ -137,11 +137,11 @@ def test_a_moderator_takes_people_off_the_stage_removes_and_bans_them(as_moderat
     assert (guest.role, guest.status) == ("viewer", "banned")
     back = act(as_moderator, PARTICIPANTS, "let_back_in", guest)
 
-    assert said(off) == [("success", "People taken off the stage: 1.")]
+    assert said(off) == [("success", "People removed from the stage: 1.")]
     assert said(again)[-1] == ("error", "ben: That person isn't on stage.")
     assert said(removed)[-1] == ("success", "People removed: 1.")
     assert said(banned)[-1] == ("success", "People banned: 1.")
-    assert said(back)[-1] == ("success", "People who may come in: 1.")
+    assert said(back)[-1] == ("success", "People let back in: 1.")
     guest.refresh_from_db()
     assert (guest.role, guest.status) == ("viewer", "left")
     actions = AuditEntry.objects.order_by("id").values_list("action", "actor__username", "target_user__username")

@@ -194,11 +194,11 @@ def test_the_audit_speaks_in_words(as_moderator, mo):
     )
 
     body = as_moderator.get(listing(AuditEntry)).content.decode()
-    for words in ("Turned off", "microphone", "Show ended", "from live; A moderator ended it"):
+    for words in ("Muted", "microphone", "Show ended", "from live; A moderator ended it"):
         assert words in body
     for code in ("stage.mute<", "{&#x27;", "session.ended<"):
         assert code not in body
-    assert as_moderator.get(page(AuditEntry, entry)).context["subtitle"] == "Turned off"
+    assert as_moderator.get(page(AuditEntry, entry)).context["subtitle"] == "Muted"
 
 
 def test_the_audit_is_searched_by_its_words_and_names_whom_it_concerned(as_moderator, mo):
@@ -207,7 +207,7 @@ def test_the_audit_is_searched_by_its_words_and_names_whom_it_concerned(as_moder
     one.action, one.details = "stage.mute_all", {"kind": "audio", "people": [str(mo.pk)]}
     one.save()
 
-    found = as_moderator.get(listing(AuditEntry), {"q": "for everybody"}).context["cl"].result_list
+    found = as_moderator.get(listing(AuditEntry), {"q": "muted everyone"}).context["cl"].result_list
     assert [entry.pk for entry in found] == [one.pk]
     assert "mo" in as_moderator.get(page(AuditEntry, one)).content.decode().split("People concerned")[1][:200]
 

@@ -162,7 +162,7 @@ async def test_nobody_publishing_is_said_with_a_time_to_come_back(show):
     assert body["error"] == {
         "code": "media.not_live",
         "retry_after": 1,
-        "message": "Nobody is publishing in this session yet.",
+        "message": "No one is publishing in this session yet.",
     }
     viewer.close()
 

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "names", nargs="*", metavar="name", help=f"one of {', '.join(SDKS)}; default: what is needed"
         )
-        parser.add_argument("--again", action="store_true", help="fetch also what is there already")
+        parser.add_argument("--again", action="store_true", help="fetch also what is already installed")
 
     def handle(self, *args: Any, **options: Any) -> None:
         unknown = set(options["names"]) - set(SDKS)
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             self.stdout.write("No provider that is turned on needs an SDK.")
         for sdk in wanted:
             if is_installed(sdk) and not options["again"]:
-                self.stdout.write(f"{sdk.package} is there.")
+                self.stdout.write(f"{sdk.package} is already installed.")
                 continue
             try:
                 version = install_sdk(sdk, lock=settings.BASE_DIR / "package-lock.json", folder=settings.SDK_DIR)

@@ -66,7 +66,7 @@ class Command(BaseCommand):
         try:
             call_command("install_sdks")
         except CommandError as error:
-            self.stderr.write(self.style.WARNING(f"{error} Until then, shows of this provider have no picture."))
+            self.stderr.write(self.style.WARNING(f"{error} Until then, shows of this provider have no video."))
 
     def _announce(self, host: str, port: int, children: list[subprocess.Popen[bytes]]) -> None:
         deadline = time.monotonic() + 30

@@ -28,7 +28,7 @@ def host_seen(*, session_id: UUID, at: datetime) -> None:
         newer = open_.filter(Q(host_lease_at__isnull=True) | Q(host_lost_at__isnull=False, host_lost_at__lt=at))
         if newer.update(host_lease_at=at, host_lost_at=None):
             publish(HostBack(session_id=session_id, at=timezone.now()))
-            logger.info("host is there session=%s", session_id)
+            logger.info("host media arrived session=%s", session_id)
         else:  # already present; a late report of an earlier loss is then outdated
             open_.filter(host_lost_at__isnull=True, host_lease_at__lt=at).update(host_lease_at=at)
 
@@ -45,7 +45,7 @@ def host_lost(*, session_id: UUID, at: datetime) -> None:
         if session.state in LIVE:
             until = at + timedelta(seconds=session.settings.grace_seconds)
             publish(HostLost(session_id=session_id, at=timezone.now(), data={"until": instant(until)}))
-        logger.info("host is away session=%s", session_id)
+        logger.info("host media lost session=%s", session_id)
 
 
 def media_reconcile(*, now: datetime) -> None:

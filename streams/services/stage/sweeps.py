@@ -77,5 +77,5 @@ def _free(*, session_id: UUID, user_id: UUID, now: datetime) -> bool:
         seat_leave(person=person, now=now)
         stage_tell(session_id=session_id, user_id=user_id, what="left", by=None, now=now)
     participants_sync(session_id=session_id, user_ids=[user_id])
-    logger.info("seat freed, the guest's media is away session=%s user=%s", session_id, user_id)
+    logger.info("seat freed, guest media lost session=%s user=%s", session_id, user_id)
     return True
