@@ -41,7 +41,7 @@ export function overlayFor(scene) {
   return overLive(scene, host);
 }
 
-/** Ends that are nobody's fault. */
+/** Return the overlay for an end that is nobody's fault. */
 function overElsewhere({ error }) {
   const text = words(error);
   return {
@@ -52,7 +52,7 @@ function overElsewhere({ error }) {
   }[error?.code];
 }
 
-/** The action where an automatic retry cannot help: log in, reload the page, or leave. */
+/** Return the action where an automatic retry cannot help: log in, reload the page, or leave. */
 function nextStep(error) {
   if (["csrf", "media.wrong_session"].includes(error?.code)) return "reload";
   return { authentication: "login", permission: "home" }[error?.category] || "retry";

@@ -63,7 +63,7 @@ export class Player {
     return this.whep.pc;
   }
 
-  /** The show moves to another room: say so until video arrives, over the page that loads next, too. */
+  /** Announce the move to another provider until video arrives, across the reload of the page, too. */
   moves() {
     this.movedAt = Date.now();
     this.flowing = false;
@@ -78,7 +78,7 @@ export class Player {
     this.#draw();
   }
 
-  /** Set the aspect ratio of the video, and of the stage's place for it. */
+  /** Stop the video, and leave the stage's layout. */
   #letGo(why) {
     this.whep.stop(why);
     this.video.srcObject = null;
@@ -177,7 +177,7 @@ export class Player {
     return session.state === "active" && !hostLostUntil && (!this.staged || this.receiver.seats.video.some(({ user }) => user && !participants.find((person) => person.user.id === user)?.video_muted));
   }
 
-  /** Return the destination of a show that moves, if any. */
+  /** What the show is moving to: "service", "room" or null. */
   get #moving() {
     const { store } = this;
     if (Date.now() - this.movedAt < patience("switch")) return "service";
@@ -198,7 +198,7 @@ export class Player {
     this.whep.start();
   }
 
-  /** Somebody came on stage, or shares their screen: a single video is not enough any more. */
+  /** Request the stage's sections once somebody is on stage, or shares their screen. */
   #stage() {
     const { store } = this;
     if (!this.whep.wanted || this.barred) return;

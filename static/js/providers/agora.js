@@ -160,7 +160,7 @@ export class Engine {
     return track;
   }
 
-  /** An audio track cannot be exchanged in place. */
+  /** Unpublish the former track first: an audio track cannot be exchanged in place. */
   async #putAudio(now, wanted) {
     if (now && now.getMediaStreamTrack() === wanted) return now;
     if (now) await this.#drop(now);
@@ -169,7 +169,7 @@ export class Engine {
     return track;
   }
 
-  /** Not closed: that would stop the page's own track, which the preview still shows. */
+  /** Unpublish without closing: that would stop the page's own track, which the preview still shows. */
   async #drop(track) {
     await this.client.unpublish(track);
   }

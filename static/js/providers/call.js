@@ -121,7 +121,7 @@ export class Call extends EventTarget {
     this.#attempt(++this.run);
   }
 
-  /** The show moved to another room of its provider: the token of this page opens an empty one. */
+  /** Rejoin after a move to another room of the provider: the token of this page opens an empty one. */
   move() {
     this.moves += 1;
     // A new one is already being requested, and again if that is for a room that was left.

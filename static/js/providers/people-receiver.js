@@ -53,7 +53,7 @@ export class PeopleReceiver extends EventTarget {
     return this.watching.people.some((one) => this.#user(one) === user && sending(one));
   }
 
-  /** Loudness of each speaker: 1, else 0. SDKs report no more. */
+  /** Return a loudness of 1 for each speaker, else 0: SDKs report no more. */
   async levels() {
     return new Map(this.watching.people.filter(({ local }) => !local).map((one) => [this.#user(one), one.speaking ? 1 : 0]));
   }
@@ -83,7 +83,7 @@ export class PeopleReceiver extends EventTarget {
     return participants.find(({ media_uid: number }) => number === one.uid)?.user.id ?? one.uid;
   }
 
-  /** People came, or have another number: also the host, whose video is the main one. */
+  /** Apply changes of people or their numbers: also the host's, whose video is the main one. */
   #stage() {
     const host = this.store.participants.find(({ role }) => role === "host");
     this.watching.call.follow(host?.media_uid);
@@ -99,7 +99,7 @@ export class PeopleReceiver extends EventTarget {
     this.dispatchEvent(new CustomEvent("change"));
   }
 
-  /** One audio element for each voice, except the one that the main video's element plays. */
+  /** Keep one audio element for each voice, except the one that the main video's element plays. */
   #speak() {
     const shown = this.watching.staged ? [] : this.watching.stream.getTracks();
     const wanted = new Set(this.seats.audio.map(({ track }) => track).filter((track) => !shown.includes(track)));

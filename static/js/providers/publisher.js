@@ -147,7 +147,7 @@ export class Publisher extends EventTarget {
     this.#soon(next.wait);
   }
 
-  /** An established connection is lost. */
+  /** Reconnect after an established connection was lost. */
   #again() {
     this.#soon(this.backoff.after({ code: "media.unreachable" }).wait);
   }

@@ -50,7 +50,7 @@ export class Watching extends EventTarget {
   adapt(wish) { this.call.adapt(wish); }
   show(video) { this.call.show(video); }
 
-  /** Return the people on stage, for the tiles. */
+  /** Return the receiver that maps tracks to people, for the tiles. */
   receiver(given) {
     return new PeopleReceiver({ ...given, watching: this });
   }

@@ -34,7 +34,7 @@ function layersFor(track, quality) {
   return LAYERS.slice(long >= 960 ? 0 : long >= 480 ? 1 : 2);
 }
 
-/** More bits do not improve a small video: the server pays for them once per viewer. */
+/** Return a sufficient bitrate: more does not improve a small video, and the server pays for it once per viewer. */
 function enough(track, layer, quality) {
   const { width = QUALITIES[quality].width, height = QUALITIES[quality].height } = track?.getSettings?.() || {};
   const pixels = (width * height) / layer.scaleResolutionDownBy ** 2;
@@ -46,7 +46,7 @@ const encoding = (layer, quality, track) => ({
   maxBitrate: enough(track, layer, quality), maxFramerate: Math.min(layer.fps, QUALITIES[quality].fps),
 });
 
-/** Codecs in the preferred order, with the matching retransmission formats. */
+/** Order the codecs by preference, with the matching retransmission formats. */
 function preferCodec(transceiver, wish) {
   const codecs = RTCRtpReceiver.getCapabilities?.("video")?.codecs || [];
   const is = (name) => (codec) => codec.mimeType.toLowerCase() === `video/${name}`;

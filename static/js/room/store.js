@@ -70,7 +70,7 @@ export class RoomStore extends EventTarget {
     return this.participants.find((person) => person.user.id === userId) || null;
   }
 
-  /** The person was removed or banned: the former rights are void. */
+  /** Void the former rights of a person who was removed or banned. */
   bar() {
     if (!this.me) return;
     this.me = { ...this.me, can: Object.fromEntries(Object.keys(this.me.can).map((what) => [what, false])) };
@@ -218,21 +218,21 @@ export class RoomStore extends EventTarget {
     }
   }
 
-  /** Nobody is ever overtaken: a place further back is outdated. */
+  /** Apply a new place in the queue. Nobody is ever overtaken: a place further back is outdated. */
   #moved({ request, position }) {
     if (this.request?.id !== request || this.request.status !== "pending" || position >= this.request.position) return;
     this.request = { ...this.request, position };
     this.#tell("request");
   }
 
-  /** Whether this person moderates this show, kept up to date as the host appoints and dismisses. */
+  /** Update whether this person moderates this show, as the host appoints and dismisses. */
   #myOffice({ user, what }) {
     if (!this.me?.id || user !== this.me.id || !["appointed", "dismissed"].includes(what)) return;
     this.moderator = what === "appointed";
     this.#myRights();
   }
 
-  /** The role and rights from the snapshot, kept up to date with each change. */
+  /** Update the role and rights from the snapshot with each change of the person's own. */
   #myRole() {
     if (!this.me?.id) return;
     const role = this.mine?.role || (STAGE_ROLES.includes(this.me.role) ? "viewer" : this.me.role);
@@ -254,7 +254,7 @@ export class RoomStore extends EventTarget {
     this.#tell("me");
   }
 
-  /** A person who does not manage the stage gets no more events about the queue: the known part would grow stale. */
+  /** Drop the queue of a person who no longer manages the stage: without further events it would grow stale. */
   #forget() {
     for (const list of LISTS) {
       this[list] = [];

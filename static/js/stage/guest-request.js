@@ -32,7 +32,7 @@ const isLive = (session) => ["active", "paused"].includes(session.state);
 
 const askWords = (session) => (session.settings?.require_approval === false ? "Join the stage" : "Ask to join");
 
-/** People who are not logged in also see that viewers can join the stage. */
+/** Whether people who are not logged in see that viewers can join the stage. */
 const takesStrangers = (session) => session.takes_guests && isLive(session) && !full(session);
 
 const full = (session) => session.settings?.require_approval === false && (session.guest_count || 0) >= (session.settings.max_guests ?? 20);

@@ -113,7 +113,7 @@ export class OwnMedia extends EventTarget {
     this.dispatchEvent(new CustomEvent("change"));
   }
 
-  /** While the show is paused nobody is seen or heard. */
+  /** Silence the sources while the show is paused: nobody is seen or heard then. */
   rest(resting) {
     if (Boolean(this.resting) === resting) return;
     this.resting = resting;

@@ -225,7 +225,7 @@ export class StagePanel {
     this.#keepFocus(need("[data-audience]", this.root), () => watching.map((person) => row(person, this.may.get(person.user.id)?.includes("manage") ? this.#inviting(person) : null)));
   }
 
-  /** Only one row is open at a time, and it is fully in view. */
+  /** Open one row at a time, and scroll it fully into view. */
   #toggle({ user }) {
     this.open = this.open === user.id ? null : user.id;
     this.#lists();
@@ -267,7 +267,7 @@ export class StagePanel {
     busy(button, () => this.#call(action.op, data, done));
   }
 
-  /** The rights change with both roles. The person's own changes arrive like anybody's. */
+  /** Reload the rights, which change with both roles. The person's own changes arrive like anybody's. */
   #rightsChanged(user) {
     clearTimeout(this.settling);
     this.stale ||= user === this.store.me?.id || this.audience.some((person) => person.user.id === user);
@@ -285,7 +285,7 @@ export class StagePanel {
     return page.results;
   }
 
-  /** The people on stage are known; the rights over them are requested. */
+  /** Load the rights over the people on stage, who are known already. */
   async #loadStage() {
     if (this.allowed && await this.#people({ on_stage: true })) this.#lists();
   }

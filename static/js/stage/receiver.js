@@ -68,7 +68,7 @@ export class StageReceiver extends EventTarget {
     return TABLES.some((table) => this.store.slots[table]?.some((entry) => entry.user === user));
   }
 
-  /** Everybody whose voice arrives, with its current loudness, 0 to 1. */
+  /** Return everybody whose voice arrives, with its current loudness, 0 to 1. */
   async levels() {
     const now = performance.timeOrigin + performance.now();
     const out = new Map();
@@ -85,7 +85,7 @@ export class StageReceiver extends EventTarget {
     return out;
   }
 
-  /** Duration of a person's decoded audio so far, or null. */
+  /** Total energy of a person's decoded audio so far, or null. */
   async heard(user) {
     const seat = this.seats.audio.find((one) => one.user === user);
     if (!seat || !this.whep.pc) return null;
@@ -100,7 +100,7 @@ export class StageReceiver extends EventTarget {
     }
   }
 
-  /** The server's own list of this connection's streams: authoritative, requested when the tables cannot be trusted. */
+  /** Load the server's own list of this connection's streams: authoritative, for when the tables cannot be trusted. */
   async refresh() {
     if (!this.whep.staged) return null;
     const { pc } = this.whep;
@@ -168,7 +168,7 @@ export class StageReceiver extends EventTarget {
     this.#tell();
   }
 
-  /** The tables apply to everybody of a role; a person's own media is not sent to them. */
+  /** Apply the tables, which are the same for everybody of a role; a person's own media is not sent to them. */
   #tables() {
     const { slots, me } = this.store;
     if (!this.seats.video.length || !slots.audio) return;
@@ -189,7 +189,7 @@ export class StageReceiver extends EventTarget {
     this.dispatchEvent(new CustomEvent("change"));
   }
 
-  /** One audio element for each section with a speaker. */
+  /** Keep one audio element for each section with a speaker. */
   #voices() {
     const wanted = new Map(this.seats.audio.filter((seat) => seat.user).map((seat) => [seat.track, seat]));
     for (const [track, voice] of this.voices) {
@@ -207,7 +207,7 @@ export class StageReceiver extends EventTarget {
     }
   }
 
-  /** The former connection has gone quiet: unmute the new voices. */
+  /** Unmute the new voices once the former connection has gone quiet. */
   settled() {
     this.holding = false;
     for (const voice of this.voices.values()) this.sound.release(voice);

@@ -28,7 +28,7 @@ export class SideTabs {
     this.open("chat");
   }
 
-  /** Whether there is more than one tab. */
+  /** Show the tabs, or the chat alone. */
   offer(both) {
     this.list.hidden = !both;
     if (!both) this.open("chat");
@@ -47,12 +47,12 @@ export class SideTabs {
     this.opened(name);
   }
 
-  /** The number of pending requests. */
+  /** Show the number of pending requests. */
   count(number) {
     this.#badge("[data-waiting]", number, `${number} waiting`);
   }
 
-  /** A message, from a snapshot or by itself: each is counted once, and is read when the chat is visible. */
+  /** Count a message, from a snapshot or an event, once; it is read when the chat is visible. */
   written({ id, seq, removed }, mine) {
     if (removed) this.removed(id);
     if (seq <= this.newest) return;
@@ -62,12 +62,12 @@ export class SideTabs {
     this.#unread();
   }
 
-  /** A message was removed before it was read. */
+  /** Uncount a message that was removed before it was read. */
   removed(id) {
     if (this.unread.delete(id)) this.#unread();
   }
 
-  /** The room's count, should it restart. */
+  /** Follow the room's numbers, should they restart. */
   counted(seq) {
     this.newest = Math.min(this.newest, seq);
   }

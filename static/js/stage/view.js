@@ -130,7 +130,7 @@ export class StageView extends EventTarget {
     this.#tellSizes();
   }
 
-  /** Tab follows the visual order of the tiles; focus stays on its tile. */
+  /** Order the tiles for the Tab key as they are seen; focus stays on its tile. */
   #order(keys) {
     const focused = document.activeElement;
     keys.forEach((key, index) => {

@@ -79,7 +79,7 @@ async function senderOf({ id: sessionId, provider, host }) {
   return new Sending(sessionId, { hostId: host.id });
 }
 
-/** The host's mute flags. Sent only when they have changed. */
+/** Send the host's mute flags, only when they have changed. */
 function tellFlags() {
   const { mine } = store;
   if (!mine || !publisher.active || source.resting) return;

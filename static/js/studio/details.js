@@ -36,7 +36,7 @@ export function details(form, store) {
   paint();
 }
 
-/** The planned time can change until the show starts, or until it has passed. */
+/** Let the planned time change until the show starts, or until it has passed. */
 function schedule(form, store) {
   const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("scheduled_for"));
   const settle = () => {

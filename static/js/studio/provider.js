@@ -43,7 +43,7 @@ export function goingOn(root, { store, publisher, source, confirmed, resend, pai
     });
   }
 
-  /** It may also have been another page of the host, or the product itself because the provider gave no token. */
+  /** Follow a move, also by another page of the host, or by the product itself because the provider gave no token. */
   function follow() {
     if (leaving || store.over || store.session.provider === before) return;
     leaving = true;

@@ -40,14 +40,14 @@ export class Source extends EventTarget {
     return this.wish.codec;
   }
 
-  /** While the show is paused viewers get a card and no audio; the preview stays. */
+  /** Pause or resume: while the show is paused viewers get a card and no audio; the preview stays. */
   rest(resting) {
     if (resting === this.resting) return;
     this.resting = resting;
     this.#tell();
   }
 
-  /** The show is over: release camera, microphone and screen, so that their lights go out. */
+  /** Release camera, microphone and screen at the end of the show, so that their lights go out. */
   close() {
     this.#stop("camera", "microphone", "screen");
     this.video.srcObject = null;
@@ -78,7 +78,7 @@ export class Source extends EventTarget {
     else this.#ask();
   }
 
-  /** The text over the preview of a show that an encoder sends. */
+  /** Show the text over the preview of a show that an encoder sends. */
   encoderOnAir(onAir) {
     if (this.ready || this.closed || this.onAir === onAir) return;
     this.onAir = onAir;
@@ -203,7 +203,7 @@ export class Source extends EventTarget {
     this.dispatchEvent(new CustomEvent("ready", { detail: { ready: this.ready } }));
   }
 
-  /** The microphone, sending silence, while the meter still measures it. */
+  /** Return a silent copy of the microphone track, while the meter still measures the original. */
   #silentCopy() {
     if (!this.microphone) return null;
     this.mute?.stop();
