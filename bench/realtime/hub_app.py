@@ -90,7 +90,7 @@ def _person(number: int) -> Actor:
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Return the application with sockets, tickets and the lifespan."""
+    """Serve the application with sockets, tickets and the lifespan."""
     if scope["type"] == "websocket":
         await sockets(scope, receive, send)
     elif scope["type"] == "http":

@@ -66,7 +66,7 @@ def _person(number: int) -> Actor:
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Return the product's own application with one additional address."""
+    """Serve the product's own application with one additional address."""
     if scope["type"] == "http" and scope["path"] == tickets.PATH:
         await tickets.hand_out(scope, receive, send, person=_person)
     else:

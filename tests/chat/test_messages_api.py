@@ -259,7 +259,7 @@ def test_one_person_does_not_write_more_than_ten_times_a_second_for_long(api, sh
 
 @pytest.fixture
 def seven(show, ben):
-    """Return a show with seven messages, seq 2 to 8."""
+    """A show with seven messages, seq 2 to 8."""
     for number in range(7):
         say(show, ben, text=f"message {number}")
     return show

@@ -27,7 +27,7 @@ SOON = 1.0  # below the database's lock_timeout of 2 s
 
 @pytest.fixture
 def rooms(ada):
-    """Return more rooms than can be held at a time without waiting for a lane."""
+    """More rooms than can be held at a time without waiting for a lane."""
     return [make_show(ada).pk for _ in range(HELD_LANES + 2)]
 
 

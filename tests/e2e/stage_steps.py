@@ -64,7 +64,7 @@ def tile_of(page: Page, user: str, source: str = "camera") -> Any:
 
 
 def pictures_move(page: Page, users: set[str], *, seconds: float = 25.0) -> None:
-    """Assert that each of these people has a tile whose video is decoded, not black, and changes."""
+    """Wait until each of these people has a tile whose video is decoded, not black, and changes."""
     deadline = time.monotonic() + seconds
     first: dict[str, int] = {}
     moving: set[str] = set()

@@ -29,7 +29,7 @@ MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 @pytest.fixture(scope="module")
 def document(live_small) -> dict[str, Any]:
-    """Return the product's own description of its API."""
+    """The product's own description of its API."""
     return json.loads(live_small.anybody.get("/api/schema/?format=json").data)
 
 

@@ -14,7 +14,7 @@ from tests.asgi import answer_of
 
 @pytest.fixture
 def lines(monkeypatch):
-    """Return the lines that the product's own logging has written since the last call."""
+    """A function that returns the lines written by the product's own logging since its last call."""
     stream = io.StringIO()
     with monkeypatch.context() as patched:
         patched.setattr("sys.stderr", stream)  # where new handlers write from now on

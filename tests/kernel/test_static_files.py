@@ -34,7 +34,7 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def names(collected: Path) -> dict[str, str]:
-    """Return each file's hashed name."""
+    """Each file's hashed name."""
     paths: dict[str, str] = json.loads((collected / "staticfiles.json").read_text())["paths"]
     return paths
 

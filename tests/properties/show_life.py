@@ -150,7 +150,7 @@ class Show:
 
     @contextmanager
     def clock(self) -> Iterator[None]:
-        """Return the model's time, which is everybody's."""
+        """Make the model's time everybody's."""
         with patch("django.utils.timezone.now", lambda: self.model.now):
             yield
 

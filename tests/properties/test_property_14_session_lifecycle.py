@@ -82,7 +82,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.reach.note(step if outcome == "moved" else f"{outcome}_while_{before}")
 
     def told(self, before, heard, *, moved):
-        """Return the room's messages about a move: the event, and at the end the closing of sockets."""
+        """Check the room's messages about a move: the event, and at the end the closing of sockets."""
         model = self.show.model
         if not moved:
             assert heard == []

@@ -41,7 +41,7 @@ def good():
 
 @pytest.fixture
 def heard(django_capture_on_commit_callbacks):
-    """Return one person's notifications while a block runs."""
+    """Record one person's notifications while a block runs."""
     import json
 
     def listen(user, do):
