@@ -50,7 +50,7 @@ class Node:
             self.engine.udp.close()
             raise NodeStartFailed(_sentence("HTTP", config.http_port, "MEDIA_HTTP_PORT", error)) from None
         self.engine.reporter.start()
-        self.engine.reporter.tell("node.started", data={"epoch": self.engine.epoch})
+        self.engine.reporter.report("node.started", data={"epoch": self.engine.epoch})
         self._tasks = [
             asyncio.create_task(self._every(FAST_TICK_SECONDS, self.engine.on_fast_tick), name="fast tick"),
             asyncio.create_task(self._every(SLOW_TICK_SECONDS, self._slow_tick), name="slow tick"),

@@ -93,7 +93,7 @@ class Reporter:
         if self._url:
             self._task = asyncio.create_task(self._run(), name="media reports")
 
-    def tell(
+    def report(
         self,
         kind: str,
         *,

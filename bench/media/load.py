@@ -47,16 +47,18 @@ def main() -> None:
     with open(options.tokens) as file:
         tokens = file.read().split()
     started = time.monotonic()
-    clients, times, places = asyncio.run(
+    clients, times, resources = asyncio.run(
         connect_all(options.url, tokens, pictures=options.pictures, sounds=options.sounds)
     )
     connected_seconds = time.monotonic() - started
-    wishes = Wishes(places, tokens)
+    layer_requests = LayerRequests(resources, tokens)
     if options.switch:
         for quality in ("low", "auto"):
-            Crowd(clients, wishes=wishes, every=options.warm_up, qualities=(quality,)).run(seconds=options.warm_up)
+            Crowd(clients, layer_requests=layer_requests, every=options.warm_up, qualities=(quality,)).run(
+                seconds=options.warm_up
+            )
     Crowd(clients).run(seconds=options.warm_up)
-    crowd = Crowd(clients, wishes=wishes, every=options.switching, qualities=("low", "auto"))
+    crowd = Crowd(clients, layer_requests=layer_requests, every=options.switching, qualities=("low", "auto"))
     result = measure(crowd, seconds=options.seconds, pid=options.pid)
     result |= {
         "viewers": len(tokens),
@@ -67,18 +69,18 @@ def main() -> None:
     print(json.dumps(result), flush=True)
 
 
-class Wishes:
+class LayerRequests:
     """Requests layers from the node, over one HTTP connection that is kept open."""
 
-    def __init__(self, places: list[str], tokens: list[str]) -> None:
-        self._places, self._tokens = [urllib.parse.urlsplit(place) for place in places], tokens
-        self._connection = http.client.HTTPConnection(self._places[0].netloc, timeout=5)
+    def __init__(self, resources: list[str], tokens: list[str]) -> None:
+        self._resources, self._tokens = [urllib.parse.urlsplit(resource) for resource in resources], tokens
+        self._connection = http.client.HTTPConnection(self._resources[0].netloc, timeout=5)
 
     def ask(self, index: int, quality: str) -> None:
         """Request a quality for one viewer."""
         self._connection.request(
             "POST",
-            self._places[index].path + "/layers",
+            self._resources[index].path + "/layers",
             body=json.dumps({"quality": quality}),
             headers={"Authorization": f"Bearer {self._tokens[index]}"},
         )
@@ -97,7 +99,7 @@ async def connect_all(
         clients = [MediaClient("viewer", pictures=pictures, sounds=sounds) for _ in tokens]
         ways = [connect_one(session, gate, url, token, c) for token, c in zip(tokens, clients, strict=True)]
         done = await asyncio.gather(*ways)
-    return clients, [seconds for seconds, _ in done], [place for _, place in done]
+    return clients, [seconds for seconds, _ in done], [resource for _, resource in done]
 
 
 async def connect_one(
@@ -110,7 +112,7 @@ async def connect_one(
             answer = await response.text()
             if response.status != 201:
                 raise RuntimeError(f"{response.status} {answer[:200]}")
-            place = urllib.parse.urljoin(url, response.headers["Location"])
+            resource = urllib.parse.urljoin(url, response.headers["Location"])
         client.set_answer(answer)
         loop, moved = asyncio.get_running_loop(), asyncio.Event()
         client.begin()
@@ -129,7 +131,7 @@ async def connect_one(
             except TimeoutError:
                 client.check()
         loop.remove_reader(client.socket.fileno())
-        return time.monotonic() - started, place
+        return time.monotonic() - started, resource
 
 
 class Crowd:
@@ -139,12 +141,12 @@ class Crowd:
         self,
         clients: list[MediaClient],
         *,
-        wishes: Wishes | None = None,
+        layer_requests: LayerRequests | None = None,
         every: float = 0.0,
         qualities: tuple[str, ...] = (),
     ) -> None:
         self.clients = clients
-        self._wishes, self._every, self._qualities = wishes, every, qualities
+        self._layer_requests, self._every, self._qualities = layer_requests, every, qualities
         self.packets = self.bytes = 0
         self.delays_ms: list[float] = []
         # Per viewer and source: first, highest and count.
@@ -160,8 +162,8 @@ class Crowd:
             client.receive()
             by_number[client.socket.fileno()] = index
             poll.register(client.socket.fileno(), select.EPOLLIN)
-        started = next_report = next_wish = time.monotonic()
-        turn = wish = 0
+        started = next_report = next_request = time.monotonic()
+        turn = requested = 0
         while (now := time.monotonic()) - started < seconds:
             for number, _ in poll.poll(0.02):
                 self._read(by_number[number])
@@ -169,11 +171,11 @@ class Crowd:
                 self._feed_back(turn)
                 turn += 1
                 next_report += REPORT_SECONDS / len(self.clients)
-            while self._wishes is not None and self._every and now >= next_wish:
-                quality = self._qualities[wish // len(self.clients) % len(self._qualities)]
-                self._wishes.ask(wish % len(self.clients), quality)
-                wish += 1
-                next_wish += self._every / len(self.clients)
+            while self._layer_requests is not None and self._every and now >= next_request:
+                quality = self._qualities[requested // len(self.clients) % len(self._qualities)]
+                self._layer_requests.ask(requested % len(self.clients), quality)
+                requested += 1
+                next_request += self._every / len(self.clients)
         poll.close()
         return time.monotonic() - started
 

@@ -151,7 +151,7 @@ class Fanout:
         stats.bytes_sent += (sent - failed) * (len(payload) + 12)
         stats.packets_failed += failed
 
-    def tell_report(self, report: SenderReport, *, clock_shift: int) -> None:
+    def send_report(self, report: SenderReport, *, clock_shift: int) -> None:
         """Forward a sender report to all feeds, each in its own numbering."""
         self.report = (report, clock_shift)
         for feed in self._feeds:

@@ -39,7 +39,7 @@ class Tile:
 
 
 @dataclass(slots=True)
-class Wishes:
+class LayerRequest:
     """A viewer's requested quality and tile sizes."""
 
     quality: Quality = "auto"
@@ -47,7 +47,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class VideoCandidate:
     """A video section to allocate: the layers' rates, lowest first, the highest useful layer, the layer being sent, and
     the rank (a smaller rank is more important)."""
 
@@ -57,30 +57,30 @@ class Picture:
     rank: float
 
 
-def allocate(pictures: Sequence[Picture], *, budget: float) -> tuple[list[int | None], float | None]:
+def allocate(videos: Sequence[VideoCandidate], *, budget: float) -> tuple[list[int | None], float | None]:
     """Choose a layer for each video within the budget.
 
     Return the chosen layers (None for nothing), and the budget that the next improvement needs (None if everything has
     its best useful layer). All videos get their lowest layer before any gets a higher one.
     """
-    chosen: list[int | None] = [None] * len(pictures)
-    order = sorted(range(len(pictures)), key=lambda index: pictures[index].rank)
+    chosen: list[int | None] = [None] * len(videos)
+    order = sorted(range(len(videos)), key=lambda index: videos[index].rank)
     left, needed = budget, None
-    for place, index in enumerate(order):
-        cost = _cost(pictures[index], 0, is_last=place == 0)
+    for position, index in enumerate(order):
+        cost = _cost(videos[index], 0, is_last=position == 0)
         if cost <= left:
             chosen[index] = 0
-            left = max(0.0, left - _cost(pictures[index], 0))
+            left = max(0.0, left - _cost(videos[index], 0))
         elif needed is None:
-            needed = budget - left + pictures[index].rates[0] * RAISE
+            needed = budget - left + videos[index].rates[0] * RAISE
     for index in order:
-        picture = pictures[index]
+        video = videos[index]
         level = chosen[index]
-        while level is not None and level < picture.ceiling:
-            extra = _cost(picture, level + 1) - _cost(picture, level)
+        while level is not None and level < video.ceiling:
+            extra = _cost(video, level + 1) - _cost(video, level)
             if extra > left:
                 if needed is None:
-                    needed = budget - left + picture.rates[level + 1] * RAISE - _cost(picture, level)
+                    needed = budget - left + video.rates[level + 1] * RAISE - _cost(video, level)
                 break
             level += 1
             chosen[index] = level
@@ -89,7 +89,7 @@ def allocate(pictures: Sequence[Picture], *, budget: float) -> tuple[list[int | 
 
 
 def useful_layer(
-    sizes: Sequence[Dimensions | None], *, wishes: Wishes, tile: Tile | None, rank: float, count: int
+    sizes: Sequence[Dimensions | None], *, request: LayerRequest, tile: Tile | None, rank: float, count: int
 ) -> int | None:
     """Return the highest layer of a video worth sending, or None if it is not shown.
 
@@ -98,10 +98,10 @@ def useful_layer(
     top = len(sizes) - 1
     if tile is not None and not tile.visible:
         return None
-    if wishes.quality == "low":
+    if request.quality == "low":
         return 0
-    limit = (top + 1) // 2 if wishes.quality == "medium" else top
-    if wishes.quality == "high" and rank == 0:
+    limit = (top + 1) // 2 if request.quality == "medium" else top
+    if request.quality == "high" and rank == 0:
         return top
     if tile is None or tile.width == 0 or tile.height == 0:
         if rank == 0:
@@ -113,7 +113,7 @@ def useful_layer(
     return limit
 
 
-def wishes_read(value: dict[str, object], *, before: Wishes, mids: set[str]) -> Wishes:
+def layer_request_read(value: dict[str, object], *, before: LayerRequest, mids: set[str]) -> LayerRequest:
     """Merge a page's request into the previous one. Raises MediaRefused with a readable message."""
     quality = value.get("quality", before.quality)
     if quality not in QUALITIES:
@@ -124,7 +124,7 @@ def wishes_read(value: dict[str, object], *, before: Wishes, mids: set[str]) -> 
     if unknown := set(tiles) - mids:
         raise MediaRefused(f"This resource has no video section with the mid {min(unknown)[:32]!r}.")
     changed = {mid: _tile(tile) for mid, tile in tiles.items()}
-    return Wishes(quality=next(q for q in QUALITIES if q == quality), tiles={**before.tiles, **changed})
+    return LayerRequest(quality=next(q for q in QUALITIES if q == quality), tiles={**before.tiles, **changed})
 
 
 def _tile(value: object) -> Tile:
@@ -139,10 +139,10 @@ def _tile(value: object) -> Tile:
     return Tile(width=width, height=height, visible=visible)
 
 
-def _cost(picture: Picture, level: int, *, is_last: bool = False) -> float:
-    if picture.current is None or level > picture.current:
-        return picture.rates[level] * RAISE
-    return picture.rates[level] * (KEEP_LAST if is_last and level == 0 else KEEP)
+def _cost(video: VideoCandidate, level: int, *, is_last: bool = False) -> float:
+    if video.current is None or level > video.current:
+        return video.rates[level] * RAISE
+    return video.rates[level] * (KEEP_LAST if is_last and level == 0 else KEEP)
 
 
 def _is_enough(size: Dimensions | None, tile: Tile, *, level: int, top: int) -> bool:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 OFFER_TYPE = "application/sdp"
 FRAGMENT_TYPE = "application/trickle-ice-sdpfrag"
 BODY_SECONDS = 10.0
-FRAGMENT_LIMIT_BYTES, WISHES_LIMIT_BYTES = 64 * 1024, 16 * 1024
+FRAGMENT_LIMIT_BYTES, LAYER_REQUEST_LIMIT_BYTES = 64 * 1024, 16 * 1024
 _ROLES: dict[str, Role] = {"whip": "publisher", "whep": "subscriber"}
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]{1,64}){1,8}")
@@ -61,7 +61,7 @@ class WhipEndpoints:
             web.route("PATCH", resource, self.patch),
             web.route("OPTIONS", resource, self.resource_options),
             web.route("GET", watched, self.received),
-            web.route("POST", watched + "/layers", self.wish),
+            web.route("POST", watched + "/layers", self.request_layers),
             web.route("OPTIONS", watched + "/layers", self.layers_options),
         ]
 
@@ -116,12 +116,12 @@ class WhipEndpoints:
         viewer = self._own_viewer(request)
         return web.json_response(viewer.room.stage.summary_for(viewer))
 
-    async def wish(self, request: web.Request) -> web.Response:
+    async def request_layers(self, request: web.Request) -> web.Response:
         """Update the viewer's requested quality and tile sizes."""
         viewer = self._own_viewer(request)
-        if not viewer.may_wish(time.monotonic()):
+        if not viewer.may_request_layers(time.monotonic()):
             raise TooMany(retry_after=1)
-        viewer.wish(json_object(await body_text(request, limit=WISHES_LIMIT_BYTES)))
+        viewer.wish(json_object(await body_text(request, limit=LAYER_REQUEST_LIMIT_BYTES)))
         return web.Response(status=204)
 
     async def layers_options(self, request: web.Request) -> web.Response:

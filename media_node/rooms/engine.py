@@ -219,18 +219,20 @@ class Engine:
     def room_changed(self, room: Room) -> None:
         """Drop a room when it is empty."""
         if room.is_empty and self.rooms.get(room.session) is room:
-            room.stage.tell(time.monotonic())
+            room.stage.report_tables(time.monotonic())
             del self.rooms[room.session]
 
-    def tell(self, kind: str, publisher: Publisher, *, reason: str | None = None) -> None:
+    def report_publisher(self, kind: str, publisher: Publisher, *, reason: str | None = None) -> None:
         """Report an event of a publisher to web."""
         logger.info("%s session=%s user=%s reason=%s", kind, publisher.session, publisher.user, reason)
         data: dict[str, object] = {"reason": reason} if reason else {}
-        self.reporter.tell(kind, session=publisher.session, user=publisher.user, resource=publisher.resource, data=data)
+        self.reporter.report(
+            kind, session=publisher.session, user=publisher.user, resource=publisher.resource, data=data
+        )
 
-    def tell_slots(self, room: Room, *, data: dict[str, object]) -> None:
+    def report_slots(self, room: Room, *, data: dict[str, object]) -> None:
         """Report a room's tables to web."""
-        self.reporter.tell("slots.changed", session=room.session, data=data, is_latest_enough=True)
+        self.reporter.report("slots.changed", session=room.session, data=data, is_latest_enough=True)
 
     def next_version(self) -> int:
         """Return the next version, increasing across all rooms and so within each."""

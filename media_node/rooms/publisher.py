@@ -82,7 +82,7 @@ class Publisher(Peer):
         """Iterate over all streams of all tracks."""
         return ((track, encoding) for track in self.tracks for encoding in track.encodings)
 
-    def take_places_of(self, earlier: Publisher, *, now: float) -> None:
+    def take_over_from(self, earlier: Publisher, *, now: float) -> None:
         """Treat the user's sources as already present when this publication replaces an earlier one, so that no video
         changes its place until the new packets arrive."""
         for track in self.tracks:
@@ -237,7 +237,7 @@ class Publisher(Peer):
             self._clock_shift = int((time.time() + _NTP_EPOCH_SECONDS) * 2**32) - report.ntp
         for slot in encoding.slots:
             slot.report(report, encoding=encoding, clock_shift=self._clock_shift)
-        encoding.fanout.tell_report(report, clock_shift=self._clock_shift)
+        encoding.fanout.send_report(report, clock_shift=self._clock_shift)
 
     def _send_estimate(self) -> None:
         # Reduced-size RTCP (RFC 5506) is negotiated. The empty report is for strict receivers.

@@ -78,7 +78,7 @@ class Room:
             del self.waiting[user]
         self.publishers[user] = publisher
         if earlier is not None and earlier is not publisher:
-            publisher.take_places_of(earlier, now=time.monotonic())
+            publisher.take_over_from(earlier, now=time.monotonic())
             earlier.close("replaced")
         self._choose_host(publisher)
         if user == self.host:
@@ -86,7 +86,7 @@ class Room:
             self.dark_since = None
         self.stage.update(time.monotonic())
         self.stage.rewire()
-        self.engine.tell("publisher.connected", publisher)
+        self.engine.report_publisher("publisher.connected", publisher)
 
     def source_appeared(self, publisher: Publisher) -> None:
         """Handle the first packet of a source, or the first after its silence."""
@@ -97,7 +97,7 @@ class Room:
         """Handle some seconds without media, or the end of a live publication."""
         if publisher.user == self.host:
             self.dark_since = time.monotonic()
-        self.engine.tell("publisher.lost", publisher, reason=reason)
+        self.engine.report_publisher("publisher.lost", publisher, reason=reason)
 
     def publisher_closed(self, publisher: Publisher, *, reason: CloseReason) -> None:
         """Remove a closed publication. Viewers stay for the next one."""

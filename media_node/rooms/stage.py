@@ -86,29 +86,29 @@ class RoomStage:
             self._is_report_due = True
             self.rewire()
         if now - self._reported_at >= REPORT_SECONDS:
-            self.tell(now)
+            self.report_tables(now)
 
-    def tell(self, now: float) -> None:
+    def report_tables(self, now: float) -> None:
         """Report the tables to web if they changed since the last report."""
         if self._is_report_due:
             self._is_report_due, self._reported_at = False, now
-            self.room.engine.tell_slots(self.room, data=self.summary())
+            self.room.engine.report_slots(self.room, data=self.summary())
 
     def rewire(self) -> None:
         """Apply tables, mutes and viewers' requests to all streams."""
         for publisher in self.room.publishers.values():
             self.room.wire(publisher)
         for viewer in self.room.viewers:
-            self.seat(viewer)
+            self.connect(viewer)
 
-    def seat(self, viewer: Viewer) -> None:
+    def connect(self, viewer: Viewer) -> None:
         """Connect one viewer to the sources of their table. Their own sources are left out."""
-        for place in viewer.places:
-            occupant = self.audio.rows[place.index] if place.index < len(self.audio.rows) else None
+        for section in viewer.audio_sections:
+            occupant = self.audio.rows[section.index] if section.index < len(self.audio.rows) else None
             if viewer.is_connected and occupant is not None and occupant.user != viewer.user:
-                place.slot.attach(place.sink)
+                section.slot.attach(section.sink)
             else:
-                place.slot.detach(place.sink)
+                section.slot.detach(section.sink)
         rows = self.rows(viewer.table)
         for feed in viewer.feeds:
             name = rows[feed.index] if feed.index < len(rows) else None
@@ -145,10 +145,10 @@ class RoomStage:
                 continue
             entry = {"index": feed.index, "mid": feed.mid, "user": name.user, "source": name.source}
             video.append({**entry, "muted": self.is_muted(name), **feed.summary()})
-        for place in viewer.places:
-            name = self.audio.rows[place.index] if place.index < len(self.audio.rows) else None
+        for section in viewer.audio_sections:
+            name = self.audio.rows[section.index] if section.index < len(self.audio.rows) else None
             if name is not None and name.user != viewer.user:
-                entry = {"index": place.index, "mid": place.mid, "user": name.user}
+                entry = {"index": section.index, "mid": section.mid, "user": name.user}
                 audio.append({**entry, "muted": self.is_muted(name)})
         return {"v": self.version, "table": viewer.table, "video": video, "audio": audio}
 

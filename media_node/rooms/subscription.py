@@ -9,7 +9,7 @@ from media_node.errors import OfferInvalid
 from media_node.forwarding.feed import Feed, Format
 from media_node.forwarding.slot import Sink, Slot
 from media_node.forwarding.stage_order import HOST_INDEX
-from media_node.rooms.viewer import Place, Seat
+from media_node.rooms.viewer import AudioSection, HostStream
 from media_node.wire.answer import SectionAnswer
 from media_node.wire.extensions import SEND_TIME
 from media_node.wire.negotiation import (
@@ -32,8 +32,8 @@ class Subscription:
     """The streams for a viewer, and the answers to the sections of their offer."""
 
     answers: list[SectionAnswer]
-    seats: list[Seat] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
+    host_streams: list[HostStream] = field(default_factory=list)
+    audio_sections: list[AudioSection] = field(default_factory=list)
     feeds: list[Feed] = field(default_factory=list)
     is_staged: bool = False
 
@@ -57,7 +57,7 @@ def plan_host(offer: SessionDescription, *, slots: dict[str, Slot], is_layered: 
         if section.kind == "video" and is_layered and is_free and _is_receiving(section):
             answer = _feed(section, plan=plan, parameters=None)
         else:
-            answer = _seat(section, plan=plan, slot=slots.get(section.kind) if is_free else None, stream=stream)
+            answer = _host_section(section, plan=plan, slot=slots.get(section.kind) if is_free else None, stream=stream)
         if answer.direction == "sendonly":
             taken.add(section.kind)
         plan.answers.append(answer)
@@ -81,8 +81,8 @@ def plan_stage(
         elif section.kind == "video":
             plan.answers.append(_feed(section, plan=plan, parameters=h264_parameters))
         else:
-            plan.answers.append(_place(section, plan=plan, audio_slot=audio_slot))
-    if not plan.places and not plan.feeds:
+            plan.answers.append(_audio_section(section, plan=plan, audio_slot=audio_slot))
+    if not plan.audio_sections and not plan.feeds:
         raise OfferInvalid("The offer has no section that can receive what is published here.")
     return plan
 
@@ -98,7 +98,7 @@ def _unused(section: MediaSection) -> SectionAnswer:
     return SectionAnswer(section=section, choice=choice)
 
 
-def _seat(section: MediaSection, *, plan: Subscription, slot: Slot | None, stream: str) -> SectionAnswer:
+def _host_section(section: MediaSection, *, plan: Subscription, slot: Slot | None, stream: str) -> SectionAnswer:
     if not _is_receiving(section) or slot is None:
         return _unused(section)
     choice = (
@@ -108,7 +108,7 @@ def _seat(section: MediaSection, *, plan: Subscription, slot: Slot | None, strea
     )
     if choice is None:
         return SectionAnswer(section=section)
-    plan.seats.append((slot, Sink(payload_type=choice.payload_type, repair_type=choice.retransmission_type)))
+    plan.host_streams.append((slot, Sink(payload_type=choice.payload_type, repair_type=choice.retransmission_type)))
     return SectionAnswer(
         section=section,
         choice=choice,
@@ -119,13 +119,13 @@ def _seat(section: MediaSection, *, plan: Subscription, slot: Slot | None, strea
     )
 
 
-def _place(section: MediaSection, *, plan: Subscription, audio_slot: Callable[[int], Slot]) -> SectionAnswer:
-    choice, index = choose_audio(section), len(plan.places)
+def _audio_section(section: MediaSection, *, plan: Subscription, audio_slot: Callable[[int], Slot]) -> SectionAnswer:
+    choice, index = choose_audio(section), len(plan.audio_sections)
     if choice is None or index >= SECTIONS_OF_A_KIND:
         return _unused(section)
     slot = audio_slot(index)
     sink = Sink(payload_type=choice.payload_type, repair_type=choice.retransmission_type)
-    plan.places.append(Place(index=index, slot=slot, sink=sink, mid=section.mid))
+    plan.audio_sections.append(AudioSection(index=index, slot=slot, sink=sink, mid=section.mid))
     return SectionAnswer(
         section=section, choice=choice, direction="sendonly", ssrc=slot.ssrc, stream=_stream("a", index)
     )

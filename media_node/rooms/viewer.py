@@ -12,7 +12,7 @@ from pylibsrtp import Error as SrtpError
 
 from media_node.forwarding.bandwidth_estimate import Link
 from media_node.forwarding.feed import Feed
-from media_node.forwarding.layers import RAISE, Picture, Wishes, allocate, useful_layer, wishes_read
+from media_node.forwarding.layers import RAISE, LayerRequest, VideoCandidate, allocate, layer_request_read, useful_layer
 from media_node.forwarding.slot import Sink, Slot
 from media_node.forwarding.stage_order import TableName
 from media_node.rooms.limits import TokenBuckets
@@ -39,11 +39,11 @@ AUDIO_BITS_PER_SECOND = 48_000
 # Assumed bit rates of layers that have not been measured, the lowest of three first.
 UNMEASURED = (150_000.0, 500_000.0, 1_200_000.0)
 
-Seat = tuple[Slot, Sink]
+HostStream = tuple[Slot, Sink]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class AudioSection:
     """One audio section: the shared stream of an index of the audio table."""
 
     index: int
@@ -53,8 +53,8 @@ class Place:
 
 
 class Viewer(Peer):
-    """One WHEP resource. `seats` are the host's shared streams. `places` are shared audio streams of the stage, and
-    `feeds` individual video streams; the room's tables assign their sources."""
+    """One WHEP resource. `host_streams` are the host's shared streams. `audio_sections` are shared audio streams of the
+    stage, and `feeds` individual video streams; the room's tables assign their sources."""
 
     role = "subscriber"
 
@@ -68,21 +68,21 @@ class Viewer(Peer):
     ) -> None:
         super().__init__(engine=room.engine, **peer)
         self.room = room
-        self.seats = plan.seats
-        self.places = plan.places
+        self.host_streams = plan.host_streams
+        self.audio_sections = plan.audio_sections
         self.feeds = plan.feeds
         self.is_staged = plan.is_staged
         self.stage = stage
-        self.wishes = Wishes()
+        self.layer_request = LayerRequest()
         self.estimate: int | None = None
         # Loss in the last reported interval, as a fraction.
         self.loss = 0.0
         self.link = Link(now=self.created_at)
-        self._sections = len(self.seats) + len(self.places) + len(self.feeds)
+        self._sections = len(self.host_streams) + len(self.audio_sections) + len(self.feeds)
         self.source_limit += self._sections
         self._feedback_left = FEEDBACK_BUDGET
         self._resend_left = float(RESEND_BURST_BYTES)
-        self._wishes_pace = TokenBuckets(rate=5, burst=5)
+        self._layer_request_pace = TokenBuckets(rate=5, burst=5)
         self._decided_at = float("-inf")
 
     @property
@@ -104,11 +104,11 @@ class Viewer(Peer):
         for end in self._ends():
             end.protect, end.protect_rtcp = srtp.outbound.protect, srtp.outbound.protect_rtcp
             end.send, end.address = self.send, self.address
-        for slot, sink in self.seats:
+        for slot, sink in self.host_streams:
             slot.attach(sink)
-        if any(slot.kind == "video" for slot, _ in self.seats):
+        if any(slot.kind == "video" for slot, _ in self.host_streams):
             self.room.want_keyframe()
-        self.room.stage.seat(self)
+        self.room.stage.connect(self)
 
     def on_moved(self) -> None:
         for end in self._ends():
@@ -156,10 +156,10 @@ class Viewer(Peer):
             elif isinstance(item, BitrateEstimate):
                 self.estimate = item.bits_per_second
                 # Only video packets carry abs-send-time, so the estimate excludes audio. Without video it says nothing.
-                if pictures := self._picture_rate():
+                if video := self._video_rate():
                     sounds = self._audio_rate()
                     has_fallen |= self.link.on_estimate(
-                        item.bits_per_second, sent=pictures, beside=sounds, now=now, least=sounds + self._smallest(now)
+                        item.bits_per_second, sent=video, beside=sounds, now=now, least=sounds + self._smallest(now)
                     )
             elif isinstance(item, ReportBlock):
                 has_fallen |= self._reception(item, now=now)
@@ -179,20 +179,21 @@ class Viewer(Peer):
         if self.feeds and now - self._decided_at >= DECISION_SECONDS:
             self.choose_layers(now=now)
 
-    def may_wish(self, now: float) -> bool:
+    def may_request_layers(self, now: float) -> bool:
         """Return whether the viewer may change the request: five changes a second, in bursts of up to five."""
-        return self._wishes_pace.take(self.resource, now=now)
+        return self._layer_request_pace.take(self.resource, now=now)
 
     def wish(self, value: dict[str, object]) -> None:
         """Apply a page's requested quality and tiles. Raises MediaRefused."""
-        self.wishes = wishes_read(value, before=self.wishes, mids={feed.mid for feed in self.feeds})
+        mids = {feed.mid for feed in self.feeds}
+        self.layer_request = layer_request_read(value, before=self.layer_request, mids=mids)
         self.choose_layers()
 
     def sent_rate(self) -> float:
         """Return the rate sent to this viewer, audio included, in bits per second."""
-        return self._audio_rate() + self._picture_rate()
+        return self._audio_rate() + self._video_rate()
 
-    def _picture_rate(self) -> float:
+    def _video_rate(self) -> float:
         return sum(feed.encoding.rate for feed in self.feeds if feed.encoding is not None)
 
     def _smallest(self, now: float) -> float:
@@ -209,44 +210,44 @@ class Viewer(Peer):
         now = time.monotonic() if now is None else now
         self._decided_at = now
         candidates = [(feed, layers) for feed in self.feeds if (layers := feed.flowing(now))]
-        shown: list[tuple[Feed, list[Encoding], Picture]] = []
+        shown: list[tuple[Feed, list[Encoding], VideoCandidate]] = []
         for feed, layers in candidates:
-            picture = self._picture(feed, layers, count=len(candidates))
-            if picture is None:
+            video = self._video_candidate(feed, layers, count=len(candidates))
+            if video is None:
                 feed.follow(None, now=now)
             else:
-                shown.append((feed, layers, picture))
-        pictures = [picture for _, _, picture in shown]
+                shown.append((feed, layers, video))
+        videos = [video for _, _, video in shown]
         audio = self._audio_rate()
-        chosen, needed = allocate(pictures, budget=self._budget(pictures) - audio)
-        if needed is not None and self.link.may_rise(needed + audio, now=now, is_dark=not self._picture_rate()):
+        chosen, needed = allocate(videos, budget=self._budget(videos) - audio)
+        if needed is not None and self.link.may_rise(needed + audio, now=now, is_dark=not self._video_rate()):
             self.link.rise(needed + audio + 1, now=now)  # 1 more, to cover rounding of the sums
-            chosen, _ = allocate(pictures, budget=self._budget(pictures) - audio)
+            chosen, _ = allocate(videos, budget=self._budget(videos) - audio)
         for (feed, layers, _), level in zip(shown, chosen, strict=True):
             feed.follow(layers[level] if level is not None else None, now=now)
 
-    def _budget(self, pictures: list[Picture]) -> float:
+    def _budget(self, videos: list[VideoCandidate]) -> float:
         """Return the bandwidth budget. While the link has never failed, it allows at least the lowest layer of all
         videos, because a guess is no reason to omit one."""
         if self.link.has_fallen:
             return self.link.limit
-        least = sum(picture.rates[0] for picture in pictures) * RAISE
+        least = sum(video.rates[0] for video in videos) * RAISE
         return max(self.link.limit, least + self._audio_rate())
 
-    def _picture(self, feed: Feed, layers: list[Encoding], *, count: int) -> Picture | None:
-        tile = self.wishes.tiles.get(feed.mid)
+    def _video_candidate(self, feed: Feed, layers: list[Encoding], *, count: int) -> VideoCandidate | None:
+        tile = self.layer_request.tiles.get(feed.mid)
         is_screen = feed.track is not None and feed.track.source == "screen"
         # A shared screen is the main video, otherwise the first. Among the others the larger tile goes first.
         rank = 0.0 if is_screen or feed.index == 0 else 1.0 + feed.index / 1000
         if rank and tile is not None and tile.width:
             rank = 1.0 - min(0.9, tile.width * tile.height / 1e7)
         ceiling = useful_layer(
-            [layer.dimensions for layer in layers], wishes=self.wishes, tile=tile, rank=rank, count=count
+            [layer.dimensions for layer in layers], request=self.layer_request, tile=tile, rank=rank, count=count
         )
         if ceiling is None:
             return None
         current = layers.index(feed.encoding) if feed.encoding in layers else None
-        return Picture(rates=_rates(layers), ceiling=ceiling, current=current, rank=rank)
+        return VideoCandidate(rates=_rates(layers), ceiling=ceiling, current=current, rank=rank)
 
     def _audio_rate(self) -> float:
         return AUDIO_BITS_PER_SECOND * sum(slot.has_source for slot, _ in self._shared() if slot.kind == "audio")
@@ -262,12 +263,12 @@ class Viewer(Peer):
     def _resend(self, item: Nack, *, now: float) -> None:
         stats = self.engine.stats
         resend: Callable[[int], int]
-        seat = next(((slot, sink) for slot, sink in self.seats if slot.ssrc == item.ssrc), None)
+        host_stream = next(((slot, sink) for slot, sink in self.host_streams if slot.ssrc == item.ssrc), None)
         feed = next((feed for feed in self.feeds if feed.ssrc == item.ssrc), None)
         if feed is not None:
             resend = partial(feed.resend, now=now)
-        elif seat is not None and seat[0].kind == "video":
-            resend = partial(seat[0].resend, seat[1])
+        elif host_stream is not None and host_stream[0].kind == "video":
+            resend = partial(host_stream[0].resend, host_stream[1])
         else:
             return
         for sequence in item.sequences:
@@ -284,7 +285,7 @@ class Viewer(Peer):
     def _reception(self, block: ReportBlock, *, now: float) -> bool:
         """Note a stream's report block. Return whether the link's budget fell."""
         loss = block.fraction_lost / 256
-        if any(slot.kind == "video" and slot.ssrc == block.ssrc for slot, _ in self.seats):
+        if any(slot.kind == "video" and slot.ssrc == block.ssrc for slot, _ in self.host_streams):
             self.loss = loss
             return False
         feed = next((feed for feed in self.feeds if feed.ssrc == block.ssrc), None)
@@ -300,8 +301,8 @@ class Viewer(Peer):
                 each.loss = 0.0
         return has_fallen
 
-    def _shared(self) -> list[Seat]:
-        return [*self.seats, *((place.slot, place.sink) for place in self.places)]
+    def _shared(self) -> list[HostStream]:
+        return [*self.host_streams, *((section.slot, section.sink) for section in self.audio_sections)]
 
     def _ends(self) -> list[Sink | Feed]:
         return [*(sink for _, sink in self._shared()), *self.feeds]

@@ -46,7 +46,7 @@ class SectionAnswer:
 def answer_write(*, sections: list[SectionAnswer], transport: LocalTransport, bundle: Sequence[str] = ()) -> str:
     """Return the text of the answer. Sections and the bundle group keep their order in the offer."""
     mids = [answer.section.mid for answer in sections if answer.choice is not None and answer.section.mid]
-    order = {mid: place for place, mid in enumerate(bundle)}
+    order = {mid: position for position, mid in enumerate(bundle)}
     mids.sort(key=lambda mid: order.get(mid, 0))
     lines = [
         "v=0",

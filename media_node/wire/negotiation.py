@@ -50,7 +50,7 @@ def remote_transport(offer: SessionDescription) -> RemoteTransport:
     media = [section for section in offer.media if is_media(section)]
     if not media:
         raise OfferInvalid("The offer has neither audio nor video that could be carried here.")
-    order = {mid: place for place, mid in enumerate(offer.bundle)}
+    order = {mid: position for position, mid in enumerate(offer.bundle)}
     if len(media) > 1 and not all(section.mid in order for section in media):
         raise OfferInvalid("The offer must bundle its media sections into one transport.")
     # The transport is that of the bundle's first accepted section. If bundle-only sections have none of their own, it

@@ -62,8 +62,8 @@ WATCH = """async ([url, token, pictures, sounds]) => {
   window.token = token;
   return answer.status;
 }"""
-ASK = """async (wishes) => (await fetch(`${resource}/layers`, {
-  method: "POST", headers: { Authorization: `Bearer ${token}` }, body: JSON.stringify(wishes) })).status"""
+ASK = """async (request) => (await fetch(`${resource}/layers`, {
+  method: "POST", headers: { Authorization: `Bearer ${token}` }, body: JSON.stringify(request) })).status"""
 STATE = """async () => (await fetch(resource, { headers: { Authorization: `Bearer ${token}` } })).json()"""
 PICTURES = """async () => {
   const seen = {};

@@ -26,7 +26,7 @@ ROOM = "6f1c1e6e-0000-4000-8000-000000000001"
 SDP = "application/sdp"
 
 
-class Picture(MediaStreamTrack):
+class ShadedVideo(MediaStreamTrack):
     """Frames of 160x120 with a moving bar, 20 a second."""
 
     kind = "video"
@@ -156,7 +156,7 @@ class Show:
         self._closing.append(connection.close)
         if with_audio:
             connection.addTrack(AudioStreamTrack())
-        connection.addTrack(Picture(shade))
+        connection.addTrack(ShadedVideo(shade))
         if codec is not None:
             wanted = [c for c in RTCRtpSender.getCapabilities("video").codecs if c.mimeType == codec]
             connection.getTransceivers()[-1].setCodecPreferences(wanted)

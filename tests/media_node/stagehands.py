@@ -229,10 +229,10 @@ class Spectator:
         assert status == 200, body
         return dict(body)
 
-    async def ask(self, **wishes: Any) -> int:
+    async def ask(self, **request: Any) -> int:
         """Send the wanted quality and displayed sizes to the node; return the status."""
         path = self.location + "/layers"
-        status, _, _ = await self.show.call("POST", path, token=self.token, body=json.dumps(wishes))
+        status, _, _ = await self.show.call("POST", path, token=self.token, body=json.dumps(request))
         return status
 
     def count(self, mid: str) -> int:

@@ -24,7 +24,7 @@ def books_are_right(engine):
     for room in engine.rooms.values():
         assert not room.is_empty
         inside |= room.viewers | set(room.publishers.values()) | set(room.waiting.values())
-        watching = {id(sink) for viewer in room.viewers for _, sink in viewer.seats}
+        watching = {id(sink) for viewer in room.viewers for _, sink in viewer.host_streams}
         for slot in room.slots.values():
             assert {id(sink) for sink in slot._sinks} <= watching
     assert inside == peers

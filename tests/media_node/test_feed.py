@@ -209,7 +209,7 @@ def test_sender_reports_come_in_the_time_of_the_stream_also_after_a_change(wire)
     low, high, feed = Source(), Source(timestamp=77), new_feed(wire)
     feed.follow(low.encoding, now=0.0)
     low.send(now=0.0, is_key=True)
-    high.encoding.fanout.tell_report(SenderReport(5, 2**40, high.timestamp + 3000, 1, 2), clock_shift=2**33)
+    high.encoding.fanout.send_report(SenderReport(5, 2**40, high.timestamp + 3000, 1, 2), clock_shift=2**33)
     feed.follow(high.encoding, now=0.1)
 
     high.send(now=0.1, is_key=True)

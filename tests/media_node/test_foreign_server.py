@@ -13,7 +13,7 @@ from aiortc.mediastreams import AudioStreamTrack
 
 from tests.e2e.product import Product
 from tests.media_node.foreign_server import serving
-from tests.media_node.show import SDP, Picture, Watcher, eventually
+from tests.media_node.show import SDP, ShadedVideo, Watcher, eventually
 
 pytestmark = pytest.mark.waits
 
@@ -60,7 +60,7 @@ class Person:
 
     async def send(self, show: str) -> None:
         self.connection.addTrack(AudioStreamTrack())
-        self.connection.addTrack(Picture())
+        self.connection.addTrack(ShadedVideo())
         await self.connect(show, "publisher")
 
     async def watch(self, show: str) -> Watcher:

@@ -300,7 +300,7 @@ async def test_what_a_link_of_1500_bytes_carries_arrives(size):
 
         (packet,) = await received(ben, 1)
         assert packet.payload == payload
-        slot, sink = next(iter(show.engine.rooms[ROOM].viewers)).seats[-1]
+        slot, sink = next(iter(show.engine.rooms[ROOM].viewers)).host_streams[-1]
         assert slot.resend(sink, packet.sequence) > size, "and once more, if it is lost"
         assert show.engine.stats.packets_oversize == 0
 

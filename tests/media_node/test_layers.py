@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from media_node.errors import MediaRefused
 from media_node.forwarding.bandwidth_estimate import HOLD_LIMIT_SECONDS, HOLD_SECONDS, Link
-from media_node.forwarding.layers import Picture, Tile, Wishes, allocate, useful_layer, wishes_read
+from media_node.forwarding.layers import LayerRequest, Tile, VideoCandidate, allocate, layer_request_read, useful_layer
 from media_node.forwarding.loudness import Loudness
 from media_node.forwarding.track import rids_lowest_first
 from media_node.wire.dimensions import Dimensions, h264_dimensions, vp8_dimensions
@@ -21,8 +21,8 @@ SIZES = [Dimensions(320, 180), Dimensions(640, 360), Dimensions(1280, 720)]
 RATES = (100.0, 300.0, 900.0)
 
 
-def picture(*, ceiling=2, current=None, rank=1.0, rates=RATES):
-    return Picture(rates=rates, ceiling=ceiling, current=current, rank=rank)
+def video(*, ceiling=2, current=None, rank=1.0, rates=RATES):
+    return VideoCandidate(rates=rates, ceiling=ceiling, current=current, rank=rank)
 
 
 @pytest.mark.parametrize(
@@ -43,41 +43,41 @@ def picture(*, ceiling=2, current=None, rank=1.0, rates=RATES):
 )
 @pytest.mark.parametrize("sizes", [SIZES, [None] * 3])
 def test_a_picture_is_as_large_as_it_is_shown_and_asked_for(tile, quality, expected, sizes):
-    assert useful_layer(sizes, wishes=Wishes(quality=quality), tile=tile, rank=0, count=1) == expected
+    assert useful_layer(sizes, request=LayerRequest(quality=quality), tile=tile, rank=0, count=1) == expected
 
 
 def test_among_many_people_the_others_are_small_when_nobody_says_how_they_are_shown():
-    assert useful_layer(SIZES, wishes=Wishes(), tile=None, rank=1, count=3) == 1
-    assert useful_layer(SIZES, wishes=Wishes(), tile=None, rank=1, count=9) == 0
+    assert useful_layer(SIZES, request=LayerRequest(), tile=None, rank=1, count=3) == 1
+    assert useful_layer(SIZES, request=LayerRequest(), tile=None, rank=1, count=9) == 0
 
 
 def test_everybody_is_small_before_anybody_is_large_and_the_main_picture_grows_first():
-    pictures = [picture(rank=2), picture(rank=0), picture(rank=1)]
+    videos = [video(rank=2), video(rank=0), video(rank=1)]
 
-    assert allocate(pictures, budget=250)[0] == [None, 0, 0]
-    assert allocate(pictures, budget=340)[0] == [0, 0, 0]
-    assert allocate(pictures, budget=1300)[0] == [0, 2, 0]
-    assert allocate(pictures, budget=10_000) == ([2, 2, 2], None)
+    assert allocate(videos, budget=250)[0] == [None, 0, 0]
+    assert allocate(videos, budget=340)[0] == [0, 0, 0]
+    assert allocate(videos, budget=1300)[0] == [0, 2, 0]
+    assert allocate(videos, budget=10_000) == ([2, 2, 2], None)
 
 
 def test_what_the_next_step_needs_is_told():
-    chosen, needed = allocate([picture()], budget=200)
+    chosen, needed = allocate([video()], budget=200)
 
     assert chosen == [0]
-    assert allocate([picture()], budget=needed)[0] == [1]
+    assert allocate([video()], budget=needed)[0] == [1]
 
 
 def test_a_layer_stays_when_its_rate_wavers_around_the_budget():
     for budget in (290, 300, 320):
-        assert allocate([picture(current=1)], budget=budget)[0] == [1]
-        assert allocate([picture(current=0)], budget=budget)[0] == [0]
+        assert allocate([video(current=1)], budget=budget)[0] == [1]
+        assert allocate([video(current=0)], budget=budget)[0] == [0]
 
 
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
         st.builds(
-            Picture,
+            VideoCandidate,
             rates=st.lists(st.floats(1, 1e6), min_size=1, max_size=3).map(lambda rates: tuple(sorted(rates))),
             ceiling=st.just(0),
             current=st.sampled_from([None, 0]),
@@ -87,10 +87,10 @@ def test_a_layer_stays_when_its_rate_wavers_around_the_budget():
     ),
     st.floats(0, 1e7),
 )
-def test_never_more_is_sent_than_the_budget_and_what_it_may_keep(pictures, budget):
-    chosen, needed = allocate(pictures, budget=budget)
+def test_never_more_is_sent_than_the_budget_and_what_it_may_keep(videos, budget):
+    chosen, needed = allocate(videos, budget=budget)
 
-    spent = sum(p.rates[level] for p, level in zip(pictures, chosen, strict=True) if level is not None)
+    spent = sum(p.rates[level] for p, level in zip(videos, chosen, strict=True) if level is not None)
     assert spent <= budget * 2 + 1e-6
     assert (needed is None) == (None not in chosen)
     assert needed is None or needed > budget
@@ -129,17 +129,19 @@ def test_layers_are_ordered_by_the_customs_of_naming_them(rids, ordered):
         {"tiles": {str(number): {} for number in range(65)}},
     ],
 )
-def test_wishes_that_say_nothing_are_refused(value):
+def test_layer_requests_that_say_nothing_are_refused(value):
     with pytest.raises(MediaRefused):
-        wishes_read(value, before=Wishes(), mids={"0", "1"})
+        layer_request_read(value, before=LayerRequest(), mids={"0", "1"})
 
 
-def test_wishes_add_to_what_was_asked_before():
-    first = wishes_read({"tiles": {"0": {"width": 10, "height": 5}}}, before=Wishes(), mids={"0", "1"})
+def test_layer_requests_add_to_what_was_asked_before():
+    first = layer_request_read({"tiles": {"0": {"width": 10, "height": 5}}}, before=LayerRequest(), mids={"0", "1"})
 
-    then = wishes_read({"quality": "low", "tiles": {"1": {"visible": False}}, "new": 1}, before=first, mids={"0", "1"})
+    then = layer_request_read(
+        {"quality": "low", "tiles": {"1": {"visible": False}}, "new": 1}, before=first, mids={"0", "1"}
+    )
 
-    assert then == Wishes(quality="low", tiles={"0": Tile(width=10, height=5), "1": Tile(visible=False)})
+    assert then == LayerRequest(quality="low", tiles={"0": Tile(width=10, height=5), "1": Tile(visible=False)})
 
 
 json_values = st.recursive(
@@ -151,12 +153,12 @@ json_values = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.sampled_from(["quality", "tiles", "x"]), json_values, max_size=3))
-def test_any_wishes_are_read_or_refused(value):
+def test_any_layer_requests_are_read_or_refused(value):
     try:
-        wishes = wishes_read(json.loads(json.dumps(value)), before=Wishes(), mids={"0"})
+        request = layer_request_read(json.loads(json.dumps(value)), before=LayerRequest(), mids={"0"})
     except MediaRefused:
         return
-    assert set(wishes.tiles) <= {"0"}
+    assert set(request.tiles) <= {"0"}
 
 
 def test_a_link_falls_at_once_to_what_arrived():

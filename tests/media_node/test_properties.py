@@ -248,7 +248,7 @@ def test_any_text_is_refused_as_an_offer(text):
     st.sampled_from(["VP8", "H264"]),
     st.integers(0, 0xFFFFFF).map("profile-level-id={:06x}".format),
 )
-def test_viewers_get_their_seats_or_a_refusal(offer, codec, parameters):
+def test_viewers_get_their_streams_or_a_refusal(offer, codec, parameters):
     slots = {
         "audio": Slot(kind="audio", codec=OPUS, parameters="", stats=Stats()),
         "video": Slot(kind="video", codec=Codec(codec, 90000), parameters=parameters, stats=Stats()),
@@ -256,10 +256,10 @@ def test_viewers_get_their_seats_or_a_refusal(offer, codec, parameters):
     description = sdp_parse(offer.replace("a=sendonly", "a=recvonly"))
 
     plan = plan_host(description, slots=slots, is_layered=False, stream="host")
-    seats, sections = plan.seats, plan.answers
+    host_streams, sections = plan.host_streams, plan.answers
 
     assert len(sections) == len(description.media)
-    assert [section.direction for section in sections].count("sendonly") == len(seats) >= 1
+    assert [section.direction for section in sections].count("sendonly") == len(host_streams) >= 1
 
 
 @unhurried

@@ -51,9 +51,9 @@ class Receiver:
     def url(self):
         return f"http://127.0.0.1:{self.port}/webhooks/builtin/"
 
-    def told(self):
-        told = [report for report in self.reports if report["type"] != "slots.changed"]
-        return [(report["type"], report["user"], report["data"].get("reason")) for report in told]
+    def reported(self):
+        reported = [report for report in self.reports if report["type"] != "slots.changed"]
+        return [(report["type"], report["user"], report["data"].get("reason")) for report in reported]
 
 
 @pytest.fixture
@@ -101,12 +101,12 @@ async def test_the_life_of_a_publication_is_told(receiver):
     async with running(webhook_url=receiver.url) as show:
         ada = await show.synthetic("publisher", "ada")
         await send_key_frame(ada)
-        await eventually(lambda: len(receiver.told()) == 2)
+        await eventually(lambda: len(receiver.reported()) == 2)
         resource = show.publisher().resource
         ada.close()
-        await eventually(lambda: len(receiver.told()) == 3)
+        await eventually(lambda: len(receiver.reported()) == 3)
 
-        assert receiver.told() == [
+        assert receiver.reported() == [
             ("node.started", None, None),
             ("publisher.connected", "ada", None),
             ("publisher.lost", "ada", "closed"),
@@ -135,9 +135,9 @@ async def test_who_is_in_which_place_is_told_and_the_latest_is_enough(receiver):
         receiver.refuse_with = 0
         await eventually(lambda: any(report["type"] == "slots.changed" for report in receiver.reports))
 
-        told = [report for report in receiver.reports if report["type"] == "slots.changed"]
-        assert [report["session"] for report in told] == [ROOM]
-        assert told[0]["data"] == {
+        reported = [report for report in receiver.reports if report["type"] == "slots.changed"]
+        assert [report["session"] for report in reported] == [ROOM]
+        assert reported[0]["data"] == {
             "v": stage.version,
             "epoch": show.engine.epoch,
             "stage": [
@@ -157,21 +157,21 @@ async def test_who_is_in_which_place_is_told_and_the_latest_is_enough(receiver):
         await eventually(lambda: receiver.reports[-1]["type"] == "slots.changed")
         last = receiver.reports[-1]["data"]
         assert (last["stage"], last["speakers"]) == ([], [])
-        assert last["v"] > told[0]["data"]["v"]
+        assert last["v"] > reported[0]["data"]["v"]
 
 
 async def test_silence_is_told_and_so_is_the_return(receiver):
     async with running(webhook_url=receiver.url, silence_seconds=0.5) as show:
         ada = await show.synthetic("publisher", "ada")
         await send_key_frame(ada)
-        await eventually(lambda: ("publisher.lost", "ada", "silent") in receiver.told(), seconds=3)
+        await eventually(lambda: ("publisher.lost", "ada", "silent") in receiver.reported(), seconds=3)
         assert not show.engine.rooms[ROOM].is_live
 
         await send_key_frame(ada)
         ada.send_rtp(bytes.fromhex("80600002") + b"\0" * 4 + ada.video_ssrc.to_bytes(4, "big") + b"\x10\x10")
-        await eventually(lambda: len(receiver.told()) >= 4)
+        await eventually(lambda: len(receiver.reported()) >= 4)
 
-        assert [kind for kind, _, _ in receiver.told()][:4] == [
+        assert [kind for kind, _, _ in receiver.reported()][:4] == [
             "node.started",
             "publisher.connected",
             "publisher.lost",
@@ -188,9 +188,9 @@ async def test_a_replacement_is_told_as_one_lost_and_one_connected(receiver):
                     show.publisher() is not None and ROOM in show.engine.rooms and not show.engine.rooms[ROOM].waiting
                 )
             )
-        await eventually(lambda: len(receiver.told()) == 4)
+        await eventually(lambda: len(receiver.reported()) == 4)
 
-        assert receiver.told()[1:] == [
+        assert receiver.reported()[1:] == [
             ("publisher.connected", "ada", None),
             ("publisher.lost", "ada", "replaced"),
             ("publisher.connected", "ada", None),
@@ -200,19 +200,19 @@ async def test_a_replacement_is_told_as_one_lost_and_one_connected(receiver):
 async def test_reports_survive_web_being_away_and_arrive_in_order(receiver):
     reporter = Reporter(url=receiver.url, secret=SECRET, node="local")
     reporter.start()
-    reporter.tell("node.started")
-    await eventually(lambda: len(receiver.told()) == 1)
+    reporter.report("node.started")
+    await eventually(lambda: len(receiver.reported()) == 1)
     await receiver.close()
 
     for number in range(5):
-        reporter.tell("publisher.connected", user=str(number))
+        reporter.report("publisher.connected", user=str(number))
     await asyncio.sleep(0.5)
     receiver.refuse_with = 503
     await receiver.open()
     await asyncio.sleep(0.5)
     receiver.refuse_with = 0
 
-    await eventually(lambda: len(receiver.told()) == 6, seconds=8)
+    await eventually(lambda: len(receiver.reported()) == 6, seconds=8)
     assert [report["user"] for report in receiver.reports[1:]] == ["0", "1", "2", "3", "4"]
     await reporter.stop(flush_seconds=1)
 
@@ -221,13 +221,13 @@ async def test_a_report_that_web_refuses_for_good_does_not_hold_up_the_others(re
     receiver.refuse_with = 400
     reporter = Reporter(url=receiver.url, secret=SECRET, node="local")
     reporter.start()
-    reporter.tell("node.started")
+    reporter.report("node.started")
     await eventually(lambda: reporter.dropped == 1)
     receiver.refuse_with = 0
 
-    reporter.tell("publisher.connected", user="ada")
+    reporter.report("publisher.connected", user="ada")
 
-    await eventually(lambda: receiver.told() == [("publisher.connected", "ada", None)])
+    await eventually(lambda: receiver.reported() == [("publisher.connected", "ada", None)])
     await reporter.stop(flush_seconds=1)
 
 
@@ -237,7 +237,7 @@ async def test_the_queue_is_bounded_and_ends_quickly_when_nobody_listens():
     reporter.start()
 
     for number in range(QUEUE_LIMIT + 10):
-        reporter.tell("publisher.connected", user=str(number))
+        reporter.report("publisher.connected", user=str(number))
 
     assert (len(reporter), reporter.dropped) == (QUEUE_LIMIT, 10)
     started = time.monotonic()

@@ -154,7 +154,7 @@ def test_a_viewer_is_answered_with_the_slots_sources_the_media_first():
     offer = sdp_parse(recorded("chromium_whep.sdp"))
 
     plan = plan_host(offer, slots=slots, is_layered=False, stream="host")
-    seats, sections = plan.seats, plan.answers
+    host_streams, sections = plan.host_streams, plan.answers
 
     video = slots["video"]
     text = answer_write(
@@ -162,7 +162,7 @@ def test_a_viewer_is_answered_with_the_slots_sources_the_media_first():
         transport=LocalTransport(ice_ufrag="u", ice_pwd="p", fingerprint="AA", setup="passive", candidates=[]),
     )
     sources = [line for line in text.split("\r\n") if "ssrc" in line][-5:]
-    assert [slot.kind for slot, _ in seats] == ["audio", "video"]
+    assert [slot.kind for slot, _ in host_streams] == ["audio", "video"]
     assert sources == [
         f"a=ssrc-group:FID {video.ssrc} {video.repair_ssrc}",
         f"a=ssrc:{video.ssrc} cname:livestream",
@@ -182,9 +182,9 @@ def test_sections_beyond_the_host_are_kept_inactive():
     offer.media = [*one, *offer.media]
 
     plan = plan_host(offer, slots=slots, is_layered=False, stream="host")
-    seats, sections = plan.seats, plan.answers
+    host_streams, sections = plan.host_streams, plan.answers
 
-    assert len(seats) == 2
+    assert len(host_streams) == 2
     assert [section.direction for section in sections] == ["sendonly", "sendonly", "inactive", "inactive"]
 
 

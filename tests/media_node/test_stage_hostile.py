@@ -51,7 +51,7 @@ async def test_what_somebody_receives_is_told_to_nobody_else():
         (b'{"x": "' + b"y" * 20_000 + b'"}', (413, "media.too_large")),
     ],
 )
-async def test_wishes_that_cannot_be_read_are_refused_and_change_nothing(body, expected):
+async def test_layer_requests_that_cannot_be_read_are_refused_and_change_nothing(body, expected):
     async with company() as people:
         await people.perform("ada", "host")
         ben = await people.watch("ben")
@@ -63,7 +63,7 @@ async def test_wishes_that_cannot_be_read_are_refused_and_change_nothing(body, e
         assert people.show.engine.stats.errors == 0
 
 
-async def test_wishes_come_at_most_five_a_second():
+async def test_layer_requests_come_at_most_five_a_second():
     async with company() as people:
         await people.perform("ada", "host")
         ben, mo = await people.watch("ben"), await people.watch("mo")
