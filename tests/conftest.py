@@ -274,8 +274,13 @@ class Ear:
     def subscribed(self) -> Iterator[list[dict[str, Any]]]:
         """Return the layer messages of a block, complete once the block is left."""
         layer = get_channel_layer()
-        channel = async_to_sync(layer.new_channel)()
-        async_to_sync(layer.group_add)(self._group, channel)
+
+        async def subscribe() -> str:
+            made: str = await layer.new_channel()
+            await layer.group_add(self._group, made)
+            return made
+
+        channel = async_to_sync(subscribe)()
         heard: list[dict[str, Any]] = []
         yield heard
         queue = layer.channels.get(channel)

@@ -51,14 +51,14 @@ class Lane:
 # A module that waits may hold tests for the other two.
 WAITS, BROWSER = "waits and not browser and not alone", "browser and not alone"
 LANES = (
-    Lane("light", "light", workers=2, database="postgresql"),
+    Lane("light", "light", workers=3, database="postgresql"),
     Lane("sqlite", "light and both_databases", workers=2),
     Lane("waits", WAITS, workers=3, spread="loadgroup", needs_built=True),
-    Lane("browser", BROWSER, needs_built=True),
+    Lane("browser", BROWSER, workers=2, spread="loadfile", needs_built=True),
     Lane("alone", "alone", needs_built=True),
 )
 NIGHTLY = (
-    Lane("light", "light", workers=2, database="postgresql"),
+    Lane("light", "light", workers=3, database="postgresql"),
     Lane("sqlite", "light", workers=2),
     Lane("waits", WAITS, needs_built=True),
     Lane("browser", BROWSER, needs_built=True),

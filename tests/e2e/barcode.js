@@ -25,9 +25,9 @@
     canvas.height = HEIGHT;
     const context = canvas.getContext("2d");
     let frame = 0;
-    setInterval(() => { frame += 1; paint(context, frame); }, 1000 / 30);
+    setInterval(() => { frame += 1; paint(context, frame); }, 1000 / 15);
     paint(context, frame);
-    return canvas.captureStream(30).getVideoTracks()[0];
+    return canvas.captureStream(15).getVideoTracks()[0];
   }
 
   if (navigator.mediaDevices) {

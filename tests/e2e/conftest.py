@@ -1,6 +1,7 @@
 """A running product and a real browser with a fake camera."""
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
@@ -25,6 +26,13 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     running.stop()
 
 
+def csrf_token(html: str) -> str:
+    """The token in the form, or in the head, of a page."""
+    found = re.search(r'name="csrf(?:middlewaretoken" value|-token" content)="([^"]+)"', html)
+    assert found, html
+    return found[1]
+
+
 class People:
     """Opens a window of its own for each person, and remembers what their pages complained about."""
 
@@ -38,7 +46,7 @@ class People:
         scripts = options.pop("scripts", [BARCODE])
         permissions = options.pop("permissions", ["camera", "microphone", "clipboard-read", "clipboard-write"])
         context = self._browser.new_context(
-            base_url=self._product.url, permissions=permissions, viewport={"width": 1280, "height": 800}, **options
+            base_url=self._product.url, permissions=permissions, viewport={"width": 1280, "height": 800}, reduced_motion="reduce", **options
         )
         self._contexts.append(context)
         context.set_default_timeout(15_000)
@@ -54,22 +62,27 @@ class People:
             self.complaints.append(f"{page.url}: {message.text} ({message.location['url']})")
 
     def signed_in(self, username: str, **options: Any) -> Page:
-        """One of the demonstration people, signed in through the log-in page."""
-        page = self.window(**options)
-        page.goto("/accounts/login/")
-        page.click(f"[data-demo-person={username}]")
-        page.wait_for_url(lambda url: "/accounts/login" not in url)
-        return page
+        """A window of one of the demonstration people, logged in."""
+        return self._entered("/accounts/login/", {"username": username, "password": "demo"}, options)
 
     def newcomer(self, display_name: str, **options: Any) -> Page:
-        """Somebody with a new account, signed in."""
+        """A window of a person with a new account, logged in."""
+        username = f"{display_name.lower()}-{secrets.token_hex(3)}"
+        form = {"username": username, "display_name": display_name, "password": secrets.token_urlsafe(12)}
+        return self._entered("/accounts/signup/", form, options)
+
+    def _entered(self, path: str, form: dict[str, str], options: dict[str, Any]) -> Page:
+        """A window whose cookies come from posting the form of an account page, without loading the page."""
         page = self.window(**options)
-        page.goto("/accounts/signup/")
-        page.fill("[name=username]", f"{display_name.lower()}-{secrets.token_hex(3)}")
-        page.fill("[name=display_name]", display_name)
-        page.fill("[name=password]", secrets.token_urlsafe(12))
-        page.click("main button[type=submit]")
-        page.wait_for_url(lambda url: "/accounts/signup" not in url)
+        request = page.context.request
+        token = csrf_token(request.get(path).text())
+        answer = request.post(
+            path,
+            form={**form, "csrfmiddlewaretoken": token},
+            headers={"Referer": self._product.url + path},
+            max_redirects=0,
+        )
+        assert answer.status == 302, answer.text()
         return page
 
     def photograph(self, name: str) -> None:

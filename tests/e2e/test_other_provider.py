@@ -124,6 +124,7 @@ def test_a_switch_that_is_refused_leaves_the_show_as_it_was(people: People) -> N
     expect(seller.locator("#banner")).to_be_empty()
 
 
+@pytest.mark.nightly
 def test_a_host_whose_picture_does_not_get_out_is_offered_the_other_one(people: People, screenshot: Screenshot) -> None:
     seller = people.signed_in("seller")
     show_made(seller, "The road is closed")

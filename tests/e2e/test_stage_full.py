@@ -14,7 +14,7 @@ from tests.e2e.stage_steps import SMALL, approves, asks, goes_on, tiles, user_id
 from tests.e2e.synthetic_guests import LOUD, SyntheticGuest, Troupe
 from tests.e2e.test_show import live, open_room, show_made
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.nightly, pytest.mark.alone, pytest.mark.timeout(300)]
 
 Screenshot = Callable[[Page, str], None]
 

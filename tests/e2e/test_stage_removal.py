@@ -14,7 +14,7 @@ from tests.e2e.stage_steps import SMALL, acts, pictures_move, settings_changed, 
 from tests.e2e.stopwatch import clicked_at, marks, watch_click, watch_picture
 from tests.e2e.test_show import live, open_room, show_made, wait_until
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.nightly, pytest.mark.alone, pytest.mark.timeout(240)]
 
 Screenshot = Callable[[Page, str], None]
 QUIET_MS = 700

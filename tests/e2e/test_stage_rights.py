@@ -10,7 +10,7 @@ from tests.e2e.stage_steps import SMALL, acts, come, settings_changed, user_id, 
 from tests.e2e.test_pages import fits
 from tests.e2e.test_show import live, open_room, say, show_made, wait_until
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(200)]
 
 Screenshot = Callable[[Page, str], None]
 

@@ -20,7 +20,7 @@ from tests.e2e.stage_steps import (
 )
 from tests.e2e.test_show import live, open_room, show_made
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(240)]
 
 Screenshot = Callable[[Page, str], None]
 

@@ -101,6 +101,7 @@ def show(visitors: Any, livekit: LiveKitServer) -> tuple[Visitor, Visitor]:
     return ada, ben
 
 
+@pytest.mark.nightly
 def test_another_camera_takes_over_without_the_viewer_losing_the_picture(show: tuple[Visitor, Visitor]) -> None:
     ada, ben = show
     before = ben.run("window.call.stream.getVideoTracks()[0].id")
@@ -118,6 +119,7 @@ def test_another_camera_takes_over_without_the_viewer_losing_the_picture(show: t
     assert ben.states() == ["connecting", "receiving"]
 
 
+@pytest.mark.nightly
 def test_a_shared_screen_stands_before_the_camera(show: tuple[Visitor, Visitor]) -> None:
     ada, ben = show
 
@@ -127,6 +129,7 @@ def test_a_shared_screen_stands_before_the_camera(show: tuple[Visitor, Visitor])
     assert ben.run("window.harness.plain(window.call.people[0]).sources.camera") == {"track": True, "muted": False}
 
 
+@pytest.mark.nightly
 def test_the_microphone_switched_off_is_told(show: tuple[Visitor, Visitor]) -> None:
     ada, ben = show
 
@@ -161,6 +164,7 @@ def test_who_was_removed_is_told_so_and_does_not_come_back(
     assert ben.run("window.asked") == ["subscriber"]
 
 
+@pytest.mark.nightly
 def test_who_was_in_a_room_that_is_deleted_asks_before_joining_again(
     show: tuple[Visitor, Visitor], livekit: LiveKitServer
 ) -> None:
@@ -171,6 +175,7 @@ def test_who_was_in_a_room_that_is_deleted_asks_before_joining_again(
         page.until("window.call.link === 'up'")
 
 
+@pytest.mark.nightly
 def test_a_second_page_of_the_host_takes_over_and_the_first_says_so(
     show: tuple[Visitor, Visitor], visitors: Any, livekit: LiveKitServer
 ) -> None:
@@ -210,6 +215,7 @@ def test_a_viewer_comes_on_stage_and_goes_again(
     assert cleo.run("window.own.camera.readyState") == "live"
 
 
+@pytest.mark.nightly
 def test_who_may_publish_by_the_servers_word_switches_in_place(
     show: tuple[Visitor, Visitor], visitors: Any, livekit: LiveKitServer
 ) -> None:

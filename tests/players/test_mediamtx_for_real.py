@@ -84,6 +84,7 @@ def roles(server: MediaMtx) -> list[str]:
     return [state for _, state in server.sessions()]
 
 
+@pytest.mark.alone
 def test_a_show_is_seen_and_who_is_kicked_loses_it_within_a_second(
     people: People,
     mediamtx: MediaMtx,
@@ -144,6 +145,7 @@ def test_a_show_is_seen_and_who_is_kicked_loses_it_within_a_second(
     assert people.complaints == []
 
 
+@pytest.mark.nightly
 def test_the_host_comes_back_after_a_reload_and_the_viewer_sees_it(people: People, mediamtx: MediaMtx) -> None:
     seller, ben = people.signed_in("seller"), people.signed_in("buyer")
     show = show_made(seller, "Away and back")

@@ -71,6 +71,7 @@ def test_a_seller_goes_live_and_a_buyer_sees_it_move(
     assert complaints_of(people) == []
 
 
+@pytest.mark.nightly
 def test_a_camera_that_opens_before_the_rest_of_the_desk_is_there_goes_on_the_air(people: People) -> None:
     seller = people.signed_in("seller")
     show = show_made(seller, "A slow way to the desk")
@@ -87,6 +88,7 @@ def test_a_camera_that_opens_before_the_rest_of_the_desk_is_there_goes_on_the_ai
     moving(stranger)
 
 
+@pytest.mark.nightly
 def test_the_sellers_own_room_says_why_it_does_not_play(people: People, screenshot: Any) -> None:  # noqa: F811
     seller = people.signed_in("seller")
     show = show_made(seller, "My own show")
@@ -122,6 +124,7 @@ def test_the_same_buyer_in_two_windows_plays_in_the_newer_and_can_go_back(people
 TILES = """[...document.querySelectorAll('[data-stage] .tile.on')].map((tile) => tile.dataset.user).sort().join()"""
 
 
+@pytest.mark.nightly
 def test_a_guest_comes_on_stage_is_seen_by_all_and_goes_again(people: People, screenshot: Any) -> None:  # noqa: F811
     seller, buyer = people.signed_in("seller"), people.signed_in("buyer")
     show = show_made(seller, "With a guest")
@@ -192,7 +195,7 @@ def buyer_removed(people: People) -> tuple[str, Page, Page, Page, dict[str, Any]
     return show, seller, buyer, stranger, held
 
 
-@pytest.mark.parametrize("webhooks", [False, True])
+@pytest.mark.parametrize("webhooks", [False, pytest.param(True, marks=pytest.mark.nightly)])
 def test_a_removed_buyer_who_joins_again_with_an_old_token_is_removed_again(
     people: People, product: Product, livekit: LiveKitServer, webhooks: bool
 ) -> None:

@@ -20,7 +20,7 @@ ASKERS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(MediaRole), st.bo
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("provider", ["builtin", "agora", "livekit"])
+@pytest.mark.parametrize("provider", ["builtin", "agora", pytest.param("livekit", marks=pytest.mark.nightly)])
 def test_people_who_ask_at_the_same_moment_get_tokens_of_their_own(settings, provider):
     """Feature: streaming-realtime-fixes, Property 02: concurrent token generation safety."""
 

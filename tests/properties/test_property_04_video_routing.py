@@ -90,7 +90,7 @@ def test_property_04_everybody_who_may_watch_is_given_the_way_to_the_host(acts):
     session = make_show(host)
     versions = itertools.count(10, 4)
     latest = None
-    for what, which in acts:
+    for number, (what, which) in enumerate(acts, start=1):
         act(session, host, people, what, which, versions)
         slots = room_load(session.pk, RoomParts()).common["slots"]
         if slots:
@@ -99,7 +99,8 @@ def test_property_04_everybody_who_may_watch_is_given_the_way_to_the_host(acts):
             latest = slots
         rows = dict(Participant.objects.filter(session=session).values_list("user", "status"))
         roles = dict(Participant.objects.filter(session=session, status="active").values_list("user", "role"))
-        for person in [None, host, *people]:
+        # After each act the person whom it was about, at the end everybody.
+        for person in [None, host, *people] if number == len(acts) else [people[which]]:
             actor = actor_of(person) if person else ANONYMOUS
             status = rows.get(actor.user_id)
             watching = grant_of(session, actor, MediaRole.SUBSCRIBER)

@@ -62,7 +62,7 @@ def test_the_state_is_always_right_and_the_picture_comes_back(driven: Visitor) -
 
     holds()
 
-    reach.require(layer_0=50, layer_1=30, back=5, lost_while_receiving=8, poor_while_receiving=8)
+    reach.require(layer_0=50, layer_1=20, back=5, lost_while_receiving=8, poor_while_receiving=8)
     reach.require(shaky_while_receiving=8, low_while_receiving=8, expired_while_receiving=5)
 
 

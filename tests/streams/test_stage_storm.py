@@ -30,7 +30,7 @@ def answer(process, stdin=None):
     return json.loads(out.splitlines()[-1])
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 def test_the_cap_holds_and_no_seat_is_lost(postgres_server, tmp_path):
     environment = servers.product_environment(data=tmp_path, database_url=postgres_server.create_database())
     servers.manage("migrate", "--verbosity", "0", environment=environment)
