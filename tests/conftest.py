@@ -266,13 +266,13 @@ class Ear:
 
     @contextmanager
     def listening(self) -> Iterator[list[dict[str, Any]]]:
-        """Return the layer messages of a block, complete once the block is left; on-commit handlers run at its end."""
+        """Record the layer messages of a block, complete once the block is left; on-commit handlers run at its end."""
         with self.subscribed() as heard, self._capture(execute=True):
             yield heard
 
     @contextmanager
     def subscribed(self) -> Iterator[list[dict[str, Any]]]:
-        """Return the layer messages of a block, complete once the block is left."""
+        """Record the layer messages of a block, complete once the block is left."""
         layer = get_channel_layer()
 
         async def subscribe() -> str:

@@ -33,7 +33,7 @@ SLOWEST = 12
 
 @dataclass(frozen=True)
 class Lane:
-    """One pytest: which tests, with how many workers, on which database."""
+    """One pytest: its tests, its number of workers, its database."""
 
     name: str
     tests: str
@@ -48,7 +48,7 @@ class Lane:
         return [sys.executable, "-m", "pytest", "-m", self.tests, *spread]
 
 
-# A module that waits may hold tests for the other two.
+# A module with the mark `waits` may hold tests for the other two.
 WAITS, BROWSER = "waits and not browser and not alone", "browser and not alone"
 LANES = (
     Lane("light", "light", workers=3, database="postgresql"),
@@ -68,7 +68,7 @@ NIGHTLY = (
 
 @dataclass
 class Outcome:
-    """How a lane went."""
+    """The result of a lane."""
 
     lane: Lane
     status: int
@@ -78,7 +78,7 @@ class Outcome:
 
 @contextmanager
 def building() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Build the servers that the tests start, beside the first lanes; nothing when they are there."""
+    """Build the servers that the tests start, beside the first lanes; nothing when they exist."""
     scripts = [["sh", f"deploy/{name}.sh", str(BIN / name)] for name in BUILT]
     started = [subprocess.Popen(["nice", *script], cwd=servers.ROOT) for script in scripts]
     try:
@@ -91,7 +91,7 @@ def building() -> Iterator[list[subprocess.Popen[bytes]]]:
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL for the length of a block; empty, and said so, where there is none."""
+    """Return the URL of a PostgreSQL for the length of a block; empty, with a message, where there is none."""
     try:
         running = servers.postgres_start()
     except servers.NotInstalled as error:
@@ -105,7 +105,7 @@ def postgresql() -> Iterator[str]:
 
 
 def processor_seconds() -> float:
-    """Of all processes that have ended."""
+    """Return the processor time of all processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -114,7 +114,7 @@ def run(lane: Lane, database_url: str, more: list[str]) -> Outcome:
     """Run one lane; its output is pytest's own."""
     environment = os.environ | {"TEST_LANE": lane.name, "TEST_MINUTES": str(MINUTES)}
     environment["TEST_DATABASE_URL"] = database_url if lane.database == "postgresql" else ""
-    # Hundreds of processes import the same modules: without compiled ones that is most of what they do.
+    # Hundreds of processes import the same modules: without compiled ones that is most of their work.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     print(f"\n==== lane {lane.name}: {' '.join(lane.command[2:])} ({lane.database}) ====", flush=True)
     began, used = time.monotonic(), processor_seconds()
@@ -123,7 +123,7 @@ def run(lane: Lane, database_url: str, more: list[str]) -> Outcome:
 
 
 def table(outcomes: list[Outcome]) -> str:
-    """Minutes of tests a suite and lane, and what each lane took of the clock and the processors."""
+    """Return minutes of tests by suite and lane, and each lane's wall and processor time."""
     lanes = [outcome.lane.name for outcome in outcomes]
     seconds: dict[str, dict[str, float]] = defaultdict(dict)
     counts: dict[str, int] = defaultdict(int)
@@ -145,30 +145,30 @@ def table(outcomes: list[Outcome]) -> str:
 
 
 def slowest(outcomes: list[Outcome]) -> str:
-    """The tests that took longest, with their seconds."""
+    """Return the slowest tests, with their seconds."""
     tests = [test for outcome in outcomes for test in read(outcome.lane.name).get("slowest", [])]
     return "\n".join(f"{seconds:>8.1f} s  {name}" for name, seconds in sorted(tests, key=lambda one: -one[1])[:SLOWEST])
 
 
 def row(name: str, cells: list[str]) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     return f"{name:<22}" + "".join(f"{cell:>9}" for cell in cells)
 
 
 def minutes(seconds: float) -> str:
-    """Minutes with two places."""
+    """Format minutes with two decimals."""
     return f"{seconds / 60:.2f}"
 
 
 def read(lane: str) -> dict[str, Any]:
-    """What a lane has noted; nothing when it did not come so far."""
+    """Return a lane's records; empty when it did not finish."""
     file = MINUTES / f"{lane}.json"
     noted: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     return noted
 
 
 def main() -> int:
-    """The exit status."""
+    """Return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nightly", action="store_true", help="everything on everything")
     parser.add_argument("lanes", nargs="*", metavar="lane", help="these alone")

@@ -27,14 +27,14 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 
 def csrf_token(html: str) -> str:
-    """The token in the form, or in the head, of a page."""
+    """Return the token in the form, or in the head, of a page."""
     found = re.search(r'name="csrf(?:middlewaretoken" value|-token" content)="([^"]+)"', html)
     assert found, html
     return found[1]
 
 
 class People:
-    """Opens a window of its own for each person, and remembers what their pages complained about."""
+    """Opens a separate window for each person, and records the errors of their pages."""
 
     def __init__(self, browser: Browser, product: Product) -> None:
         self._browser, self._product = browser, product
@@ -42,7 +42,7 @@ class People:
         self.complaints: list[str] = []
 
     def window(self, **options: Any) -> Page:
-        """Somebody who is not signed in."""
+        """Open a window of an anonymous viewer."""
         scripts = options.pop("scripts", [BARCODE])
         permissions = options.pop("permissions", ["camera", "microphone", "clipboard-read", "clipboard-write"])
         context = self._browser.new_context(
@@ -62,17 +62,17 @@ class People:
             self.complaints.append(f"{page.url}: {message.text} ({message.location['url']})")
 
     def signed_in(self, username: str, **options: Any) -> Page:
-        """A window of one of the demonstration people, logged in."""
+        """Open a window of one of the demo people, logged in."""
         return self._entered("/accounts/login/", {"username": username, "password": "demo"}, options)
 
     def newcomer(self, display_name: str, **options: Any) -> Page:
-        """A window of a person with a new account, logged in."""
+        """Open a window of a person with a new account, logged in."""
         username = f"{display_name.lower()}-{secrets.token_hex(3)}"
         form = {"username": username, "display_name": display_name, "password": secrets.token_urlsafe(12)}
         return self._entered("/accounts/signup/", form, options)
 
     def _entered(self, path: str, form: dict[str, str], options: dict[str, Any]) -> Page:
-        """A window whose cookies come from posting the form of an account page, without loading the page."""
+        """Open a window with cookies from posting the form of an account page, without loading the page."""
         page = self.window(**options)
         request = page.context.request
         token = csrf_token(request.get(path).text())
@@ -86,7 +86,7 @@ class People:
         return page
 
     def photograph(self, name: str) -> None:
-        """A picture of every window."""
+        """Take a screenshot of every window."""
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
         for index, page in enumerate(page for context in self._contexts for page in context.pages):
             with suppress(Error):
@@ -99,7 +99,7 @@ class People:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep what the windows showed when a test failed."""
+    """Keep screenshots of the windows of a failed test."""
     report = yield
     everybody = getattr(item, "funcargs", {}).get("people")
     if report.when == "call" and report.failed and everybody is not None:
@@ -116,7 +116,7 @@ def people(browser: Browser, product: Product) -> Iterator[People]:
 
 @pytest.fixture
 def screenshot() -> Callable[[Page, str], None]:
-    """Keep a picture of a page at both sizes as a test artefact: at night, and where SCREENSHOTS=1 asks for it."""
+    """Keep a screenshot of a page at both sizes as a test artefact: at night, and with SCREENSHOTS=1."""
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
 
     def take(page: Page, name: str) -> None:

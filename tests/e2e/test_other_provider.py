@@ -1,4 +1,4 @@
-"""A host goes on with another provider from the desk: two browsers, the node, and a real livekit-server."""
+"""A host moves to another provider in the studio: two browsers, the node, and a real livekit-server."""
 
 import time
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def product(tmp_path_factory: pytest.TempPathFactory, livekit: LiveKitServer) ->
 
 
 def across(page: Page, expression: str, timeout: float = 30.0) -> None:
-    """Wait for an expression to hold, over a page that loads anew meanwhile."""
+    """Wait for an expression to hold, across a reload of the page."""
     deadline = time.monotonic() + timeout
     while True:
         try:

@@ -1,4 +1,4 @@
-"""A whole show in real browsers: one seller with a fake camera, two buyers, picture, sound, chat and the end."""
+"""A whole show in real browsers: one seller with a fake camera, two buyers, video, audio, chat and the end."""
 
 import json
 import re
@@ -20,7 +20,7 @@ MEASURE_MS = 4000
 
 
 def show_made(seller: Page, title: str) -> str:
-    """The seller makes a show and opens it in the studio; its id."""
+    """Have the seller create a show and open it in the studio; return its id."""
     request = seller.context.request
     token = csrf_token(request.get("/studio/").text())
     made = request.post("/api/v1/sessions/", data={"title": title}, headers={"X-CSRFToken": token})
@@ -39,14 +39,14 @@ def wait_until(page: Page, expression: str, timeout: float = 15.0) -> None:
 
 
 def live(seller: Page) -> None:
-    """The seller goes live and the picture leaves."""
+    """Have the seller go live; wait until video is sent."""
     seller.click("[data-do=live]:enabled")
     expect(seller.locator("[data-do=end]")).to_be_visible(timeout=15_000)
     wait_until(seller, "window.livestream.publisher.state === 'sending'")
 
 
 def open_room(page: Page, show: str) -> float:
-    """Open room and wait for the first decoded frame; seconds from opening to the frame."""
+    """Open the room and wait for the first decoded frame; return the seconds between them."""
     started = time.monotonic()
     page.goto(f"/live/{show}/", wait_until="commit")
     wait_until(page, "document.querySelector('[data-player] video')?.getVideoPlaybackQuality().totalVideoFrames > 0")
@@ -54,7 +54,7 @@ def open_room(page: Page, show: str) -> float:
 
 
 def inbound(page: Page, kind: str) -> dict[str, Any]:
-    """The receiver's own statistics of picture or sound."""
+    """Return the receiver's own statistics of video or audio."""
     found: dict[str, Any] = page.evaluate(
         """async (kind) => {
             const report = await window.livestream.player.pc.getStats();
@@ -70,7 +70,7 @@ def inbound(page: Page, kind: str) -> dict[str, Any]:
 
 
 def rises(page: Page, count: Callable[[], int], *, by: int, timeout: float = 15.0) -> None:
-    """Wait until a count has risen by so much."""
+    """Wait until a count has risen by an amount."""
     goal = count() + by
     deadline = time.monotonic() + timeout
     while (now := count()) < goal:
@@ -79,7 +79,7 @@ def rises(page: Page, count: Callable[[], int], *, by: int, timeout: float = 15.
 
 
 def moving_picture(page: Page) -> None:
-    """Frames are decoded, the picture is not black, and it changes."""
+    """Assert that frames are decoded, the video is not black, and it changes."""
     first = page.evaluate("window.lookAt(document.querySelector('[data-player] video'))")
     rises(page, lambda: inbound(page, "video")["framesDecoded"], by=10)
     second = page.evaluate("window.lookAt(document.querySelector('[data-player] video'))")
@@ -112,10 +112,10 @@ def test_a_whole_show_from_going_live_to_the_end(people: People, product: Produc
         moving_picture(page)
         page.evaluate("window.watchGlass(document.querySelector('[data-player] video'))")
 
-    # Sound flows.
+    # Audio flows.
     rises(buyer, lambda: inbound(buyer, "audio")["packetsReceived"], by=20)
 
-    # Chat goes both ways, and the count says two: the host is no viewer.
+    # Chat goes both ways, and the count is two: the host is no viewer.
     say(buyer, "Is the green one still there?")
     heard(seller, "Is the green one still there?")
     heard(visitor, "Is the green one still there?")
@@ -128,7 +128,7 @@ def test_a_whole_show_from_going_live_to_the_end(people: People, product: Produc
     screenshot(buyer, "room-live")
     screenshot(seller, "desk-live")
 
-    # Glass to glass, from the barcode in the picture.
+    # Glass to glass, from the barcode in the frame.
     buyer.evaluate("window.glass.delays.length = 0")
     buyer.wait_for_timeout(MEASURE_MS)
     delays = sorted(buyer.evaluate("window.glass.delays"))
@@ -144,10 +144,10 @@ def test_a_whole_show_from_going_live_to_the_end(people: People, product: Produc
     }
     (ARTEFACTS.parent / "show.json").write_text(json.dumps(measured, indent=2))
     assert len(delays) > 40
-    # The machine may be busy with other tests; the bound that must never be passed is a second.
+    # The machine may be busy with other tests; the bound that must never be exceeded is a second.
     assert measured["glass_to_glass_ms"]["p95"] < 1000
 
-    # Pause and resume show everywhere.
+    # Pause and resume appear everywhere.
     seller.click("[data-do=pause]")
     for page in (buyer, visitor):
         expect(page.locator("[data-player] [data-overlay]")).to_contain_text("pause", ignore_case=True, timeout=5_000)
@@ -224,7 +224,7 @@ WHEP = "import('/static/js/room/early.js').then(({ early }) => [early.state, ear
 
 
 class Late:
-    """What the room's socket tells a page, held back for a while."""
+    """Messages of the room's socket to a page, held back for a while."""
 
     def __init__(self, page: Page) -> None:
         self.holds = False
@@ -263,7 +263,7 @@ def test_a_picture_that_is_about_to_come_is_not_begun_anew(people: People) -> No
     seller.click("text=/Resume sending|Send again|Resume/i >> visible=true")
     wait_until(buyer, f"{WHEP}.then(([state, joined]) => joined)")
     state, _ = buyer.evaluate(WHEP)
-    told.release()  # that the host is back, among the rest
+    told.release()  # the host's return, among the rest
 
     wait_until(buyer, "document.querySelector('[data-player] video').videoWidth > 0")
     moving_picture(buyer)

@@ -1,4 +1,4 @@
-"""A full stage in real browsers: a host and twenty guests, every picture decoded and the right person's."""
+"""A full stage in real browsers: a host and twenty guests, every video decoded and in the right person's tile."""
 
 import json
 import time
@@ -20,7 +20,7 @@ Screenshot = Callable[[Page, str], None]
 
 SYNTHETIC = 19
 LAST_N = 9
-# For each received picture: whose it is, how many frames were decoded so far, and what its tile's pixels say.
+# For each received video: its person, the number of decoded frames, and the pixels of its tile.
 LOOK = """async () => {
     const { pc } = window.livestream.stage.pc ? window.livestream.stage : window.livestream.player;
     const decoded = new Map();
@@ -44,7 +44,7 @@ HEARD = """(users) => Promise.all(users.map((user) => window.livestream.stage.he
 APPROVE = """async ([show, requests]) => Promise.all(requests.map(async (request) => (await fetch(
     `/api/v1/sessions/${show}/guest-requests/${request}/approve/`, { method: "POST", headers: {
         "X-CSRFToken": document.querySelector('meta[name="csrf-token"]').content } })).status))"""
-# The connection as it is now, to be compared with itself later.
+# The current connection, to be compared with itself later.
 REMEMBER = """() => {
     const { pc } = window.livestream.stage.pc ? window.livestream.stage : window.livestream.player;
     window.before = { pc, local: pc.localDescription.sdp, remote: pc.remoteDescription.sdp };
@@ -57,9 +57,10 @@ IS_SAME = """() => {
 
 
 def sees(page: Page, numbers: dict[str, int], *, others: Iterable[str] = (), seconds: float = 30.0) -> dict[str, Any]:
-    """Until exactly these people's pictures are decoded and go on being so, lit, and the right person's in each tile.
+    """Wait until exactly these people's videos are decoded continuously, lit, and in the right tiles.
 
-    `numbers` is what the pictures of synthetic guests say, `others` are people with cameras. The last look, by user.
+    `numbers` are encoded in the frames of synthetic guests, `others` are people with cameras. Return the last state, by
+    user.
     """
     wanted, first = {*numbers, *others}, dict[str, int]()
     flaws: list[Any] = []
@@ -84,7 +85,7 @@ def sees(page: Page, numbers: dict[str, int], *, others: Iterable[str] = (), sec
 
 
 def hears(page: Page, users: list[str], *, seconds: float = 10.0) -> None:
-    """Until sound of every one of these people has come."""
+    """Wait until audio of each of these people has arrived."""
     before = [energy or 0.0 for energy in page.evaluate(HEARD, users)]
     deadline = time.monotonic() + seconds
     silent = users
@@ -118,7 +119,7 @@ def test_twenty_guests_and_a_host_are_all_decoded(people: People, product: Produ
         assert product.get(f"/api/v1/sessions/{show}/")["guest_count"] == 20
         assert seller.evaluate(APPROVE, [show, requests[SYNTHETIC:]]) == [409, 409]
 
-        # On stage one sees everybody: twenty pictures come in, and one's own is the twenty-first.
+        # On stage a person sees everybody: twenty videos are received, and their own is the twenty-first.
         numbers = {guest.id: guest.number for guest in seated}
         sees(seller, numbers, others=[own])
         sees(nora, numbers, others=[host])
@@ -131,7 +132,7 @@ def test_twenty_guests_and_a_host_are_all_decoded(people: People, product: Produ
         hears(nora, [*numbers, host])
         screenshot(nora, "room-stage-21")
 
-        # Who watches hears everybody, and sees the host and who spoke last.
+        # A viewer hears everybody, and sees the host and the latest speakers.
         hears(viewer, [*numbers, host, own])
         for guest in seated[-(LAST_N - 1) :]:
             guest.level = LOUD
@@ -141,7 +142,7 @@ def test_twenty_guests_and_a_host_are_all_decoded(people: People, product: Produ
         expect(viewer.locator("[data-stage] .tile.on")).to_have_count(LAST_N)
         screenshot(viewer, "room-stage-21-viewer")
 
-        # Who comes for somebody who left is seen in his place, by the connections that stand.
+        # A newcomer is seen in the place of a guest who left, over the existing connections.
         leaver = seated[4]
         places = {
             page: sees(page, numbers, others=[other])[leaver.id]["mid"] for page, other in ((seller, own), (nora, host))

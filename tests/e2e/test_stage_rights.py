@@ -1,4 +1,4 @@
-"""The list of people offers each of those who run a stage what the server lets them do, and nothing else."""
+"""The list of people offers each manager of a stage exactly the actions that the server permits."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ OFFERED = """([list, user]) => [...document.querySelectorAll(`[data-${list}] [da
 
 
 def offers(page: Page, where: str, user: str, ops: set[str]) -> None:
-    """Until exactly these things can be done about somebody in the list."""
+    """Wait until exactly these actions are offered for a person in the list."""
     expect(page.locator(f'[data-{where}] [data-user="{user}"]')).to_be_visible()
     wanted = " ".join(sorted(ops))
     told = f"[...new Set(({OFFERED})({[where, user]!r}))].sort().join(' ')"
@@ -57,13 +57,13 @@ def test_nobody_is_offered_what_the_server_refuses(people: People, screenshot: S
     for page in (jonas, mia, staff):
         page.click("[data-tab=people]")
 
-    # The host runs everybody, and puts nobody of the staff out.
+    # The host manages everybody, and removes no site staff.
     offers(seller, "staged", host, set())
     offers(seller, "staged", cohost, MANAGE | OUT | APPOINT | {"stage.demote"})
     offers(seller, "staged", amara, MANAGE | OUT | APPOINT | {"stage.promote"})
     offers(seller, "audience", moderator, INVITE | OUT | {"stage.dismiss"})
     offers(seller, "audience", official, INVITE | APPOINT)
-    # A cohost and a moderator run guests and viewers, and put nobody out who moderates.
+    # A co-host and a moderator manage guests and viewers, and remove no moderators.
     for page in (jonas, mia):
         offers(page, "staged", host, set())
         offers(page, "staged", cohost, set())
@@ -71,7 +71,7 @@ def test_nobody_is_offered_what_the_server_refuses(people: People, screenshot: S
         offers(page, "audience", official, INVITE)
     offers(jonas, "audience", moderator, INVITE)
     offers(mia, "audience", moderator, set())
-    # The staff also runs cohosts, but makes none.
+    # Site staff also manage co-hosts, but appoint none.
     offers(staff, "staged", cohost, MANAGE | OUT | APPOINT | {"stage.demote"})
     offers(staff, "staged", amara, MANAGE | OUT | APPOINT)
     offers(staff, "audience", moderator, INVITE | OUT | {"stage.dismiss"})
@@ -85,7 +85,7 @@ def test_nobody_is_offered_what_the_server_refuses(people: People, screenshot: S
         page.set_viewport_size({"width": 1280, "height": 800})
         screenshot(page, name)
 
-    # Beside messages, too, nobody is offered to put out who stands above them.
+    # Beside messages, too, nobody is offered to remove people above them.
     jonas.click("[data-tab=chat]")
     say(jonas, "From the co-host")
     for page, is_offered in ((seller, True), (staff, True), (mia, False)):
@@ -96,7 +96,7 @@ def test_nobody_is_offered_what_the_server_refuses(people: People, screenshot: S
         page.click("[data-tab=people]")
     jonas.click("[data-tab=people]")
 
-    # It follows when somebody's role changes: their own, and that of others.
+    # The list follows changes of roles: the reader's own, and others'.
     acts(seller, cohost, "stage.demote")
     offers(mia, "staged", cohost, MANAGE | OUT)
     expect(jonas.locator("[data-tab=people]")).to_be_hidden()

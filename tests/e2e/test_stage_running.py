@@ -1,4 +1,4 @@
-"""A cohost and a moderator at work in the room: what they may do to guests, and that nobody does it to the host."""
+"""A co-host and a moderator at work in the room: their actions on guests, and no actions on the host."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ POST = """async ([show, user, verb, body]) => (await fetch(`/api/v1/sessions/${s
 
 
 def refused(page: Page, show: str, user: str) -> None:
-    """The list offers nothing about this person, and the server refuses who asks past it."""
+    """Assert that the list offers nothing for this person, and that the server refuses a direct request."""
     row = page.locator(f'[data-staged] [data-user="{user}"]')
     expect(row).to_be_visible()
     expect(row.locator("[aria-expanded]")).to_have_count(0)
@@ -81,14 +81,14 @@ def test_a_cohost_and_a_moderator_run_the_stage_but_not_its_host(
     expect(tile_of(viewer, ids["Olu"])).to_have_count(0, timeout=3_000)
     refused(moderator, show, host)
     expect(moderator.locator("[data-audience]")).to_contain_text("Theo")
-    # Nobody invites themselves.
+    # Nobody can invite themselves.
     expect(moderator.locator(f'[data-audience] [data-user="{user_id(moderator)}"]')).to_be_visible()
     expect(
         moderator.locator(f'[data-audience] [data-user="{user_id(moderator)}"] [data-op="guest.invite"]')
     ).to_have_count(0)
     screenshot(moderator, "room-moderator-people")
 
-    # Everybody at once: the guests fall silent, their own switches follow, and the host goes on talking.
+    # Mute all: the guests fall silent, their own switches follow, and the host stays unmuted.
     assert is_heard(viewer, user_id(jonas))
     seller.click("[data-mute-all]")
     for each in (user_id(jonas), ids["Ravi"]):

@@ -78,7 +78,7 @@ def test_one_browser_publishes_and_another_sees_it_move(visitors: Any, livekit: 
 
 
 def serving(server: LiveKitServer, method: str, **body: Any) -> None:
-    """A call to the server's own API, as the product makes them."""
+    """Call the server's own API as the product does."""
     now = int(time.time())
     grants = {"roomAdmin": True, "roomCreate": True, "room": "show-7"}
     bearer = jwt.encode({"iss": server.key, "nbf": now - 5, "exp": now + 60, "video": grants}, server.secret)
@@ -92,7 +92,7 @@ def serving(server: LiveKitServer, method: str, **body: Any) -> None:
 
 @pytest.fixture
 def show(visitors: Any, livekit: LiveKitServer) -> tuple[Visitor, Visitor]:
-    """Ada sends, Ben sees it move."""
+    """Have Ada send; wait until Ben sees moving video."""
     ada = opened(visitors(), {"publisher": [token(livekit, identity="ada", name="Ada", can_publish=True)]}, send=True)
     ada.until("window.call.lastSending.state === 'sending'")
     ben = opened(visitors(), {"subscriber": [token(livekit, identity="ben", can_publish=False)]}, watch=True)

@@ -24,7 +24,7 @@ from tests.players.mediamtx import ITS_OWN, MediaMtx, mediamtx_running
 pytestmark = [pytest.mark.waits, pytest.mark.timeout(240)]
 
 Screenshot = Callable[[Page, str], None]
-# The moment of the last picture and of the last packet, in milliseconds since 1970.
+# The times of the last frame and of the last packet, in milliseconds since 1970.
 WATCHED = """() => {
     const now = () => performance.timeOrigin + performance.now();
     const last = window.last = { frame: null, packet: null };
@@ -70,7 +70,7 @@ def product(mediamtx: MediaMtx, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def sent(method: str, url: str, token: str, body: str, kind: str = "application/sdp", **headers: str) -> int:
-    """The status of the answer to a request with a token, or with none."""
+    """Return the status of the answer to a request with a token, or with none."""
     headers = {"Content-Type": kind, **headers} | ({"Authorization": f"Bearer {token}"} if token else {})
     request = urllib.request.Request(url, data=body.encode(), headers=headers, method=method)
     try:
@@ -104,7 +104,7 @@ def test_a_show_is_seen_and_who_is_kicked_loses_it_within_a_second(
     screenshot(ben, "mediamtx-playing")
     ben.evaluate(WATCHED)
     wait_until(ben, "window.last.frame !== null && window.last.packet !== null")
-    # The last: a page that is told of the host before its offer was answered begins anew.
+    # The last: a page that is notified of the host before its offer was answered restarts.
     offer = [one for one in offers if one.url == f"{product.url}/whep/{show}"][-1]
     token, sdp = offer.all_headers()["authorization"].removeprefix("Bearer "), offer.post_data or ""
     made = offer.response().headers
@@ -159,7 +159,7 @@ def test_the_host_comes_back_after_a_reload_and_the_viewer_sees_it(people: Peopl
     wait_until(seller, "window.livestream.publisher.state === 'sending'")
 
     wait_until(ben, f"{PLAYING} && window.livestream.player.pc !== window.former", 10)
-    # MediaMTX asks the host for a whole picture every two seconds, whenever viewers ask for one.
+    # MediaMTX requests a key frame from the host every two seconds, whenever viewers ask for one.
     wait_until(ben, "window.livestream.player.state === 'playing'", 5)
     moving_picture(ben)
     assert roles(mediamtx) == ["publish", "read"]
@@ -169,7 +169,7 @@ def test_the_host_comes_back_after_a_reload_and_the_viewer_sees_it(people: Peopl
 
 @contextmanager
 def encoder(product: Product, show: str, token: str) -> Iterator[subprocess.Popen[bytes]]:
-    """ffmpeg sends, as long as the block lasts or until it is stopped."""
+    """Run ffmpeg as an encoder for the length of the block or until it is stopped."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), *ENCODER.split(), "-authorization", token, f"{product.url}/whip/{show}"]
     ffmpeg = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:

@@ -15,7 +15,7 @@ from tests.players.livekit_server import LiveKitServer, livekit_running
 
 pytestmark = pytest.mark.timeout(240)
 
-# What LiveKit's SDK says when a room is closed while somebody is in it, as it is when a show ends.
+# The console message of LiveKit's SDK when a room is closed under a client, as at the end of a show.
 CLOSED_UNDER_IT = ("error reading from signal stream", "DataChannel error on", "closed unexpectedly")
 FRAMES = "document.querySelector('[data-player] video')?.getVideoPlaybackQuality().totalVideoFrames"
 
@@ -42,13 +42,13 @@ def product(livekit: LiveKitServer, real_sdks: Path, tmp_path_factory: pytest.Te
 
 
 def moving(page: Page) -> None:
-    """A new picture comes, and more follow: the last one of before may still stand there, and was counted."""
+    """Wait until a new frame comes, and more follow: the last one of before may still be displayed, and was counted."""
     wait_until(page, f"{FRAMES} > {page.evaluate(FRAMES) or 0}", 20)
     rises(page, lambda: page.evaluate(FRAMES), by=10)
 
 
 def complaints_of(people: People) -> list[str]:
-    """What the pages complained about, but for a room that was closed under them."""
+    """Return the pages' errors, except for a room that was closed under them."""
     return [said for said in people.complaints if not any(known in said for known in CLOSED_UNDER_IT)]
 
 
@@ -168,21 +168,21 @@ RETURN = """async ({ url, token }) => {
 
 
 def token_of(viewer: Page, show: str) -> dict[str, Any]:
-    """Another token of theirs, and where it is good."""
+    """Return another token of theirs, and its URL."""
     asks = """async (id) => (await import("/static/js/lib/api.js")).session.token(id, "subscriber")"""
     held: dict[str, Any] = viewer.evaluate(asks, show)
     return held
 
 
 def kicks(seller: Page, viewer: Page, show: str) -> None:
-    """The host removes a viewer, over the API."""
+    """Have the host remove a viewer, over the API."""
     path = f"sessions/{show}/participants/{viewer.evaluate('document.body.dataset.user')}/kick/"
     seller.evaluate("""async (path) => (await import("/static/js/lib/api.js")).post(path, {})""", path)
 
 
 def buyer_removed(people: People) -> tuple[str, Page, Page, Page, dict[str, Any]]:
-    """The show, its seller, a buyer who was removed while it played, a stranger who watches; and what the buyer still
-    holds."""
+    """A show, its seller, a buyer who was removed while it played, an anonymous viewer; and the buyer's old
+    credentials."""
     seller, buyer, stranger = people.signed_in("seller"), people.signed_in("buyer"), people.window()
     show = show_made(seller, "Somebody comes back")
     live(seller)

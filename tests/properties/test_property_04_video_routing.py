@@ -1,4 +1,4 @@
-"""Property 4 of the design: every viewer is given the way to the host, and the node sends each of them every packet."""
+"""Property 4 of the design: every viewer gets a route to the host, and the node sends each of them every packet."""
 
 import itertools
 from collections import Counter
@@ -39,7 +39,7 @@ ACTS = st.lists(
 
 
 def act(session, host, people, what, which, versions):
-    """One thing happens, or is refused."""
+    """Run one step, which may be refused."""
     user, pk = people[which], session.pk
     given = {"session_id": pk, "actor": SYSTEM, "user_id": user.pk}
     try:
@@ -75,7 +75,7 @@ def tables(host, version):
 
 
 def grant_of(session, actor, role):
-    """The grant somebody gets, or the code of the refusal."""
+    """Return a person's grant, or the code of the refusal."""
     try:
         descriptor = media_token_issue(session_id=session.pk, actor=actor, role=role)
     except DomainError as error:
@@ -204,7 +204,7 @@ class Evening:
         self.hall.tick(0.02)
 
     def lose(self, viewer, seen):
-        """What comes again is what came, unless it is from before a change."""
+        """A repeated packet equals the original, unless it is from before a change."""
         again = viewer.ask_again(seen)
         if (
             seen.source == viewer.seen[-1].source
@@ -216,7 +216,7 @@ class Evening:
         assert all(packet.payload.endswith(seen.packet.payload[-12:]) for packet in again)
 
     def finish(self):
-        """Whatever happened, who is still here sees what is sent now."""
+        """After any history, remaining viewers receive the current media."""
         for _ in range(3):
             for rid in self.sender.ssrcs:
                 self.sender.send(rid, is_key=True)
@@ -228,10 +228,10 @@ class Evening:
             assert last.number == self.sender.numbers[last.source[1]]
 
     def check(self, viewer):
-        """Every packet after the first key frame, in unbroken numbers, and none of a former source."""
+        """Assert every packet after the first key frame, in unbroken numbers, and none of a former source."""
         stretches = viewer.stretches()
         if not stretches:
-            return  # gone before the first picture
+            return  # gone before the first frame
         for before, after in itertools.pairwise(stretches):
             highest = max(before, key=lambda seen: seen.number)
             assert (after[0].packet.sequence - highest.packet.sequence) & 0xFFFF == 1

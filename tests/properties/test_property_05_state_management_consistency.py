@@ -1,4 +1,4 @@
-"""Property 5 of the design: every view of a show agrees with the model, and with what its room was sent."""
+"""Property 5 of the design: every view of a show agrees with the model, and with the messages to its room."""
 
 import pytest
 from hypothesis import settings
@@ -30,7 +30,7 @@ BEGINNINGS = {"live": ["start"], "paused": ["start", "pause"], "resumed": ["star
 
 
 class Consistency(RuleBasedStateMachine):
-    """A live show with people in it. `client` knows its snapshot of the beginning, and hears what is published."""
+    """A live show with people in it. `client` starts from its first snapshot, and applies the published events."""
 
     show: Show
     reach: Reach
@@ -58,7 +58,7 @@ class Consistency(RuleBasedStateMachine):
         return ClientRoom.of(room_load(self.show.session.pk, PARTS).common)
 
     def hear(self, heard):
-        """Durable events, each the next one; closes are for sockets."""
+        """Apply durable events, each the next one; closes are for sockets."""
         for document in heard:
             if document["type"] != "close":
                 self.client.apply(document)
@@ -84,7 +84,7 @@ class Consistency(RuleBasedStateMachine):
 
     @rule(what=st.sampled_from(["say", "remove", "title", "cap", "promote", "step down"]), which=st.integers(0, 20))
     def change_something_else(self, what, which):
-        """Whether it is done or refused, the room hears exactly what changed."""
+        """Change something beside the state; done or refused, the room gets exactly the changes."""
         self.show.pass_time()
         actors, pk, client = self.show.actors, self.show.session.pk, f"c{self.said}"
         with self.show.hearing() as heard:
@@ -124,7 +124,7 @@ class Consistency(RuleBasedStateMachine):
         self.reach.note(model.state)
 
     def look_over_http(self):
-        """The same over HTTP, with the moves as they are stored."""
+        """Check the same over HTTP, with the stored moves."""
         model = self.show.model
         answer = APIClient().get(f"/api/v1/sessions/{self.show.session.pk}/").json()
         assert (answer["state"], answer["version"]) == (model.state, len(model.moves))
