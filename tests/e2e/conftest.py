@@ -46,7 +46,11 @@ class People:
         scripts = options.pop("scripts", [BARCODE])
         permissions = options.pop("permissions", ["camera", "microphone", "clipboard-read", "clipboard-write"])
         context = self._browser.new_context(
-            base_url=self._product.url, permissions=permissions, viewport={"width": 1280, "height": 800}, reduced_motion="reduce", **options
+            base_url=self._product.url,
+            permissions=permissions,
+            viewport={"width": 1280, "height": 800},
+            reduced_motion="reduce",  # a pulsing badge is drawn sixty times a second, by the processor
+            **options,
         )
         self._contexts.append(context)
         context.set_default_timeout(15_000)
