@@ -1,9 +1,9 @@
 """Sorts the tests into lanes, by their needs of the machine; `tests/run.py` runs one lane after another.
 
-`light`    computes, or queries the database. Two workers.
+`light`    computes, or queries the database. Three workers.
 `waits`    starts servers of its own and waits for them most of the time. Three workers, each with its servers.
-`browser`  drives a browser. One at a time: two share two cores badly, and waits of seconds time out.
-`alone`    asserts speed, latency or size. Nothing else runs.
+`browser`  drives a browser. Two workers; a file stays with one.
+`alone`    asserts speed, latency or size, or saturates two cores by itself. Nothing else runs.
 
 `alone` and `waits` are marks that a test or a module carries; the fixtures of servers and browsers imply their lanes.
 """
