@@ -19,7 +19,7 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework_simplejwt.tokens import Token
 
-from accounts.bearer import BearerAuthentication, access_token_read, let_in, not_valid, user_id_of
+from accounts.bearer import BearerAuthentication, access_token_read, not_valid, require_valid, user_id_of
 from accounts.models import User
 from livestream.actors import ANONYMOUS, Actor, actor_of
 from livestream.batching import Batcher
@@ -93,7 +93,7 @@ def _sessions(keys: set[str]) -> dict[str, Mapping[str, Any]]:
 
 def _actor_of_token(token: Token, people: Mapping[UUID, User]) -> Actor | Exception:
     try:
-        return actor_of(let_in(people.get(user_id_of(token) or UUID(int=0)), token))
+        return actor_of(require_valid(people.get(user_id_of(token) or UUID(int=0)), token))
     except AuthenticationFailed:
         return not_valid()
 

@@ -28,7 +28,7 @@ class BearerAuthentication(JWTAuthentication):
     def get_user(self, validated_token: Token) -> User:  # type: ignore[override]
         """Return the token's person. Raises AuthenticationFailed if deleted, closed, or the password changed."""
         user_id = user_id_of(validated_token)
-        return let_in(User.objects.filter(pk=user_id).first() if user_id else None, validated_token)
+        return require_valid(User.objects.filter(pk=user_id).first() if user_id else None, validated_token)
 
 
 def user_id_of(token: Token) -> UUID | None:
@@ -36,7 +36,7 @@ def user_id_of(token: Token) -> UUID | None:
     return as_uuid(str(token.get(api_settings.USER_ID_CLAIM)))
 
 
-def let_in(user: User | None, token: Token) -> User:
+def require_valid(user: User | None, token: Token) -> User:
     """Return the user if this token of theirs is valid. Raises AuthenticationFailed."""
     password = str(token.get(api_settings.REVOKE_TOKEN_CLAIM))
     if user is None or not user.is_active:

@@ -135,7 +135,7 @@ def account_update(*, user_id: UUID, actor: Actor, changes: dict[str, Any]) -> U
         if any(not changes[name] for name in rights):
             access_revoke(user_id=user_id, now=now)
         elif rights:
-            _let_in_anew(user_id=user_id, now=now)
+            _end_sockets(user_id=user_id, now=now)
     if rights:
         logger.info("rights changed user=%s by=%s changed=%s", user_id, actor.user_id, ",".join(sorted(rights)))
     return user
@@ -153,11 +153,11 @@ def access_revoke(*, user_id: UUID, now: datetime) -> None:
     For a new password, revoked rights, or a closed account. Takes effect once the running transaction has committed.
     """
     User.objects.filter(pk=user_id).update(access_version=F("access_version") + 1)
-    _let_in_anew(user_id=user_id, now=now)
+    _end_sockets(user_id=user_id, now=now)
     access_revoked.send(sender=User, user_id=user_id, now=now)
 
 
-def _let_in_anew(*, user_id: UUID, now: datetime) -> None:
+def _end_sockets(*, user_id: UUID, now: datetime) -> None:
     """End sockets, and their tickets, with the person's former rights."""
     transaction.on_commit(lambda: tickets_withdraw(user_id=user_id, now=now))
     close_user(user_id=user_id, code=CloseCode.NOT_SIGNED_IN, reason="sign in again")

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from livestream.errors import TooMany, Unavailable
 
-TRIES_FROM_ONE_PLACE = 10
+TRIES_PER_SOURCE = 10
 TRIES_PER_NETWORK = 30
 TRIES_PER_ACCOUNT = 100
 TRY_SECONDS = 15 * 60
@@ -63,10 +63,10 @@ def password_tries(*, username: str, address: str, browser: str = "") -> Iterato
 
 def _counters(account: str, network: str, browser: str) -> list[tuple[str, int]]:
     if browser:
-        return [(f"browser:{browser}:{account}", TRIES_FROM_ONE_PLACE)]
+        return [(f"browser:{browser}:{account}", TRIES_PER_SOURCE)]
     of_network = [(f"network:{network}", TRIES_PER_NETWORK)] if network else []
-    from_there = (f"place:{network}:{account}", TRIES_FROM_ONE_PLACE)
-    return [*of_network, from_there, (f"account:{account}", TRIES_PER_ACCOUNT)]
+    of_source = (f"source:{network}:{account}", TRIES_PER_SOURCE)
+    return [*of_network, of_source, (f"account:{account}", TRIES_PER_ACCOUNT)]
 
 
 def _take(tries: Tries, key: str, limit: int) -> None:

@@ -15,4 +15,4 @@ class ChatMessageRemoved(Event):
     """A message was removed. Durable."""
 
     wire_name: ClassVar[str] = "chat.removed"
-    takes_back: ClassVar[bool] = True
+    revokes: ClassVar[bool] = True

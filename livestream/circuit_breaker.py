@@ -70,7 +70,7 @@ class Circuit:
                 raise CircuitOpen(max(1.0, left))
             self._trying_since = now
             changed = self._to(CircuitState.HALF_OPEN)
-        self._tell(changed, "trying again")
+        self._notify(changed, "trying again")
 
     def succeeded(self) -> None:
         """Note a response of the service, including a refusal."""
@@ -78,7 +78,7 @@ class Circuit:
             self.failures = 0
             self._trying_since = None
             changed = self._to(CircuitState.CLOSED)
-        self._tell(changed, "answers")
+        self._notify(changed, "answers")
 
     def failed(self, reason: str) -> None:
         """Note a call without a response."""
@@ -89,7 +89,7 @@ class Circuit:
                 self._opened_at = self._clock()
                 self._trying_since = None
                 changed = self._to(CircuitState.OPEN)
-        self._tell(changed, reason)
+        self._notify(changed, reason)
 
     def _to(self, state: CircuitState) -> bool:
         changed = self.state != state
@@ -97,7 +97,7 @@ class Circuit:
         PROVIDER_CIRCUIT.labels(self.name).set(LEVELS[state])
         return changed
 
-    def _tell(self, changed: bool, reason: str) -> None:
+    def _notify(self, changed: bool, reason: str) -> None:
         if not changed:
             return
         logger.warning("circuit name=%s state=%s failures=%s reason=%s", self.name, self.state, self.failures, reason)

@@ -23,7 +23,7 @@ class Event:
 
     wire_name: ClassVar[str]
     # The event revokes earlier ones, which must no longer be replayed from memory.
-    takes_back: ClassVar[bool] = False
+    revokes: ClassVar[bool] = False
 
     session_id: UUID
     at: datetime
@@ -43,7 +43,7 @@ def publish(event: Event, *, group: str | None = None) -> None:
 
     A rolled-back transaction publishes nothing. Outside a transaction the event is sent at once.
     """
-    transaction.on_commit(partial(layer_sender.send_event, event.session_id, event.document(), group, event.takes_back))
+    transaction.on_commit(partial(layer_sender.send_event, event.session_id, event.document(), group, event.revokes))
 
 
 def publish_latest(events: Mapping[str, Event]) -> None:

@@ -30,7 +30,7 @@ class NoPeerTraceback(logging.Filter):
 
 
 class RareWarnings(logging.Filter):
-    """Passes one warning in ten seconds for each place in the code, with the number omitted before."""
+    """Passes one warning in ten seconds for each origin in the code, with the number omitted before."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,12 +40,12 @@ class RareWarnings(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno != logging.WARNING:
             return True
-        place, now = (record.name, record.lineno), time.monotonic()
-        if now - self._written.get(place, float("-inf")) < RARELY_SECONDS:
-            self._left_out[place] = self._left_out.get(place, 0) + 1
+        origin, now = (record.name, record.lineno), time.monotonic()
+        if now - self._written.get(origin, float("-inf")) < RARELY_SECONDS:
+            self._left_out[origin] = self._left_out.get(origin, 0) + 1
             return False
-        self._written[place] = now
-        if left_out := self._left_out.pop(place, 0):
+        self._written[origin] = now
+        if left_out := self._left_out.pop(origin, 0):
             record.msg, record.args = f"{record.getMessage()} (and {left_out} more since the last line)", ()
         return True
 

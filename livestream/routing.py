@@ -24,7 +24,7 @@ from streams.selectors import positions
 from streams.services.people.viewers import viewers_left
 from streams.services.provider.host_presence import viewers_record
 from streams.snapshot_cache import SharedRooms
-from tokens.expiry import tokens_expiring_tell, tokens_forget
+from tokens.expiry import tokens_expiring_notify, tokens_forget
 
 PARTS = RoomParts(
     sections={"messages": lambda session_id, head: chat_page(session_id=session_id, before=head + 1)},
@@ -51,7 +51,7 @@ runtime.configure(
         events=PARTS.events,
         viewers_changed=viewers_record,
         viewers_left=viewers_left,
-        background=(partial(janitor, (tokens_forget, tokens_expiring_tell)), chat_writer, read_writer),
+        background=(partial(janitor, (tokens_forget, tokens_expiring_notify)), chat_writer, read_writer),
     )
 )
 

@@ -408,7 +408,7 @@ LOGGING = {
     },
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "plain"},
-        "strangers": {
+        "anonymous": {
             "class": "logging.StreamHandler",
             "formatter": "plain",
             "filters": ["NoPeerTraceback", "RareWarnings"],
@@ -417,7 +417,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "django.request": {"level": "ERROR", "filters": ["OnlyExceptions"]},
-        "django.security": {"handlers": ["strangers"], "propagate": False},
+        "django.security": {"handlers": ["anonymous"], "propagate": False},
         "daphne": {"level": "WARNING"},
     },
 }

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from django.conf import settings
 
 from livestream.errors import ProviderUnsupported
-from providers.interface import Capability, Revocation, RoomRef, SettingProblem, There
+from providers.interface import Capability, Presence, Revocation, RoomRef, SettingProblem
 
 
 class Adapter:
@@ -50,6 +50,6 @@ class Adapter:
         """Unsupported."""
         raise ProviderUnsupported(self.name, "does not report publishers")
 
-    def people(self, *, rooms: Sequence[RoomRef]) -> Mapping[str, Mapping[str, There]]:
+    def people(self, *, rooms: Sequence[RoomRef]) -> Mapping[str, Mapping[str, Presence]]:
         """Return the publishers, without kinds."""
-        return {name: {uid: There() for uid in uids} for name, uids in self.publishers(rooms=rooms).items()}
+        return {name: {uid: Presence() for uid in uids} for name, uids in self.publishers(rooms=rooms).items()}

@@ -14,7 +14,7 @@ from django.conf import settings
 from livestream.errors import ProviderRejected
 from providers.base_adapter import Adapter
 from providers.http import LIST_LIMIT_BYTES, ProviderHttp, text_at
-from providers.interface import Capability, JoinDescriptor, MediaRole, PersonRef, Revocation, RoomRef, There
+from providers.interface import Capability, JoinDescriptor, MediaRole, PersonRef, Presence, Revocation, RoomRef
 
 MAX_PEOPLE = 200
 USER_ID_MAX_CHARACTERS = 36
@@ -135,13 +135,13 @@ class DailyProvider(Adapter):
         """Return the publishers of each room."""
         return {name: set(people) for name, people in self.people(rooms=rooms).items()}
 
-    def people(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, There]]:
+    def people(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, Presence]]:
         """Return the publishers with the kinds that they may send."""
-        found: dict[str, dict[str, There]] = {}
+        found: dict[str, dict[str, Presence]] = {}
         for room in rooms:
             people = self._call("GET", f"{self._path(room)}/presence", absent=True).get("data", [])
             found[str(room.session_id)] = {
-                str(one.get("userId")): There(frozenset(kind for kind, names in SENT.items() if names & allowed))
+                str(one.get("userId")): Presence(frozenset(kind for kind, names in SENT.items() if names & allowed))
                 for one in people
                 if (allowed := _allowed(one))
             }

@@ -90,7 +90,7 @@ class PersonRef:
 
 
 @dataclass(frozen=True, slots=True)
-class There:
+class Presence:
     """A participant present in a room. `kinds` are published and unmuted; empty if not reported."""
 
     kinds: frozenset[str] = frozenset()
@@ -170,7 +170,7 @@ class Provider(Protocol):
     def publishers(self, *, rooms: Sequence[RoomRef] = ()) -> dict[str, set[str]]:
         """Return current publishers: session id -> uids. Covers all rooms at providers that can list them."""
 
-    def people(self, *, rooms: Sequence[RoomRef]) -> Mapping[str, Mapping[str, There]]:
+    def people(self, *, rooms: Sequence[RoomRef]) -> Mapping[str, Mapping[str, Presence]]:
         """Return participants present: session id -> uid -> presence. Publishers are always included."""
 
 

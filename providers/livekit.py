@@ -22,10 +22,10 @@ from providers.interface import (
     JoinDescriptor,
     MediaRole,
     PersonRef,
+    Presence,
     Revocation,
     RoomRef,
     SettingProblem,
-    There,
 )
 
 SECRET_MIN_CHARACTERS = 32
@@ -133,13 +133,13 @@ class LiveKitProvider(Adapter):
         there = self.people(rooms=rooms)
         return {name: {uid for uid, one in people.items() if one.sends} for name, people in there.items()}
 
-    def people(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, There]]:
+    def people(self, *, rooms: Sequence[RoomRef]) -> dict[str, dict[str, Presence]]:
         """Return all participants with the kinds of their unmuted tracks, and whether they may publish."""
-        found: dict[str, dict[str, There]] = {}
+        found: dict[str, dict[str, Presence]] = {}
         for room in rooms:
             people = self._room_call(room, "ListParticipants", {}, absent=True).get("participants", [])
             found[str(room.session_id)] = {
-                str(person.get("identity")): _there(person) for person in people if is_person(person)
+                str(person.get("identity")): _presence(person) for person in people if is_person(person)
             }
         return found
 
@@ -179,11 +179,11 @@ def is_person(participant: dict[str, Any]) -> bool:
     return participant.get("kind", "STANDARD") in ("STANDARD", 0)
 
 
-def _there(participant: dict[str, Any]) -> There:
+def _presence(participant: dict[str, Any]) -> Presence:
     tracks: list[dict[str, Any]] = participant.get("tracks") or []
     open_ = {track.get("source") for track in tracks if not track.get("muted")}
     kinds = frozenset(kind for kind, sources in KINDS.items() if open_ & set(sources))
-    return There(kinds, sends=bool(tracks), may_send=may_publish(participant) or bool(tracks))
+    return Presence(kinds, sends=bool(tracks), may_send=may_publish(participant) or bool(tracks))
 
 
 def may_publish(participant: dict[str, Any]) -> bool | None:

@@ -14,7 +14,7 @@ _URI = re.compile(r'(?<![A-Z-])URI="([^"]*)"')
 _VARIANT = "#EXT-X-STREAM-INF:"
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]*)')
 # Attributes that identify a rendition. Bandwidths and rates are measured, and change.
-_TELLING = frozenset(
+_IDENTIFYING = frozenset(
     ("TYPE", "GROUP-ID", "NAME", "LANGUAGE", "RESOLUTION", "CODECS", "VIDEO-RANGE", "AUDIO", "VIDEO", "SUBTITLES")
 )
 
@@ -53,8 +53,8 @@ def playlists_named(text: str, *, base: str) -> list[Named]:
 
 def _what(tag: str) -> str:
     name, _, attributes = tag.partition(":")
-    told = sorted((key, value) for key, value in _ATTRIBUTE.findall(attributes) if key in _TELLING)
-    return ",".join([name, *(f"{key}={value}" for key, value in told)])
+    identifying = sorted((key, value) for key, value in _ATTRIBUTE.findall(attributes) if key in _IDENTIFYING)
+    return ",".join([name, *(f"{key}={value}" for key, value in identifying)])
 
 
 def rewritten(text: str, *, base: str, playlist: Callable[[str], str | None]) -> str:

@@ -23,7 +23,7 @@ from livestream.realtime.consumer import CommandConsumer
 from livestream.realtime.groups import desk_group, person_group, room_group, user_group
 from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.protocol import CloseCode, encode
-from livestream.realtime.socket_limits import Holder
+from livestream.realtime.socket_limits import SocketHolder
 from livestream.realtime.socket_writer import Member
 from livestream.realtime.viewer_counts import Counts, viewers_document
 from streams.permissions import NO_STANDING, require_view_as
@@ -55,7 +55,7 @@ class RoomConsumer(CommandConsumer):
         self.member.held = []
         actor: Actor = self.scope.get("actor", ANONYMOUS)
         self.context = Place(session_id=self.scope["url_route"]["kwargs"]["session_id"], actor=actor)
-        self._holder = holder_of(actor, self.scope)
+        self._holder = socket_holder_of(actor, self.scope)
         if self._runtime.draining:
             await self._refuse("draining", Unavailable(retry_after=1), CloseCode.RESTARTING, "restarting")
             return False
@@ -188,18 +188,18 @@ class RoomConsumer(CommandConsumer):
             await self._runtime.audience.exit(session_id=self.context.session_id, connection=self.member.name)
 
 
-def holder_of(actor: Actor, scope: Any) -> Holder:
+def socket_holder_of(actor: Actor, scope: Any) -> SocketHolder:
     """Return the key for socket limits: the person, or the address of an anonymous viewer.
 
     Loopback is exempt: behind a proxy that hides addresses, all clients would share one key.
     """
     if actor.user_id is not None:
-        return Holder("person", actor.user_id.hex, settings.SOCKETS_PER_PERSON)
+        return SocketHolder("person", actor.user_id.hex, settings.SOCKETS_PER_PERSON)
     address, _ = scope.get("client") or ("", 0)
     with suppress(ValueError):
         if ipaddress.ip_address(address).is_loopback:
-            return Holder("address", address, 0)
-    return Holder("address", network_of(address), settings.SOCKETS_PER_ADDRESS if address else 0)
+            return SocketHolder("address", address, 0)
+    return SocketHolder("address", network_of(address), settings.SOCKETS_PER_ADDRESS if address else 0)
 
 
 _admit = Batcher(rooms_admit)

@@ -15,11 +15,11 @@ from tokens.services import tokens_good
 
 KEEP_EXPIRED = timedelta(days=1)
 # Time between notification and expiry, enough for a few attempts.
-TELL_BEFORE = timedelta(seconds=60)
-TOLD_AT_ONCE, FORGOTTEN_AT_ONCE = 1000, 5000
+NOTIFY_BEFORE = timedelta(seconds=60)
+NOTIFIED_AT_ONCE, FORGOTTEN_AT_ONCE = 1000, 5000
 
 
-def tokens_expiring_tell(*, now: datetime) -> int:
+def tokens_expiring_notify(*, now: datetime) -> int:
     """Notify holders whose token expires soon, once each, unless they have a newer one. Return how many were
     notified."""
     newer = IssuedToken.objects.filter(
@@ -30,12 +30,12 @@ def tokens_expiring_tell(*, now: datetime) -> int:
         revoked_at__isnull=True,
     )
     due = tokens_good(now).filter(
-        expires_at__lte=now + TELL_BEFORE, told_at__isnull=True, user__isnull=False, session__state__in=OPEN
+        expires_at__lte=now + NOTIFY_BEFORE, notified_at__isnull=True, user__isnull=False, session__state__in=OPEN
     )
-    told = 0
-    for row in due.exclude(Exists(newer)).order_by("expires_at")[:TOLD_AT_ONCE]:
+    notified = 0
+    for row in due.exclude(Exists(newer)).order_by("expires_at")[:NOTIFIED_AT_ONCE]:
         with transaction.atomic():
-            if not IssuedToken.objects.filter(pk=row.pk, told_at__isnull=True).update(told_at=now):
+            if not IssuedToken.objects.filter(pk=row.pk, notified_at__isnull=True).update(notified_at=now):
                 continue
             data = {
                 "session": str(row.session_id),
@@ -45,8 +45,8 @@ def tokens_expiring_tell(*, now: datetime) -> int:
             }
             event = TokenExpiring(session_id=row.session_id, at=now, data=data)
             publish(event, group=user_group(row.user_id)) if row.user_id else None
-        told += 1
-    return told
+        notified += 1
+    return notified
 
 
 def tokens_forget(*, now: datetime) -> int:

@@ -26,7 +26,7 @@ class IssuedToken(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
-    told_at = models.DateTimeField(null=True, blank=True, help_text="When its holder was notified of the expiry.")
+    notified_at = models.DateTimeField(null=True, blank=True, help_text="When its holder was notified of the expiry.")
 
     class Meta:
         ordering = ["-created_at"]

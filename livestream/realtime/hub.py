@@ -87,11 +87,11 @@ class Hub:
 
     async def join(self, *, member: Member, group: str) -> None:
         """Add a socket to a group. After this returns, messages to the group reach it."""
-        entry = self._place(member, group)
+        entry = self._enter(member, group)
         if entry.ready is not None:
             await asyncio.shield(entry.ready)
 
-    def _place(self, member: Member, group: str) -> Group:
+    def _enter(self, member: Member, group: str) -> Group:
         entry = self._groups.get(group)
         if entry is None:
             entry = self._groups[group] = Group()
@@ -194,7 +194,7 @@ class Hub:
             documents = [(seq, text) for seq, text in message["frames"]]
             entry.log.announced += sum(seq is None for seq, _ in documents)
             self._add(message["group"], entry, documents)
-            if message.get("takes_back"):
+            if message.get("revokes"):
                 entry.log.forget()
         elif message["type"] == "hub.close":
             self._loop.call_later(
@@ -209,7 +209,7 @@ class Hub:
         for member in list(entry.members.values()) if entry else []:
             if joins:
                 member.dismissed -= {other}
-                self._place(member, other)
+                self._enter(member, other)
             else:
                 member.dismissed |= {other}
                 self.leave(member=member, group=other)

@@ -109,7 +109,7 @@ def joined(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
             result.append(message)
         elif group in open_frames:
             open_frames[group]["frames"].extend(message["frames"])
-            open_frames[group]["takes_back"] |= message["takes_back"]
+            open_frames[group]["revokes"] |= message["revokes"]
         else:
             open_frames[group] = {**message, "frames": list(message["frames"])}
             result.append(open_frames[group])
@@ -144,14 +144,14 @@ def _send(message: dict[str, Any]) -> None:
         logger.warning("layer refused a message group=%s error=%r", message["group"], error)
 
 
-def send_event(session_id: UUID, document: dict[str, Any], group: str | None = None, takes_back: bool = False) -> None:
+def send_event(session_id: UUID, document: dict[str, Any], group: str | None = None, revokes: bool = False) -> None:
     """Send one document to a room, or to the given narrower group. It is encoded here, once."""
     _send(
         {
             "type": "hub.frames",
             "group": group or room_group(session_id),
             "frames": [[document.get("seq"), encode(document)]],
-            "takes_back": takes_back,
+            "revokes": revokes,
         }
     )
 

@@ -31,7 +31,7 @@ class Audience:
 
 
 class PresenceStore(Protocol):
-    """Leases of connections, by room. Every method may raise LeasesAway."""
+    """Leases of connections, by room. Every method may raise LeasesUnavailable."""
 
     async def arrive(self, *, room: str, connection: str, person: str) -> bool:
         """Take a lease. Return whether it is the person's first visit."""
@@ -152,7 +152,7 @@ class RedisPresence:
         if not rooms:
             return {}
         answers = await self._shared.ask(states)
-        now = {room: (answers[3 * place + 1], answers[3 * place + 2]) for place, room in enumerate(rooms)}
+        now = {room: (answers[3 * index + 1], answers[3 * index + 2]) for index, room in enumerate(rooms)}
         changed = [room for room in rooms if room not in self._known or self._known[room][0] != now[room]]
         if changed:
             members = await self._shared.ask(lambda pipe: [pipe.zrange(_leases(room), 0, -1) for room in changed])

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 Fill = Callable[[Any], Any]
 
 
-class LeasesAway(Exception):
+class LeasesUnavailable(Exception):
     """Redis, which stores the leases, does not respond. Callers need not wait to find out."""
 
 
@@ -42,10 +42,10 @@ class SharedLeases:
         """Return the results of the commands that `fill` puts into a pipeline. With `together` they are one
         transaction.
 
-        Raises LeasesAway, and at once during the second after a failure.
+        Raises LeasesUnavailable, and at once during the second after a failure.
         """
         if time.monotonic() < self.away_until:
-            raise LeasesAway
+            raise LeasesUnavailable
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self.redis.pipeline(transaction=together) as pipe:
                 fill(pipe)
@@ -54,5 +54,5 @@ class SharedLeases:
             if time.monotonic() >= self.away_until:  # log once for many that waited together
                 logger.warning("leases not kept, Redis does not answer error=%r", error)
             self.away_until = time.monotonic() + AWAY_SECONDS
-            raise LeasesAway from error
+            raise LeasesUnavailable from error
         return answers

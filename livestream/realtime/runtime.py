@@ -111,8 +111,8 @@ class Runtime:
         members = self.hub.members()
         random.shuffle(members)
         seconds: float = min(settings.DRAIN_SECONDS, len(members) / DRAINED_PER_SECOND)
-        for place, member in enumerate(members):
-            self.loop.call_later(seconds * place / len(members), member.close, CloseCode.RESTARTING, "restarting")
+        for index, member in enumerate(members):
+            self.loop.call_later(seconds * index / len(members), member.close, CloseCode.RESTARTING, "restarting")
         return seconds
 
     async def stop(self) -> None:

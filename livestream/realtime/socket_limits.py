@@ -14,13 +14,13 @@ from typing import Any
 
 from django.conf import settings
 
-from livestream.realtime.redis_leases import LeasesAway, SharedLeases
+from livestream.realtime.redis_leases import LeasesUnavailable, SharedLeases
 
 RENEWED_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
-class Holder:
+class SocketHolder:
     """A holder of sockets and its limit; 0 is unlimited. Only a hash of the name is stored."""
 
     kind: str
@@ -40,7 +40,7 @@ class SocketLimits:
         self._shared = shared
         self._held: dict[str, set[str]] = defaultdict(set)
 
-    async def take(self, *, holder: Holder, connection: str) -> bool:
+    async def take(self, *, holder: SocketHolder, connection: str) -> bool:
         """Count one more socket. Return False without counting it if the limit is reached."""
         if holder.limit < 1:
             return True
@@ -49,14 +49,14 @@ class SocketLimits:
             return False
         here.add(connection)
         if self._shared is not None:
-            with suppress(LeasesAway):
+            with suppress(LeasesUnavailable):
                 if not await self._take_shared(self._shared, holder, connection):
                     self._forget(holder.key, connection)
                     return False
         return True
 
     @staticmethod
-    async def _take_shared(shared: SharedLeases, holder: Holder, connection: str) -> bool:
+    async def _take_shared(shared: SharedLeases, holder: SocketHolder, connection: str) -> bool:
         def commands(pipe: Any) -> None:
             now = time.time()
             pipe.zremrangebyscore(holder.key, "-inf", now)
@@ -69,10 +69,10 @@ class SocketLimits:
             await shared.ask(lambda pipe: pipe.zrem(holder.key, connection))
         return count <= holder.limit
 
-    async def give_back(self, *, holder: Holder, connection: str) -> None:
+    async def give_back(self, *, holder: SocketHolder, connection: str) -> None:
         """Release a closed socket. Releasing one that was not counted changes nothing."""
         if self._forget(holder.key, connection) and self._shared is not None:
-            with suppress(LeasesAway):  # the lease expires by itself
+            with suppress(LeasesUnavailable):  # the lease expires by itself
                 await self._shared.ask(lambda pipe: pipe.zrem(holder.key, connection))
 
     def _forget(self, key: str, connection: str) -> bool:
@@ -85,7 +85,7 @@ class SocketLimits:
         return True
 
     async def renew(self) -> None:
-        """Renew the leases of all sockets of this process. Raises LeasesAway."""
+        """Renew the leases of all sockets of this process. Raises LeasesUnavailable."""
         if self._shared is None:
             return
         keys = list(self._held)

@@ -20,7 +20,7 @@ from livestream.realtime.groups import room_group
 from livestream.realtime.hub import Hub
 from livestream.realtime.presence import Audience, PresenceStore
 from livestream.realtime.protocol import encode
-from livestream.realtime.redis_leases import LeasesAway
+from livestream.realtime.redis_leases import LeasesUnavailable
 from livestream.realtime.socket_limits import SocketLimits
 
 PRESENCE_TICK_SECONDS = 1.0
@@ -50,7 +50,7 @@ class Presences:
     gone: dict[str, float] = field(default_factory=dict)
     newcomers: int = 0
     unknown: set[str] = field(default_factory=set)
-    told: Counts | None = None
+    sent: Counts | None = None
     audience: Audience | None = None
     came: set[str] = field(default_factory=set)
     connected: int = 0
@@ -105,7 +105,7 @@ class AudienceCounter:
         try:
             if await self.presence.arrive(room=session_id.hex, connection=connection, person=person):
                 room.newcomers += 1
-        except LeasesAway:  # no reason to refuse the socket; the tick makes up for it
+        except LeasesUnavailable:  # no reason to refuse the socket; the tick makes up for it
             room.unknown.add(person)
             self._unannounced = True
 
@@ -115,7 +115,7 @@ class AudienceCounter:
         person = room.leases.pop(connection, None) if room is not None else None
         if room is not None and person is not None:
             room.gone[person] = self.loop.time()
-            with suppress(LeasesAway):  # the lease expires by itself
+            with suppress(LeasesUnavailable):  # the lease expires by itself
                 await self.presence.drop(room=session_id.hex, connection=connection, person=person)
 
     async def viewers(self, session_id: UUID) -> Counts:
@@ -123,10 +123,10 @@ class AudienceCounter:
         since."""
         room = self._rooms.get(session_id) or Presences()
         if room.audience is None:
-            with suppress(LeasesAway):
+            with suppress(LeasesUnavailable):
                 await self._read_audiences({session_id: room})
         counts = room.counts()
-        room.unsettled = room.unsettled or counts != room.told
+        room.unsettled = room.unsettled or counts != room.sent
         return counts
 
     async def _read_audiences(self, rooms: dict[UUID, Presences]) -> None:
@@ -135,7 +135,7 @@ class AudienceCounter:
             room.came, room.connected = set(), 0
         try:
             audiences = await self.presence.audiences([session_id.hex for session_id in rooms])
-        except LeasesAway:
+        except LeasesUnavailable:
             for session_id, (came, connected) in before.items():
                 rooms[session_id].came |= came
                 rooms[session_id].connected += connected
@@ -147,7 +147,7 @@ class AudienceCounter:
     def last_count(self, session_id: UUID) -> int:
         """Return the number of viewers at the last tick, as far as this process knows."""
         room = self._rooms.get(session_id)
-        return room.told.people if room is not None and room.told is not None else 0
+        return room.sent.people if room is not None and room.sent is not None else 0
 
     def enter_for(self, *, session_id: UUID, person: str, seconds: float) -> None:
         """Count a viewer without a socket for some seconds."""
@@ -182,7 +182,7 @@ class AudienceCounter:
                 if self._unannounced:
                     await self._announce()
                 await self._count_rooms(dict(self._rooms))
-            except LeasesAway:
+            except LeasesUnavailable:
                 self._unannounced = True  # it may come back empty
 
     async def _count_rooms(self, rooms: dict[UUID, Presences]) -> None:
@@ -199,21 +199,21 @@ class AudienceCounter:
             room.newcomers += await self.presence.first_visit(room=session_id.hex, person=person)
             room.unknown.discard(person)
         counts = room.counts()
-        if counts != room.told or room.unsettled:
+        if counts != room.sent or room.unsettled:
             room.unsettled = False
             self.hub.send_local(group=room_group(session_id), text=viewers_document(counts))
-        if room.told is None or counts.people != room.told.people or room.newcomers:
+        if room.sent is None or counts.people != room.sent.people or room.newcomers:
             newcomers = room.newcomers
             await in_database(self._changed, session_id, counts.people, newcomers)
             room.newcomers -= newcomers
-        room.told = counts  # only after the write, so that a failed one is repeated at the next tick
-        await self._tell_who_left(session_id, room)
+        room.sent = counts  # only after the write, so that a failed one is repeated at the next tick
+        await self._report_left(session_id, room)
         unused = not (room.leases or room.visits or room.gone)
         if unused and session_id.hex not in self.hub.local_rooms():
             self._rooms.pop(session_id, None)
             self.presence.forget(session_id.hex)
 
-    async def _tell_who_left(self, session_id: UUID, room: Presences) -> None:
+    async def _report_left(self, session_id: UUID, room: Presences) -> None:
         """Report logged-in people whose last socket closed a while ago and who have not returned anywhere."""
         due = [person for person, since in room.gone.items() if self.loop.time() - since > RETURN_SECONDS]
         if not due:
@@ -229,7 +229,7 @@ class AudienceCounter:
         """Renew the leases. A background job."""
         while True:
             await asyncio.sleep(settings.PRESENCE_LEASE_SECONDS / REFRESHES_PER_LEASE)
-            with suppress(LeasesAway):  # the tick renews them when Redis responds
+            with suppress(LeasesUnavailable):  # the tick renews them when Redis responds
                 await self._announce()
 
     async def _announce(self) -> None:

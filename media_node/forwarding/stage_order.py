@@ -43,12 +43,12 @@ class IndexTable:
         self.rows = [name if name in wanted else None for name in self.rows]
         for name in wanted:
             if name not in self.rows:
-                self._place(name, lowest=0 if first in (None, name) else 1)
+                self._seat(name, lowest=0 if first in (None, name) else 1)
         while self.rows and self.rows[-1] is None:
             self.rows.pop()
         return self.rows != before
 
-    def _place(self, name: SourceName, *, lowest: int) -> None:
+    def _seat(self, name: SourceName, *, lowest: int) -> None:
         self.rows += [None] * (lowest - len(self.rows))
         if None in self.rows[lowest:]:
             self.rows[self.rows.index(None, lowest)] = name

@@ -200,10 +200,10 @@ def _name(room: RoomRef, named: Named) -> str:
 
     The first half is a hash of the rendition, the second of its path, without host and signature.
     """
-    told = {"what": named.what, "where": urlsplit(named.url).path}
+    named_by = {"what": named.what, "where": urlsplit(named.url).path}
     return "-".join(
         salted_hmac(f"streams.hls.{part}", f"{room.channel_id} {text}", algorithm="sha256").hexdigest()[:16]
-        for part, text in told.items()
+        for part, text in named_by.items()
     )
 
 

@@ -25,7 +25,7 @@ OFFER_TYPE, FRAGMENT_TYPE = "application/sdp", "application/trickle-ice-sdpfrag"
 AT_ONCE = GATEWAYS.size * 4 // 5
 ROLES = {"whip": MediaRole.PUBLISHER, "whep": MediaRole.SUBSCRIBER}
 
-_places = threading.BoundedSemaphore(AT_ONCE)
+_exchanges = threading.BoundedSemaphore(AT_ONCE)
 
 
 def media_gateway(request: HttpRequest, protocol: str, session: UUID, resource: str | None) -> HttpResponse:
@@ -37,7 +37,7 @@ def media_gateway(request: HttpRequest, protocol: str, session: UUID, resource: 
             response = HttpResponse(status=204, headers={**PREFLIGHT, "Access-Control-Allow-Methods": allowed})
             response["Accept-Patch" if resource else "Accept-Post"] = FRAGMENT_TYPE if resource else OFFER_TYPE
         elif handler := methods.get(request.method or ""):
-            with _place():
+            with _counted_exchange():
                 response = handler(request, session, ROLES[protocol], resource or "")
         else:
             response = _refused(Invalid("invalid", "This endpoint doesn't support that method."), status=405)
@@ -52,14 +52,14 @@ def media_gateway(request: HttpRequest, protocol: str, session: UUID, resource: 
 
 
 @contextmanager
-def _place() -> Iterator[None]:
-    """Hold one of the places for exchanges that wait for another server. Raises Unavailable."""
-    if not _places.acquire(blocking=False):
+def _counted_exchange() -> Iterator[None]:
+    """Count an exchange that waits for another server; their number is limited. Raises Unavailable."""
+    if not _exchanges.acquire(blocking=False):
         raise Unavailable("media.unavailable", "The video server is busy. Try again in a moment.", retry_after=2)
     try:
         yield
     finally:
-        _places.release()
+        _exchanges.release()
 
 
 def _post(request: HttpRequest, session: UUID, role: MediaRole, resource: str) -> HttpResponse:

@@ -19,7 +19,7 @@ from tests.cast import let_in, make_show, make_user
 from tests.circuits import circuits_forget
 from tests.properties.reach import Reach
 from tests.providers.setups import stand_in_of
-from tokens.expiry import TELL_BEFORE, tokens_expiring_tell
+from tokens.expiry import NOTIFY_BEFORE, tokens_expiring_notify
 from tokens.join_policy import join_verdict
 from tokens.models import IssuedToken
 from tokens.services import media_token_issue
@@ -98,15 +98,15 @@ class Life:
         until = self.now + timedelta(seconds=seconds)
         while self.now < until:
             self.now = min(until, self.now + timedelta(seconds=20))
-            assert tokens_expiring_tell(now=self.now) == self._told()
+            assert tokens_expiring_notify(now=self.now) == self._notified()
 
-    def _told(self):
+    def _notified(self):
         count = 0
         for token in self.tokens:
             newest = max(
                 (one.expires_at for one in self.tokens if one.role == token.role and not one.revoked), default=START
             )
-            soon = self.now < token.expires_at <= self.now + TELL_BEFORE
+            soon = self.now < token.expires_at <= self.now + NOTIFY_BEFORE
             if soon and not token.told and not token.revoked and token.expires_at == newest:
                 token.told = True
                 count += 1

@@ -195,7 +195,7 @@ async def test_a_message_that_this_release_does_not_know_is_ignored_and_nothing_
     told = {
         "type": "hub.frames",
         "frames": [[1, json.dumps(room.event(1))]],
-        "takes_back": False,
+        "revokes": False,
         "origin": "elsewhere",
     }
 
@@ -275,14 +275,14 @@ async def test_after_a_filled_gap_the_past_is_read_again_since_what_was_missed_m
     assert len(log.since(2)) == 2
 
 
-@pytest.mark.parametrize("takes_back", [True, False])
-async def test_an_event_that_takes_something_back_empties_the_log(room, takes_back):
+@pytest.mark.parametrize("revokes", [True, False])
+async def test_an_event_that_takes_something_back_empties_the_log(room, revokes):
     _, wire = await room.enter()
     room.publish(1)
-    layer_sender.send_event(room.session_id, room.event(2), takes_back=takes_back)
+    layer_sender.send_event(room.session_id, room.event(2), revokes=revokes)
     await until(lambda: seqs(wire) == [1, 2])
 
-    assert (room.hub.log_of(room.group).since(0) is None) is takes_back
+    assert (room.hub.log_of(room.group).since(0) is None) is revokes
 
 
 async def test_a_newcomer_for_whom_too_much_is_held_is_sent_away_and_the_others_are_not(room):
@@ -455,7 +455,7 @@ async def test_an_event_without_a_number_of_another_process_is_shown(room):
     elsewhere = layer_sender.Sender(other)
     sending = asyncio.create_task(elsewhere.run())
 
-    elsewhere.submit({"type": "hub.frames", "group": room.group, "frames": [[None, "{}"]], "takes_back": False})
+    elsewhere.submit({"type": "hub.frames", "group": room.group, "frames": [[None, "{}"]], "revokes": False})
     await until(lambda: wire.documents)
     sending.cancel()
 

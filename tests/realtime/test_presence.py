@@ -6,8 +6,8 @@ import pytest
 
 from livestream.realtime import presence
 from livestream.realtime.presence import Audience, MemoryPresence, RedisPresence
-from livestream.realtime.redis_leases import LeasesAway, SharedLeases
-from livestream.realtime.socket_limits import Holder, SocketLimits
+from livestream.realtime.redis_leases import LeasesUnavailable, SharedLeases
+from livestream.realtime.socket_limits import SocketHolder, SocketLimits
 
 
 class Clock:
@@ -114,7 +114,7 @@ async def test_nothing_of_a_killed_process_stays_in_redis_for_long(redis_server,
     store = RedisPresence(shared)
     await store.arrive(room="r", connection="a1", person="ada")
     limits = SocketLimits(shared)
-    await limits.take(holder=Holder("person", "ada", 5), connection="a1")
+    await limits.take(holder=SocketHolder("person", "ada", 5), connection="a1")
 
     left = {name.decode(): await shared.redis.ttl(name) for name in await shared.redis.keys("*")}
     await shared.redis.aclose()
@@ -130,5 +130,5 @@ async def test_while_redis_does_not_answer_nobody_waits_twice():
     store = RedisPresence(shared)
 
     for _ in range(2):
-        with pytest.raises(LeasesAway):
+        with pytest.raises(LeasesUnavailable):
             await store.audiences(["r"])

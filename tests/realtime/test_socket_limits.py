@@ -4,10 +4,10 @@ import pytest
 
 from livestream.realtime import socket_limits
 from livestream.realtime.redis_leases import SharedLeases
-from livestream.realtime.socket_limits import Holder, SocketLimits
+from livestream.realtime.socket_limits import SocketHolder, SocketLimits
 
-BEN = Holder("person", "ben", 3)
-EVE = Holder("person", "eve", 3)
+BEN = SocketHolder("person", "ben", 3)
+EVE = SocketHolder("person", "eve", 3)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ async def test_who_closes_one_may_open_another():
 async def test_a_limit_of_nothing_is_no_limit():
     limits = SocketLimits(None)
 
-    assert all([await limits.take(holder=Holder("address", "a", 0), connection=str(n)) for n in range(1000)])
+    assert all([await limits.take(holder=SocketHolder("address", "a", 0), connection=str(n)) for n in range(1000)])
     assert limits.count() == 0
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from livestream.actors import actor_of
 from providers.interface import MediaRole
 from providers.registry import provider_named
-from streams.gateways.whip import AT_ONCE, _place
+from streams.gateways.whip import AT_ONCE, _counted_exchange
 from streams.models import MediaResource
 from streams.services.provider.gateway_resources import session_is_gated
 from streams.services.show.sessions import session_end
@@ -320,7 +320,7 @@ def test_more_exchanges_than_there_are_places_are_sent_away(whip, show, ben):
     token = token_for(show, ben)
     with ExitStack() as crowd:
         for _ in range(AT_ONCE):
-            crowd.enter_context(_place())
+            crowd.enter_context(_counted_exchange())
 
         refused = offer(show, token)
 

@@ -20,7 +20,7 @@ from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 from tests.conftest import Ear
 from tests.threads import at_once
-from tokens.expiry import tokens_expiring_tell
+from tokens.expiry import tokens_expiring_notify
 from tokens.join_policy import join_verdict
 from tokens.models import IssuedToken
 from tokens.services import media_token_issue, token_hash
@@ -58,9 +58,9 @@ def test_a_holder_is_told_once_a_minute_before_the_end(ada, ben, show, heard):
     token = issue(show, ben)
     soon = token.expires_at - timedelta(seconds=59)
 
-    early = heard(ben, lambda: tokens_expiring_tell(now=token.expires_at - timedelta(seconds=61)))
-    told = heard(ben, lambda: tokens_expiring_tell(now=soon))
-    again = heard(ben, lambda: tokens_expiring_tell(now=soon))
+    early = heard(ben, lambda: tokens_expiring_notify(now=token.expires_at - timedelta(seconds=61)))
+    told = heard(ben, lambda: tokens_expiring_notify(now=soon))
+    again = heard(ben, lambda: tokens_expiring_notify(now=soon))
 
     (event,) = told
     assert (early, again) == ([], [])
@@ -76,7 +76,7 @@ def test_a_holder_is_told_once_a_minute_before_the_end(ada, ben, show, heard):
 def test_nobody_else_hears_of_it(ada, ben, eve, show, heard):
     token = issue(show, ben)
 
-    assert heard(eve, lambda: tokens_expiring_tell(now=token.expires_at - timedelta(seconds=5))) == []
+    assert heard(eve, lambda: tokens_expiring_notify(now=token.expires_at - timedelta(seconds=5))) == []
 
 
 def test_who_has_a_newer_token_is_not_told_of_the_older(ada, ben, show, heard):
@@ -84,14 +84,14 @@ def test_who_has_a_newer_token_is_not_told_of_the_older(ada, ben, show, heard):
     IssuedToken.objects.update(expires_at=token.expires_at - timedelta(minutes=5))
     issue(show, ben)
 
-    assert heard(ben, lambda: tokens_expiring_tell(now=token.expires_at - timedelta(minutes=5, seconds=30))) == []
+    assert heard(ben, lambda: tokens_expiring_notify(now=token.expires_at - timedelta(minutes=5, seconds=30))) == []
 
 
 def test_who_holds_two_roles_is_told_of_each(ada, show, heard):
     for role in MediaRole:
         token = issue(show, ada, role)
 
-    told = heard(ada, lambda: tokens_expiring_tell(now=token.expires_at - timedelta(seconds=30)))
+    told = heard(ada, lambda: tokens_expiring_notify(now=token.expires_at - timedelta(seconds=30)))
 
     assert sorted(event["data"]["role"] for event in told) == ["publisher", "subscriber"]
 
@@ -111,7 +111,7 @@ def test_there_is_nothing_to_tell_of_a_token_that_is_no_good(ada, ben, show, hea
         case "nobody's":
             IssuedToken.objects.update(user=None)
 
-    assert tokens_expiring_tell(now=now) == 0
+    assert tokens_expiring_notify(now=now) == 0
 
 
 # ---- Revocation ----------------------------------------------------------------------------------------------------

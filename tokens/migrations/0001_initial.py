@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('told_at', models.DateTimeField(blank=True, help_text='When its holder was notified of the expiry.', null=True)),
+                ('notified_at', models.DateTimeField(blank=True, help_text='When its holder was notified of the expiry.', null=True)),
                 ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='media_tokens', to='streams.streamsession')),
                 ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='media_tokens', to=settings.AUTH_USER_MODEL)),
             ],

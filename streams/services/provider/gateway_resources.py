@@ -60,7 +60,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class TokenHolder:
     """A valid token and the session it is for."""
 
     held: Pass
@@ -80,7 +80,7 @@ def resource_open(
     *, session_id: UUID, role: MediaRole, token: str, offer: bytes, address: str
 ) -> tuple[MediaResource, Opened]:
     """Open a connection for an authorized holder, whose right is checked again afterwards."""
-    holder = _holder(session_id=session_id, role=role, token=token)
+    holder = _token_holder(session_id=session_id, role=role, token=token)
     held = holder.held
     if held.user_id is not None:
         require_allowed(scope="offer", key=held.uid, limit=OFFERS_PER_PERSON_AND_MINUTE, seconds=60)
@@ -105,7 +105,7 @@ def resource_open(
         created_at=timezone.now(),
     )
     try:
-        _holder(session_id=session_id, role=role, token=token)
+        _token_holder(session_id=session_id, role=role, token=token)
     except DomainError:
         _row_end(row)
         raise
@@ -117,7 +117,7 @@ def resource_open(
     return row, opened
 
 
-def _opened(holder: Holder, *, role: MediaRole, offer: bytes, earlier: list[MediaResource]) -> Opened:
+def _opened(holder: TokenHolder, *, role: MediaRole, offer: bytes, earlier: list[MediaResource]) -> Opened:
     """Open a connection. If the server accepts only one at a time, first end the person's earlier ones."""
     open_ = partial(_gateway(holder.held.provider).open, room=room_ref(holder.session), uid=holder.held.uid)
     try:
@@ -134,7 +134,7 @@ def resource_amend(
     *, session_id: UUID, role: MediaRole, name: str, token: str, fragment: bytes, if_match: str
 ) -> Amended:
     """Forward a client's amendment to its own connection, while it has the right."""
-    held = _holder(session_id=session_id, role=role, token=token).held
+    held = _token_holder(session_id=session_id, role=role, token=token).held
     row = _rows(held).filter(pk=name).first()
     if row is None or outbox_waits(kind=KIND, key=name):  # its termination is pending
         raise Missing()
@@ -157,7 +157,7 @@ def resource_close(*, session_id: UUID, role: MediaRole, name: str, token: str) 
     _row_end(row)
 
 
-def _holder(*, session_id: UUID, role: MediaRole, token: str) -> Holder:
+def _token_holder(*, session_id: UUID, role: MediaRole, token: str) -> TokenHolder:
     """Return the holder of a token, if they still have its right. Raises DomainError."""
     held = pass_presented(token=token)
     if held is None:
@@ -176,7 +176,7 @@ def _holder(*, session_id: UUID, role: MediaRole, token: str) -> Holder:
         raise Conflict("session.ended", "This show has ended.")
     if role == MediaRole.PUBLISHER and not standing.can_publish:
         raise Denied("token.role_not_held", "Only the host and guests on stage can send video.")
-    return Holder(held, session)
+    return TokenHolder(held, session)
 
 
 def _no_token() -> NotAuthenticated:

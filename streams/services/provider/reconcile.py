@@ -9,7 +9,7 @@ from uuid import UUID
 
 from livestream.errors import DomainError, ProviderError
 from providers.events import HOST_UID
-from providers.interface import Capability, Revocation, There
+from providers.interface import Capability, Presence, Revocation
 from providers.registry import provider_named, providers_with
 from streams.models import AuditEntry, Participant, StreamSession
 from streams.permissions import OUT
@@ -119,7 +119,7 @@ def session_reconcile(*, session: StreamSession, now: datetime) -> None:
     _looks[session.pk] = _Look(now, missed, is_sure=missed <= before)
 
 
-def _judged(session: StreamSession, people: Mapping[str, There], now: datetime) -> set[UUID]:
+def _judged(session: StreamSession, people: Mapping[str, Presence], now: datetime) -> set[UUID]:
     """Return the rightful publishers. Stop all others who send or may send, and remove removed participants."""
     here = set[UUID]()
     for uid, person in people.items():

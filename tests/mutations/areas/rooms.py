@@ -87,7 +87,7 @@ MUTATIONS = [
     mutation(
         "after an event that takes something back the past is kept",
         "hub",
-        '            if message.get("takes_back"):\n',
+        '            if message.get("revokes"):\n',
         "            if False:\n",
         "hub::test_an_event_that_takes_something_back_empties_the_log",
     ),

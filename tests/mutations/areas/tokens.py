@@ -105,8 +105,8 @@ MUTATIONS = [
     mutation(
         "a holder is told again and again",
         "token expiry",
-        "told_at__isnull=True).update(told_at=now)",
-        "told_at__isnull=True).update(told_at=None)",
+        "notified_at__isnull=True).update(notified_at=now)",
+        "notified_at__isnull=True).update(notified_at=None)",
         "token lifecycle::test_a_holder_is_told_once_a_minute_before_the_end",
     ),
 ]
