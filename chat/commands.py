@@ -14,40 +14,40 @@ from livestream.realtime import runtime
 from livestream.realtime.consumer import CommandHandler
 from livestream.realtime.groups import room_group
 from streams.permissions import require_view
-from streams.room_snapshot import Place
+from streams.room_snapshot import RoomContext
 from streams.selectors import session_get
 
 
-async def do_send(place: Place, **message: Any) -> dict[str, Any]:
+async def do_send(context: RoomContext, **message: Any) -> dict[str, Any]:
     """Post a message. The reply is sent once it is committed."""
-    posted = await post_soon(Post(session_id=place.session_id, actor=place.actor, **message))
+    posted = await post_soon(Post(session_id=context.session_id, actor=context.actor, **message))
     return {"id": str(posted.pk), "seq": posted.seq}
 
 
-def do_delete(place: Place, *, id: UUID) -> dict[str, Any]:
+def do_delete(context: RoomContext, *, id: UUID) -> dict[str, Any]:
     """Remove a message."""
-    removed = message_remove(message_id=id, session_id=place.session_id, actor=place.actor)
+    removed = message_remove(message_id=id, session_id=context.session_id, actor=context.actor)
     return {"id": str(removed.pk)}
 
 
-async def do_read(place: Place, *, seq: int) -> dict[str, Any]:
+async def do_read(context: RoomContext, *, seq: int) -> dict[str, Any]:
     """Note the read position. It is written a moment later, together with others."""
-    user_id = require_signed_in(place.actor)
+    user_id = require_signed_in(context.actor)
     running = runtime.current()
-    seq = min(seq, running.hub.log_of(room_group(place.session_id)).last or 0)
-    kept = kept_for(running.audience.last_count(place.session_id))
+    seq = min(seq, running.hub.log_of(room_group(context.session_id)).last or 0)
+    kept = kept_for(running.audience.last_count(context.session_id))
     if kept:
-        seq = note(session_id=place.session_id, user_id=user_id, seq=seq)
+        seq = note(session_id=context.session_id, user_id=user_id, seq=seq)
     return {"seq": seq, "kept": kept}
 
 
-def do_history(place: Place, **page: Any) -> dict[str, Any]:
+def do_history(context: RoomContext, **page: Any) -> dict[str, Any]:
     """Return a page of messages."""
-    require_view(actor=place.actor, session=session_get(place.session_id))
-    return {"messages": chat_page(session_id=place.session_id, **page)}
+    require_view(actor=context.actor, session=session_get(context.session_id))
+    return {"messages": chat_page(session_id=context.session_id, **page)}
 
 
-COMMANDS: dict[str, CommandHandler[Place]] = {
+COMMANDS: dict[str, CommandHandler[RoomContext]] = {
     "chat.send": CommandHandler(run_async=do_send, takes=MessagePost, usual=usual_post),
     "chat.delete": CommandHandler(do_delete, MessageRef),
     "chat.read": CommandHandler(run_async=do_read, takes=ReadPosition),

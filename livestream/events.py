@@ -66,14 +66,14 @@ def close_person(*, session_id: UUID, user_id: UUID, code: int, reason: str) -> 
     transaction.on_commit(partial(layer_sender.send_person_close, session_id, user_id, code, reason))
 
 
-def desk_open(*, session_id: UUID, user_id: UUID) -> None:
+def studio_subscribe(*, session_id: UUID, user_id: UUID) -> None:
     """Subscribe one person's open sockets to the host's studio, once the running transaction has committed."""
-    transaction.on_commit(partial(layer_sender.send_desk_place, session_id, user_id, True))
+    transaction.on_commit(partial(layer_sender.send_studio_subscription, session_id, user_id, True))
 
 
-def desk_shut(*, session_id: UUID, user_id: UUID) -> None:
+def studio_unsubscribe(*, session_id: UUID, user_id: UUID) -> None:
     """Unsubscribe one person's open sockets from the host's studio, once the running transaction has committed."""
-    transaction.on_commit(partial(layer_sender.send_desk_place, session_id, user_id, False))
+    transaction.on_commit(partial(layer_sender.send_studio_subscription, session_id, user_id, False))
 
 
 def close_user(*, user_id: UUID, code: int, reason: str) -> None:

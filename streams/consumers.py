@@ -20,14 +20,14 @@ from livestream.identifiers import connection_name
 from livestream.metrics import SOCKETS_REFUSED
 from livestream.realtime import runtime
 from livestream.realtime.consumer import CommandConsumer
-from livestream.realtime.groups import desk_group, person_group, room_group, user_group
+from livestream.realtime.groups import person_group, room_group, studio_group, user_group
 from livestream.realtime.handshake import refuse_handshake
 from livestream.realtime.protocol import CloseCode, encode
 from livestream.realtime.socket_limits import SocketHolder
 from livestream.realtime.socket_writer import Member
 from livestream.realtime.viewer_counts import Counts, viewers_document
 from streams.permissions import NO_STANDING, require_view_as
-from streams.room_snapshot import Admission, Place, SharedRoom, me_payload, rooms_admit
+from streams.room_snapshot import Admission, RoomContext, SharedRoom, me_payload, rooms_admit
 from streams.snapshot_cache import SharedRooms
 from streams.state import OVER
 
@@ -54,7 +54,7 @@ class RoomConsumer(CommandConsumer):
         self._runtime = runtime.current()
         self.member.held = []
         actor: Actor = self.scope.get("actor", ANONYMOUS)
-        self.context = Place(session_id=self.scope["url_route"]["kwargs"]["session_id"], actor=actor)
+        self.context = RoomContext(session_id=self.scope["url_route"]["kwargs"]["session_id"], actor=actor)
         self._holder = socket_holder_of(actor, self.scope)
         if self._runtime.draining:
             await self._refuse("draining", Unavailable(retry_after=1), CloseCode.RESTARTING, "restarting")
@@ -93,25 +93,25 @@ class RoomConsumer(CommandConsumer):
             self.member.close(code, reason)
 
     async def _enter(self) -> None:
-        place: Place = self.context
+        context: RoomContext = self.context
         # Subscribe before authorizing, so that a removal in between reaches this socket, too.
-        for group in self._audiences(place):
+        for group in self._audiences(context):
             await self._runtime.hub.join(member=self.member, group=group)
-        room = await self.rooms.get(place.session_id)
-        admission = await admitted(self.rooms, place, room)
+        room = await self.rooms.get(context.session_id)
+        admission = await admitted(self.rooms, context, room)
         standing = admission.standing
-        desk = desk_group(place.session_id)
-        if standing.can_moderate and desk not in self.member.dismissed:
-            await self._runtime.hub.join(member=self.member, group=desk)
+        studio = studio_group(context.session_id)
+        if standing.can_moderate and studio not in self.member.dismissed:
+            await self._runtime.hub.join(member=self.member, group=studio)
         over = room.session.state in OVER
         if not over:
             await self._runtime.audience.enter(
-                session_id=place.session_id,
+                session_id=context.session_id,
                 connection=self.member.name,
-                person=place.actor.person,
+                person=context.actor.person,
                 counted=not standing.is_host,
             )
-        viewers = await self._runtime.audience.viewers(place.session_id)
+        viewers = await self._runtime.audience.viewers(context.session_id)
         await self._greet(room, admission, viewers)
         if over:
             self.close_later(
@@ -121,10 +121,10 @@ class RoomConsumer(CommandConsumer):
             )
 
     @staticmethod
-    def _audiences(place: Place) -> list[str]:
-        groups = [room_group(place.session_id)]
-        if place.actor.user_id is not None:
-            groups += [user_group(place.actor.user_id), person_group(place.session_id, place.actor.user_id)]
+    def _audiences(context: RoomContext) -> list[str]:
+        groups = [room_group(context.session_id)]
+        if context.actor.user_id is not None:
+            groups += [user_group(context.actor.user_id), person_group(context.session_id, context.actor.user_id)]
         return groups
 
     async def _greet(self, room: SharedRoom, admission: Admission, viewers: Counts) -> None:
@@ -205,11 +205,11 @@ def socket_holder_of(actor: Actor, scope: Any) -> SocketHolder:
 _admit = Batcher(rooms_admit)
 
 
-async def admitted(rooms: SharedRooms, place: Place, room: SharedRoom) -> Admission:
+async def admitted(rooms: SharedRooms, context: RoomContext, room: SharedRoom) -> Admission:
     """Admit a person to a room that is already loaded. An anonymous viewer costs no query."""
-    if place.actor.user_id is not None:
-        return await _admit((place, room.session, rooms.parts))
-    require_view_as(standing=NO_STANDING, actor=place.actor, session=room.session)
+    if context.actor.user_id is not None:
+        return await _admit((context, room.session, rooms.parts))
+    require_view_as(standing=NO_STANDING, actor=context.actor, session=room.session)
     return Admission(NO_STANDING)
 
 
@@ -219,15 +219,15 @@ def snapshot_text(room: SharedRoom, *, actor: Actor, admission: Admission, viewe
     return f'{{"type":"snapshot","data":{{{room.inner},"me":{me},"viewers":{viewers}}}}}'
 
 
-async def do_sync(rooms: SharedRooms, place: Place, *, epoch: str, after: int) -> dict[str, Any]:
+async def do_sync(rooms: SharedRooms, context: RoomContext, *, epoch: str, after: int) -> dict[str, Any]:
     """Return all events since a position, or a fresh snapshot; never only some."""
-    room = await rooms.get(place.session_id)
-    admission = await admitted(rooms, place, room)
+    room = await rooms.get(context.session_id)
+    admission = await admitted(rooms, context, room)
     missed = await rooms.missed(room, epoch=epoch, after=after)
-    me = me_payload(actor=place.actor, admission=admission, session=room.session)
+    me = me_payload(actor=context.actor, admission=admission, session=room.session)
     if missed is not None:
         events = [json.loads(text) for text in missed]
         return {"recovered": True, "epoch": room.epoch, "seq": after + len(events), "me": me, "events": events}
-    viewers = await runtime.current().audience.viewers(UUID(str(place.session_id)))
+    viewers = await runtime.current().audience.viewers(UUID(str(context.session_id)))
     snapshot = room.common | {"me": me, "viewers": viewers.people}
     return {"recovered": False, "epoch": room.epoch, "seq": room.seq, "snapshot": snapshot}

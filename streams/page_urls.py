@@ -9,5 +9,5 @@ urlpatterns = [
     path("", pages.home, name="home"),
     path("live/<uuid:session_id>/", with_player(pages.room), name="room"),
     path("studio/", pages.studio, name="studio"),
-    path("studio/<uuid:session_id>/", with_player(pages.desk), name="desk"),
+    path("studio/<uuid:session_id>/", with_player(pages.show_studio), name="desk"),
 ]

@@ -180,7 +180,7 @@ def _summary(session: StreamSession, payload: dict[str, Any]) -> dict[str, Any] 
 @never_cache
 @login_required
 @as_page
-def desk(request: HttpRequest, session_id: UUID) -> HttpResponse:
+def show_studio(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Show the studio of a show to its host. Others are redirected to the room."""
     session = session_get(session_id)
     actor = actor_of(request.user)

@@ -49,7 +49,7 @@ class RoomParts:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RoomContext:
     """A person in a room; passed to every command."""
 
     session_id: UUID
@@ -95,21 +95,21 @@ class Admission:
     personal: dict[str, Any] = field(default_factory=dict)
 
 
-def rooms_admit(asked: Sequence[tuple[Place, StreamSession, RoomParts]]) -> list[Admission | DomainError]:
+def rooms_admit(asked: Sequence[tuple[RoomContext, StreamSession, RoomParts]]) -> list[Admission | DomainError]:
     """Admit logged-in people to rooms as participants. Return the admission or the error for each.
 
     A crowd costs a few queries and one transaction per room, not per person.
     """
-    rooms: dict[UUID, list[tuple[Place, StreamSession, RoomParts]]] = defaultdict(list)
+    rooms: dict[UUID, list[tuple[RoomContext, StreamSession, RoomParts]]] = defaultdict(list)
     for ask in asked:
         rooms[ask[1].pk].append(ask)
     outcomes: dict[tuple[UUID, UUID | None], Admission | DomainError] = {}
     for session_id, asks in rooms.items():
-        people = {place.actor.user_id: place.actor for place, _, _ in asks if place.actor.user_id is not None}
+        people = {context.actor.user_id: context.actor for context, _, _ in asks if context.actor.user_id is not None}
         _, session, parts = asks[-1]  # the most recently read room
         admissions = _admissions(people, session=session, parts=parts)
         outcomes |= {(session_id, user_id): admission for user_id, admission in admissions.items()}
-    return [outcomes[session.pk, place.actor.user_id] for place, session, _ in asked]
+    return [outcomes[session.pk, context.actor.user_id] for context, session, _ in asked]
 
 
 def _admissions(
@@ -126,8 +126,8 @@ def _admissions(
             admissions[user_id] = outcome
             continue
         mine = {name: values[user_id] for name, values in personal.items()}
-        wishes = user_id in asked
-        mine["request"] = request_of(session_id=session.pk, user_id=user_id, now=now) if wishes else None
+        has_request = user_id in asked
+        mine["request"] = request_of(session_id=session.pk, user_id=user_id, now=now) if has_request else None
         if outcome.can_moderate:
             mine |= {"queue": queue_of(session.pk), "invitations": invitations_of(session.pk)}
         admissions[user_id] = Admission(outcome, mine)

@@ -164,7 +164,7 @@ def queue_position(request: GuestRequest) -> int:
 def queue_of(session_id: UUID) -> list[dict[str, Any]]:
     """Return the head of the queue, as shown in the studio."""
     rows = queue_rows(session_id)[:QUEUE_SHOWN]
-    return [request_payload(row, position=place) for place, row in enumerate(rows, start=1)]
+    return [request_payload(row, position=position) for position, row in enumerate(rows, start=1)]
 
 
 def invitation_rows(session_id: UUID) -> QuerySet[GuestRequest]:
@@ -187,8 +187,8 @@ def request_of(*, session_id: UUID, user_id: UUID, now: datetime) -> dict[str, A
 def request_now(request: GuestRequest, *, now: datetime) -> dict[str, Any]:
     """Return a request in its current state."""
     waits = request.status == GuestRequestStatus.PENDING and request.invited_by_id is None
-    place = queue_position(request) if waits else None
-    return request_payload(request, position=place, retry_after=cooldown_of(request, now=now))
+    position = queue_position(request) if waits else None
+    return request_payload(request, position=position, retry_after=cooldown_of(request, now=now))
 
 
 def requesters(*, session_id: UUID, user_ids: Collection[UUID]) -> set[UUID]:

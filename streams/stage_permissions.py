@@ -17,7 +17,7 @@ class May(StrEnum):
     MANAGE = "manage"  # mute, ask to unmute, move on and off the stage
     RANK = "rank"  # make a guest a co-host
     APPOINT = "appoint"  # appoint and dismiss moderators
-    PUT_OUT = "put_out"  # remove and ban
+    REMOVE = "put_out"  # remove and ban
 
 
 def may_with(
@@ -33,7 +33,7 @@ def may_with(
         May.MANAGE: on,
         May.RANK: partial(require_choose_cohosts, actor=actor, standing=standing),
         May.APPOINT: partial(require_choose_moderators, actor=actor, standing=standing),
-        May.PUT_OUT: partial(require_remove, **on.keywords, target_is_staff=target_is_staff),
+        May.REMOVE: partial(require_remove, **on.keywords, target_is_staff=target_is_staff),
     }
     return [what for what, require in asked.items() if _is_allowed(require)]
 

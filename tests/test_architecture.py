@@ -229,7 +229,7 @@ def test_one_module_alone_names_the_groups():
         for node in ast.walk(module.tree)
         if isinstance(node, ast.JoinedStr)
         and isinstance(node.values[0], ast.Constant)
-        and str(node.values[0].value).startswith(("room.", "desk.", "person.", "user."))
+        and str(node.values[0].value).startswith(("room.", "studio.", "person.", "user."))
     ]
 
     assert not wrong, places(wrong)

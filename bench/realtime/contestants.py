@@ -290,7 +290,7 @@ def _product_environment(services: Services, *, fast: bool, redis: bool) -> dict
 
 
 def _product_viewers(crowd: Crowd, *, ports: list[int], rooms: list[str], cookies: list[str]) -> list[Viewer]:
-    """Place all publishers on the first process, the others on all of them."""
+    """RoomContext all publishers on the first process, the others on all of them."""
     tickets = _tickets(crowd, port=ports[0], rooms=rooms) if crowd.sign_in in ("publishers", "tickets") else {}
     viewers = []
     for number, (room, publishes) in enumerate(crowd.places()):

@@ -26,26 +26,26 @@ from livestream.realtime import consumer
 from livestream.realtime.consumer import CommandHandler
 from livestream.routing import LiveConsumer
 from streams.models import StreamSession
-from streams.room_snapshot import Place
+from streams.room_snapshot import RoomContext
 
 CHAT = os.environ.get("BENCH_CHAT", "")
 PEOPLE: list[dict[str, str]] = json.loads(Path(os.environ["BENCH_PEOPLE"]).read_text())
 
 
 @database_sync_to_async
-def _create(place: Place, *, text: str, client_id: str, **rest: Any) -> dict[str, Any]:
+def _create(context: RoomContext, *, text: str, client_id: str, **rest: Any) -> dict[str, Any]:
     """Write one message in one transaction, without authorization, text cleaning or broadcast."""
     with transaction.atomic():
-        session = StreamSession.objects.select_for_update().get(pk=place.session_id)
+        session = StreamSession.objects.select_for_update().get(pk=context.session_id)
         session.head_seq += 1
         session.save(update_fields=["head_seq"])
         message = ChatMessage.objects.create(
-            session_id=place.session_id,
+            session_id=context.session_id,
             seq=session.head_seq,
             client_id=client_id,
-            user_id=place.actor.user_id,
-            username=place.actor.username,
-            display_name=place.actor.display_name,
+            user_id=context.actor.user_id,
+            username=context.actor.username,
+            display_name=context.actor.display_name,
             role="viewer",
             content=text,
             created_at=timezone.now(),

@@ -25,9 +25,9 @@ def carrier_of(group: str) -> str:
     return group if group.startswith("room.") else PEOPLE
 
 
-def desk_group(session_id: UUID) -> str:
+def studio_group(session_id: UUID) -> str:
     """Return the group of the studio: host, co-hosts and moderators of a session."""
-    return f"desk.{session_id.hex}"
+    return f"studio.{session_id.hex}"
 
 
 def user_group(user_id: UUID) -> str:

@@ -17,7 +17,7 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from livestream.cancellation import heed_cancellation
 from livestream.metrics import LAYER_FAILURES
-from livestream.realtime.groups import PEOPLE, carrier_of, desk_group, person_group, room_group, user_group
+from livestream.realtime.groups import PEOPLE, carrier_of, person_group, room_group, studio_group, user_group
 from livestream.realtime.protocol import encode
 
 LAYER_TIMEOUT_SECONDS = 2.0
@@ -186,7 +186,7 @@ def send_person_close(session_id: UUID, user_id: UUID, code: int, reason: str) -
     _send({"type": "hub.close", "group": group, "code": int(code), "reason": reason, "after": 0})
 
 
-def send_desk_place(session_id: UUID, user_id: UUID, has_place: bool) -> None:
+def send_studio_subscription(session_id: UUID, user_id: UUID, is_member: bool) -> None:
     """Subscribe one person's sockets in one room to the host's studio, or unsubscribe them."""
-    group, desk = person_group(session_id, user_id), desk_group(session_id)
-    _send({"type": "hub.audience", "group": group, "other": desk, "joins": has_place})
+    group, studio = person_group(session_id, user_id), studio_group(session_id)
+    _send({"type": "hub.audience", "group": group, "other": studio, "joins": is_member})

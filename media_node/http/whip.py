@@ -121,7 +121,7 @@ class WhipEndpoints:
         viewer = self._own_viewer(request)
         if not viewer.may_request_layers(time.monotonic()):
             raise TooMany(retry_after=1)
-        viewer.wish(json_object(await body_text(request, limit=LAYER_REQUEST_LIMIT_BYTES)))
+        viewer.request_layers(json_object(await body_text(request, limit=LAYER_REQUEST_LIMIT_BYTES)))
         return web.Response(status=204)
 
     async def layers_options(self, request: web.Request) -> web.Response:

@@ -183,7 +183,7 @@ class Viewer(Peer):
         """Return whether the viewer may change the request: five changes a second, in bursts of up to five."""
         return self._layer_request_pace.take(self.resource, now=now)
 
-    def wish(self, value: dict[str, object]) -> None:
+    def request_layers(self, value: dict[str, object]) -> None:
         """Apply a page's requested quality and tiles. Raises MediaRefused."""
         mids = {feed.mid for feed in self.feeds}
         self.layer_request = layer_request_read(value, before=self.layer_request, mids=mids)

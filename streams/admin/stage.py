@@ -12,7 +12,7 @@ from livestream.read_only_admin import ReadOnlyAdmin, isolated, report_done
 from streams import models
 from streams.admin.session import SESSION_SEARCH
 from streams.services.stage.guest_requests import guest_request_reject
-from streams.services.stage.participation import stage_remove
+from streams.services.stage.participation import stage_unseat
 from streams.services.stage.removal import participant_ban, participant_kick, participant_readmit
 from streams.state import OVER
 
@@ -29,7 +29,7 @@ class ParticipantAdmin(ReadOnlyAdmin):
     uuid_search_fields = ("session_id", "user_id")
     date_hierarchy = "joined_at"
     ordering = ("-id",)
-    actions = ("take_off_stage", "remove_from_show", "ban_from_show", "let_back_in")
+    actions = ("remove_from_stage", "remove_from_show", "ban_from_show", "let_back_in")
 
     def is_open(self, row: models.Participant) -> bool:
         """Return whether the show is open."""
@@ -42,9 +42,9 @@ class ParticipantAdmin(ReadOnlyAdmin):
         return ", ".join(name for name, is_off in off.items() if is_off) or None
 
     @admin.action(description="Remove selected people from the stage", permissions=["moderate"])
-    def take_off_stage(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
+    def remove_from_stage(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:
         """Move to the audience."""
-        self._each(request, queryset, stage_remove, "People removed from the stage")
+        self._each(request, queryset, stage_unseat, "People removed from the stage")
 
     @admin.action(description="Remove selected people from their shows", permissions=["moderate"])
     def remove_from_show(self, request: HttpRequest, queryset: QuerySet[models.Participant]) -> None:

@@ -87,7 +87,7 @@ class GuestRequestsView(APIView):
         page = pages.paginate_queryset(queue_rows(session_id), request, view=self) or []
         first = queue_position(page[0]) if page else 1
         return pages.get_paginated_response(
-            [request_payload(row, position=place) for place, row in enumerate(page, start=first)]
+            [request_payload(row, position=position) for position, row in enumerate(page, start=first)]
         )
 
 
@@ -149,7 +149,7 @@ DEEDS: dict[str, type[APIView]] = {
     "mute": _person_view(participation.stage_mute, "Mute a participant's microphone, camera or screen.", Muting),
     "unmute": _person_view(participation.stage_unmute, "Unmute oneself, or ask a participant to.", Unmuting),
     "stop-screen": _person_view(participation.stage_stop_screen, "Stop a participant's screen share."),
-    "remove": _person_view(participation.stage_remove, "Remove a participant from the stage; they continue to watch."),
+    "remove": _person_view(participation.stage_unseat, "Remove a participant from the stage; they continue to watch."),
     "promote": _person_view(participation.stage_promote, "A viewer becomes a guest, a guest a co-host."),
     "demote": _person_view(participation.stage_demote, "A co-host becomes a guest, a guest a viewer."),
     "appoint": _person_view(moderators.moderator_appoint, "Appoint a moderator."),

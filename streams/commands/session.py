@@ -8,7 +8,7 @@ from rest_framework import serializers
 from livestream.realtime.consumer import CommandHandler
 from streams.models import StreamSession
 from streams.payloads import session_payload
-from streams.room_snapshot import Place
+from streams.room_snapshot import RoomContext
 from streams.services.show import sessions
 
 
@@ -23,27 +23,27 @@ def _session(session: StreamSession) -> dict[str, Any]:
     return {"session": session_payload(session, now=timezone.now())}
 
 
-def do_pause(place: Place) -> dict[str, Any]:
+def do_pause(context: RoomContext) -> dict[str, Any]:
     """Pause the show."""
-    return _session(sessions.session_pause(session_id=place.session_id, actor=place.actor))
+    return _session(sessions.session_pause(session_id=context.session_id, actor=context.actor))
 
 
-def do_resume(place: Place) -> dict[str, Any]:
+def do_resume(context: RoomContext) -> dict[str, Any]:
     """Resume the show."""
-    return _session(sessions.session_resume(session_id=place.session_id, actor=place.actor))
+    return _session(sessions.session_resume(session_id=context.session_id, actor=context.actor))
 
 
-def do_end(place: Place) -> dict[str, Any]:
+def do_end(context: RoomContext) -> dict[str, Any]:
     """End the show."""
-    return _session(sessions.session_end(session_id=place.session_id, actor=place.actor))
+    return _session(sessions.session_end(session_id=context.session_id, actor=context.actor))
 
 
-def do_ping(place: Place) -> dict[str, Any]:
+def do_ping(context: RoomContext) -> dict[str, Any]:
     """Return the server's time."""
     return {"now": timezone.now().isoformat().replace("+00:00", "Z")}
 
 
-COMMANDS: dict[str, CommandHandler[Place]] = {
+COMMANDS: dict[str, CommandHandler[RoomContext]] = {
     "session.pause": CommandHandler(do_pause),
     "session.resume": CommandHandler(do_resume),
     "session.end": CommandHandler(do_end),

@@ -20,7 +20,7 @@ from streams.api.stage_serializers import (
 )
 from streams.models import GuestRequest, Participant
 from streams.payloads import participant_payload
-from streams.room_snapshot import Place
+from streams.room_snapshot import RoomContext
 from streams.selectors import request_now
 from streams.services.people import moderators
 from streams.services.stage import guest_requests, invitations, participation, removal
@@ -34,86 +34,86 @@ def _participant(person: Participant) -> dict[str, Any]:
     return {"participant": participant_payload(person)}
 
 
-def do_request(place: Place, *, message: str = "") -> dict[str, Any]:
+def do_request(context: RoomContext, *, message: str = "") -> dict[str, Any]:
     """Request to come on stage."""
-    request, _ = guest_requests.guest_request_make(session_id=place.session_id, actor=place.actor, message=message)
+    request, _ = guest_requests.guest_request_make(session_id=context.session_id, actor=context.actor, message=message)
     return _request(request)
 
 
-def do_cancel(place: Place) -> dict[str, Any]:
+def do_cancel(context: RoomContext) -> dict[str, Any]:
     """Cancel the caller's own guest request."""
-    return _request(guest_requests.own_request_cancel(session_id=place.session_id, actor=place.actor))
+    return _request(guest_requests.own_request_cancel(session_id=context.session_id, actor=context.actor))
 
 
-def do_approve(place: Place, *, request: UUID) -> dict[str, Any]:
+def do_approve(context: RoomContext, *, request: UUID) -> dict[str, Any]:
     """Approve a guest request."""
     return _request(
-        guest_requests.guest_request_approve(session_id=place.session_id, request_id=request, actor=place.actor)
+        guest_requests.guest_request_approve(session_id=context.session_id, request_id=request, actor=context.actor)
     )
 
 
-def do_reject(place: Place, *, request: UUID, reason: str = "") -> dict[str, Any]:
+def do_reject(context: RoomContext, *, request: UUID, reason: str = "") -> dict[str, Any]:
     """Decline a guest request."""
     return _request(
         guest_requests.guest_request_reject(
-            session_id=place.session_id, request_id=request, actor=place.actor, reason=reason
+            session_id=context.session_id, request_id=request, actor=context.actor, reason=reason
         )
     )
 
 
-def do_invite(place: Place, *, user: UUID) -> dict[str, Any]:
+def do_invite(context: RoomContext, *, user: UUID) -> dict[str, Any]:
     """Invite a participant on stage."""
-    request, _ = invitations.guest_invite(session_id=place.session_id, actor=place.actor, user_id=user)
+    request, _ = invitations.guest_invite(session_id=context.session_id, actor=context.actor, user_id=user)
     return _request(request)
 
 
-def do_accept(place: Place, *, request: UUID) -> dict[str, Any]:
+def do_accept(context: RoomContext, *, request: UUID) -> dict[str, Any]:
     """Accept an invitation."""
-    return _request(invitations.guest_accept(session_id=place.session_id, request_id=request, actor=place.actor))
+    return _request(invitations.guest_accept(session_id=context.session_id, request_id=request, actor=context.actor))
 
 
-def do_decline(place: Place, *, request: UUID) -> dict[str, Any]:
+def do_decline(context: RoomContext, *, request: UUID) -> dict[str, Any]:
     """Decline an invitation."""
-    return _request(invitations.guest_decline(session_id=place.session_id, request_id=request, actor=place.actor))
+    return _request(invitations.guest_decline(session_id=context.session_id, request_id=request, actor=context.actor))
 
 
-def do_mute(place: Place, *, user: UUID, kind: str, muted: bool = True) -> dict[str, Any]:
+def do_mute(context: RoomContext, *, user: UUID, kind: str, muted: bool = True) -> dict[str, Any]:
     """Mute a participant's microphone, camera or screen; with `muted` false as `participation.stage_unmute`."""
     change = participation.stage_mute if muted else participation.stage_unmute
-    return _participant(change(session_id=place.session_id, actor=place.actor, user_id=user, kind=kind))
+    return _participant(change(session_id=context.session_id, actor=context.actor, user_id=user, kind=kind))
 
 
-def do_unmute(place: Place, *, user: UUID, kind: str) -> dict[str, Any]:
+def do_unmute(context: RoomContext, *, user: UUID, kind: str) -> dict[str, Any]:
     """Unmute one's own, or ask the participant to."""
-    return do_mute(place, user=user, kind=kind, muted=False)
+    return do_mute(context, user=user, kind=kind, muted=False)
 
 
-def do_mute_all(place: Place, *, kind: str) -> dict[str, Any]:
+def do_mute_all(context: RoomContext, *, kind: str) -> dict[str, Any]:
     """Mute everyone except the host and the caller."""
-    muted = participation.stage_mute_all(session_id=place.session_id, actor=place.actor, kind=kind)
+    muted = participation.stage_mute_all(session_id=context.session_id, actor=context.actor, kind=kind)
     return {"participants": [participant_payload(person) for person in muted]}
 
 
-def do_leave(place: Place) -> dict[str, Any]:
+def do_leave(context: RoomContext) -> dict[str, Any]:
     """Leave the stage."""
-    return _participant(participation.stage_leave(session_id=place.session_id, actor=place.actor))
+    return _participant(participation.stage_leave(session_id=context.session_id, actor=context.actor))
 
 
-def do_media(place: Place, **flags: bool) -> dict[str, Any]:
+def do_media(context: RoomContext, **flags: bool) -> dict[str, Any]:
     """Set the caller's own media flags."""
-    return _participant(participation.stage_media_set(session_id=place.session_id, actor=place.actor, **flags))
+    return _participant(participation.stage_media_set(session_id=context.session_id, actor=context.actor, **flags))
 
 
 def _on(change: Callable[..., Participant]) -> Callable[..., dict[str, Any]]:
     """Return a handler for one action on one participant."""
 
-    def do(place: Place, *, user: UUID, **data: Any) -> dict[str, Any]:
-        return _participant(change(session_id=place.session_id, actor=place.actor, user_id=user, **data))
+    def do(context: RoomContext, *, user: UUID, **data: Any) -> dict[str, Any]:
+        return _participant(change(session_id=context.session_id, actor=context.actor, user_id=user, **data))
 
     return do
 
 
-COMMANDS: dict[str, CommandHandler[Place]] = {
+COMMANDS: dict[str, CommandHandler[RoomContext]] = {
     "guest.request": CommandHandler(do_request, Ask),
     "guest.cancel": CommandHandler(do_cancel),
     "guest.approve": CommandHandler(do_approve, RequestRef),
@@ -125,7 +125,7 @@ COMMANDS: dict[str, CommandHandler[Place]] = {
     "stage.unmute": CommandHandler(do_unmute, TargetUnmuting),
     "stage.mute_all": CommandHandler(do_mute_all, Muting),
     "stage.stop_screen": CommandHandler(_on(participation.stage_stop_screen), Target),
-    "stage.remove": CommandHandler(_on(participation.stage_remove), Target),
+    "stage.remove": CommandHandler(_on(participation.stage_unseat), Target),
     "stage.promote": CommandHandler(_on(participation.stage_promote), Target),
     "stage.demote": CommandHandler(_on(participation.stage_demote), Target),
     "stage.appoint": CommandHandler(_on(moderators.moderator_appoint), Target),

@@ -129,8 +129,8 @@ def test_a_moderator_takes_people_off_the_stage_removes_and_bans_them(as_moderat
     in_show(session, ada, role="host")
     guest = in_show(session, ben, role="guest")
 
-    off = act(as_moderator, PARTICIPANTS, "take_off_stage", guest)
-    again = act(as_moderator, PARTICIPANTS, "take_off_stage", guest)
+    off = act(as_moderator, PARTICIPANTS, "remove_from_stage", guest)
+    again = act(as_moderator, PARTICIPANTS, "remove_from_stage", guest)
     removed = act(as_moderator, PARTICIPANTS, "remove_from_show", guest)
     banned = act(as_moderator, PARTICIPANTS, "ban_from_show", guest)
     guest.refresh_from_db()
@@ -167,15 +167,15 @@ def test_nobody_removes_a_host_in_the_admin_either(as_moderator, ada):
 def test_a_moderator_declines_what_waits(as_moderator, ada, ben):
     session = session_of(ada)
     in_show(session, ben)
-    wish = GuestRequest.objects.create(
+    guest_request = GuestRequest.objects.create(
         session=session, user=ben, created_at=session.created_at, expires_at=timezone.now() + timedelta(minutes=5)
     )
 
-    answers = [act(as_moderator, REQUESTS, "decline_requests", wish) for _ in range(2)]
+    answers = [act(as_moderator, REQUESTS, "decline_requests", guest_request) for _ in range(2)]
 
     assert said(answers[0])[0] == ("success", "Requests declined: 1.")
-    wish.refresh_from_db()
-    assert (wish.status, wish.responder.username) == ("rejected", "mo")
+    guest_request.refresh_from_db()
+    assert (guest_request.status, guest_request.responder.username) == ("rejected", "mo")
     assert AuditEntry.objects.filter(action="stage.reject").count() == 1
 
 
@@ -192,7 +192,7 @@ def test_a_moderator_says_that_a_session_failed(as_moderator, ada):
 def test_a_buyer_does_none_of_it(as_buyer, ada, cleo):
     guest = in_show(session_of(ada), cleo, role="guest")
 
-    for action in ("take_off_stage", "remove_from_show", "ban_from_show", "let_back_in"):
+    for action in ("remove_from_stage", "remove_from_show", "ban_from_show", "let_back_in"):
         assert act(as_buyer, PARTICIPANTS, action, guest).status_code == 302
     guest.refresh_from_db()
     assert (guest.role, guest.status) == ("guest", "active")
@@ -240,9 +240,9 @@ def test_only_rows_with_which_something_can_be_done_can_be_selected(as_moderator
         Participant.objects.create(session=session, user=mo, joined_at=timezone.now())
         message_in(session, ben, seq=1)
     ChatMessage.objects.filter(session=over).update(removed_at=timezone.now())
-    wish = {"message": "", "created_at": timezone.now(), "expires_at": timezone.now()}
+    guest_request = {"message": "", "created_at": timezone.now(), "expires_at": timezone.now()}
     for status, session in (("pending", on), ("expired", over)):
-        GuestRequest.objects.create(session=session, user=mo, status=status, **wish)
+        GuestRequest.objects.create(session=session, user=mo, status=status, **guest_request)
 
     for address in (SESSIONS, MESSAGES, "/admin/streams/participant/", "/admin/streams/guestrequest/"):
         assert selectable(as_moderator, address) == 1

@@ -118,7 +118,7 @@ def test_an_estimate_alone_takes_the_picture_away_only_when_it_goes_on():
     for layer in THREE:
         ada.send(layer, is_key=True)
     ben = Watching(hall, "ben")
-    ben.peer.wish({"quality": "low"})
+    ben.peer.request_layers({"quality": "low"})
     for layer in THREE:
         ada.send(layer, is_key=True)
     (feed,), began_at = ben.peer.feeds, hall.now

@@ -54,7 +54,7 @@ def run_out_soon(product: Product, show: str) -> None:
         assert changed.rowcount > 0
 
 
-def test_the_desk_and_the_room_fetch_another_token_when_the_server_says_that_theirs_ends(
+def test_the_studio_and_the_room_fetch_another_token_when_the_server_says_that_theirs_ends(
     people: People, product: Product
 ) -> None:
     seller, buyer = people.signed_in("seller"), people.signed_in("buyer")

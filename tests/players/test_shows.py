@@ -72,9 +72,9 @@ def test_a_seller_goes_live_and_a_buyer_sees_it_move(
 
 
 @pytest.mark.nightly
-def test_a_camera_that_opens_before_the_rest_of_the_desk_is_there_goes_on_the_air(people: People) -> None:
+def test_a_camera_that_opens_before_the_rest_of_the_studio_is_there_goes_on_the_air(people: People) -> None:
     seller = people.signed_in("seller")
-    show = show_made(seller, "A slow way to the desk")
+    show = show_made(seller, "A slow way to the studio")
     held: list[Route] = []
     seller.route(re.compile("providers/watching"), lambda route: held.append(route))
     seller.reload(wait_until="commit")

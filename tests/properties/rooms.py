@@ -15,7 +15,7 @@ from streams.room_snapshot import RoomParts, room_load
 from streams.selectors import session_get
 from streams.services.people.viewers import viewer_join
 from streams.services.show.sessions import session_pause, session_resume, session_start, session_update
-from streams.services.stage.participation import stage_promote, stage_remove
+from streams.services.stage.participation import stage_promote, stage_unseat
 from tests.cast import make_show, make_user
 from tests.transactions import rolled_back
 
@@ -131,7 +131,7 @@ class History:
                 case "stage":
                     person = self.people[which % 3]
                     viewer_join(session_id=pk, actor=actor_of(person))
-                    change = stage_promote if which % 5 else stage_remove
+                    change = stage_promote if which % 5 else stage_unseat
                     change(session_id=pk, actor=host, user_id=person.pk)
                 case "slow":
                     session_update(session_id=pk, actor=host, changes={}, settings_changes={"max_guests": which % 21})

@@ -188,7 +188,7 @@ class Evening:
             self.gone.append(self.viewers.pop(one))
             self.reach["left"] += 1
         elif what == "switch" and viewer is not None:
-            viewer.peer.wish({"quality": QUALITIES[other]})
+            viewer.peer.request_layers({"quality": QUALITIES[other]})
             for is_key in (False, True, False):
                 for rid in rids:
                     self.sender.send(rid, is_key=is_key)

@@ -21,7 +21,7 @@ from streams.models import SessionTransition
 from streams.room_snapshot import room_load
 from streams.selectors import session_get, sessions_visible_to
 from streams.services.show.sessions import session_update
-from streams.services.stage.participation import stage_promote, stage_remove
+from streams.services.stage.participation import stage_promote, stage_unseat
 from tests.properties.reach import Reach
 from tests.properties.rooms import PARTS, ClientRoom
 from tests.properties.show_life import LEADS_TO, Show
@@ -102,7 +102,7 @@ class Consistency(RuleBasedStateMachine):
                         cap = {"max_guests": which}
                         session_update(session_id=pk, actor=actors["host"], changes={}, settings_changes=cap)
                     case _:
-                        change = stage_promote if what == "promote" else stage_remove
+                        change = stage_promote if what == "promote" else stage_unseat
                         change(session_id=pk, actor=actors["host"], user_id=self.show.viewer.pk)
             except DomainError:
                 self.reach.note("refused")

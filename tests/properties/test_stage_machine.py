@@ -29,7 +29,7 @@ from streams.services.stage.participation import (
     stage_media_set,
     stage_mute,
     stage_promote,
-    stage_remove,
+    stage_unseat,
 )
 from streams.services.stage.removal import participant_ban, participant_kick
 from streams.services.stage.sweeps import guests_expire, requests_expire
@@ -44,11 +44,11 @@ PARTS = RoomParts(sections={"messages": lambda session_id, head: []})
 
 @dataclass
 class Person:
-    """A person's state by the rules. `wish` is None, 'asked' or 'invited'."""
+    """A person's state by the rules. `request` is None, 'asked' or 'invited'."""
 
     status: str = "nobody"
     role: str = "viewer"
-    wish: str | None = None
+    request: str | None = None
     muted: bool = False
 
     @property
@@ -56,7 +56,7 @@ class Person:
         return self.status == "active" and self.role in SEATED
 
     def sit(self):
-        self.role, self.wish, self.muted = "guest", None, False
+        self.role, self.request, self.muted = "guest", None, False
 
     def stand(self):
         self.role, self.muted = "viewer", False
@@ -115,7 +115,7 @@ class StageMachine(RuleBasedStateMachine):
         assert self.did(viewer_leave, actor=actor_of(self.users[who])) == (self.door(person) or "ok")
         if person.status == "active":
             person.stand()
-            person.status, person.wish = "left", None
+            person.status, person.request = "left", None
 
     @rule(who=WHO)
     def ask(self, who):
@@ -130,39 +130,39 @@ class StageMachine(RuleBasedStateMachine):
             wanted = "stage.closed"
         elif person.seated:
             wanted = "stage.on_stage_already"
-        elif not self.approval and person.wish is None and not self.free():
+        elif not self.approval and person.request is None and not self.free():
             wanted = "stage.full"
         else:
             wanted = "ok"
         assert code == wanted
         if code == "ok":
             person.status = "active"
-            if person.wish is None:
-                person.wish = "asked"
+            if person.request is None:
+                person.request = "asked"
                 if not self.approval:
                     person.sit()
 
     @rule(who=WHO, answer=st.sampled_from(["approve", "reject"]))
     def answer(self, who, answer):
         person, request = self.people[who], self.request_of(who)
-        if request is None or person.wish != "asked":
+        if request is None or person.request != "asked":
             return
         service = guest_request_approve if answer == "approve" else guest_request_reject
         code = self.did(service, actor=actor_of(self.host), request_id=request)
         if answer == "reject":
             assert code == "ok"
-            person.wish = None
+            person.request = None
         else:
             assert code == ("ok" if self.free() else "stage.full")
             if code == "ok":
                 person.sit()
 
     @rule(who=WHO)
-    def take_back(self, who):
+    def cancel(self, who):
         person = self.people[who]
-        if person.wish == "asked":
+        if person.request == "asked":
             assert self.did(own_request_cancel, actor=actor_of(self.users[who])) == "ok"
-            person.wish = None
+            person.request = None
 
     @rule(who=WHO)
     def invite(self, who):
@@ -179,23 +179,23 @@ class StageMachine(RuleBasedStateMachine):
             wanted = "stage.not_here"
         elif person.seated:
             wanted = "stage.on_stage_already"
-        elif person.wish == "asked":
+        elif person.request == "asked":
             wanted = "request.pending"
         assert code == wanted
         if code == "ok":
-            person.wish = "invited"
+            person.request = "invited"
             if person.status == "kicked":
                 person.status = "left"
 
     @rule(who=WHO, yes=st.booleans())
     def respond(self, who, yes):
         person, request = self.people[who], self.request_of(who)
-        if person.wish != "invited":
+        if person.request != "invited":
             return
         code = self.did(guest_accept if yes else guest_decline, actor=actor_of(self.users[who]), request_id=request)
         assert code == ("ok" if not yes or self.free() else "stage.full")
         if code == "ok":
-            person.wish = None
+            person.request = None
             if yes:
                 person.status = "active"
                 person.sit()
@@ -224,7 +224,7 @@ class StageMachine(RuleBasedStateMachine):
         if how == "leave":
             code = self.did(stage_leave, actor=actor_of(self.users[who]))
         else:
-            code = self.by_host(stage_demote if how == "demote" else stage_remove, who)
+            code = self.by_host(stage_demote if how == "demote" else stage_unseat, who)
         if not person.seated:
             missing = person.status == "nobody" and how != "leave"
             refusal = "participant.missing" if missing else "stage.not_on_stage"
@@ -243,7 +243,7 @@ class StageMachine(RuleBasedStateMachine):
         assert code == ("participant.missing" if person.status == "nobody" else "ok")
         if code == "ok" and person.status != "banned":
             person.stand()
-            person.wish = None
+            person.request = None
             person.status = "kicked" if service is participant_kick else "banned"
 
     @rule(who=WHO, by_host=st.booleans(), on=st.booleans())
@@ -271,7 +271,7 @@ class StageMachine(RuleBasedStateMachine):
         requests_expire(now=later)
         guests_expire(now=later)
         for person in self.people:
-            person.wish = None
+            person.request = None
             if person.seated:
                 person.stand()
 
@@ -285,8 +285,8 @@ class StageMachine(RuleBasedStateMachine):
                 continue
             assert (row.status, row.role, row.audio_muted) == (person.status, person.role, person.muted)
             pending = GuestRequest.objects.filter(session=self.session, user=user, status="pending").first()
-            wish = pending and ("invited" if pending.invited_by_id else "asked")
-            assert wish == person.wish
+            request = pending and ("invited" if pending.invited_by_id else "asked")
+            assert request == person.request
 
     @invariant()
     def number_rows_snapshot_and_events_agree(self):

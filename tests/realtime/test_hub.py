@@ -9,7 +9,7 @@ from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_la
 
 from livestream.cancellation import PATIENCE_SECONDS, end_all
 from livestream.realtime import layer_sender
-from livestream.realtime.groups import desk_group, person_group, room_group
+from livestream.realtime.groups import person_group, room_group, studio_group
 from livestream.realtime.hub import HOLD_DOCUMENTS, Hub
 from livestream.realtime.protocol import CloseCode
 from livestream.realtime.socket_writer import BACKLOG_FRAMES, Member
@@ -276,7 +276,7 @@ async def test_after_a_filled_gap_the_past_is_read_again_since_what_was_missed_m
 
 
 @pytest.mark.parametrize("revokes", [True, False])
-async def test_an_event_that_takes_something_back_empties_the_log(room, revokes):
+async def test_an_event_that_revokes_something_empties_the_log(room, revokes):
     _, wire = await room.enter()
     room.publish(1)
     layer_sender.send_event(room.session_id, room.event(2), revokes=revokes)
@@ -304,20 +304,20 @@ async def test_a_newcomer_for_whom_too_much_is_held_is_sent_away_and_the_others_
 
 
 async def test_a_persons_sockets_move_into_another_audience_and_out_of_it(room):
-    ben, desk = person_group(room.session_id, uuid4()), desk_group(room.session_id)
+    ben, studio = person_group(room.session_id, uuid4()), studio_group(room.session_id)
     member, wire = await room.enter()
     await room.hub.join(member=member, group=ben)
-    move = {"type": "hub.audience", "group": ben, "other": desk}
+    move = {"type": "hub.audience", "group": ben, "other": studio}
 
     room.hub.deliver({**move, "joins": True})
-    room.hub.send_local(group=desk, text='{"seq": 1}')
+    room.hub.send_local(group=studio, text='{"seq": 1}')
     room.hub.deliver({**move, "joins": False})
-    room.hub.send_local(group=desk, text='{"seq": 2}')
+    room.hub.send_local(group=studio, text='{"seq": 2}')
     room.hub.send_local(group=ben, text='{"seq": 3}')
     await until(lambda: 3 in seqs(wire))
 
     assert seqs(wire) == [1, 3]
-    assert (member.groups, member.dismissed) == ([room.group, ben], {desk})
+    assert (member.groups, member.dismissed) == ([room.group, ben], {studio})
     room.hub.deliver({**move, "joins": True})
     assert not member.dismissed
 

@@ -18,15 +18,15 @@ async def on_stage(ada_socket, ben_socket):
 
 
 @pytest.mark.alone
-async def test_a_wish_is_answered_to_all_concerned_within_half_a_second(live):
+async def test_a_request_is_answered_to_all_concerned_within_half_a_second(live):
     ada, ben, eve = live.person("ada"), live.person("ben"), live.person("eve")
     show = live.show(ada)
 
-    async with live.watching(show, ada) as desk, live.watching(show, ben) as asker, live.watching(show, eve) as other:
+    async with live.watching(show, ada) as studio, live.watching(show, ben) as asker, live.watching(show, eve) as other:
         started = time.monotonic()
-        request = await on_stage(desk, asker)
+        request = await on_stage(studio, asker)
         resolved = (await asker.next("guest.resolved"))["data"]["request"]
-        changes = [(await socket.next("stage.changed"))["data"]["change"] for socket in (desk, asker, other)]
+        changes = [(await socket.next("stage.changed"))["data"]["change"] for socket in (studio, asker, other)]
         seconds = time.monotonic() - started
 
         assert (resolved["id"], resolved["status"]) == (request, "approved")
@@ -41,11 +41,11 @@ async def test_snapshots_know_the_request_the_queue_and_the_stage(live):
 
     async with live.watching(show, ben) as asker:
         request = (await asker.command("guest.request")).data["request"]
-        async with live.watching(show, ada) as desk, live.watching(show, ben) as again:
-            assert desk.snapshot["me"]["queue"] == [request]
+        async with live.watching(show, ada) as studio, live.watching(show, ben) as again:
+            assert studio.snapshot["me"]["queue"] == [request]
             assert again.snapshot["me"]["request"] == request
             assert "queue" not in again.snapshot["me"]
-            await desk.command("guest.approve", request=request["id"])
+            await studio.command("guest.approve", request=request["id"])
     async with live.watching(show, ben) as back:
         assert [(row["user"]["id"], row["role"]) for row in back.snapshot["participants"]] == [
             (ada.id, "host"),
@@ -64,13 +64,13 @@ async def test_put_out_is_closed_at_once_and_stays_out(live, op, code):
     ticket = ben.post("auth/ticket/", {"session": show}).data["ticket"]
 
     async with (
-        live.watching(show, ada) as desk,
+        live.watching(show, ada) as studio,
         live.watching(show, ben) as out,
         live.watching(other_show, ben) as elsewhere,
     ):
-        await on_stage(desk, out)
+        await on_stage(studio, out)
         started = time.monotonic()
-        assert (await desk.command(op, user=ben.id, reason="x")).ok
+        assert (await studio.command(op, user=ben.id, reason="x")).ok
         assert await out.close_code() == 4403
         assert time.monotonic() - started < 1
 
@@ -83,17 +83,17 @@ async def test_put_out_is_closed_at_once_and_stays_out(live, op, code):
         assert await again.close_code() == 4403
 
 
-async def test_a_new_cohost_hears_the_desk_at_once_and_a_former_one_no_more(live):
+async def test_a_new_cohost_hears_the_studio_at_once_and_a_former_one_no_more(live):
     ada, ben, cleo = live.person("ada"), live.person("ben"), live.person("cleo")
     show = live.show(ada)
 
     async with (
-        live.watching(show, ada) as desk,
+        live.watching(show, ada) as studio,
         live.watching(show, ben) as ben_socket,
         live.watching(show, cleo) as asker,
     ):
-        await on_stage(desk, ben_socket)
-        assert (await desk.command("stage.promote", user=ben.id)).data["participant"]["role"] == "cohost"
+        await on_stage(studio, ben_socket)
+        assert (await studio.command("stage.promote", user=ben.id)).data["participant"]["role"] == "cohost"
         await ben_socket.next("stage.changed")
 
         first = (await asker.command("guest.request")).data["request"]["id"]
@@ -101,26 +101,26 @@ async def test_a_new_cohost_hears_the_desk_at_once_and_a_former_one_no_more(live
         assert (await ben_socket.command("guest.reject", request=first, reason="Later")).ok
         assert (await asker.next("guest.resolved"))["data"]["request"]["reason"] == "Later"
 
-        await desk.command("stage.demote", user=ben.id)
-        await desk.next("guest.resolved")
+        await studio.command("stage.demote", user=ben.id)
+        await studio.next("guest.resolved")
         before = len(ben_socket.heard("guest.requested", "guest.resolved"))
-        invited = (await desk.command("guest.invite", user=cleo.id)).data["request"]
+        invited = (await studio.command("guest.invite", user=cleo.id)).data["request"]
         assert (await asker.next("guest.invited"))["data"]["request"] == invited
         await asker.command("guest.decline", request=invited["id"])
-        await desk.next("guest.resolved")
+        await studio.next("guest.resolved")
         assert await ben_socket.silent()
         assert len(ben_socket.heard("guest.requested", "guest.resolved")) == before
         assert (await ben_socket.command("guest.approve", request=first)).code == "session.not_moderator"
 
 
-async def test_the_desk_knows_who_was_invited_and_has_not_answered(live):
+async def test_the_studio_knows_who_was_invited_and_has_not_answered(live):
     ada, ben, cleo = live.person("ada"), live.person("ben"), live.person("cleo")
     show = live.show(ada)
 
-    async with live.watching(show, ada) as desk, live.watching(show, ben) as ben_socket:
+    async with live.watching(show, ada) as studio, live.watching(show, ben) as ben_socket:
         async with live.watching(show, cleo) as other:
-            invited = (await desk.command("guest.invite", user=ben.id)).data["request"]
-            assert (await desk.next("stage.invited"))["data"] == {"request": invited}
+            invited = (await studio.command("guest.invite", user=ben.id)).data["request"]
+            assert (await studio.next("stage.invited"))["data"] == {"request": invited}
             assert await other.silent()
             assert other.heard("stage.invited") == ben_socket.heard("stage.invited") == []
         async with live.watching(show, ada) as again:
@@ -129,7 +129,7 @@ async def test_the_desk_knows_who_was_invited_and_has_not_answered(live):
             assert "invitations" not in other.snapshot["me"]
 
         await ben_socket.command("guest.decline", request=invited["id"])
-        await desk.next("guest.resolved")
+        await studio.next("guest.resolved")
         async with live.watching(show, ada) as again:
             assert again.snapshot["me"]["invitations"] == []
 
@@ -139,7 +139,7 @@ async def test_who_waits_moves_up_and_hears_it_alone(live):
     show = live.show(ada)
 
     async with (
-        live.watching(show, ada) as desk,
+        live.watching(show, ada) as studio,
         live.watching(show, ben) as first,
         live.watching(show, cleo) as second,
     ):
@@ -149,22 +149,22 @@ async def test_who_waits_moves_up_and_hears_it_alone(live):
         await first.command("guest.cancel")
 
         assert (await second.next("guest.moved"))["data"] == {"request": request["id"], "position": 1}
-        await desk.next("guest.resolved")
-        assert desk.heard("guest.moved") == first.heard("guest.moved") == []
+        await studio.next("guest.resolved")
+        assert studio.heard("guest.moved") == first.heard("guest.moved") == []
         async with live.watching(show, cleo) as again:
             assert again.snapshot["me"]["request"]["position"] == 1
 
 
-async def test_a_new_moderator_hears_the_desk_at_once_and_a_former_one_no_more(live):
+async def test_a_new_moderator_hears_the_studio_at_once_and_a_former_one_no_more(live):
     ada, ben, cleo = live.person("ada"), live.person("ben"), live.person("cleo")
     show = live.show(ada)
 
     async with (
-        live.watching(show, ada) as desk,
+        live.watching(show, ada) as studio,
         live.watching(show, ben) as ben_socket,
         live.watching(show, cleo) as asker,
     ):
-        assert (await desk.command("stage.appoint", user=ben.id)).data["participant"]["moderator"]
+        assert (await studio.command("stage.appoint", user=ben.id)).data["participant"]["moderator"]
         told = [(await socket.next("stage.changed"))["data"]["change"] for socket in (ben_socket, asker)]
         assert told == [{"user": ben.id, "what": "appointed", "by": ada.id}] * 2
         request = (await asker.command("guest.request")).data["request"]["id"]
@@ -179,27 +179,27 @@ async def test_a_new_moderator_hears_the_desk_at_once_and_a_former_one_no_more(l
             )
             assert [row["id"] for row in me["queue"]] == [request]
 
-        await desk.command("stage.dismiss", user=ben.id)
+        await studio.command("stage.dismiss", user=ben.id)
         await ben_socket.next("stage.changed")
-        await desk.command("guest.reject", request=request)
+        await studio.command("guest.reject", request=request)
         await asker.next("guest.resolved")
         assert await ben_socket.silent()
         assert ben_socket.heard("guest.resolved") == []
         assert (await ben_socket.command("stage.mute_all", kind="audio")).code == "session.not_moderator"
 
 
-async def test_a_moderator_who_was_a_cohost_goes_on_hearing_the_desk(live):
+async def test_a_moderator_who_was_a_cohost_goes_on_hearing_the_studio(live):
     ada, ben, cleo = live.person("ada"), live.person("ben"), live.person("cleo")
     show = live.show(ada)
 
     async with (
-        live.watching(show, ada) as desk,
+        live.watching(show, ada) as studio,
         live.watching(show, ben) as ben_socket,
         live.watching(show, cleo) as asker,
     ):
-        await on_stage(desk, ben_socket)
+        await on_stage(studio, ben_socket)
         for op in ("stage.promote", "stage.appoint", "stage.demote", "stage.remove"):
-            assert (await desk.command(op, user=ben.id)).ok
+            assert (await studio.command(op, user=ben.id)).ok
             await ben_socket.next("stage.changed")
 
         request = (await asker.command("guest.request")).data["request"]["id"]
@@ -210,25 +210,25 @@ async def test_who_resumes_learns_who_they_are_now(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
 
-    async with live.watching(show, ada) as desk, live.watching(show, ben) as socket:
+    async with live.watching(show, ada) as studio, live.watching(show, ben) as socket:
         asked = (await socket.command("guest.request")).data["request"]["id"]
         epoch, seq = socket.snapshot["epoch"], socket.snapshot["seq"]
         await socket.drop()
-        await desk.command("guest.approve", request=asked)
+        await studio.command("guest.approve", request=asked)
     async with live.watching(show, ben, query=f"?epoch={epoch}&after={seq}", greeting="resumed") as back:
         assert [event["type"] for event in back.snapshot["events"]] == ["stage.changed"]
         me = back.snapshot["me"]
         assert (me["role"], me["request"]["status"], me["can"]["publish"]) == ("guest", "approved", True)
 
 
-async def test_somebody_is_asked_to_turn_on_what_the_desk_turned_off(live):
+async def test_somebody_is_asked_to_turn_on_what_the_studio_turned_off(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
 
-    async with live.watching(show, ada) as desk, live.watching(show, ben) as guest:
-        await on_stage(desk, guest)
-        await desk.command("stage.mute", user=ben.id, kind="audio")
-        asked = await desk.command("stage.mute", user=ben.id, kind="audio", muted=False)
+    async with live.watching(show, ada) as studio, live.watching(show, ben) as guest:
+        await on_stage(studio, guest)
+        await studio.command("stage.mute", user=ben.id, kind="audio")
+        asked = await studio.command("stage.mute", user=ben.id, kind="audio", muted=False)
         assert asked.data["participant"]["audio_muted_by"] == "host"
         assert (await guest.next("stage.unmute_asked"))["data"] == {"kind": "audio", "by": ada.id}
         assert (await guest.command("stage.media", audio=True)).data["participant"]["audio_muted"] is False
@@ -253,9 +253,9 @@ async def test_the_end_of_the_show_empties_the_stage(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
 
-    async with live.watching(show, ada) as desk, live.watching(show, ben) as guest:
-        await on_stage(desk, guest)
-        await desk.command("session.end")
+    async with live.watching(show, ada) as studio, live.watching(show, ben) as guest:
+        await on_stage(studio, guest)
+        await studio.command("session.end")
         assert (await guest.next("session.changed"))["data"]["session"]["guest_count"] == 0
     async with live.watching(show, ben) as after:
         assert after.snapshot["participants"] == []

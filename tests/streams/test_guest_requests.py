@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from livestream.actors import actor_of
 from livestream.errors import DomainError
-from livestream.realtime.groups import desk_group, person_group, room_group
+from livestream.realtime.groups import person_group, room_group, studio_group
 from streams.models import AuditEntry, GuestRequest, Participant, SessionEvent, SessionSettings, StreamSession
 from streams.services.people.viewers import viewer_leave, viewers_left
 from streams.services.show.sessions import session_end
@@ -71,23 +71,25 @@ def test_asking_again_keeps_the_place_and_tells_nobody(api, hall, ben, cleo, hea
     first = api(ben).post(url(hall), {"message": "Hello"}, format="json").json()
     api(cleo).post(url(hall))
 
-    with heard(desk_group(hall.pk), room_group(hall.pk)) as told:
+    with heard(studio_group(hall.pk), room_group(hall.pk)) as told:
         again = api(ben).post(url(hall), {"message": "Hurry"}, format="json")
 
     assert (again.status_code, again.json()) == (200, first)
     assert not any(told.values())
 
 
-def test_the_desk_hears_who_asks_and_the_room_does_not(hall, ben, heard):
-    desk, room = desk_group(hall.pk), room_group(hall.pk)
-    with heard(desk, room) as told:
+def test_the_studio_hears_who_asks_and_the_room_does_not(hall, ben, heard):
+    studio, room = studio_group(hall.pk), room_group(hall.pk)
+    with heard(studio, room) as told:
         request = ask(hall, ben, "Hello")
 
-    assert [(one["type"], one["data"]["request"]["id"]) for one in told[desk]] == [("guest.requested", str(request.pk))]
+    assert [(one["type"], one["data"]["request"]["id"]) for one in told[studio]] == [
+        ("guest.requested", str(request.pk))
+    ]
     assert told[room] == []
 
 
-def test_the_queue_is_in_order_and_for_the_desk_alone(api, hall, ada, ben, cleo, mo, eve):
+def test_the_queue_is_in_order_and_for_the_studio_alone(api, hall, ada, ben, cleo, mo, eve):
     ask(hall, cleo)
     ask(hall, ben)
 
@@ -195,17 +197,17 @@ def test_rejected_with_a_reason_waits_before_asking_again(api, hall, ada, ben, s
 def test_taken_back_may_be_asked_again_at_once(api, hall, ben, heard):
     request = ask(hall, ben)
 
-    desk = desk_group(hall.pk)
-    with heard(desk) as told:
+    studio = studio_group(hall.pk)
+    with heard(studio) as told:
         answer = api(ben).post(url(hall, request.pk, "cancel"))
 
     assert answer.json()["status"] == "cancelled"
-    assert [one["data"]["request"]["status"] for one in told[desk]] == ["cancelled"]
+    assert [one["data"]["request"]["status"] for one in told[studio]] == ["cancelled"]
     assert api(ben).post(url(hall, request.pk, "cancel")).status_code == 200
     assert api(ben).post(url(hall)).status_code == 201
 
 
-def test_nobody_takes_back_anothers_wish(api, hall, ada, ben, cleo):
+def test_nobody_cancels_anothers_request(api, hall, ada, ben, cleo):
     request = ask(hall, ben)
 
     for who in (cleo, ada):
@@ -233,7 +235,7 @@ def test_what_nobody_answers_runs_out_and_both_sides_hear(hall, ben, cleo, heard
     old, fresh = ask(hall, ben), ask(hall, cleo)
     GuestRequest.objects.filter(pk=old.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
 
-    with heard(desk_group(hall.pk), person_group(hall.pk, ben.pk)) as told:
+    with heard(studio_group(hall.pk), person_group(hall.pk, ben.pk)) as told:
         assert requests_expire(now=timezone.now()) == 1
 
     for documents in told.values():
@@ -334,7 +336,7 @@ def test_who_leaves_the_show_waits_no_longer(hall, ben, cleo):
     assert (status_of(by_leaving), status_of(by_closing)) == ("cancelled", "cancelled")
 
 
-def test_wishes_end_with_the_show(hall, ada, ben):
+def test_requests_end_with_the_show(hall, ada, ben):
     request = ask(hall, ben)
 
     session_end(session_id=hall.pk, actor=actor_of(ada))
@@ -351,7 +353,7 @@ def test_asking_has_a_limit(api, hall, ben, clock):
     assert_error(api(ben).post(url(hall)), 429, "too_many")
 
 
-def test_a_wish_that_is_no_text_is_refused(api, hall, ben):
+def test_a_request_that_is_no_text_is_refused(api, hall, ben):
     assert_error(api(ben).post(url(hall), {"message": "x" * 281}, format="json"), 400, "invalid")
     with pytest.raises(DomainError, match=r"text\.invalid"):
         ask(hall, ben, "\ud800")

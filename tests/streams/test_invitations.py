@@ -46,7 +46,7 @@ def test_an_invitation_is_not_in_the_queue(api, hall, ada, ben):
     assert api(ada).get(url(hall)).json()["results"] == []
 
 
-def test_the_desk_alone_reads_who_was_invited_and_has_not_answered(api, hall, ada, mo, ben, cleo, eve):
+def test_the_studio_alone_reads_who_was_invited_and_has_not_answered(api, hall, ada, mo, ben, cleo, eve):
     let_in(hall, cleo)
     first, second = (invite(api, hall, ada, user).json() for user in (ben, cleo))
     listed = url(hall) + "?invited=true"
@@ -111,7 +111,7 @@ def test_only_the_invited_person_answers(api, hall, ada, ben, cleo, mo):
     assert Participant.objects.get(user=ben).role == "viewer"
 
 
-def test_the_desk_takes_an_invitation_back(api, hall, ada, ben):
+def test_the_studio_takes_an_invitation_back(api, hall, ada, ben):
     request = invite(api, hall, ada, ben).json()["id"]
 
     taken = api(ada).post(url(hall, request, "cancel")).json()

@@ -177,9 +177,9 @@ def test_the_list_takes_the_same_queries_for_one_and_for_many(
 def test_appointed_from_many_sides_at_once_is_appointed_once(ada, mo, ben):
     session = make_show(ada)
     let_in(session, ben)
-    desk = [actor_of(ada), actor_of(mo)]
+    moderating = [actor_of(ada), actor_of(mo)]
 
-    results = at_once(20, lambda i: moderator_appoint(session_id=session.pk, actor=desk[i % 2], user_id=ben.pk))
+    results = at_once(20, lambda i: moderator_appoint(session_id=session.pk, actor=moderating[i % 2], user_id=ben.pk))
 
     assert all(isinstance(result, Participant) for result in results), results
     assert SessionModerator.objects.count() == 1 == AuditEntry.objects.filter(action="stage.appoint").count()

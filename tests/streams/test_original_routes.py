@@ -27,9 +27,9 @@ def test_a_show_from_start_to_end(api, ada, ben, cleo):
 
     assert post(api, ada, "start", session).json()["state"] == "active"
     assert post(api, ben, "join", session).json()["role"] == "viewer"
-    wish = post(api, ben, "request-guest", session, message="May I?")
-    assert (wish.status_code, wish.json()["message"]) == (201, "May I?")
-    answered = post(api, ada, "respond-guest-request", session, request=wish.json()["id"], answer="approve")
+    guest_request = post(api, ben, "request-guest", session, message="May I?")
+    assert (guest_request.status_code, guest_request.json()["message"]) == (201, "May I?")
+    answered = post(api, ada, "respond-guest-request", session, request=guest_request.json()["id"], answer="approve")
     assert answered.json()["status"] == "approved"
     muted = post(api, ada, "manage-participant", session, user=str(ben.pk), action="mute", kind="audio")
     assert muted.json()["audio_muted_by"] == "host"
@@ -73,8 +73,8 @@ CODES = {"start": "session.not_host", "end": "session.not_host"} | dict.fromkeys
 def test_nobody_may_more_than_under_the_other_address(api, show, ben, cleo, eve):
     let_in(show, ben)
     let_in(show, cleo, status="banned")
-    wish, _ = guest_request_make(session_id=show.pk, actor=actor_of(ben))
-    bodies = refused(show, ben, wish)
+    guest_request, _ = guest_request_make(session_id=show.pk, actor=actor_of(ben))
+    bodies = refused(show, ben, guest_request)
     assert {*bodies, "active"} == set(ROUTES)
 
     for name, body in bodies.items():
@@ -100,9 +100,9 @@ def test_a_private_show_is_missing_for_strangers(api, ada, ben, eve):
 @pytest.mark.parametrize("answer", [*ANSWERS, "nonsense"])
 def test_every_answer_has_its_name(api, show, ada, ben, answer):
     let_in(show, ben)
-    wish, _ = guest_request_make(session_id=show.pk, actor=actor_of(ben))
+    guest_request, _ = guest_request_make(session_id=show.pk, actor=actor_of(ben))
 
-    given = post(api, ada, "respond-guest-request", show, request=str(wish.pk), answer=answer, reason="Later")
+    given = post(api, ada, "respond-guest-request", show, request=str(guest_request.pk), answer=answer, reason="Later")
 
     wanted = {"approve": (200, "approved"), "reject": (200, "rejected"), "nonsense": (400, "pending")}
     assert (given.status_code, GuestRequest.objects.get().status) == wanted.get(answer, (403, "pending"))

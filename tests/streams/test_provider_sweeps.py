@@ -156,7 +156,7 @@ def test_a_minute_costs_one_call_however_many_are_on_stage(on_air):
     assert minutes == [[QUESTION[on_air.vendor]]] * 3
 
 
-def test_what_the_desk_has_muted_costs_nothing_while_it_holds(on_air, ada, ben):
+def test_what_the_studio_has_muted_costs_nothing_while_it_holds(on_air, ada, ben):
     stage_mute(session_id=on_air.session.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
 
     assert minute(on_air) == [QUESTION[on_air.vendor]]

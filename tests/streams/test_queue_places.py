@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from livestream.actors import actor_of
-from livestream.realtime.groups import PEOPLE, desk_group, person_group, room_group
+from livestream.realtime.groups import PEOPLE, person_group, room_group, studio_group
 from livestream.realtime.layer_sender import joined
 from streams.models import GuestRequest
 from streams.selectors import request_of
@@ -31,7 +31,7 @@ def line(show):
 
 
 def listening(show, line, heard):
-    return heard(*(person_group(show.pk, user.pk) for user, _ in line), desk_group(show.pk), room_group(show.pk))
+    return heard(*(person_group(show.pk, user.pk) for user, _ in line), studio_group(show.pk), room_group(show.pk))
 
 
 def moved(told, show, line):
@@ -52,7 +52,7 @@ def test_those_behind_move_up_and_nobody_else_hears_it(show, ada, line, heard):
 
     ids = [str(request.pk) for _, request in line]
     assert moved(told, show, line) == [[], [], [(ids[2], 2)], [(ids[3], 3)]]
-    assert [event["type"] for event in told[desk_group(show.pk)]] == ["guest.resolved"]
+    assert [event["type"] for event in told[studio_group(show.pk)]] == ["guest.resolved"]
     assert [event["type"] for event in told[room_group(show.pk)]] == ["stage.changed"]
     assert request_of(session_id=show.pk, user_id=line[2][0].pk, now=timezone.now())["position"] == 2
 

@@ -24,9 +24,9 @@ from streams.services.stage.participation import (
     stage_mute,
     stage_mute_all,
     stage_promote,
-    stage_remove,
     stage_stop_screen,
     stage_unmute,
+    stage_unseat,
 )
 from streams.services.stage.removal import participant_ban, participant_kick
 from streams.services.stage.seats import stage_lock
@@ -76,8 +76,8 @@ def wait_for_a_waiter():
 def stored(session):
     """Return all rows that an action could have changed."""
     people = Participant.objects.filter(session=session).order_by("pk").values_list("pk", "role", "status")
-    wishes = GuestRequest.objects.filter(session=session).order_by("created_at").values_list("pk", "status")
-    return list(people), list(wishes), SessionEvent.objects.count(), AuditEntry.objects.count()
+    guest_requests = GuestRequest.objects.filter(session=session).order_by("created_at").values_list("pk", "status")
+    return list(people), list(guest_requests), SessionEvent.objects.count(), AuditEntry.objects.count()
 
 
 @pytest.fixture
@@ -94,13 +94,13 @@ ON_A_GUEST = {
     "mute": lambda **who: stage_mute(kind="audio", **who),
     "unmute": lambda **who: stage_unmute(kind="audio", **who),
     "stop": stage_stop_screen,
-    "remove": stage_remove,
+    "remove": stage_unseat,
     "demote": stage_demote,
     "kick": participant_kick,
     "ban": participant_ban,
 }
 ON_A_VIEWER = {"promote": stage_promote, "invite": guest_invite}
-ON_A_WISH = {"approve": guest_request_approve, "reject": guest_request_reject}
+ON_A_GUEST_REQUEST = {"approve": guest_request_approve, "reject": guest_request_reject}
 ON_ALL = {"mute all": lambda **who: stage_mute_all(kind="audio", **who)}
 
 
@@ -118,11 +118,11 @@ def the_deed(deed, stage, *, actor, guest):
     if deed == "take back":
         invitation, _ = guest_invite(session_id=stage.pk, actor=actor, user_id=viewer.pk)
         return lambda: guest_request_cancel(request_id=invitation.pk, **who)
-    wish, _ = guest_request_make(session_id=stage.pk, actor=actor_of(viewer))
-    return lambda: ON_A_WISH[deed](request_id=wish.pk, **who)
+    guest_request, _ = guest_request_make(session_id=stage.pk, actor=actor_of(viewer))
+    return lambda: ON_A_GUEST_REQUEST[deed](request_id=guest_request.pk, **who)
 
 
-@pytest.mark.parametrize("deed", [*ON_A_GUEST, *ON_A_VIEWER, *ON_A_WISH, *ON_ALL, "take back"])
+@pytest.mark.parametrize("deed", [*ON_A_GUEST, *ON_A_VIEWER, *ON_A_GUEST_REQUEST, *ON_ALL, "take back"])
 def test_a_cohost_who_is_demoted_meanwhile_does_nothing_more(stage, ada, ben, cleo, deed):
     act = the_deed(deed, stage, actor=actor_of(ben), guest=cleo)
 
@@ -171,14 +171,14 @@ def test_who_is_put_out_meanwhile_does_nothing_for_themselves(stage, ada, cleo, 
     me = cleo if deed in ("leave", "media") else viewer
     who = {"session_id": stage.pk, "actor": actor_of(me)}
     if deed == "take back":
-        wish, _ = guest_request_make(**who)
+        guest_request, _ = guest_request_make(**who)
     elif deed in ("accept", "decline"):
-        wish, _ = guest_invite(session_id=stage.pk, actor=host, user_id=viewer.pk)
+        guest_request, _ = guest_invite(session_id=stage.pk, actor=host, user_id=viewer.pk)
     acts = {
         "ask": lambda: guest_request_make(**who),
-        "take back": lambda: guest_request_cancel(request_id=wish.pk, **who),
-        "accept": lambda: guest_accept(request_id=wish.pk, **who),
-        "decline": lambda: guest_decline(request_id=wish.pk, **who),
+        "take back": lambda: guest_request_cancel(request_id=guest_request.pk, **who),
+        "accept": lambda: guest_accept(request_id=guest_request.pk, **who),
+        "decline": lambda: guest_decline(request_id=guest_request.pk, **who),
         "leave": lambda: stage_leave(**who),
         "media": lambda: stage_media_set(audio=False, **who),
     }

@@ -11,7 +11,7 @@ from livestream.errors import DomainError
 from livestream.routing import PARTS
 from streams.models import Participant, ParticipantStatus, SessionSettings, Visibility
 from streams.permissions import standing_of
-from streams.room_snapshot import Admission, Place, rooms_admit
+from streams.room_snapshot import Admission, RoomContext, rooms_admit
 from streams.services.people.viewers import viewers_enter
 from tests.cast import make_show, make_user
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def admit(session, people):
-    return rooms_admit([(Place(session.pk, actor_of(person)), session, PARTS) for person in people])
+    return rooms_admit([(RoomContext(session.pk, actor_of(person)), session, PARTS) for person in people])
 
 
 def codes(outcomes):

@@ -3,12 +3,12 @@
 import pytest
 
 from livestream.actors import SYSTEM, actor_of
-from livestream.realtime.groups import desk_group, person_group, room_group
+from livestream.realtime.groups import person_group, room_group, studio_group
 from streams.models import AuditEntry, GuestRequest, Participant, SessionSettings, StreamSession
 from streams.services.show.sessions import session_end
 from streams.services.stage.guest_requests import guest_request_make
 from streams.services.stage.participation import stage_promote
-from streams.services.stage.seats import stage_tell
+from streams.services.stage.seats import stage_notify
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show, make_user
 
@@ -54,7 +54,7 @@ def test_a_viewer_is_brought_on_stage_and_made_a_cohost(api, show, ada, ben, hea
     assert_error(api(ada).post(deed(show, ben, "promote")), 409, "stage.on_stage_already")
 
 
-def test_being_brought_on_answers_ones_wish(api, show, ada, ben):
+def test_being_brought_on_answers_ones_request(api, show, ada, ben):
     let_in(show, ben)
     guest_request_make(session_id=show.pk, actor=actor_of(ben))
 
@@ -76,7 +76,7 @@ def test_a_cohost_becomes_a_guest_and_then_a_viewer(api, show, ada, ben, heard):
     assert_error(api(ada).post(deed(show, ben, "demote")), 409, "stage.not_on_stage")
 
 
-def test_a_new_cohosts_open_sockets_hear_the_desk_and_later_not(api, show, ada, ben, heard):
+def test_a_new_cohosts_open_sockets_hear_the_studio_and_later_not(api, show, ada, ben, heard):
     on_stage(show, ben)
     sockets = person_group(show.pk, ben.pk)
 
@@ -87,7 +87,7 @@ def test_a_new_cohosts_open_sockets_hear_the_desk_and_later_not(api, show, ada, 
     assert [one["type"] for one in told[sockets]] == ["hub.audience", "hub.audience"]
 
 
-def test_a_cohost_who_leaves_the_stage_hears_the_desk_no_more(api, show, ben, heard):
+def test_a_cohost_who_leaves_the_stage_hears_the_studio_no_more(api, show, ben, heard):
     on_stage(show, ben, role="cohost")
     sockets = person_group(show.pk, ben.pk)
 
@@ -177,7 +177,7 @@ def test_a_viewer_has_no_flags(api, stage, cleo):
 
 
 @pytest.mark.parametrize("kind", ["audio", "video"])
-def test_a_mute_by_the_desk_holds_until_the_person_turns_it_on(api, stage, ada, ben, published, kind):
+def test_a_mute_by_the_studio_holds_until_the_person_turns_it_on(api, stage, ada, ben, published, kind):
     with published(stage) as documents:
         muted = api(ada).post(deed(stage, ben, "mute"), {"kind": kind}, format="json").json()
         api(ada).post(deed(stage, ben, "mute"), {"kind": kind}, format="json")
@@ -292,13 +292,13 @@ def test_who_was_removed_from_the_stage_comes_back_as_a_viewer(api, stage, ada, 
 def test_a_viewer_who_is_put_out_waits_no_longer_and_the_room_hears_nothing(api, show, ada, ben, heard):
     let_in(show, ben)
     guest_request_make(session_id=show.pk, actor=actor_of(ben))
-    room, desk = room_group(show.pk), desk_group(show.pk)
+    room, studio = room_group(show.pk), studio_group(show.pk)
 
-    with heard(room, desk) as told:
+    with heard(room, studio) as told:
         api(ada).post(deed(show, ben, "kick"))
 
     assert told[room] == []
-    assert [one["data"]["request"]["status"] for one in told[desk]] == ["rejected"]
+    assert [one["data"]["request"]["status"] for one in told[studio]] == ["rejected"]
 
 
 def test_who_is_put_out_twice_stays_what_they_were_first_or_worse(api, stage, ada, ben):
@@ -371,4 +371,4 @@ def test_a_change_takes_the_same_queries_for_one_and_for_many(show, guests, djan
         from django.utils import timezone
 
         with transaction.atomic():
-            stage_tell(session_id=show.pk, user_id=None, what="muted", by=None, now=timezone.now())
+            stage_notify(session_id=show.pk, user_id=None, what="muted", by=None, now=timezone.now())

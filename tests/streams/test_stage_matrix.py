@@ -13,7 +13,7 @@ from livestream.actors import ANONYMOUS, SYSTEM, actor_of
 from livestream.errors import DomainError
 from livestream.routing import LiveConsumer
 from streams.models import GuestRequest, Participant, SessionEvent, SessionModerator
-from streams.room_snapshot import Place
+from streams.room_snapshot import RoomContext
 from streams.services.stage.guest_requests import guest_request_make
 from streams.services.stage.participation import stage_promote
 from tests.cast import let_in, make_show, make_user
@@ -37,7 +37,7 @@ DEEDS = {
     "invite": ("invite", "guest.invite", {}),
 }
 OWN = {"mute", "unmute", "stop"}
-DESK = {"cohost", "moderator", "host", "staff"}
+MODERATING = {"cohost", "moderator", "host", "staff"}
 ON_STAGE = {"guest", "cohost"}
 STATUS = {
     "not_authenticated": 401,
@@ -118,7 +118,7 @@ def expected(deed, actor, target):
     itself = target == "self" or (actor, target) == ("host", "host")
     if itself and deed in OWN:
         return OK if actor in {"host", "cohost", "guest"} else "stage.not_on_stage"
-    if actor not in DESK:
+    if actor not in MODERATING:
         return "session.not_moderator"
     if target == "absent":
         return "participant.missing"
@@ -131,12 +131,12 @@ def expected(deed, actor, target):
             return "stage.not_allowed"
         return "stage.not_here" if deed == "appoint" and target in ("banned", "kicked") else OK
     if deed in ("kick", "ban"):
-        protected = {"staff": {"staff"}, "moderator": {"host", "staff"}}.get(target, DESK)
+        protected = {"staff": {"staff"}, "moderator": {"host", "staff"}}.get(target, MODERATING)
         return OK if actor in protected else "stage.not_allowed"
     if deed == "invite":
         if target in ON_STAGE:
             return "stage.on_stage_already"
-        allowed = {"banned": set(), "kicked": {"host", "staff"}}.get(target, DESK)
+        allowed = {"banned": set(), "kicked": {"host", "staff"}}.get(target, MODERATING)
         return OK if actor in allowed else "stage.not_allowed"
     if deed == "promote":
         if target == "cohost":
@@ -165,7 +165,7 @@ def on_the_socket(cast, op, actor, **data):
     text = {name: str(value) for name, value in data.items()}
     try:
         given = operation.validated(text) if operation.takes else {}
-        operation.run(Place(session_id=cast.session.pk, actor=cast.actor(actor)), **given)
+        operation.run(RoomContext(session_id=cast.session.pk, actor=cast.actor(actor)), **given)
     except DomainError as error:
         return error.code
     return OK
@@ -232,13 +232,13 @@ def _may(actor, target):
 
 # People's actions for themselves, or a manager's for the whole stage: op, path and body; outcome by actor.
 NOT_SEATED = dict.fromkeys(("stranger", "viewer", "moderator", "staff"), "stage.not_on_stage")
-NOT_AT_DESK = dict.fromkeys(("stranger", "viewer", "guest"), "session.not_moderator")
+NOT_MODERATING = dict.fromkeys(("stranger", "viewer", "guest"), "session.not_moderator")
 SEATED_ALREADY = dict.fromkeys(("guest", "cohost", "host"), "stage.on_stage_already")
 WHOLE = {
     "guest.request": ("guest-requests/", {}, SEATED_ALREADY),
     "stage.leave": ("stage/leave/", {}, NOT_SEATED | {"host": "stage.not_allowed"}),
     "stage.media": ("stage/media/", {"audio": False}, NOT_SEATED),
-    "stage.mute_all": ("stage/mute-all/", {"kind": "audio"}, NOT_AT_DESK),
+    "stage.mute_all": ("stage/mute-all/", {"kind": "audio"}, NOT_MODERATING),
 }
 
 
@@ -259,26 +259,26 @@ def posted(api, cast, actor, path, data):
 
 
 ANSWERS = {
-    "guest.approve": ("approve", lambda actor: OK if actor in DESK else "session.not_moderator"),
-    "guest.reject": ("reject", lambda actor: OK if actor in DESK else "session.not_moderator"),
+    "guest.approve": ("approve", lambda actor: OK if actor in MODERATING else "session.not_moderator"),
+    "guest.reject": ("reject", lambda actor: OK if actor in MODERATING else "session.not_moderator"),
     "guest.accept": ("accept", lambda actor: "stage.not_allowed"),
     "guest.decline": ("decline", lambda actor: "stage.not_allowed"),
 }
 
 
 @pytest.mark.parametrize("actor", ACTORS)
-def test_every_answer_of_everybody_to_anothers_wish_and_who_reads_the_queue(api, actor):
+def test_every_answer_of_everybody_to_anothers_request_and_who_reads_the_queue(api, actor):
     scene = cast()
-    wish, _ = guest_request_make(session_id=scene.session.pk, actor=actor_of(scene.likes["viewer"]))
+    guest_request, _ = guest_request_make(session_id=scene.session.pk, actor=actor_of(scene.likes["viewer"]))
     door = at_the_door(actor)
 
     for op, (verb, rule) in ANSWERS.items():
         wanted = door or rule(actor)
-        path = f"guest-requests/{wish.pk}/{verb}/"
+        path = f"guest-requests/{guest_request.pk}/{verb}/"
         assert (op, tried(scene, partial(posted, api, scene, actor, path, {}))) == (op, wanted)
-        assert (op, tried(scene, partial(on_the_socket, scene, op, actor, request=wish.pk))) == (op, wanted)
+        assert (op, tried(scene, partial(on_the_socket, scene, op, actor, request=guest_request.pk))) == (op, wanted)
     queue = api(scene.people.get(actor)).get(f"/api/v1/sessions/{scene.session.pk}/guest-requests/")
-    wanted = door or (OK if actor in DESK else "session.not_moderator")
+    wanted = door or (OK if actor in MODERATING else "session.not_moderator")
     assert (OK if queue.status_code == 200 else queue.json()["error"]["code"]) == wanted
 
 

@@ -20,7 +20,7 @@ from streams.services.stage.participation import (
     stage_media_set,
     stage_mute,
     stage_promote,
-    stage_remove,
+    stage_unseat,
 )
 from streams.services.stage.removal import participant_ban, participant_kick
 from streams.services.stage.sweeps import guests_expire
@@ -66,7 +66,7 @@ def test_a_cohost_is_told_as_one(node, stage, ada, ben):
     assert node.about(ben)[0] == "stage guest"
 
 
-def test_a_mute_by_the_desk_is_held_at_the_node_until_the_person_lifts_it(node, stage, ada, ben):
+def test_a_mute_by_the_studio_is_held_at_the_node_until_the_person_lifts_it(node, stage, ada, ben):
     stage_mute(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
     assert "mute audio" in node.about(ben)
     node.calls.clear()
@@ -95,7 +95,7 @@ def test_a_stopped_screen_is_held_until_it_is_shared_anew(node, stage, ada, ben)
 
 WAYS_OFF = {
     "leaving": lambda show, ada, ben: stage_leave(session_id=show.pk, actor=actor_of(ben)),
-    "removed": lambda show, ada, ben: stage_remove(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk),
+    "removed": lambda show, ada, ben: stage_unseat(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk),
     "demoted": lambda show, ada, ben: stage_demote(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk),
     "leaving the show": lambda show, ada, ben: viewer_leave(session_id=show.pk, actor=actor_of(ben)),
 }
@@ -371,7 +371,7 @@ def test_a_show_that_went_on_elsewhere_hears_nothing_of_the_node_that_it_left(cl
     assert row_of(stage, ben).media_lost_at is None
 
 
-def test_leaving_clears_what_the_desk_held(stage, ada, ben):
+def test_leaving_clears_what_the_studio_held(stage, ada, ben):
     stage_mute(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")
     assert row_of(stage, ben).audio_muted_by == MutedBy.HOST
 

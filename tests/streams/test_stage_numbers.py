@@ -14,7 +14,7 @@ from streams.room_snapshot import RoomParts, room_load
 from streams.selectors import stage_of
 from streams.services.show.provider_failover import session_provider_switch
 from streams.services.stage.participation import stage_demote, stage_promote
-from streams.services.stage.seats import stage_tell
+from streams.services.stage.seats import stage_notify
 from tests.cast import let_in, make_show, make_user
 from tests.providers.setups import stand_in_of
 from tests.streams.test_stage import on_stage
@@ -179,4 +179,4 @@ def test_telling_of_a_full_stage_costs_no_more_queries(stage, guests, django_ass
     on_stage(stage, *(make_user() for _ in range(guests)))
 
     with django_assert_max_num_queries(6):
-        stage_tell(session_id=stage.pk, user_id=None, what="muted", by=None, now=timezone.now())
+        stage_notify(session_id=stage.pk, user_id=None, what="muted", by=None, now=timezone.now())

@@ -40,7 +40,7 @@ def codes(results):
     return {code: sum(error.code == code for error in refusals) for code in {error.code for error in refusals}}
 
 
-def wishes(session, number):
+def requests_made(session, number):
     people = [make_user() for _ in range(number)]
     for user in people:
         let_in(session, user)
@@ -50,12 +50,12 @@ def wishes(session, number):
 @pytest.mark.parametrize("cap", [1, 20])
 def test_a_hundred_approvals_at_the_same_instant_fill_the_seats_exactly(ada, mo, cap):
     session = make_show(ada, settings_changes={"max_guests": cap})
-    _, requests = wishes(session, 100 if cap == 20 else 30)
-    desk = [actor_of(ada), actor_of(mo)]
+    _, requests = requests_made(session, 100 if cap == 20 else 30)
+    moderating = [actor_of(ada), actor_of(mo)]
 
     results = at_once(
         len(requests),
-        lambda i: guest_request_approve(session_id=session.pk, request_id=requests[i].pk, actor=desk[i % 2]),
+        lambda i: guest_request_approve(session_id=session.pk, request_id=requests[i].pk, actor=moderating[i % 2]),
     )
 
     assert codes(results) == {"stage.full": len(requests) - cap}
@@ -77,7 +77,7 @@ def test_without_approval_who_comes_first_gets_the_seats(ada):
 def test_coming_going_and_being_put_out_at_once_loses_no_seat(ada):
     cap = 10
     session = make_show(ada, settings_changes={"max_guests": cap})
-    people, requests = wishes(session, 40)
+    people, requests = requests_made(session, 40)
     for user in people[:10]:
         stage_promote(session_id=session.pk, actor=SYSTEM, user_id=user.pk)
     host = actor_of(ada)
@@ -111,7 +111,7 @@ def test_coming_going_and_being_put_out_at_once_loses_no_seat(ada):
 
 def test_one_request_approved_fifty_times_is_one_seat(ada):
     session = make_show(ada)
-    _, (request,) = wishes(session, 1)
+    _, (request,) = requests_made(session, 1)
 
     results = at_once(
         50, lambda _: guest_request_approve(session_id=session.pk, request_id=request.pk, actor=actor_of(ada)).status
@@ -172,7 +172,7 @@ def test_a_kick_while_somebody_comes_back_keeps_them_out(ada):
 
 def test_the_settings_of_the_cap_are_read_when_the_seat_is_taken(ada):
     session = make_show(ada)
-    _, requests = wishes(session, 2)
+    _, requests = requests_made(session, 2)
     SessionSettings.objects.update(max_guests=1)
 
     results = at_once(

@@ -131,7 +131,7 @@ def test_who_watches_on_after_the_stage_is_put_out_all_the_same(on_stage, ada, b
     assert on_stage.present(session.channel_id) == {on_stage.uids[cleo.pk]}
 
 
-def test_who_is_muted_by_the_desk_stays_so_however_often_their_place_is_told(on_stage, ada, ben):
+def test_who_is_muted_by_the_studio_stays_so_however_often_their_place_is_told(on_stage, ada, ben):
     session = on_stage.session
 
     stage_mute(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk, kind="audio")

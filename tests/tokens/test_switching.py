@@ -41,7 +41,7 @@ def test_a_show_from_a_browser_does_not_go_where_only_encoders_send(api, ada, mu
         ({"session_type": "camera", "state": "ended"}, []),
     ],
 )
-def test_the_desk_offers_what_the_server_would_take(client, ada, livekit, mux, settings, fields, offered):
+def test_the_studio_offers_what_the_server_would_take(client, ada, livekit, mux, settings, fields, offered):
     settings.MUX_SIGNING_KEY_ID = ""
     session = make_show(ada, **fields)
     client.force_login(ada)
@@ -93,7 +93,7 @@ def test_guests_are_not_left_behind_where_the_host_is_alone(api, ada, ben, whip,
         ("livekit", [], ["another encoder", "<strong>WHIP", "Stream key"]),
     ],
 )
-def test_the_desk_says_what_an_encoder_has_to_speak(client, ada, mux, livekit, whip, vendor, said, unsaid):
+def test_the_studio_says_what_an_encoder_has_to_speak(client, ada, mux, livekit, whip, vendor, said, unsaid):
     session = make_show(ada, provider=vendor)
     StreamSession.objects.update(session_type="encoder")
     client.force_login(ada)

@@ -7,8 +7,8 @@ from livestream.actors import Actor
 from livestream.errors import Conflict
 from streams.models import Participant, SessionModerator, Visibility
 from streams.permissions import OUT
-from streams.services.stage.seats import desk_place
-from streams.services.stage.stage_transaction import Acting, at_the_desk
+from streams.services.stage.seats import studio_subscription_update
+from streams.services.stage.stage_transaction import Acting, studio_transaction
 from streams.stage_permissions import require_choose_moderators
 
 logger = logging.getLogger(__name__)
@@ -16,25 +16,25 @@ logger = logging.getLogger(__name__)
 
 def moderator_appoint(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
     """Make a participant, present or past, a moderator. Appointing twice changes nothing."""
-    with at_the_desk(session_id=session_id, actor=actor) as desk:
-        person = _chosen(user_id, desk)
+    with studio_transaction(session_id=session_id, actor=actor) as acting:
+        person = _chosen(user_id, acting)
         if person.status in OUT:
             raise Conflict("stage.not_here", "That person was removed from this show. Let them back in first.")
         if person.moderates:
             return person
-        SessionModerator.objects.create(session_id=session_id, user_id=user_id, created_at=desk.now)
-        _changed(person, desk, moderates=True)
+        SessionModerator.objects.create(session_id=session_id, user_id=user_id, created_at=acting.now)
+        _changed(person, acting, moderates=True)
     return person
 
 
 def moderator_dismiss(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
     """Dismiss a moderator; their role on stage stays. Dismissing twice changes nothing."""
-    with at_the_desk(session_id=session_id, actor=actor) as desk:
-        person = _chosen(user_id, desk)
+    with studio_transaction(session_id=session_id, actor=actor) as acting:
+        person = _chosen(user_id, acting)
         if not person.moderates:
             return person
         SessionModerator.objects.filter(session_id=session_id, user_id=user_id).delete()
-        _changed(person, desk, moderates=False)
+        _changed(person, acting, moderates=False)
     return person
 
 
@@ -44,19 +44,19 @@ def moderator_forget(person: Participant) -> None:
     person.moderates = False
 
 
-def _chosen(user_id: UUID, desk: Acting) -> Participant:
-    person = desk.target(user_id)
-    require_choose_moderators(actor=desk.actor, standing=desk.standing)
+def _chosen(user_id: UUID, acting: Acting) -> Participant:
+    person = acting.target(user_id)
+    require_choose_moderators(actor=acting.actor, standing=acting.standing)
     return person
 
 
-def _changed(person: Participant, desk: Acting, *, moderates: bool) -> None:
+def _changed(person: Participant, acting: Acting, *, moderates: bool) -> None:
     """Notify the person and the room, and write the audit entry. Moderators of a private show stay invited."""
     person.moderates = moderates
-    if desk.session.visibility == Visibility.PRIVATE and not person.invited:
+    if acting.session.visibility == Visibility.PRIVATE and not person.invited:
         person.invited = True
         person.save(update_fields=("invited",))
-    desk_place(person)
-    desk.audit("appoint" if moderates else "dismiss", person.user_id)
-    desk.tell(person.user_id, "appointed" if moderates else "dismissed")
-    logger.info("moderator session=%s user=%s is=%s", desk.session.pk, person.user_id, moderates)
+    studio_subscription_update(person)
+    acting.audit("appoint" if moderates else "dismiss", person.user_id)
+    acting.notify(person.user_id, "appointed" if moderates else "dismissed")
+    logger.info("moderator session=%s user=%s is=%s", acting.session.pk, person.user_id, moderates)

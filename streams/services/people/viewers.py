@@ -22,7 +22,7 @@ from streams.services.stage.seats import (
     seat_leave,
     session_lock_if_open,
     stage_lock,
-    stage_tell,
+    stage_notify,
 )
 from streams.state import OVER
 
@@ -162,5 +162,5 @@ def viewer_leave(*, session_id: UUID, actor: Actor) -> None:
         person.save(update_fields=("status", "left_at"))
         requests_withdraw(session_id=session_id, user_ids=[user_id], now=now)
         if was_seated:
-            stage_tell(session_id=session_id, user_id=user_id, what="left", by=user_id, now=now)
+            stage_notify(session_id=session_id, user_id=user_id, what="left", by=user_id, now=now)
     participants_sync(session_id=session_id, user_ids=[user_id])

@@ -67,7 +67,7 @@ def _participant_sync(payload: dict[str, Any]) -> None:
     if row.status in OUT and row.user.is_staff:
         return  # staff have access all the same, and may be present again
     try:
-        _tell(provider_named(row.session.provider), row)
+        _notify(provider_named(row.session.provider), row)
     except ProviderError as error:
         if not (error.permanent and _seated(row)):
             raise
@@ -78,7 +78,7 @@ def _seated(row: Participant) -> bool:
     return row.status == ParticipantStatus.ACTIVE and row.role in GUESTS
 
 
-def _tell(provider: Provider, row: Participant) -> None:
+def _notify(provider: Provider, row: Participant) -> None:
     now = timezone.now()
     # Empty for a participant who never got a credential for this provider and has nothing to lose there.
     uids = held_uids(session=row.session, user_id=row.user_id, now=now)
@@ -90,7 +90,7 @@ def _tell(provider: Provider, row: Participant) -> None:
             if not connections_end(room=room, provider=provider.name, uid=uid):
                 provider.remove(room=room, uid=uid)
         elif seated:
-            _tell_seated(provider, row, room=room, uid=uid, is_in_use=uid == in_use)
+            _notify_seated(provider, row, room=room, uid=uid, is_in_use=uid == in_use)
         elif row.role == Role.HOST:
             continue
         elif not connections_end(room=room, provider=provider.name, uid=uid, role=MediaRole.PUBLISHER):
@@ -99,7 +99,7 @@ def _tell(provider: Provider, row: Participant) -> None:
         uid_retire(session_id=row.session_id, user_id=row.user_id, now=now)
 
 
-def _tell_seated(provider: Provider, row: Participant, *, room: RoomRef, uid: str, is_in_use: bool) -> None:
+def _notify_seated(provider: Provider, row: Participant, *, room: RoomRef, uid: str, is_in_use: bool) -> None:
     """Sync the stage role and mutes. A retired uid gets no role and no unmute, but is muted with the current one."""
     # Role first: at some providers it resets the permission to send and would lift the mutes.
     if is_in_use:
@@ -200,8 +200,8 @@ def guests_reconcile(*, publishing: dict[str, set[str]], now: datetime) -> None:
         elif not present and not away:
             guest_lost(**key, at=now)
     for session_id, users in publishing.items():
-        strangers = [user for user in users if (as_uuid(session_id), as_uuid(user)) not in on_stage]
-        _send_away(session_id, strangers, now=now)
+        unseated = [user for user in users if (as_uuid(session_id), as_uuid(user)) not in on_stage]
+        _send_away(session_id, unseated, now=now)
 
 
 def _send_away(session_id: str, users: list[str], *, now: datetime) -> None:

@@ -96,8 +96,8 @@ def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) ->
 
 
 def _swap(session: StreamSession, *, provider: str, now: datetime) -> bool:
-    tells = Capability.HOST_PRESENCE in provider_named(provider).capabilities
-    was_there = session.host_lease_at is not None
+    reports_presence = Capability.HOST_PRESENCE in provider_named(provider).capabilities
+    was_present = session.host_lease_at is not None
     unchanged = StreamSession.objects.filter(
         pk=session.pk, provider=session.provider, channel_id=session.channel_id, state=session.state
     )
@@ -105,8 +105,8 @@ def _swap(session: StreamSession, *, provider: str, now: datetime) -> bool:
         unchanged.update(
             provider=provider,
             channel_id=channel_name(),
-            host_lease_at=session.host_lease_at if tells else None,
-            host_lost_at=now if tells and was_there else None,
+            host_lease_at=session.host_lease_at if reports_presence else None,
+            host_lost_at=now if reports_presence and was_present else None,
             stage_slots={},
         )
         == 1

@@ -60,8 +60,8 @@ def _overdue(now: datetime) -> Iterator[tuple[UUID, EndReason]]:
     for pk in never_started.filter(due__lt=stale).values_list("pk", flat=True):
         yield pk, EndReason.NEVER_STARTED
     arrival = now - timedelta(seconds=settings.HOST_ARRIVAL_SECONDS)
-    telling = providers_with(Capability.HOST_PRESENCE)  # elsewhere only the host can end it
-    active = sessions.filter(state=SessionState.ACTIVE, provider__in=telling)
+    reporting = providers_with(Capability.HOST_PRESENCE)  # elsewhere only the host can end it
+    active = sessions.filter(state=SessionState.ACTIVE, provider__in=reporting)
     absent = active.filter(host_lease_at__isnull=True, started_at__lt=arrival)
     # A pause resets the host's grace period.
     resumed = SessionTransition.objects.filter(to_state=SessionState.ACTIVE, created_at__gte=arrival)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from livestream.errors import Conflict, Missing
 from livestream.events import publish, publish_latest
-from livestream.realtime.groups import desk_group, person_group
+from livestream.realtime.groups import person_group, studio_group
 from streams.events import GuestInvited, GuestRequested, GuestResolved, QueueMoved, StageInvited
 from streams.models import GuestRequest, GuestRequestStatus
 from streams.payloads import request_payload
@@ -37,17 +37,17 @@ def require_pending(request: GuestRequest, *, now: datetime) -> None:
         raise Conflict("request.answered", "That request has already been answered.")
 
 
-def request_tell(request: GuestRequest, *, now: datetime) -> None:
+def request_notify(request: GuestRequest, *, now: datetime) -> None:
     """Notify the studio of a new request or invitation, and the person invited."""
     if request.invited_by_id is None:
         data = {"request": request_payload(request, position=queue_position(request))}
         requested = GuestRequested(session_id=request.session_id, at=now, data=data)
-        publish(requested, group=desk_group(request.session_id))
+        publish(requested, group=studio_group(request.session_id))
     else:
         data = {"request": request_payload(request)}
         invitation = GuestInvited(session_id=request.session_id, at=now, data=data)
         publish(invitation, group=person_group(request.session_id, request.user_id))
-        publish(StageInvited(session_id=request.session_id, at=now, data=data), group=desk_group(request.session_id))
+        publish(StageInvited(session_id=request.session_id, at=now, data=data), group=studio_group(request.session_id))
 
 
 def request_resolve(
@@ -75,18 +75,18 @@ def requests_resolve(
         _close(request, status=status, responder_id=responder_id, now=now, reason=reason)
     asked = [request for request in requests if request.invited_by_id is None]
     if asked:
-        _places_tell(asked[0].session_id, after=min(request.created_at for request in asked), now=now)
+        _positions_notify(asked[0].session_id, after=min(request.created_at for request in asked), now=now)
 
 
-def _places_tell(session_id: UUID, *, after: datetime, now: datetime) -> None:
+def _positions_notify(session_id: UUID, *, after: datetime, now: datetime) -> None:
     """Notify everyone behind a closed request of their new place: one query, one message."""
     waiting = queue_rows(session_id).values_list("pk", "user_id", "created_at")
     publish_latest(
         {
             person_group(session_id, user_id): QueueMoved(
-                session_id=session_id, at=now, data={"request": str(pk), "position": place}
+                session_id=session_id, at=now, data={"request": str(pk), "position": position}
             )
-            for place, (pk, user_id, created_at) in enumerate(waiting, start=1)
+            for position, (pk, user_id, created_at) in enumerate(waiting, start=1)
             if created_at >= after
         }
     )
@@ -100,7 +100,7 @@ def _close(
     request.save(update_fields=("status", "reason", "answered_at", "responder"))
     data = {"request": request_payload(request, retry_after=cooldown_of(request, now=now))}
     event = GuestResolved(session_id=request.session_id, at=now, data=data)
-    publish(event, group=desk_group(request.session_id))
+    publish(event, group=studio_group(request.session_id))
     publish(event, group=person_group(request.session_id, request.user_id))
 
 

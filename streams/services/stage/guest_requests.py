@@ -17,9 +17,9 @@ from streams.services.people.viewers import viewer_enter
 from streams.services.provider.participant_sync import participants_sync
 from streams.services.stage.guest_queue import (
     request_lock,
+    request_notify,
     request_pending,
     request_resolve,
-    request_tell,
     require_pending,
 )
 from streams.services.stage.seats import (
@@ -28,7 +28,7 @@ from streams.services.stage.seats import (
     require_open_stage,
     seat_take,
 )
-from streams.services.stage.stage_transaction import Acting, at_the_desk, in_the_room
+from streams.services.stage.stage_transaction import Acting, room_transaction, studio_transaction
 
 ASKED_PER_MINUTE = 10
 
@@ -43,32 +43,32 @@ def guest_request_make(*, session_id: UUID, actor: Actor, message: str = "") -> 
     user_id = require_signed_in(actor)
     require_allowed(scope="guest-request", key=f"{session_id}:{user_id}", limit=ASKED_PER_MINUTE, seconds=60)
     message = cleaned(message)
-    with in_the_room(session_id=session_id, actor=actor) as place:
-        require_open_stage(place.session)
-        person = person_here(place)
+    with room_transaction(session_id=session_id, actor=actor) as acting:
+        require_open_stage(acting.session)
+        person = person_here(acting)
         if person.role != Role.VIEWER:
             raise Conflict("stage.on_stage_already", "You're already on stage.")
         pending = request_pending(session_id=session_id, user_id=user_id)
-        if pending is not None and pending.expires_at > place.now:
+        if pending is not None and pending.expires_at > acting.now:
             return pending, False
         if pending is not None:
-            request_resolve(pending, status=GuestRequestStatus.EXPIRED, responder_id=None, now=place.now)
-        _require_cool(session_id=session_id, user_id=user_id, now=place.now)
-        request = request_store(session_id=session_id, user_id=user_id, message=message, now=place.now)
-        if place.session.settings.require_approval:
-            request_tell(request, now=place.now)
+            request_resolve(pending, status=GuestRequestStatus.EXPIRED, responder_id=None, now=acting.now)
+        _require_cool(session_id=session_id, user_id=user_id, now=acting.now)
+        request = request_store(session_id=session_id, user_id=user_id, message=message, now=acting.now)
+        if acting.session.settings.require_approval:
+            request_notify(request, now=acting.now)
         else:
-            request_grant(request, person, place)
+            request_grant(request, person, acting)
     participants_sync(session_id=session_id, user_ids=[user_id])
     return request, True
 
 
-def person_here(place: Acting) -> Participant:
+def person_here(acting: Acting) -> Participant:
     """Return the actor's own locked row, created on first entry."""
-    user_id = require_signed_in(place.actor)
-    if place.standing.status != ParticipantStatus.ACTIVE:
-        viewer_enter(session_id=place.session.pk, user_id=user_id, standing=place.standing)
-    return person_lock(place.session.pk, user_id)
+    user_id = require_signed_in(acting.actor)
+    if acting.standing.status != ParticipantStatus.ACTIVE:
+        viewer_enter(session_id=acting.session.pk, user_id=user_id, standing=acting.standing)
+    return person_lock(acting.session.pk, user_id)
 
 
 def _require_cool(*, session_id: UUID, user_id: UUID, now: datetime) -> None:
@@ -98,23 +98,23 @@ def request_grant(request: GuestRequest, person: Participant, acting: Acting) ->
     by = acting.actor.user_id
     seat_take(session=acting.session, person=person, now=acting.now)
     request_resolve(request, status=GuestRequestStatus.APPROVED, responder_id=by, now=acting.now)
-    acting.tell(person.user_id, "joined")
+    acting.notify(person.user_id, "joined")
     logger.info("came on stage session=%s user=%s by=%s", acting.session.pk, person.user_id, by)
 
 
 def guest_request_cancel(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
     """Cancel one's own request or, as a moderator, an invitation. Cancelling twice changes nothing."""
     user_id = require_signed_in(actor)
-    with in_the_room(session_id=session_id, actor=actor) as place:
+    with room_transaction(session_id=session_id, actor=actor) as acting:
         request = request_lock(session_id=session_id, request_id=request_id)
         own = request.user_id == user_id and request.invited_by_id is None
-        if not own and not (request.invited_by_id is not None and place.standing.can_moderate):
+        if not own and not (request.invited_by_id is not None and acting.standing.can_moderate):
             raise Denied("stage.not_allowed", "You can only cancel your own request.")
         if request.status == GuestRequestStatus.CANCELLED:
             return request
-        require_pending(request, now=place.now)
+        require_pending(request, now=acting.now)
         by = None if own else user_id
-        request_resolve(request, status=GuestRequestStatus.CANCELLED, responder_id=by, now=place.now)
+        request_resolve(request, status=GuestRequestStatus.CANCELLED, responder_id=by, now=acting.now)
     return request
 
 
@@ -131,15 +131,15 @@ def own_request_cancel(*, session_id: UUID, actor: Actor) -> GuestRequest:
 
 def guest_request_approve(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
     """Bring the requester on stage if a seat is free. Approving twice changes nothing."""
-    with at_the_desk(session_id=session_id, actor=actor) as desk:
-        require_live(desk.session)
-        request = _answerable(request_id, desk)
+    with studio_transaction(session_id=session_id, actor=actor) as acting:
+        require_live(acting.session)
+        request = _answerable(request_id, acting)
         if request.status == GuestRequestStatus.APPROVED:
             return request
-        require_pending(request, now=desk.now)
-        require_open_stage(desk.session)
-        request_grant(request, person_lock(session_id, request.user_id), desk)
-        desk.audit("approve", request.user_id)
+        require_pending(request, now=acting.now)
+        require_open_stage(acting.session)
+        request_grant(request, person_lock(session_id, request.user_id), acting)
+        acting.audit("approve", request.user_id)
     participants_sync(session_id=session_id, user_ids=[request.user_id])
     return request
 
@@ -147,21 +147,21 @@ def guest_request_approve(*, session_id: UUID, request_id: UUID, actor: Actor) -
 def guest_request_reject(*, session_id: UUID, request_id: UUID, actor: Actor, reason: str = "") -> GuestRequest:
     """Reject a request; the person may ask again after a cooldown. Rejecting twice changes nothing."""
     reason = cleaned(reason)
-    with at_the_desk(session_id=session_id, actor=actor) as desk:
-        request = _answerable(request_id, desk)
+    with studio_transaction(session_id=session_id, actor=actor) as acting:
+        request = _answerable(request_id, acting)
         if request.status == GuestRequestStatus.REJECTED:
             return request
-        require_pending(request, now=desk.now)
+        require_pending(request, now=acting.now)
         answer = GuestRequestStatus.REJECTED
-        request_resolve(request, status=answer, responder_id=actor.user_id, reason=reason, now=desk.now)
-        desk.audit("reject", request.user_id, reason=reason)
+        request_resolve(request, status=answer, responder_id=actor.user_id, reason=reason, now=acting.now)
+        acting.audit("reject", request.user_id, reason=reason)
     return request
 
 
-def _answerable(request_id: UUID, desk: Acting) -> GuestRequest:
+def _answerable(request_id: UUID, acting: Acting) -> GuestRequest:
     """Return the locked request if the actor may answer it: not an invitation, and not their own."""
-    request = request_lock(session_id=desk.session.pk, request_id=request_id)
+    request = request_lock(session_id=acting.session.pk, request_id=request_id)
     if request.invited_by_id is not None:
         raise Denied("stage.not_allowed", "That is an invitation. Only the person invited can answer it.")
-    desk.require_act_on(request.user_id)
+    acting.require_act_on(request.user_id)
     return request

@@ -10,14 +10,14 @@ from streams.services.provider.participant_sync import participants_sync
 from streams.services.provider.uids import uid_retire
 from streams.services.stage.guest_queue import (
     request_lock,
+    request_notify,
     request_pending,
     request_resolve,
-    request_tell,
     require_pending,
 )
 from streams.services.stage.guest_requests import person_here, request_grant, request_store
 from streams.services.stage.seats import require_open_stage
-from streams.services.stage.stage_transaction import Acting, at_the_desk, in_the_room
+from streams.services.stage.stage_transaction import Acting, room_transaction, studio_transaction
 
 
 def guest_invite(*, session_id: UUID, actor: Actor, user_id: UUID) -> tuple[GuestRequest, bool]:
@@ -26,27 +26,27 @@ def guest_invite(*, session_id: UUID, actor: Actor, user_id: UUID) -> tuple[Gues
     The host can also invite a removed participant, who may then enter again.
     """
     actor_id = require_signed_in(actor)
-    with at_the_desk(session_id=session_id, actor=actor) as desk:
-        require_open_stage(desk.session)
-        person = desk.target(user_id)
-        _require_invitable(person, desk)
+    with studio_transaction(session_id=session_id, actor=actor) as acting:
+        require_open_stage(acting.session)
+        person = acting.target(user_id)
+        _require_invitable(person, acting)
         pending = request_pending(session_id=session_id, user_id=user_id)
-        if pending is not None and pending.expires_at > desk.now:
+        if pending is not None and pending.expires_at > acting.now:
             return _standing_invitation(pending), False
         if pending is not None:
-            request_resolve(pending, status=GuestRequestStatus.EXPIRED, responder_id=None, now=desk.now)
+            request_resolve(pending, status=GuestRequestStatus.EXPIRED, responder_id=None, now=acting.now)
         if person.status == ParticipantStatus.KICKED:
-            readmit(person, now=desk.now)
-        request = request_store(session_id=session_id, user_id=user_id, invited_by=actor_id, now=desk.now)
-        request_tell(request, now=desk.now)
-        desk.audit("invite", user_id)
+            readmit(person, now=acting.now)
+        request = request_store(session_id=session_id, user_id=user_id, invited_by=actor_id, now=acting.now)
+        request_notify(request, now=acting.now)
+        acting.audit("invite", user_id)
     return request, True
 
 
-def _require_invitable(person: Participant, desk: Acting) -> None:
+def _require_invitable(person: Participant, acting: Acting) -> None:
     if person.status == ParticipantStatus.BANNED:
         raise Denied("stage.not_allowed", "That person is banned from this show.")
-    if person.status == ParticipantStatus.KICKED and not (desk.standing.is_host or desk.actor.is_staff):
+    if person.status == ParticipantStatus.KICKED and not (acting.standing.is_host or acting.actor.is_staff):
         raise Denied("stage.not_allowed", "Only the host can let someone back in.")
     if person.status == ParticipantStatus.LEFT:
         raise Conflict("stage.not_here", "That person isn't in the room right now.")
@@ -71,13 +71,13 @@ def readmit(person: Participant, *, now: datetime) -> None:
 def guest_accept(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
     """Accept an invitation if a seat is free. Accepting twice changes nothing."""
     user_id = require_signed_in(actor)
-    with in_the_room(session_id=session_id, actor=actor) as place:
+    with room_transaction(session_id=session_id, actor=actor) as acting:
         request = _own_invitation(session_id=session_id, request_id=request_id, user_id=user_id)
         if request.status == GuestRequestStatus.APPROVED:
             return request
-        require_pending(request, now=place.now)
-        require_open_stage(place.session)
-        request_grant(request, person_here(place), place)
+        require_pending(request, now=acting.now)
+        require_open_stage(acting.session)
+        request_grant(request, person_here(acting), acting)
     participants_sync(session_id=session_id, user_ids=[user_id])
     return request
 
@@ -85,12 +85,12 @@ def guest_accept(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRe
 def guest_decline(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRequest:
     """Decline an invitation. Declining twice changes nothing."""
     user_id = require_signed_in(actor)
-    with in_the_room(session_id=session_id, actor=actor) as place:
+    with room_transaction(session_id=session_id, actor=actor) as acting:
         request = _own_invitation(session_id=session_id, request_id=request_id, user_id=user_id)
         if request.status == GuestRequestStatus.REJECTED:
             return request
-        require_pending(request, now=place.now)
-        request_resolve(request, status=GuestRequestStatus.REJECTED, responder_id=user_id, now=place.now)
+        require_pending(request, now=acting.now)
+        request_resolve(request, status=GuestRequestStatus.REJECTED, responder_id=user_id, now=acting.now)
     return request
 
 

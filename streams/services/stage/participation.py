@@ -24,7 +24,7 @@ from streams.services.stage.seats import (
     seat_rank,
     seat_take,
 )
-from streams.services.stage.stage_transaction import Acting, at_the_desk, in_the_room
+from streams.services.stage.stage_transaction import Acting, room_transaction, studio_transaction
 from streams.stage_permissions import require_act_on, require_choose_cohosts
 
 
@@ -39,12 +39,12 @@ class Kind(StrEnum):
 def stage_leave(*, session_id: UUID, actor: Actor) -> Participant:
     """Return to the audience. The seat is free at once."""
     user_id = require_signed_in(actor)
-    with in_the_room(session_id=session_id, actor=actor) as place:
-        if place.standing.is_host:
+    with room_transaction(session_id=session_id, actor=actor) as acting:
+        if acting.standing.is_host:
             raise Denied("stage.not_allowed", "The host can't leave the stage. End or pause the show instead.")
         person = _own_row(session_id, user_id)
-        seat_leave(person=person, now=place.now)
-        place.tell(user_id, "left")
+        seat_leave(person=person, now=acting.now)
+        acting.notify(user_id, "left")
     participants_sync(session_id=session_id, user_ids=[user_id])
     return person
 
@@ -69,12 +69,12 @@ def stage_media_set(
     user_id = require_signed_in(actor)
     given = {Kind.AUDIO: audio, Kind.VIDEO: video, Kind.SCREEN: screen}
     wanted: dict[str, bool] = {kind: on for kind, on in given.items() if on is not None}
-    with in_the_room(session_id=session_id, actor=actor) as place:
+    with room_transaction(session_id=session_id, actor=actor) as acting:
         person = _own_row(session_id, user_id)
-        changed = flags_set_by_oneself(person, wanted=wanted, now=place.now)
+        changed = flags_set_by_oneself(person, wanted=wanted, now=acting.now)
         if not changed:
             return person
-        place.tell(user_id, "media", kind=changed[0] if len(changed) == 1 else None)
+        acting.notify(user_id, "media", kind=changed[0] if len(changed) == 1 else None)
     participants_sync(session_id=session_id, user_ids=[user_id])
     return person
 
@@ -83,13 +83,13 @@ def stage_mute(*, session_id: UUID, actor: Actor, user_id: UUID, kind: str) -> P
     """Mute a participant, or oneself: the server stops forwarding until they unmute themselves."""
     if actor.user_id == user_id:
         return stage_media_set(session_id=session_id, actor=actor, **{Kind(kind).value: False})
-    with at_the_desk(session_id=session_id, actor=actor) as desk:
-        person = desk.target(user_id)
+    with studio_transaction(session_id=session_id, actor=actor) as acting:
+        person = acting.target(user_id)
         require_seated(person)
-        if not flags_set_by_host(person, kind=kind, now=desk.now):
+        if not flags_set_by_host(person, kind=kind, now=acting.now):
             return person
-        desk.audit("mute", user_id, kind=kind)
-        desk.tell(user_id, "muted", kind=kind)
+        acting.audit("mute", user_id, kind=kind)
+        acting.notify(user_id, "muted", kind=kind)
     participants_sync(session_id=session_id, user_ids=[user_id])
     return person
 
@@ -101,24 +101,24 @@ def stage_stop_screen(*, session_id: UUID, actor: Actor, user_id: UUID) -> Parti
 
 def stage_mute_all(*, session_id: UUID, actor: Actor, kind: str) -> list[Participant]:
     """Mute everyone on stage whom the actor may mute, except the actor. Return the muted participants."""
-    with at_the_desk(session_id=session_id, actor=actor) as desk:
+    with studio_transaction(session_id=session_id, actor=actor) as acting:
         muted = [
             person
             for person in people_on_stage(session_id)
-            if _may_act_on(person, desk) and flags_set_by_host(person, kind=kind, now=desk.now)
+            if _may_act_on(person, acting) and flags_set_by_host(person, kind=kind, now=acting.now)
         ]
         if not muted:
             return []
-        desk.audit("mute_all", None, kind=kind, people=[str(person.user_id) for person in muted])
-        desk.tell(None, "muted", kind=kind)
+        acting.audit("mute_all", None, kind=kind, people=[str(person.user_id) for person in muted])
+        acting.notify(None, "muted", kind=kind)
     participants_sync(session_id=session_id, user_ids=[person.user_id for person in muted])
     return muted
 
 
-def _may_act_on(person: Participant, desk: Acting) -> bool:
+def _may_act_on(person: Participant, acting: Acting) -> bool:
     whom = Standing(role=Role(person.role), status=None, moderates=False)
     try:
-        require_act_on(actor=desk.actor, standing=desk.standing, target_id=person.user_id, target=whom)
+        require_act_on(actor=acting.actor, standing=acting.standing, target_id=person.user_id, target=whom)
     except Denied:
         return False
     return True
@@ -128,68 +128,68 @@ def stage_unmute(*, session_id: UUID, actor: Actor, user_id: UUID, kind: str) ->
     """Unmute oneself. Another participant is only asked to: a microphone is never turned on remotely."""
     if actor.user_id == user_id:
         return stage_media_set(session_id=session_id, actor=actor, **{Kind(kind).value: True})
-    with at_the_desk(session_id=session_id, actor=actor) as desk:
-        person = desk.target(user_id)
+    with studio_transaction(session_id=session_id, actor=actor) as acting:
+        person = acting.target(user_id)
         require_seated(person)
-        asked = UnmuteAsked(session_id=session_id, at=desk.now, data={"kind": kind, "by": str(actor.user_id)})
+        asked = UnmuteAsked(session_id=session_id, at=acting.now, data={"kind": kind, "by": str(actor.user_id)})
         publish(asked, group=person_group(session_id, user_id))
     return person
 
 
-def stage_remove(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
+def stage_unseat(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
     """Move a participant from the stage to the audience."""
-    with at_the_desk(session_id=session_id, actor=actor) as desk:
-        person = desk.target(user_id)
-        _off(person, desk, action="remove")
+    with studio_transaction(session_id=session_id, actor=actor) as acting:
+        person = acting.target(user_id)
+        _off(person, acting, action="remove")
     participants_sync(session_id=session_id, user_ids=[user_id])
     return person
 
 
-def _off(person: Participant, desk: Acting, *, action: str) -> None:
+def _off(person: Participant, acting: Acting, *, action: str) -> None:
     require_seated(person)
-    seat_leave(person=person, now=desk.now)
-    desk.audit(action, person.user_id)
-    desk.tell(person.user_id, "left")
+    seat_leave(person=person, now=acting.now)
+    acting.audit(action, person.user_id)
+    acting.notify(person.user_id, "left")
 
 
 def stage_promote(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
     """Promote a viewer to guest, if a seat is free, or a guest to co-host."""
-    with at_the_desk(session_id=session_id, actor=actor) as desk:
-        require_live(desk.session)
-        person = desk.target(user_id)
+    with studio_transaction(session_id=session_id, actor=actor) as acting:
+        require_live(acting.session)
+        person = acting.target(user_id)
         if person.role == Role.COHOST:
             raise Conflict("stage.on_stage_already", "That person is already a co-host.")
         if is_seated(person):
-            require_choose_cohosts(actor=actor, standing=desk.standing)
-            seat_rank(person=person, role=Role.COHOST, now=desk.now)
+            require_choose_cohosts(actor=actor, standing=acting.standing)
+            seat_rank(person=person, role=Role.COHOST, now=acting.now)
             what = "promoted"
         else:
-            _seat(person, desk)
+            _seat(person, acting)
             what = "joined"
-        desk.audit("promote", user_id, to=person.role)
-        desk.tell(user_id, what)
+        acting.audit("promote", user_id, to=person.role)
+        acting.notify(user_id, what)
     participants_sync(session_id=session_id, user_ids=[user_id])
     return person
 
 
-def _seat(person: Participant, desk: Acting) -> None:
+def _seat(person: Participant, acting: Acting) -> None:
     """Seat a participant without a request. A pending request is approved."""
-    require_open_stage(desk.session)
-    seat_take(session=desk.session, person=person, now=desk.now)
-    pending = request_pending(session_id=desk.session.pk, user_id=person.user_id)
+    require_open_stage(acting.session)
+    seat_take(session=acting.session, person=person, now=acting.now)
+    pending = request_pending(session_id=acting.session.pk, user_id=person.user_id)
     if pending is not None:
-        request_resolve(pending, status=GuestRequestStatus.APPROVED, responder_id=desk.actor.user_id, now=desk.now)
+        request_resolve(pending, status=GuestRequestStatus.APPROVED, responder_id=acting.actor.user_id, now=acting.now)
 
 
 def stage_demote(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participant:
     """Demote a co-host to guest, or a guest to viewer."""
-    with at_the_desk(session_id=session_id, actor=actor) as desk:
-        person = desk.target(user_id)
+    with studio_transaction(session_id=session_id, actor=actor) as acting:
+        person = acting.target(user_id)
         if person.role == Role.COHOST:
-            seat_rank(person=person, role=Role.GUEST, now=desk.now)
-            desk.audit("demote", user_id, to="guest")
-            desk.tell(user_id, "demoted")
+            seat_rank(person=person, role=Role.GUEST, now=acting.now)
+            acting.audit("demote", user_id, to="guest")
+            acting.notify(user_id, "demoted")
         else:
-            _off(person, desk, action="demote")
+            _off(person, acting, action="demote")
     participants_sync(session_id=session_id, user_ids=[user_id])
     return person

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from livestream.errors import Conflict, Denied, Missing
-from livestream.events import desk_open, desk_shut, publish
+from livestream.events import publish, studio_subscribe, studio_unsubscribe
 from streams.events import StageChanged
 from streams.models import MutedBy, Participant, ParticipantStatus, Role, StreamSession
 from streams.permissions import GUESTS, standing_in, takes_guests
@@ -122,7 +122,7 @@ def seat_leave(*, person: Participant, now: datetime) -> None:
     participant_sync_put(person=person, now=now)
     credentials_revoke(session_id=person.session_id, user_id=person.user_id, lost=Lost.PUBLISHING, now=now)
     if was_cohost:
-        desk_place(person)
+        studio_subscription_update(person)
 
 
 def seat_rank(*, person: Participant, role: Role, now: datetime) -> None:
@@ -130,16 +130,16 @@ def seat_rank(*, person: Participant, role: Role, now: datetime) -> None:
     person.role = role
     person.save(update_fields=("role",))
     participant_sync_put(person=person, now=now)
-    desk_place(person)
+    studio_subscription_update(person)
 
 
-def desk_place(person: Participant) -> None:
+def studio_subscription_update(person: Participant) -> None:
     """Subscribe or unsubscribe a participant's open sockets to the studio, depending on whether they moderate."""
-    change = desk_open if standing_in(person).can_moderate else desk_shut
+    change = studio_subscribe if standing_in(person).can_moderate else studio_unsubscribe
     change(session_id=person.session_id, user_id=person.user_id)
 
 
-def stage_tell(
+def stage_notify(
     *,
     session_id: UUID,
     user_id: UUID | None,

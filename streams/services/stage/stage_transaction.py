@@ -18,7 +18,7 @@ from livestream.actors import Actor
 from streams.models import AuditEntry, Participant, StreamSession
 from streams.permissions import Standing, require_moderate, require_view, standing_of
 from streams.selectors import session_get
-from streams.services.stage.seats import person_lock, stage_lock, stage_tell
+from streams.services.stage.seats import person_lock, stage_lock, stage_notify
 from streams.stage_permissions import require_act_on
 
 
@@ -42,9 +42,9 @@ class Acting:
         whom = standing_of(actor=Actor(user_id=user_id), session_id=self.session.pk)
         require_act_on(actor=self.actor, standing=self.standing, target_id=user_id, target=whom)
 
-    def tell(self, user_id: UUID | None, what: str, *, kind: str | None = None) -> None:
+    def notify(self, user_id: UUID | None, what: str, *, kind: str | None = None) -> None:
         """Publish the actor's change and the resulting stage."""
-        stage_tell(
+        stage_notify(
             session_id=self.session.pk, user_id=user_id, what=what, by=self.actor.user_id, now=self.now, kind=kind
         )
 
@@ -61,17 +61,17 @@ class Acting:
 
 
 @contextmanager
-def at_the_desk(*, session_id: UUID, actor: Actor) -> Iterator[Acting]:
+def studio_transaction(*, session_id: UUID, actor: Actor) -> Iterator[Acting]:
     """Open a transaction for an actor who moderates the session; others are refused."""
-    with _acting(session_id=session_id, actor=actor, require=require_moderate) as desk:
-        yield desk
+    with _acting(session_id=session_id, actor=actor, require=require_moderate) as acting:
+        yield acting
 
 
 @contextmanager
-def in_the_room(*, session_id: UUID, actor: Actor) -> Iterator[Acting]:
+def room_transaction(*, session_id: UUID, actor: Actor) -> Iterator[Acting]:
     """Open a transaction for an actor's own changes in a room they may watch."""
-    with _acting(session_id=session_id, actor=actor, require=require_view) as place:
-        yield place
+    with _acting(session_id=session_id, actor=actor, require=require_view) as acting:
+        yield acting
 
 
 @contextmanager

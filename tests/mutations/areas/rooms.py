@@ -85,11 +85,11 @@ MUTATIONS = [
         "hub::test_after_a_filled_gap_the_past_is_read_again_since_what_was_missed_may_take_some_of_it_back",
     ),
     mutation(
-        "after an event that takes something back the past is kept",
+        "after an event that revokes something the past is kept",
         "hub",
         '            if message.get("revokes"):\n',
         "            if False:\n",
-        "hub::test_an_event_that_takes_something_back_empties_the_log",
+        "hub::test_an_event_that_revokes_something_empties_the_log",
     ),
     mutation(
         "for a newcomer everything is held",

@@ -39,11 +39,11 @@ MUTATIONS = [
         "stage media::test_off_the_stage_one_sends_nothing_and_may_watch",
     ),
     mutation(
-        "a cohost who leaves the stage still hears the desk",
+        "a cohost who leaves the stage still hears the studio",
         "seats",
-        "    if was_cohost:\n        desk_place(person)",
+        "    if was_cohost:\n        studio_subscription_update(person)",
         "    if was_cohost:\n        pass",
-        "stage::test_a_cohost_who_leaves_the_stage_hears_the_desk_no_more",
+        "stage::test_a_cohost_who_leaves_the_stage_hears_the_studio_no_more",
     ),
     mutation(
         "the stage changes after the show is over",
@@ -51,19 +51,19 @@ MUTATIONS = [
         '    if session.state in OVER:\n        raise Conflict("session.ended"',
         '    if False:\n        raise Conflict("session.ended"',
         "stage::test_nobody_is_on_stage_once_the_show_is_over",
-        "guest requests::test_wishes_end_with_the_show",
+        "guest requests::test_requests_end_with_the_show",
     ),
     mutation(
         "who is removed keeps the seat",
         "removal",
-        "if was_seated:\n            seat_leave(person=person, now=desk.now)",
+        "if was_seated:\n            seat_leave(person=person, now=acting.now)",
         "if was_seated:\n            pass",
         "stage::test_who_was_removed_from_the_stage_comes_back_as_a_viewer",
     ),
     mutation(
         "who is removed keeps the tokens",
         "removal",
-        "credentials_revoke(session_id=session_id, user_id=user_id, lost=Lost.EVERYTHING, now=desk.now)",
+        "credentials_revoke(session_id=session_id, user_id=user_id, lost=Lost.EVERYTHING, now=acting.now)",
         "pass",
         "stage media::test_put_out_one_is_cut_off_and_every_token_is_revoked",
     ),
@@ -89,7 +89,7 @@ MUTATIONS = [
         "moderators::test_who_is_put_out_and_let_in_again_is_no_moderator_any_more",
     ),
     mutation(
-        "anybody at the desk lifts a ban",
+        "anybody at the studio lifts a ban",
         "removal",
         "    if not actor.is_staff:\n        raise Denied()",
         "",
@@ -124,7 +124,7 @@ MUTATIONS = [
         "stage matrix::test_the_list_of_people_tells_what_the_reader_may_do_with_each",
     ),
     mutation(
-        "everybody at the desk chooses cohosts",
+        "everybody at the studio chooses cohosts",
         "stage permissions",
         "if not (standing.is_host or actor.is_system):",
         "if False:",
@@ -193,7 +193,7 @@ MUTATIONS = [
         "flags",
         'lifted = lifted or getattr(person, f"{kind}_muted_by") == MutedBy.HOST',
         "lifted = False",
-        "stage media::test_a_mute_by_the_desk_is_held_at_the_node_until_the_person_lifts_it",
+        "stage media::test_a_mute_by_the_studio_is_held_at_the_node_until_the_person_lifts_it",
     ),
     mutation(
         "who was rejected may ask again at once",
@@ -205,7 +205,7 @@ MUTATIONS = [
     mutation(
         "somebody approves their own request",
         "guest requests",
-        "    desk.require_act_on(request.user_id)\n",
+        "    acting.require_act_on(request.user_id)\n",
         "",
         "guest requests::test_nobody_approves_themselves",
     ),
@@ -226,7 +226,7 @@ MUTATIONS = [
     mutation(
         "a moderator lets a removed person back in",
         "invitations",
-        "if person.status == ParticipantStatus.KICKED and not (desk.standing.is_host or desk.actor.is_staff):",
+        "if person.status == ParticipantStatus.KICKED and not (acting.standing.is_host or acting.actor.is_staff):",
         "if False:",
         "invitations::test_a_moderator_does_not_invite_back_who_was_removed",
     ),
