@@ -6,6 +6,7 @@
 import { ApiError } from "../lib/errors.js";
 import { person, source } from "./interface.js";
 import { Outgoing } from "./outgoing.js";
+import { SdkEngine } from "./sdk-engine.js";
 
 const GRADES = { good: "good", warning: "fair", bad: "poor" };
 const LAYERS = { low: 0, medium: 1, high: 2 };
@@ -18,12 +19,10 @@ let before = Promise.resolve();
 
 const maySend = ({ permissions: { canSend } }) => canSend === true || (canSend instanceof Set && canSend.size > 0);
 
-export class Engine {
+export class Engine extends SdkEngine {
   /** @param {{sdk: typeof import("@daily-co/daily-js").default, pass: import("./interface.js").Descriptor, tell: import("./interface.js").Tell}} given */
-  constructor({ sdk, pass, tell }) {
-    this.sdk = sdk;
-    this.pass = pass;
-    this.tell = tell;
+  constructor(given) {
+    super(given);
     this.outgoing = new Outgoing({ put: (slot, now, then) => this.#put(slot, now, then), drop: (now, slot) => this.#drop(slot) });
   }
 
@@ -48,25 +47,8 @@ export class Engine {
     return before;
   }
 
-  /** A token counts when joining; the new one is for the next join. */
-  async renew(pass) {
-    this.pass = pass;
-    return true;
-  }
-
-  /** The server has changed the rights already; its permissions decide. */
-  async become(pass) {
-    if (pass.uid !== this.pass.uid || maySend(this.call.participants().local) !== pass.privileges.can_publish) return false;
-    this.pass = pass;
-    return true;
-  }
-
-  send(media) {
-    return this.outgoing.set(media);
-  }
-
-  unsend() {
-    return this.outgoing.set(null);
+  get maySend() {
+    return maySend(this.call.participants().local);
   }
 
   adapt(wish) {

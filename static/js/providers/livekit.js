@@ -8,16 +8,15 @@ import { patience } from "../lib/retry-policy.js";
 import { readStats } from "./rtc.js";
 import { person, source } from "./interface.js";
 import { Outgoing } from "./outgoing.js";
+import { SdkEngine } from "./sdk-engine.js";
 
 const GRADES = { excellent: "good", good: "good", poor: "poor", lost: "lost" };
 
-export class Engine {
+export class Engine extends SdkEngine {
   /** @param {{sdk: typeof import("livekit-client"), pass: import("./interface.js").Descriptor, tell: import("./interface.js").Tell}} given */
-  constructor({ sdk, pass, tell }) {
-    this.sdk = sdk;
-    this.pass = pass;
-    this.tell = tell;
-    this.room = new sdk.Room({ adaptiveStream: false, dynacast: true, stopLocalTrackOnUnpublish: false });
+  constructor(given) {
+    super(given);
+    this.room = new this.sdk.Room({ adaptiveStream: false, dynacast: true, stopLocalTrackOnUnpublish: false });
     this.outgoing = new Outgoing({ put: (slot, now, then) => this.#put(slot, now, then), drop: (now) => this.#drop(now) });
     this.#listen();
   }
@@ -38,26 +37,8 @@ export class Engine {
     await this.room.disconnect(false); // the tracks belong to the page
   }
 
-  /** The server hands connected clients new tokens by itself; ours is for the next join. */
-  async renew(pass) {
-    this.pass = pass;
-    return true;
-  }
-
-  /** The server has changed the rights already; its permissions decide. Another identity needs another connection. */
-  async become(pass) {
-    const allowed = this.room.localParticipant.permissions?.canPublish ?? false;
-    if (pass.uid !== this.pass.uid || allowed !== pass.privileges.can_publish) return false;
-    this.pass = pass;
-    return true;
-  }
-
-  send(media) {
-    return this.outgoing.set(media);
-  }
-
-  unsend() {
-    return this.outgoing.set(null);
+  get maySend() {
+    return this.room.localParticipant.permissions?.canPublish ?? false;
   }
 
   adapt(wish) {
