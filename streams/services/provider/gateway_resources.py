@@ -27,7 +27,6 @@ from livestream.errors import (
     DomainError,
     Invalid,
     Missing,
-    NotAuthenticated,
     ProviderError,
     ProviderRejected,
     ProviderUnreachable,
@@ -41,7 +40,7 @@ from providers.registry import provider_can, provider_named, providers_with
 from streams.models import MediaResource, StreamSession
 from streams.permissions import require_view
 from streams.selectors import session_get
-from streams.services.people.token_lookup import Pass, pass_presented
+from streams.services.people.token_lookup import Pass, pass_presented, pass_required, token_not_valid
 from streams.services.provider.rooms import room_ref
 from streams.state import OVER
 
@@ -151,7 +150,7 @@ def resource_close(*, session_id: UUID, role: MediaRole, name: str, token: str) 
     if row is None or row.token_hash != _hash(token):
         held = pass_presented(token=token)
         if held is None:
-            raise _no_token()
+            raise token_not_valid()
         if row is None or (held.session_id, held.uid) != (row.session_id, row.uid):
             raise Missing()
     _row_end(row)
@@ -159,28 +158,18 @@ def resource_close(*, session_id: UUID, role: MediaRole, name: str, token: str) 
 
 def _token_holder(*, session_id: UUID, role: MediaRole, token: str) -> TokenHolder:
     """Return the holder of a token, if they still have its right. Raises DomainError."""
-    held = pass_presented(token=token)
-    if held is None:
-        raise _no_token()
-    if held.session_id != session_id:
-        raise Denied("media.wrong_session", "The media token is for another show.")
-    if held.role != role:
-        raise Denied("media.wrong_role", "The media token does not allow this.")
+    held = pass_required(token=token, session_id=session_id, role=role)
     session = session_get(session_id)
     user = get_user_model().objects.filter(pk=held.user_id).first() if held.user_id else None
     actor = actor_of(user)
     if (session.provider, session.channel_id) != (held.provider, held.channel_id) or actor.user_id != held.user_id:
-        raise _no_token()
+        raise token_not_valid()
     standing = require_view(actor=actor, session=session)
     if session.state in OVER:
         raise Conflict("session.ended", "This show has ended.")
     if role == MediaRole.PUBLISHER and not standing.can_publish:
         raise Denied("token.role_not_held", "Only the host and guests on stage can send video.")
     return TokenHolder(held, session)
-
-
-def _no_token() -> NotAuthenticated:
-    return NotAuthenticated("media.bad_token", "The media token is missing, expired or not valid here.")
 
 
 def _offer_refused(error: ProviderError, role: MediaRole) -> DomainError:

@@ -7,13 +7,13 @@ for shows that are not private. So no address contains a token.
 from uuid import UUID
 
 from livestream.actors import Actor
-from livestream.errors import Conflict, Denied, Missing, NotAuthenticated
+from livestream.errors import Conflict, Missing
 from providers.interface import Capability, MediaRole, RoomRef
 from providers.registry import provider_named
 from streams.models import StreamSession
 from streams.permissions import require_view
 from streams.selectors import session_get
-from streams.services.people.token_lookup import pass_presented
+from streams.services.people.token_lookup import pass_required, token_not_valid
 from streams.services.provider.rooms import room_ref
 from streams.state import OVER
 
@@ -31,16 +31,10 @@ def playlist_room(*, session_id: UUID, token: str, actor: Actor) -> tuple[RoomRe
 
 
 def _session_by(token: str, session_id: UUID) -> StreamSession:
-    held = pass_presented(token=token)
-    if held is None:
-        raise _no_token()
-    if held.session_id != session_id:
-        raise Denied("media.wrong_session", "The media token is for another show.")
-    if held.role != MediaRole.SUBSCRIBER:
-        raise Denied("media.wrong_role", "The media token does not allow this.")
+    held = pass_required(token=token, session_id=session_id, role=MediaRole.SUBSCRIBER)
     session = StreamSession.objects.get(pk=session_id)
     if (session.provider, session.channel_id) != (held.provider, held.channel_id):
-        raise _no_token()
+        raise token_not_valid()
     return session
 
 
@@ -50,7 +44,3 @@ def _session_as(actor: Actor, session_id: UUID) -> StreamSession:
     if session.state in OVER:
         raise Conflict("session.ended", "This show has ended.")
     return session
-
-
-def _no_token() -> NotAuthenticated:
-    return NotAuthenticated("media.bad_token", "The media token is missing, expired or not valid here.")
