@@ -198,7 +198,7 @@ def show_studio(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "alternatives": alternatives(session) if session.state not in OVER else [],
         "encoder_speaks": _encoder_speaks(session.provider),
     }
-    return render(request, "streams/desk.html", context)
+    return render(request, "streams/show_studio.html", context)
 
 
 def _encoder_speaks(provider: str) -> str:

@@ -95,10 +95,10 @@ def asks(page: Page, words: str = "") -> None:
     expect(page.locator("[data-ask-bar]")).to_contain_text("Request sent")
 
 
-def approves(desk: Page, user: str) -> None:
+def approves(studio: Page, user: str) -> None:
     """Have a manager of the stage approve a person."""
-    desk.click("[data-tab=people]")
-    desk.click(f'[data-queue] li:has([data-answer=approve]):has-text("{user}") [data-answer=approve]')
+    studio.click("[data-tab=people]")
+    studio.click(f'[data-queue] li:has([data-answer=approve]):has-text("{user}") [data-answer=approve]')
 
 
 def goes_on(page: Page) -> None:
@@ -109,9 +109,9 @@ def goes_on(page: Page) -> None:
     wait_until(page, "window.livestream.stage.sending === 'sending'", timeout=20)
 
 
-def acts(desk: Page, user: str, op: str, kind: str | None = None) -> None:
+def acts(studio: Page, user: str, op: str, kind: str | None = None) -> None:
     """Have a manager of the stage act on a person."""
-    row = desk.locator(f'[data-staged] [data-user="{user}"]')
+    row = studio.locator(f'[data-staged] [data-user="{user}"]')
     if row.locator("[aria-expanded]").get_attribute("aria-expanded") == "false":
         row.locator("[aria-expanded]").click()
     selector = f'[data-op="{op}"]' + (f'[data-kind="{kind}"]' if kind else "")

@@ -80,7 +80,7 @@ def test_a_live_show_goes_on_with_another_provider_and_the_picture_moves_again(
     seller.click("[data-act=switch]")
     expect(seller.get_by_role("dialog", name="Switch to LiveKit?")).to_be_visible()
     expect(seller.locator("#switch-dialog p > span:visible")).to_contain_text("no one will notice")
-    screenshot(seller, "desk-switch-before")
+    screenshot(seller, "studio-switch-before")
     seller.click("#switch-dialog [value=no]")
     seller.locator("details:has(#choose-provider) > summary").press("Enter")
     live(seller)
@@ -94,7 +94,7 @@ def test_a_live_show_goes_on_with_another_provider_and_the_picture_moves_again(
     )
 
     chosen(seller)
-    screenshot(seller, "desk-switch")
+    screenshot(seller, "studio-switch")
     seller.locator("#switch-dialog [value=yes]").press("Enter")
 
     for page in (seller, buyer):
@@ -136,7 +136,7 @@ def test_a_host_whose_picture_does_not_get_out_is_offered_the_other_one(people: 
     offer = seller.locator("#toasts button", has_text="Switch to LiveKit")
     expect(offer).to_be_visible(timeout=40_000)
     expect(seller.locator("#toasts")).to_contain_text("The video service rejected the request.")
-    screenshot(seller, "desk-switch-offered")
+    screenshot(seller, "studio-switch-offered")
     seller.unroute("**/token/")
     loaded = seller.evaluate("performance.timeOrigin")
     offer.click()

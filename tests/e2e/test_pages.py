@@ -66,15 +66,15 @@ def test_pages_of_a_stranger_fit_every_screen(people: People, screenshot: Screen
 def test_pages_of_a_seller_fit_every_screen(people: People, screenshot: Screenshot) -> None:
     seller = people.signed_in("seller")
     show_made(seller, "A show with a rather long title that has to break somewhere sensible on a phone")
-    desk = seller.url
-    for name, address in (("studio", "/studio/"), ("desk", desk), ("profile", "/accounts/")):
+    show_studio = seller.url
+    for name, address in (("studio", "/studio/"), ("show-studio", show_studio), ("profile", "/accounts/")):
         seller.goto(address)
         expect(seller.locator("h1").first).to_be_visible()
         screenshot(seller, name)
         seller.set_viewport_size({"width": 360, "height": 740})
         fits(seller)
         seller.set_viewport_size({"width": 1280, "height": 800})
-        if name == "desk":
+        if name == "show-studio":
             stands(seller)
     assert people.complaints == []
 
@@ -82,7 +82,7 @@ def test_pages_of_a_seller_fit_every_screen(people: People, screenshot: Screensh
 def test_on_a_phone_a_long_title_is_read_and_the_description_opens(people: People) -> None:
     seller, phone = people.signed_in("seller"), people.window()
     show = show_made(seller, "A show with a rather long title that is worth two lines on a phone")
-    seller.fill("#desk-description", "What there is.\n" * 60)
+    seller.fill("#studio-description", "What there is.\n" * 60)
     seller.click("#details button[type=submit]")
     expect(seller.locator("#toasts")).to_contain_text("Saved")
     phone.set_viewport_size({"width": 360, "height": 740})
@@ -114,7 +114,7 @@ def test_the_admin_opens_for_a_moderator(people: People, screenshot: Screenshot)
         expect(moderator.locator("#changelist")).to_be_visible()
         screenshot(moderator, f"admin-{name}")
         hidden = moderator.locator(".results").evaluate("(table) => table.scrollWidth - table.clientWidth")
-        assert hidden <= 0, "columns are cut off on a desk"
+        assert hidden <= 0, "columns are cut off on a desktop"
     moderator.goto("/admin/accounts/user/")
     screenshot(moderator, "admin-people")
 
@@ -137,7 +137,7 @@ def test_a_camera_that_cannot_be_had_is_explained(
 
     expect(seller.locator("#main")).to_contain_text(words, ignore_case=True)
     expect(seller.locator("[data-do=live]")).to_be_disabled()
-    screenshot(seller, f"desk-{trouble}")
+    screenshot(seller, f"studio-{trouble}")
 
 
 def test_an_old_browser_is_told_so(people: People, product: Product, screenshot: Screenshot) -> None:
@@ -191,7 +191,7 @@ def test_a_private_show_opens_for_whom_the_host_lets_in(people: People, screensh
     seller.fill("#invite-name", "buyer")
     seller.click("#invite button")
     expect(seller.locator("[data-invited]")).to_contain_text("Bea")
-    screenshot(seller, "desk-private")
+    screenshot(seller, "studio-private")
 
     welcome = buyer.goto(f"/live/{show}/")
     assert welcome is not None

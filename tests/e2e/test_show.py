@@ -126,7 +126,7 @@ def test_a_whole_show_from_going_live_to_the_end(people: People, product: Produc
     assert product.get(f"/api/v1/sessions/{show}/")["viewer_count"] == 2
 
     screenshot(buyer, "room-live")
-    screenshot(seller, "desk-live")
+    screenshot(seller, "studio-live")
 
     # Glass to glass, from the barcode in the frame.
     buyer.evaluate("window.glass.delays.length = 0")
@@ -158,7 +158,7 @@ def test_a_whole_show_from_going_live_to_the_end(people: People, product: Produc
 
     # The end closes everything.
     seller.click("[data-do=end]")
-    screenshot(seller, "desk-end-dialog")
+    screenshot(seller, "studio-end-dialog")
     seller.click("#end-dialog button[value=yes]")
     for page in (buyer, visitor):
         expect(page.locator("[data-player] [data-overlay]")).to_contain_text("ended", ignore_case=True, timeout=5_000)
@@ -167,7 +167,7 @@ def test_a_whole_show_from_going_live_to_the_end(people: People, product: Produc
     for gone in ("See as a viewer", "Share", "Settings", "Link to the show", "Camera and sound"):
         expect(seller.locator(".main").get_by_text(gone, exact=True)).to_be_hidden()
     expect(seller.locator("#banner").get_by_text("Plan your next show")).to_be_visible()
-    screenshot(seller, "desk-ended")
+    screenshot(seller, "studio-ended")
     deadline = time.monotonic() + 10
     while product.media_rooms() and time.monotonic() < deadline:
         time.sleep(0.2)

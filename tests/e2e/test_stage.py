@@ -50,7 +50,7 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
     seller.click("[data-tab=people]")
     expect(seller.locator("[data-queue] .person-name")).to_have_text(["Mia", "Jonas"])
     expect(seller.locator("[data-queue]")).to_contain_text("About the green lamp")
-    screenshot(seller, "desk-queue")
+    screenshot(seller, "studio-queue")
 
     # Approved: backstage first, then on stage, and everybody sees everybody move.
     for page, name in ((mia, "Mia"), (jonas, "Jonas")):
@@ -66,7 +66,7 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
         pictures_move(page, everybody)
     screenshot(viewer, "room-stage-3")
     screenshot(mia, "room-on-stage")
-    screenshot(seller, "desk-stage")
+    screenshot(seller, "studio-stage")
 
     # A mute by the host takes effect for everybody; the person may undo it.
     assert is_heard(viewer, ids["mia"])

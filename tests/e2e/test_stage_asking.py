@@ -67,7 +67,7 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     expect(invited).to_contain_text("Mia")
     expect(invited).to_contain_text("by you")
     expect(invite).to_have_count(0)
-    screenshot(seller, "desk-invited")
+    screenshot(seller, "studio-invited")
     invited.get_by_role("button", name="Cancel the invitation to Mia").click()
     expect(mia.locator("#invited-dialog")).to_be_hidden(timeout=3_000)
     expect(invited).to_be_hidden()
@@ -151,7 +151,7 @@ def test_a_stage_of_every_size_fits_phone_and_desk(people: People, product: Prod
         screenshot(viewer, f"stage-{count}")
     viewer.emulate_media(color_scheme="dark")
     screenshot(viewer, "stage-21-dark")
-    screenshot(seller, "desk-stage-21")
+    screenshot(seller, "studio-stage-21")
 
     # A tile chosen by the keyboard: large, and undone.
     button = viewer.locator("[data-stage] .tile-pick").nth(3)

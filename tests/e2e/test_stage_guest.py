@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(300)
 Screenshot = Callable[[Page, str], None]
 
 
-def goes_on_by_keyboard(guest: Page, desk: Page, viewer: Page) -> None:
+def goes_on_by_keyboard(guest: Page, studio: Page, viewer: Page) -> None:
     """Ask, be approved and go on stage, all without a mouse."""
     tab_to(guest, "[data-ask-open]")
     guest.keyboard.press("Enter")
@@ -25,14 +25,14 @@ def goes_on_by_keyboard(guest: Page, desk: Page, viewer: Page) -> None:
     guest.keyboard.type("By the keyboard")
     tab_to(guest, "#ask-dialog [value=ask]", most=4)
     guest.keyboard.press("Enter")
-    expect(desk.locator("[data-waiting]")).to_have_text("1", timeout=5_000)
-    tab_to(desk, "[data-tab=chat]")
-    desk.keyboard.press("ArrowRight")
-    tab_to(desk, "[data-answer=approve]", most=10)
-    desk.keyboard.press("Enter")
+    expect(studio.locator("[data-waiting]")).to_have_text("1", timeout=5_000)
+    tab_to(studio, "[data-tab=chat]")
+    studio.keyboard.press("ArrowRight")
+    tab_to(studio, "[data-answer=approve]", most=10)
+    studio.keyboard.press("Enter")
     expect(guest.locator("#backstage")).to_be_visible(timeout=5_000)
     wait_until(guest, "document.querySelector('#backstage video').videoWidth > 0")
-    row, note = desk.locator(f'[data-staged] [data-user="{user_id(guest)}"]'), tile_of(viewer, user_id(guest))
+    row, note = studio.locator(f'[data-staged] [data-user="{user_id(guest)}"]'), tile_of(viewer, user_id(guest))
     for place in (row, note):
         expect(place).to_contain_text("Getting ready")
     tab_to(guest, "#backstage [value=go]", most=12)
@@ -50,7 +50,7 @@ def leaves_by_keyboard(guest: Page) -> None:
     guest.keyboard.press("Enter")
 
 
-def screen_shown_and_stopped_by_the_host(guest: Page, desk: Page, viewer: Page, screenshot: Screenshot) -> None:
+def screen_shown_and_stopped_by_the_host(guest: Page, studio: Page, viewer: Page, screenshot: Screenshot) -> None:
     """Assert that a shared screen is the main video until the host stops it."""
     who = user_id(guest)
     guest.click("[data-own=screen]")
@@ -60,12 +60,12 @@ def screen_shown_and_stopped_by_the_host(guest: Page, desk: Page, viewer: Page, 
     areas = viewer.evaluate("""() => Object.fromEntries([...document.querySelectorAll("[data-stage] .tile")].map(
         (tile) => [tile.dataset.source + tile.dataset.user, tile.offsetWidth * tile.offsetHeight]))""")
     assert max(areas, key=areas.get) == f"screen{who}"
-    for page, name in ((viewer, "room"), (desk, "desk"), (guest, "guest")):
+    for page, name in ((viewer, "room"), (studio, "studio"), (guest, "guest")):
         screenshot(page, f"{name}-screen")
 
-    acts(desk, who, "stage.stop_screen")
+    acts(studio, who, "stage.stop_screen")
     expect(screen).to_have_count(0, timeout=5_000)
-    expect(tile_of(desk, who, "screen")).to_have_count(0, timeout=5_000)
+    expect(tile_of(studio, who, "screen")).to_have_count(0, timeout=5_000)
     expect(guest.locator("[data-own=screen]")).to_have_attribute("aria-label", "Share your screen")
     expect(guest.locator("body")).to_contain_text("The host stopped your screen share.")
 

@@ -49,7 +49,7 @@ ROOM = """async (show) => {
 
 
 @pytest.fixture
-def desk(people: People) -> Page:
+def studio(people: People) -> Page:
     page = people.signed_in("seller")
     show = show_made(page, "Played by the test")
     wait_until(page, "window.livestream?.socket.state === 'open'")
@@ -58,17 +58,17 @@ def desk(people: People) -> Page:
     return page
 
 
-def invited(desk: Page, *names: str) -> None:
+def invited(studio: Page, *names: str) -> None:
     """Have Mo, the studio's person, invite these people."""
-    desk.evaluate(
+    studio.evaluate(
         "(names) => { for (const name of names) room.tell('stage.invited', { request: room.invitation(name) }) }",
         list(names),
     )
 
 
-def resolved(desk: Page, name: str, status: str, responder: str | None = None) -> None:
+def resolved(studio: Page, name: str, status: str, responder: str | None = None) -> None:
     """Send the outcome of an invitation."""
-    desk.evaluate(
+    studio.evaluate(
         """([name, status, id]) => {
             const responder = id && { id, username: id, display_name: id };
             room.tell("guest.resolved", { request: room.invitation(name, { status, responder }) });
@@ -77,11 +77,11 @@ def resolved(desk: Page, name: str, status: str, responder: str | None = None) -
     )
 
 
-def take_back(desk: Page, name: str) -> Locator:
-    return desk.get_by_role("button", name=f"Cancel the invitation to {name}")
+def cancel_button(studio: Page, name: str) -> Locator:
+    return studio.get_by_role("button", name=f"Cancel the invitation to {name}")
 
 
-def test_each_end_of_an_invitation_is_told_as_it_was(desk: Page) -> None:
+def test_each_end_of_an_invitation_is_told_as_it_was(studio: Page) -> None:
     said: dict[tuple[str, str | None], str] = {
         ("rejected", "Ben"): "Ben declined your invitation.",
         ("rejected", "Ada"): "Ben was removed from the show, so the invitation was cancelled.",
@@ -95,73 +95,73 @@ def test_each_end_of_an_invitation_is_told_as_it_was(desk: Page) -> None:
     told: dict[tuple[str, str | None], Any] = {}
 
     for status, responder in said:
-        desk.evaluate("document.querySelector('#toasts').replaceChildren()")
-        resolved(desk, "Ben", status, responder)
-        told[status, responder] = desk.locator("#toasts").inner_text().strip()
+        studio.evaluate("document.querySelector('#toasts').replaceChildren()")
+        resolved(studio, "Ben", status, responder)
+        told[status, responder] = studio.locator("#toasts").inner_text().strip()
 
     assert told == said
 
 
-def test_an_invitation_that_is_over_is_not_listed_whatever_was_lost(desk: Page) -> None:
-    desk.route(
+def test_an_invitation_that_is_over_is_not_listed_whatever_was_lost(studio: Page) -> None:
+    studio.route(
         "**/guest-requests/*/cancel/",
         lambda route: route.fulfill(status=409, json={"error": {"code": "request.answered", "message": "Answered."}}),
     )
-    rows = desk.locator("[data-invitations] li")
+    rows = studio.locator("[data-invitations] li")
 
-    invited(desk, "Ben", "Cleo")
-    resolved(desk, "Ben", "cancelled")
-    invited(desk, "Ben")
+    invited(studio, "Ben", "Cleo")
+    resolved(studio, "Ben", "cancelled")
+    invited(studio, "Ben")
     expect(rows).to_have_count(1)
-    take_back(desk, "Cleo").click()
+    cancel_button(studio, "Cleo").click()
     expect(rows).to_have_count(0)
-    invited(desk, "Cleo", "Dan")
+    invited(studio, "Cleo", "Dan")
     expect(rows).to_have_count(1)
-    desk.evaluate("room.store.expire(Date.now() + 600000)")
+    studio.evaluate("room.store.expire(Date.now() + 600000)")
     expect(rows).to_have_count(0)
 
 
-def test_what_is_known_of_who_waits_goes_and_comes_with_the_right(desk: Page) -> None:
+def test_what_is_known_of_who_waits_goes_and_comes_with_the_right(studio: Page) -> None:
     asked: list[str] = []
-    desk.on("request", lambda request: asked.append(request.url.rpartition("guest-requests/")[2]))
-    invited(desk, "Ben")
+    studio.on("request", lambda request: asked.append(request.url.rpartition("guest-requests/")[2]))
+    invited(studio, "Ben")
 
-    desk.evaluate("room.office('dismissed')")
-    assert desk.evaluate("[room.store.invitations, room.store.queue, room.store.me.queue ?? null]") == [[], [], None]
+    studio.evaluate("room.office('dismissed')")
+    assert studio.evaluate("[room.store.invitations, room.store.queue, room.store.me.queue ?? null]") == [[], [], None]
     asked.clear()
-    with desk.expect_response("**/guest-requests/?invited=true"):
-        desk.evaluate("room.office('appointed')")
-        invited(desk, "Cleo")
+    with studio.expect_response("**/guest-requests/?invited=true"):
+        studio.evaluate("room.office('appointed')")
+        invited(studio, "Cleo")
 
-    desk.wait_for_timeout(200)
+    studio.wait_for_timeout(200)
     assert {"", "?invited=true"} <= set(asked)
-    assert desk.evaluate("room.store.invitations.map(({ id }) => id)") == ["of-Cleo"]
+    assert studio.evaluate("room.store.invitations.map(({ id }) => id)") == ["of-Cleo"]
 
 
-def test_the_keyboard_stays_with_the_person(desk: Page) -> None:
-    invited(desk, "Ben", "Cleo", "Dan")
-    take_back(desk, "Cleo").focus()
+def test_the_keyboard_stays_with_the_person(studio: Page) -> None:
+    invited(studio, "Ben", "Cleo", "Dan")
+    cancel_button(studio, "Cleo").focus()
 
-    resolved(desk, "Ben", "rejected", "Ben")
-    expect(take_back(desk, "Cleo")).to_be_focused()
-    resolved(desk, "Cleo", "rejected", "Cleo")
-    expect(desk.locator("#invited-list-title")).to_be_focused()
-    take_back(desk, "Dan").focus()
-    resolved(desk, "Dan", "rejected", "Dan")
-    expect(desk.locator(".people-scroll")).to_be_focused()
+    resolved(studio, "Ben", "rejected", "Ben")
+    expect(cancel_button(studio, "Cleo")).to_be_focused()
+    resolved(studio, "Cleo", "rejected", "Cleo")
+    expect(studio.locator("#invited-list-title")).to_be_focused()
+    cancel_button(studio, "Dan").focus()
+    resolved(studio, "Dan", "rejected", "Dan")
+    expect(studio.locator(".people-scroll")).to_be_focused()
 
 
-def test_unread_messages_are_counted_once_and_not_when_removed(desk: Page) -> None:
-    unread = desk.locator("[data-unread]")
+def test_unread_messages_are_counted_once_and_not_when_removed(studio: Page) -> None:
+    unread = studio.locator("[data-unread]")
 
-    desk.evaluate("room.tell('chat.message', room.message('Ben', 11))")
+    studio.evaluate("room.tell('chat.message', room.message('Ben', 11))")
     expect(unread).to_have_text("1")
-    desk.evaluate(
+    studio.evaluate(
         """room.snapshot(15, [...[10, 11, 12].map((seq) => room.message("Ben", seq)), room.message("Mo", 13),
             room.message("Ben", 14, { removed: true }), room.message("Cleo", 15)])"""
     )
     expect(unread).to_have_text("3")
-    desk.evaluate("room.tell('chat.removed', { id: 'message-12' })")
+    studio.evaluate("room.tell('chat.removed', { id: 'message-12' })")
     expect(unread).to_have_text("2")
-    desk.click("[data-tab=chat]")
+    studio.click("[data-tab=chat]")
     expect(unread).to_be_hidden()

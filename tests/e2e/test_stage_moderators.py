@@ -25,7 +25,7 @@ def test_a_moderator_is_made_and_unmade_in_the_list_of_people(people: People, sc
     seller.click("[data-tab=people]")
     row = seller.locator(f'[data-audience] [data-user="{user_id(mia)}"]')
     row.locator("[aria-expanded]").click()
-    screenshot(seller, "desk-person-acts")
+    screenshot(seller, "studio-person-acts")
     row.locator('[data-op="stage.appoint"]').click()
 
     expect(row.locator("[data-role=moderator]")).to_be_visible(timeout=3_000)
@@ -33,7 +33,7 @@ def test_a_moderator_is_made_and_unmade_in_the_list_of_people(people: People, sc
     mia.click("[data-tab=people]")
     expect(mia.locator(f'[data-audience] [data-user="{user_id(mia)}"] [data-role=moderator]')).to_be_visible()
     expect(mia.locator('[data-op="stage.appoint"]')).to_have_count(0)
-    for page, name in ((seller, "desk-moderator"), (mia, "room-moderator")):
+    for page, name in ((seller, "studio-moderator"), (mia, "room-moderator")):
         # In one step: the list is redrawn when rights change, and a found row may be gone.
         page.evaluate("document.querySelector('[data-audience] .person-row').scrollIntoView({ block: 'nearest' })")
         screenshot(page, name)
@@ -44,7 +44,7 @@ def test_a_moderator_is_made_and_unmade_in_the_list_of_people(people: People, sc
     for text in ("Hello", "Anybody there?"):
         say(mia, text)
     expect(seller.locator("[data-unread]")).to_have_text("2")
-    screenshot(seller, "desk-unread")
+    screenshot(seller, "studio-unread")
     seller.click("[data-tab=chat]")
     expect(seller.locator("[data-unread]")).to_be_hidden()
     seller.click("[data-tab=people]")

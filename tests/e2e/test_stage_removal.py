@@ -66,7 +66,7 @@ def test_kicks_and_a_ban_end_picture_and_sound_within_a_second(
                 walks_on(guests[newcomer])
         ids = {each: user_id(page) for each, page in guests.items() if each not in measured}
         acts(seller, ids[name], f"stage.{removals[name]}")
-        screenshot(seller, f"desk-{removals[name]}-dialog")
+        screenshot(seller, f"studio-{removals[name]}-dialog")
         for page in (viewer, guests[name]):
             pictures_move(page, {host, *ids.values()})
         measured[name] = put_out(by=seller, person=guests[name], viewer=viewer, host=host)

@@ -75,7 +75,7 @@ def test_nobody_is_offered_what_the_server_refuses(people: People, screenshot: S
     offers(staff, "staged", cohost, MANAGE | OUT | APPOINT | {"stage.demote"})
     offers(staff, "staged", amara, MANAGE | OUT | APPOINT)
     offers(staff, "audience", moderator, INVITE | OUT | {"stage.dismiss"})
-    for page, user, name in ((seller, cohost, "desk-person-open"), (mia, amara, "room-person-open")):
+    for page, user, name in ((seller, cohost, "studio-person-open"), (mia, amara, "room-person-open")):
         page.set_viewport_size({"width": 360, "height": 740})
         page.locator(f'[data-staged] [data-user="{user}"] [aria-expanded]').click()
         row, panel = (page.locator(it).bounding_box() for it in (".person-acts:visible", ".people-scroll"))

@@ -98,7 +98,7 @@ def test_a_cohost_and_a_moderator_run_the_stage_but_not_its_host(
     expect(seller.locator("[data-mute-all]")).to_be_disabled()
     assert goes_quiet(viewer, user_id(jonas))
     assert is_heard(viewer, host)
-    screenshot(seller, "desk-all-muted")
+    screenshot(seller, "studio-all-muted")
     screenshot(viewer, "room-all-muted")
     assert product.get(f"/api/v1/sessions/{show}/")["guest_count"] == 3
     assert people.complaints == []

@@ -27,7 +27,7 @@ OWN = {
     "stage/receiver.js": {"LEVEL_OLD_MS", "TELL_MS"},
     "stage/tile.js": {"HOLD_MS"},
     "stage/view.js": {"LEVELS_MS", "50"},
-    "studio/desk.js": {"EARLY_MS"},
+    "studio/show.js": {"EARLY_MS"},
     "studio/poster.js": {"EVERY_MS", "FIRST_MS"},
     "studio/vitals.js": {"1000"},
 }

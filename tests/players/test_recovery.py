@@ -57,7 +57,7 @@ def test_what_follows_on_an_error_is_what_the_table_says(ben: Visitor, category:
     assert {one["wait"] for one in tries if one["spent"]} <= {1000 * longest}
     assert {one["renew"] for one in told} == {strategy.renew == "media_token"}
     assert {one["fallback"] for one in told} == {strategy.fallback}
-    heard = next(number for number, one in enumerate(told) if one["told"])
+    heard = next(number for number, one in enumerate(told) if one["notify"])
     assert heard == {"at_once": 0, "after_first": 1, "when_given_up": len(quick)}[strategy.tell]
 
 

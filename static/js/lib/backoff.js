@@ -11,7 +11,7 @@ import { RECOVERY } from "./retry-table.js";
  * @property {boolean} retry false: trying again cannot help, or has been tried often enough
  * @property {number} wait milliseconds until the next attempt
  * @property {boolean} waiting no error: the resource is only not there yet
- * @property {boolean} told the person should be informed by now
+ * @property {boolean} notify the person should be informed by now
  * @property {boolean} spent the quick attempts are used up
  * @property {boolean} renew the media token is no longer valid: fetch another before the next attempt
  * @property {boolean} fallback another way may be tried meanwhile, where there is one
@@ -39,15 +39,15 @@ export class Backoff {
    */
   after({ code = "media.unreachable", retryAfter = 0 }) {
     if (waits(code)) {
-      return { retry: true, wait: (retryAfter || RECOVERY.waiting.delay_seconds) * 1000, waiting: true, told: true, spent: false, renew: false, fallback: false };
+      return { retry: true, wait: (retryAfter || RECOVERY.waiting.delay_seconds) * 1000, waiting: true, notify: true, spent: false, renew: false, fallback: false };
     }
     const strategy = strategyOf(code);
     const spent = this.attempt >= strategy.attempts;
     const retry = !isFinal(code) && !(spent && strategy.then === "stop");
     const wait = Math.max(retryAfter * 1000, patience("least_delay"), this.#drawn(strategy, spent));
     this.attempt += 1;
-    const told = !retry || spent || strategy.tell === "at_once" || (strategy.tell === "after_first" && this.attempt > 1);
-    return { retry, wait, waiting: false, told, spent, renew: strategy.renew === "media_token", fallback: strategy.fallback };
+    const notify = !retry || spent || strategy.tell === "at_once" || (strategy.tell === "after_first" && this.attempt > 1);
+    return { retry, wait, waiting: false, notify, spent, renew: strategy.renew === "media_token", fallback: strategy.fallback };
   }
 
   #drawn({ first_delay_seconds: first, longest_delay_seconds: longest }, spent) {

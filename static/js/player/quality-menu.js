@@ -38,8 +38,8 @@ export function qualityMenu(root, { whep, receiver, main }) {
     if (!pc) { received.textContent = receivedWords(await whep.stats().catch(() => null) || {}); return; }
     const track = main();
     const stats = [...(await pc.getStats()).values()].find((item) => item.type === "inbound-rtp" && item.kind === "video" && (!track || item.trackIdentifier === track.id));
-    const told = whep.resource ? await whep.ask().catch(() => null) : null;
-    const slot = told?.video?.find?.((one) => one.mid === stats?.mid);
+    const answer = whep.resource ? await whep.ask().catch(() => null) : null;
+    const slot = answer?.video?.find?.((one) => one.mid === stats?.mid);
     const kbits = before && stats && before.id === stats.id ? ((stats.bytesReceived - before.bytes) * 8) / (stats.timestamp - before.at) : 0;
     before = stats ? { id: stats.id, bytes: stats.bytesReceived, at: stats.timestamp } : null;
     received.textContent = receivedWords({ width: stats?.frameWidth, height: stats?.frameHeight, fps: stats?.framesPerSecond, layer: slot?.layer, kbits });

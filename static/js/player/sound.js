@@ -69,7 +69,7 @@ export class Sound extends EventTarget {
       this.#apply(element);
       this.blocked = !(await element.play().then(() => true, (again) => again.name !== "NotAllowedError"));
     }
-    this.#tell();
+    this.#report();
   }
 
   /** After a tap: start every element that has a source. */
@@ -78,7 +78,7 @@ export class Sound extends EventTarget {
       this.#apply(element);
       if ((element.srcObject || element.src) && element.paused) element.play().catch(() => undefined);
     }
-    this.#tell();
+    this.#report();
   }
 
   #apply(element) {
@@ -86,7 +86,7 @@ export class Sound extends EventTarget {
     element.volume = this.volume;
   }
 
-  #tell() {
+  #report() {
     this.dispatchEvent(new CustomEvent("change"));
   }
 }

@@ -24,11 +24,11 @@ const REFUSED = {
 };
 
 export class Engine {
-  /** @param {{sdk: import("agora-rtc-sdk-ng").IAgoraRTC, pass: import("./interface.js").Descriptor, tell: import("./interface.js").Tell}} given */
-  constructor({ sdk, pass, tell }) {
+  /** @param {{sdk: import("agora-rtc-sdk-ng").IAgoraRTC, pass: import("./interface.js").Descriptor, report: import("./interface.js").Report}} given */
+  constructor({ sdk, pass, report }) {
     this.sdk = sdk;
     this.pass = pass;
-    this.tell = tell;
+    this.report = report;
     this.client = sdk.createClient({ mode: "live", codec: "vp8", role: this.#role(pass) });
     this.outgoing = new Outgoing({ put: (slot, now, then) => this.#put(slot, now, then), drop: (now) => this.#drop(now) });
     this.#listen();
@@ -75,8 +75,8 @@ export class Engine {
     this.#people();
   }
 
-  adapt(wish) {
-    this.wish = wish;
+  adapt(layerRequest) {
+    this.layerRequest = layerRequest;
     for (const user of this.client.remoteUsers) this.#wanted(user);
   }
 
@@ -101,17 +101,17 @@ export class Engine {
     client.on("user-unpublished", () => this.#people());
     client.on("user-joined", () => this.#people());
     client.on("user-left", () => this.#people());
-    client.on("token-privilege-will-expire", () => this.tell("expiring"));
-    client.on("token-privilege-did-expire", () => this.tell("link", { link: "lost", error: new ApiError({ code: "media.expired" }) }));
-    client.on("network-quality", ({ uplinkNetworkQuality: up, downlinkNetworkQuality: down }) => this.tell("quality", { up: GRADES[up], down: GRADES[down] }));
+    client.on("token-privilege-will-expire", () => this.report("expiring"));
+    client.on("token-privilege-did-expire", () => this.report("link", { link: "lost", error: new ApiError({ code: "media.expired" }) }));
+    client.on("network-quality", ({ uplinkNetworkQuality: up, downlinkNetworkQuality: down }) => this.report("quality", { up: GRADES[up], down: GRADES[down] }));
     client.on("volume-indicator", (levels) => {
       this.loud = new Set(levels.filter(({ level }) => level > LOUD).map(({ uid }) => uid));
       this.#people();
     });
     client.on("connection-state-change", (now, before, reason) => {
-      if (now === "RECONNECTING") this.tell("link", { link: "shaky" });
-      if (now === "CONNECTED") this.tell("link", { link: "up" });
-      if (now === "DISCONNECTED" && !this.left) this.tell("link", { link: "lost", error: new ApiError({ code: GONE[reason] || "media.unreachable" }) });
+      if (now === "RECONNECTING") this.report("link", { link: "shaky" });
+      if (now === "CONNECTED") this.report("link", { link: "up" });
+      if (now === "DISCONNECTED" && !this.left) this.report("link", { link: "lost", error: new ApiError({ code: GONE[reason] || "media.unreachable" }) });
     });
   }
 
@@ -135,13 +135,13 @@ export class Engine {
     }));
     const { audio, camera } = this.outgoing.now;
     const own = audio || camera ? [person({ uid: this.pass.uid, local: true, audio: audio && source(audio.getMediaStreamTrack()), camera: camera && source(camera.getMediaStreamTrack()) })] : [];
-    this.tell("people", [...own, ...others]);
+    this.report("people", [...own, ...others]);
   }
 
   #wanted(user) {
-    if (!this.wish || !user.videoTrack) return;
-    const tile = this.wish.tiles?.[`${user.uid}:camera`];
-    const small = this.wish.quality === "low" || tile?.visible === false || (tile && tile.height <= SMALL_HEIGHT && this.wish.quality !== "high");
+    if (!this.layerRequest || !user.videoTrack) return;
+    const tile = this.layerRequest.tiles?.[`${user.uid}:camera`];
+    const small = this.layerRequest.quality === "low" || tile?.visible === false || (tile && tile.height <= SMALL_HEIGHT && this.layerRequest.quality !== "high");
     this.client.setRemoteVideoStreamType(user.uid, small ? LOW : HIGH).catch(() => undefined); // they send one size only
   }
 

@@ -100,7 +100,7 @@ export class Call extends EventTarget {
     Object.assign(this.wants, wants);
     // Also when sending stops after the right was lost: it has failed by itself then.
     const refused = wants.send === false && this.lastSending.error?.code === "token.role_not_held";
-    if ((before.role === "publisher" || refused) && !this.wants.send) { this.#turn(); this.#tell("sending", { state: "idle" }); }
+    if ((before.role === "publisher" || refused) && !this.wants.send) { this.#turn(); this.#report("sending", { state: "idle" }); }
     if (!this.wanted) { this.#end(); this.#say("idle"); return; }
     if (!before.wanted) this.#begin();
     else if (before.role !== this.role) this.#switch();
@@ -154,10 +154,10 @@ export class Call extends EventTarget {
     if (turns === this.turns) this.sent = true;
   }
 
-  /** @param {import("./interface.js").Wish} wish */
-  adapt(wish) {
-    this.wish = wish;
-    if (this.link === "up") this.engine?.adapt?.(wish);
+  /** @param {import("./interface.js").LayerRequest} layerRequest */
+  adapt(layerRequest) {
+    this.layerRequest = layerRequest;
+    if (this.link === "up") this.engine?.adapt?.(layerRequest);
   }
 
   /** Put the main video into an element. */
@@ -272,7 +272,7 @@ export class Call extends EventTarget {
       const { Engine } = await ENGINES[pass.protocol]();
       const sdk = await loadSdk(pass.protocol).catch((error) => { if (Engine.native) return null; throw error; });
       if (run !== this.run) return;
-      engine = new Engine({ sdk, pass, tell: (what, detail) => { if (engine && engine === this.engine) this.#heard(what, detail, run); } });
+      engine = new Engine({ sdk, pass, report: (what, detail) => { if (engine && engine === this.engine) this.#heard(what, detail, run); } });
       this.engine = engine;
       if (this.element) this.show(this.element);
       await engine.join();
@@ -292,7 +292,7 @@ export class Call extends EventTarget {
     if (role !== this.role) { await this.#switch(); return; }
     if (role === "publisher" && this.media) await this.#send();
     if (run !== this.run) return;
-    if (this.wish) this.engine.adapt?.(this.wish);
+    if (this.layerRequest) this.engine.adapt?.(this.layerRequest);
     this.#settle();
   }
 
@@ -326,7 +326,7 @@ export class Call extends EventTarget {
     else if (this.link !== detail.link) {
       this.link = detail.link;
       if (detail.link !== "up") { this.#say("reconnecting"); return; }
-      if (this.wish) this.engine.adapt?.(this.wish); // it may have changed meanwhile
+      if (this.layerRequest) this.engine.adapt?.(this.layerRequest); // it may have changed meanwhile
       this.#settle();
       // Media changed meanwhile, the silence of a break for example.
       if (this.passRole === "publisher" && this.given !== this.media) this.#catchUp(this.passRole, run).catch((error) => { if (run === this.run) this.#refused(asApiError(error), run); });
@@ -348,7 +348,7 @@ export class Call extends EventTarget {
     if (next.renew || !next.retry || (next.waiting && joined)) this.pass = null;
     if (!next.retry) { this.#giveUp(error); return; }
     if (next.waiting) this.#say("waiting", this.wants.send ? "connecting" : "idle", { error });
-    else if (next.spent || (next.told && !joined)) this.#say("failed", "reconnecting", { error });
+    else if (next.spent || (next.notify && !joined)) this.#say("failed", "reconnecting", { error });
     else this.#say(joined ? "reconnecting" : "connecting", undefined, { error });
     this.#soon(next.wait, run);
   }
@@ -358,7 +358,7 @@ export class Call extends EventTarget {
     const senderAlone = this.wants.send && this.wants.watch && error.code === "token.role_not_held";
     if (senderAlone) {
       this.wants.send = false;
-      this.#tell("sending", { state: "failed", error });
+      this.#report("sending", { state: "failed", error });
       this.#attempt(++this.run);
       return;
     }
@@ -374,12 +374,12 @@ export class Call extends EventTarget {
 
   /** @param {string|null} watching @param {string} [sending] the same word unless said */
   #say(watching, sending = watching, more = {}) {
-    if (watching && (this.wants.watch || watching === "idle")) this.#tell("state", { state: watching, ...more });
+    if (watching && (this.wants.watch || watching === "idle")) this.#report("state", { state: watching, ...more });
     const word = sending === "receiving" || sending === "waiting" ? "connecting" : sending;
-    if (this.wants.send || word === "idle") this.#tell("sending", { state: word, ...more });
+    if (this.wants.send || word === "idle") this.#report("sending", { state: word, ...more });
   }
 
-  #tell(type, detail) {
+  #report(type, detail) {
     const key = type === "state" ? "last" : "lastSending";
     if (this[key].state === detail.state && this[key].error === detail.error) return;
     this[key] = detail;

@@ -20,7 +20,7 @@ let before = Promise.resolve();
 const maySend = ({ permissions: { canSend } }) => canSend === true || (canSend instanceof Set && canSend.size > 0);
 
 export class Engine extends SdkEngine {
-  /** @param {{sdk: typeof import("@daily-co/daily-js").default, pass: import("./interface.js").Descriptor, tell: import("./interface.js").Tell}} given */
+  /** @param {{sdk: typeof import("@daily-co/daily-js").default, pass: import("./interface.js").Descriptor, report: import("./interface.js").Report}} given */
   constructor(given) {
     super(given);
     this.outgoing = new Outgoing({ put: (slot, now, then) => this.#put(slot, now, then), drop: (now, slot) => this.#drop(slot) });
@@ -51,14 +51,14 @@ export class Engine extends SdkEngine {
     return maySend(this.call.participants().local);
   }
 
-  adapt(wish) {
-    this.wish = wish;
-    const settings = { base: { video: { layer: LAYERS[wish.quality] ?? "inherit" } } };
+  adapt(layerRequest) {
+    this.layerRequest = layerRequest;
+    const settings = { base: { video: { layer: LAYERS[layerRequest.quality] ?? "inherit" } } };
     for (const one of Object.values(this.call.participants())) {
-      const tile = wish.tiles?.[`${one.user_id}:camera`];
+      const tile = layerRequest.tiles?.[`${one.user_id}:camera`];
       if (one.local || !tile) continue;
       const layer = !tile.visible || tile.height <= 180 ? 0 : tile.height <= 360 ? 1 : 2;
-      settings[one.session_id] = { video: { layer: Math.min(layer, LAYERS[wish.quality] ?? layer) } };
+      settings[one.session_id] = { video: { layer: Math.min(layer, LAYERS[layerRequest.quality] ?? layer) } };
     }
     this.call.updateReceiveSettings(settings).catch(() => undefined); // not every room has layers
   }
@@ -77,16 +77,16 @@ export class Engine extends SdkEngine {
     call.on("participant-left", people);
     call.on("access-state-updated", people);
     call.on("active-speaker-change", ({ activeSpeaker }) => { this.speaker = activeSpeaker.peerId; people(); });
-    call.on("network-quality-change", ({ networkState }) => this.tell("quality", { up: GRADES[networkState] || "unknown", down: GRADES[networkState] || "unknown" }));
+    call.on("network-quality-change", ({ networkState }) => this.report("quality", { up: GRADES[networkState] || "unknown", down: GRADES[networkState] || "unknown" }));
     call.on("network-connection", ({ event }) => {
-      if (event === "interrupted") this.tell("link", { link: "shaky" });
-      if (event === "connected") this.tell("link", { link: "up" });
+      if (event === "interrupted") this.report("link", { link: "shaky" });
+      if (event === "connected") this.report("link", { link: "up" });
     });
     call.on("error", ({ error, errorMsg }) => {
       this.fault = new ApiError({ code: GONE[error?.type] || "media.unreachable", message: errorMsg });
-      this.tell("link", { link: "lost", error: this.fault });
+      this.report("link", { link: "lost", error: this.fault });
     });
-    call.on("left-meeting", () => { if (!this.left && !this.fault) this.tell("link", { link: "lost" }); });
+    call.on("left-meeting", () => { if (!this.left && !this.fault) this.report("link", { link: "lost" }); });
   }
 
   #people() {
@@ -100,12 +100,12 @@ export class Engine extends SdkEngine {
       uid, name: name || "", local: own, speaking: peer === this.speaker, quality: GRADES[networkQualityState] || "unknown",
       audio: of(tracks.audio), camera: of(tracks.video), screen: of(tracks.screenVideo), screenAudio: of(tracks.screenAudio),
     }));
-    this.tell("people", everybody.filter(({ sources }) => Object.values(sources).some((one) => one?.track)));
+    this.report("people", everybody.filter(({ sources }) => Object.values(sources).some((one) => one?.track)));
   }
 
   #privileges(local) {
     const may = maySend(local);
-    if (this.may !== undefined && this.may !== may) this.tell("privileges", { can_publish: may });
+    if (this.may !== undefined && this.may !== may) this.report("privileges", { can_publish: may });
     this.may = may;
   }
 

@@ -20,13 +20,13 @@ export class Engine {
   /** Return whether the browser can play HLS by itself. */
   static native = Boolean(document.createElement("video").canPlayType(TYPE));
 
-  /** @param {{sdk: typeof import("hls.js").default|null, pass: import("./interface.js").Descriptor, tell: import("./interface.js").Tell}} given */
-  constructor({ sdk, pass, tell }) {
+  /** @param {{sdk: typeof import("hls.js").default|null, pass: import("./interface.js").Descriptor, report: import("./interface.js").Report}} given */
+  constructor({ sdk, pass, report }) {
     this.sdk = sdk;
     this.pass = pass;
-    this.tell = tell;
+    this.report = report;
     this.playing = false;
-    this.onError = () => this.tell("link", { link: "lost", error: refusal(this.element?.error?.code === 2 ? 0 : 500) });
+    this.onError = () => this.report("link", { link: "lost", error: refusal(this.element?.error?.code === 2 ? 0 : 500) });
     this.onStall = () => this.#stalled();
   }
 
@@ -103,14 +103,14 @@ export class Engine {
     const { hls } = this;
     return new Promise((resolve, reject) => {
       hls.once(Events.MANIFEST_PARSED, () => resolve(undefined));
-      hls.on(Events.FRAG_BUFFERED, () => { if (!this.outlook) this.tell("quality", { up: "unknown", down: "good" }); });
+      hls.on(Events.FRAG_BUFFERED, () => { if (!this.outlook) this.report("quality", { up: "unknown", down: "good" }); });
       hls.on(Events.ERROR, (event, { fatal, type, details, response }) => {
         if (details === this.sdk.ErrorDetails.BUFFER_STALLED_ERROR) this.#stalled();
         if (!fatal) return;
         if (type === ErrorTypes.MEDIA_ERROR && !this.recovered) { this.recovered = true; hls.recoverMediaError(); return; }
         const error = refusal(response?.code ?? 0);
         reject(error);
-        this.tell("link", { link: "lost", error });
+        this.report("link", { link: "lost", error });
       });
       hls.loadSource(this.address);
       if (this.element) { this.element.srcObject = null; hls.attachMedia(this.element); }
@@ -144,8 +144,8 @@ export class Engine {
   /** Before the first playback, and while the player seeks, waiting is no sign of a weak connection. */
   #stalled() {
     if (!this.element?.played.length || this.element.seeking) return;
-    this.tell("quality", { up: "unknown", down: "poor" });
+    this.report("quality", { up: "unknown", down: "poor" });
     clearTimeout(this.outlook);
-    this.outlook = setTimeout(() => { this.outlook = null; this.tell("quality", { up: "unknown", down: "good" }); }, POOR_MS);
+    this.outlook = setTimeout(() => { this.outlook = null; this.report("quality", { up: "unknown", down: "good" }); }, POOR_MS);
   }
 }

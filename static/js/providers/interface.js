@@ -8,7 +8,7 @@
  * - `stream`: MediaStream of the main video, the same object across reconnections; empty when media does not come as tracks (HLS)
  * - `people`: Person[], the people who send
  * - `quality`: Quality of this page's own connection
- * - `start()`, `stop({over})`, `restart()`, `stats()`, `renew()`, `adapt(wish)`, `show(video)`: puts the main video into an element
+ * - `start()`, `stop({over})`, `restart()`, `stats()`, `renew()`, `adapt(layerRequest)`, `show(video)`: puts the main video into an element
  * - `staged`, `reshape(sections)`, `letGo()`: from the single video to the whole stage; `receiver({store, sound})`: maps tracks to people
  * - events `state` {state, error?, fatal?}, `stream`, `people` {people}, `quality` {up, down}, `sections` (the stage stands)
  *
@@ -19,10 +19,10 @@
  * - events `state` {state, error?}, `quality` {up, down}
  *
  * **An engine** drives one SDK for one connection. It knows neither retries nor token requests; call.js handles those:
- * - `constructor({sdk, pass, tell})`; `tell(what, detail)` reports upward (see Tell)
+ * - `constructor({sdk, pass, report})`; `report(what, detail)` reports upward (see Report)
  * - `join()`, `leave()`, `send(media)`, `unsend()`: promises, reject with ApiError
  * - `renew(pass)`, `become(pass)`: promise of true when done in place, false when only joining anew helps
- * - `adapt(wish)`, `stats()`: optional
+ * - `adapt(layerRequest)`, `stats()`: optional
  * - `attach(video)` and `playing`: where media do not come as tracks, but straight into an element (HLS)
  * - static `native`: it can do without the SDK's file in this browser
  *
@@ -69,13 +69,13 @@ import { ApiError } from "../lib/errors.js";
  */
 
 /**
- * @typedef {Object} Wish a viewer's wanted quality and tile sizes; all fields optional
+ * @typedef {Object} LayerRequest a viewer's wanted quality and tile sizes; all fields optional
  * @property {"auto"|"low"|"medium"|"high"} [quality]
  * @property {Object<string, {width: number, height: number, visible: boolean}>} [tiles] by "uid:camera" or "uid:screen", pixels of the screen
  */
 
 /**
- * @callback Tell
+ * @callback Report
  * @param {"people"|"link"|"quality"|"expiring"|"privileges"} what
  *   people: Person[]; link: {link: "up"|"shaky"|"lost", error?: ApiError}; quality: Quality; expiring: nothing; privileges: {can_publish: boolean}
  * @param {any} [detail]

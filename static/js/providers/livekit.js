@@ -13,7 +13,7 @@ import { SdkEngine } from "./sdk-engine.js";
 const GRADES = { excellent: "good", good: "good", poor: "poor", lost: "lost" };
 
 export class Engine extends SdkEngine {
-  /** @param {{sdk: typeof import("livekit-client"), pass: import("./interface.js").Descriptor, tell: import("./interface.js").Tell}} given */
+  /** @param {{sdk: typeof import("livekit-client"), pass: import("./interface.js").Descriptor, report: import("./interface.js").Report}} given */
   constructor(given) {
     super(given);
     this.room = new this.sdk.Room({ adaptiveStream: false, dynacast: true, stopLocalTrackOnUnpublish: false });
@@ -41,8 +41,8 @@ export class Engine extends SdkEngine {
     return this.room.localParticipant.permissions?.canPublish ?? false;
   }
 
-  adapt(wish) {
-    this.wish = wish;
+  adapt(layerRequest) {
+    this.layerRequest = layerRequest;
     for (const participant of this.room.remoteParticipants.values()) {
       for (const publication of participant.videoTrackPublications.values()) this.#wanted(participant, publication);
     }
@@ -62,17 +62,17 @@ export class Engine extends SdkEngine {
     for (const event of [RoomEvent.TrackPublished, RoomEvent.TrackUnpublished, RoomEvent.TrackUnsubscribed, RoomEvent.TrackMuted, RoomEvent.TrackUnmuted,
       RoomEvent.ParticipantDisconnected, RoomEvent.ActiveSpeakersChanged, RoomEvent.LocalTrackPublished, RoomEvent.LocalTrackUnpublished]) this.room.on(event, people);
     this.room.on(RoomEvent.TrackSubscribed, (track, publication, participant) => { this.#wanted(participant, publication); people(); });
-    this.room.on(RoomEvent.SignalReconnecting, () => this.tell("link", { link: "shaky" }));
-    this.room.on(RoomEvent.Reconnecting, () => this.tell("link", { link: "shaky" }));
-    this.room.on(RoomEvent.Reconnected, () => { people(); this.tell("link", { link: "up" }); });
-    this.room.on(RoomEvent.Disconnected, (reason) => { if (!this.left) this.tell("link", { link: "lost", error: this.#gone(reason) }); });
+    this.room.on(RoomEvent.SignalReconnecting, () => this.report("link", { link: "shaky" }));
+    this.room.on(RoomEvent.Reconnecting, () => this.report("link", { link: "shaky" }));
+    this.room.on(RoomEvent.Reconnected, () => { people(); this.report("link", { link: "up" }); });
+    this.room.on(RoomEvent.Disconnected, (reason) => { if (!this.left) this.report("link", { link: "lost", error: this.#gone(reason) }); });
     this.room.on(RoomEvent.ConnectionQualityChanged, (quality, participant) => {
       if (!participant.isLocal) { people(); return; }
       const grade = GRADES[quality] || "unknown";
-      this.tell("quality", { up: grade, down: grade });
+      this.report("quality", { up: grade, down: grade });
     });
     this.room.on(RoomEvent.ParticipantPermissionsChanged, (before, participant) => {
-      if (participant.isLocal) this.tell("privileges", { can_publish: participant.permissions?.canPublish ?? false });
+      if (participant.isLocal) this.report("privileges", { can_publish: participant.permissions?.canPublish ?? false });
     });
   }
 
@@ -100,7 +100,7 @@ export class Engine extends SdkEngine {
       const publication = participant.getTrackPublication(kind);
       return publication ? source(publication.track?.mediaStreamTrack, publication.isMuted) : null;
     };
-    this.tell("people", everybody.map((one) => person({
+    this.report("people", everybody.map((one) => person({
       uid: one.identity, name: one.name || "", local: one.isLocal, speaking: one.isSpeaking, quality: GRADES[one.connectionQuality] || "unknown",
       audio: of(one, Source.Microphone), camera: of(one, Source.Camera), screen: of(one, Source.ScreenShare), screenAudio: of(one, Source.ScreenShareAudio),
     })));
@@ -108,12 +108,12 @@ export class Engine extends SdkEngine {
 
   /** Request the size at which a video is shown, or none. */
   #wanted(participant, publication) {
-    if (!this.wish || publication.kind !== "video" || !publication.isSubscribed) return;
+    if (!this.layerRequest || publication.kind !== "video" || !publication.isSubscribed) return;
     const { Track, VideoQuality } = this.sdk;
-    const tile = this.wish.tiles?.[`${participant.identity}:${publication.source === Track.Source.ScreenShare ? "screen" : "camera"}`];
+    const tile = this.layerRequest.tiles?.[`${participant.identity}:${publication.source === Track.Source.ScreenShare ? "screen" : "camera"}`];
     publication.setEnabled(tile?.visible !== false);
     if (tile?.visible === false) return;
-    if (this.wish.quality && this.wish.quality !== "auto") publication.setVideoQuality({ low: VideoQuality.LOW, medium: VideoQuality.MEDIUM, high: VideoQuality.HIGH }[this.wish.quality]);
+    if (this.layerRequest.quality && this.layerRequest.quality !== "auto") publication.setVideoQuality({ low: VideoQuality.LOW, medium: VideoQuality.MEDIUM, high: VideoQuality.HIGH }[this.layerRequest.quality]);
     else if (tile) publication.setVideoDimensions({ width: tile.width, height: tile.height });
     else publication.setVideoQuality(VideoQuality.HIGH);
   }

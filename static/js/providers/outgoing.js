@@ -24,15 +24,15 @@ export class Outgoing {
     this.drop = drop;
     this.now = { audio: null, camera: null, screen: null };
     this.chain = Promise.resolve();
-    this.wish = 0;
+    this.request = 0;
   }
 
   /** Resolve when this request, or a newer one, is fulfilled. */
   set(media) {
-    const wish = ++this.wish;
-    const done = this.chain.catch(() => undefined).then(() => (wish === this.wish ? this.#fulfil(wantedOf(media)) : undefined));
+    const request = ++this.request;
+    const done = this.chain.catch(() => undefined).then(() => (request === this.request ? this.#fulfil(wantedOf(media)) : undefined));
     this.chain = done;
-    return wish === this.wish ? done : this.chain;
+    return request === this.request ? done : this.chain;
   }
 
   async #fulfil(wanted) {

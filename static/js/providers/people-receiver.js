@@ -43,7 +43,7 @@ export class PeopleReceiver extends EventTarget {
   }
 
   /** Whether the senders are known. Not before the first one: an SDK reports them one after the other. */
-  get told() {
+  get sendersKnown() {
     const { state, people } = this.watching;
     return ["receiving", "waiting"].includes(state) && people.some(sending);
   }

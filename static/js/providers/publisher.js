@@ -143,7 +143,7 @@ export class Publisher extends EventTarget {
       this.#set("failed", { error });
       return;
     }
-    this.#set(this.state === "connecting" && !next.told ? "connecting" : "reconnecting", { error });
+    this.#set(this.state === "connecting" && !next.notify ? "connecting" : "reconnecting", { error });
     this.#soon(next.wait);
   }
 

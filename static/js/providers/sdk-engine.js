@@ -5,11 +5,11 @@
  */
 
 export class SdkEngine {
-  /** @param {{sdk: object, pass: import("./interface.js").Descriptor, tell: import("./interface.js").Tell}} given */
-  constructor({ sdk, pass, tell }) {
+  /** @param {{sdk: object, pass: import("./interface.js").Descriptor, report: import("./interface.js").Report}} given */
+  constructor({ sdk, pass, report }) {
     this.sdk = sdk;
     this.pass = pass;
-    this.tell = tell;
+    this.report = report;
   }
 
   /** Keep a new token for the next join. */

@@ -10,7 +10,7 @@ import { patience } from "../lib/retry-policy.js";
  * @param {string} sessionId a person's sockets are notified of all their tokens
  * @param {...({renew?: () => Promise<void>, move?: () => void, call?: import("./call.js").Call}|null)} connections
  */
-export function renewWhenTold(socket, sessionId, ...connections) {
+export function renewWhenNotified(socket, sessionId, ...connections) {
   // At a provider with an SDK watching and sending share one call, which needs one token.
   const calls = new Set(connections.map((connection) => connection?.call ?? connection));
   const later = (ms, act) => setTimeout(() => { for (const call of calls) act(call); }, Math.random() * ms);

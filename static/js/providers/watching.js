@@ -47,7 +47,7 @@ export class Watching extends EventTarget {
   renew() { return this.call.renew(); }
   move() { this.call.move(); }
   stats() { return this.call.stats(); }
-  adapt(wish) { this.call.adapt(wish); }
+  adapt(layerRequest) { this.call.adapt(layerRequest); }
   show(video) { this.call.show(video); }
 
   /** Return the receiver that maps tracks to people, for the tiles. */

@@ -288,7 +288,7 @@ export class WhepConnection extends EventTarget {
     // A viewer who had video is shown that it is interrupted; a viewer who had none yet, why it does not come.
     const first = ["connecting", "failed"].includes(this.state);
     if (next.waiting) this.#set("waiting", { error });
-    else if (next.spent || (first && next.told)) this.#set("failed", { error });
+    else if (next.spent || (first && next.notify)) this.#set("failed", { error });
     else this.#set(first ? "connecting" : "reconnecting", { error });
     this.#later(next.wait, run);
   }

@@ -47,10 +47,10 @@ const encoding = (layer, quality, track) => ({
 });
 
 /** Order the codecs by preference, with the matching retransmission formats. */
-function preferCodec(transceiver, wish) {
+function preferCodec(transceiver, preferred) {
   const codecs = RTCRtpReceiver.getCapabilities?.("video")?.codecs || [];
   const is = (name) => (codec) => codec.mimeType.toLowerCase() === `video/${name}`;
-  const order = wish === "h264" ? ["h264", "vp8", "rtx"] : ["vp8", "h264", "rtx"];
+  const order = preferred === "h264" ? ["h264", "vp8", "rtx"] : ["vp8", "h264", "rtx"];
   const chosen = order.flatMap((name) => codecs.filter(is(name)));
   if (chosen.length && transceiver.setCodecPreferences) transceiver.setCodecPreferences(chosen);
 }

@@ -14,7 +14,7 @@ import { closeWords } from "../lib/errors.js";
 import { Player } from "../player/player.js";
 import { viaSdk } from "../providers/transport.js";
 import { patience } from "../lib/retry-policy.js";
-import { renewWhenTold } from "../providers/token-renewal.js";
+import { renewWhenNotified } from "../providers/token-renewal.js";
 import { askToJoin } from "../stage/guest-request.js";
 import { StagePanel } from "../stage/panel.js";
 import { StageSelf } from "../stage/own-participation.js";
@@ -40,7 +40,7 @@ aboutShow(store);
 socket.addEventListener("link", ({ detail }) => {
   if (detail.state === "stopped" && detail.code >= 4400 && detail.code !== 4410) { self.stop(); store.bar(); player.bar(closeWords(detail.code, detail.reason)); }
 });
-renewWhenTold(socket, session.id, early, sender);
+renewWhenNotified(socket, session.id, early, sender);
 // The show moves to another provider: another way of playing, so another page.
 store.addEventListener("change", () => {
   if (store.session.provider === session.provider || store.over) return;

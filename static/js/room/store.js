@@ -43,7 +43,7 @@ export class RoomStore extends EventTarget {
   /** Listen to a RoomSocket. */
   follow(socket) {
     socket.addEventListener("snapshot", ({ detail }) => this.#snapshot(detail.snapshot));
-    socket.addEventListener("me", ({ detail }) => { this.#iAm(detail.me); for (const what of ["me", "request", "queue"]) this.#tell(what); });
+    socket.addEventListener("me", ({ detail }) => { this.#iAm(detail.me); for (const what of ["me", "request", "queue"]) this.#notify(what); });
     socket.addEventListener("message", ({ detail }) => this.#message(detail));
     return this;
   }
@@ -78,7 +78,7 @@ export class RoomStore extends EventTarget {
     this.request = null;
     this.queue = [];
     this.invitations = [];
-    for (const what of ["me", "request", "queue"]) this.#tell(what);
+    for (const what of ["me", "request", "queue"]) this.#notify(what);
   }
 
   /** Apply a newer session, from the socket or from an answer of the API. An older one is dropped. */
@@ -87,7 +87,7 @@ export class RoomStore extends EventTarget {
     this.session = { ...this.session, ...session };
     if (this.session.host_present || !this.live) this.hostLostUntil = null;
     this.#myRights();
-    this.#tell("session");
+    this.#notify("session");
   }
 
   /** Apply an answer to an own call, or an event: whichever comes first. */
@@ -96,7 +96,7 @@ export class RoomStore extends EventTarget {
     if (request.user.id === this.me?.id) {
       if (this.request?.id === request.id && this.request.status !== "pending" && request.status === "pending") return; // an older answer
       this.request = { ...request, heard_at: Date.now() };
-      this.#tell("request");
+      this.#notify("request");
     }
     if (request.status !== "pending") this.closed.add(request.id);
     if (this.me?.can.moderate) this.#enqueue(request);
@@ -109,14 +109,14 @@ export class RoomStore extends EventTarget {
       const here = this[list].map(({ id }) => id);
       this[list] = inOrder([...this[list], ...lists[list].filter(({ id }) => !here.includes(id) && !this.closed.has(id))]);
     }
-    this.#tell("queue");
+    this.#notify("queue");
   }
 
   /** Mark a request as answered although no event has reported it. */
   drop(id) {
     this.closed.add(id);
     for (const list of LISTS) this[list] = this[list].filter((request) => request.id !== id);
-    this.#tell("queue");
+    this.#notify("queue");
   }
 
   /** Drop expired invitations, also when no event has reported it. */
@@ -124,7 +124,7 @@ export class RoomStore extends EventTarget {
     const left = this.invitations.filter((request) => Date.parse(request.expires_at) > now);
     if (left.length === this.invitations.length) return;
     this.invitations = left;
-    this.#tell("queue");
+    this.#notify("queue");
   }
 
   #enqueue(request) {
@@ -132,10 +132,10 @@ export class RoomStore extends EventTarget {
     const list = request.invited_by ? "invitations" : "queue";
     const others = this[list].filter((known) => known.id !== request.id);
     this[list] = request.status === "pending" ? inOrder([...others, request]) : others;
-    this.#tell("queue");
+    this.#notify("queue");
   }
 
-  #tell(what) {
+  #notify(what) {
     this.dispatchEvent(new CustomEvent("change", { detail: { what } }));
   }
 
@@ -150,7 +150,7 @@ export class RoomStore extends EventTarget {
     this.slots = data.slots || {};
     this.session = { ...this.session, ...data.session };
     this.hostLostUntil = data.session.host_lost_until || null;
-    for (const what of ["me", "session", "viewers", "host", "stage", "slots", "request", "queue"]) this.#tell(what);
+    for (const what of ["me", "session", "viewers", "host", "stage", "slots", "request", "queue"]) this.#notify(what);
   }
 
   #iAm(me) {
@@ -169,19 +169,19 @@ export class RoomStore extends EventTarget {
         this.session = { ...this.session, settings: { ...this.session.settings, ...(data.settings || data) } };
         this.#myRights();
       }
-      this.#tell("settings");
+      this.#notify("settings");
       if (data.changed?.includes("channel")) this.#moves();
     } else if (type === "viewers") {
       this.viewers = data.count;
-      this.#tell("viewers");
+      this.#notify("viewers");
     } else if (type === "host.lost") {
       this.hostLostUntil = data.until || new Date().toISOString();
-      this.#tell("host");
+      this.#notify("host");
     } else if (type === "host.back") {
       this.hostLostUntil = null;
       this.moving = false;
       this.session = { ...this.session, host_present: true };
-      this.#tell("host");
+      this.#notify("host");
     } else {
       this.#stage(type, data);
     }
@@ -189,9 +189,9 @@ export class RoomStore extends EventTarget {
 
   #moves() {
     this.moving = true;
-    this.#tell("moving");
+    this.#notify("moving");
     clearTimeout(this.arrival);
-    this.arrival = setTimeout(() => { this.moving = false; this.#tell("moving"); }, patience("move"));
+    this.arrival = setTimeout(() => { this.moving = false; this.#notify("moving"); }, patience("move"));
   }
 
   #stage(type, data) {
@@ -200,12 +200,12 @@ export class RoomStore extends EventTarget {
       this.session = { ...this.session, guest_count: data.guest_count };
       this.#myOffice(data.change);
       this.#myRole();
-      this.#tell("stage");
+      this.#notify("stage");
       this.#news("change", { change: data.change });
     } else if (type === "stage.slots") {
       if (data.epoch === this.slots.epoch && data.v <= this.slots.v) return;
       this.slots = data;
-      this.#tell("slots");
+      this.#notify("slots");
     } else if (type === "stage.invited") {
       this.takeRequest(data.request);
     } else if (["guest.requested", "guest.resolved", "guest.invited"].includes(type)) {
@@ -222,7 +222,7 @@ export class RoomStore extends EventTarget {
   #moved({ request, position }) {
     if (this.request?.id !== request || this.request.status !== "pending" || position >= this.request.position) return;
     this.request = { ...this.request, position };
-    this.#tell("request");
+    this.#notify("request");
   }
 
   /** Update whether this person moderates this show, as the host appoints and dismisses. */
@@ -251,7 +251,7 @@ export class RoomStore extends EventTarget {
       ...this.me.can, publish, moderate, chat: !this.over && (moderate || settings?.enable_chat !== false),
       ask_stage: !publish && this.live && this.session.takes_guests,
     } };
-    this.#tell("me");
+    this.#notify("me");
   }
 
   /** Drop the queue of a person who no longer manages the stage: without further events it would grow stale. */

@@ -5,8 +5,8 @@
  */
 export class Arrivals {
   /**
-   * @param {EventTarget & {store: import("../room/store.js").RoomStore, told: boolean, sends: (user: string) => boolean}} receiver
-   *   `told`: whether the senders are known; not before anything is received
+   * @param {EventTarget & {store: import("../room/store.js").RoomStore, sendersKnown: boolean, sends: (user: string) => boolean}} receiver
+   *   `sendersKnown`: whether the senders are known; not before anything is received
    */
   constructor(receiver) {
     this.receiver = receiver;
@@ -21,7 +21,7 @@ export class Arrivals {
    */
   awaits({ user, role, audio_muted: silent, video_muted: dark }) {
     const { receiver } = this;
-    if (role === "host" || (silent && dark) || receiver.store.moving || !receiver.told) return false;
+    if (role === "host" || (silent && dark) || receiver.store.moving || !receiver.sendersKnown) return false;
     return !this.arrived.has(user.id) && !receiver.sends(user.id);
   }
 

@@ -111,9 +111,9 @@ export class Backstage extends EventTarget {
     const { cameras, microphones } = await listDevices().catch(() => ({ cameras: [], microphones: [] }));
     const fill = (name, devices, none) => {
       const select = this.#select(name);
-      const current = this.media[name]?.getSettings().deviceId || this.media.wish[name];
+      const current = this.media[name]?.getSettings().deviceId || this.media.choice[name];
       select.replaceChildren(...(devices.length ? [] : [new Option("System default", "")]), ...devices.map(({ id, label }) => new Option(label, id)), new Option(none, "none"));
-      select.value = this.media.wish[name] === "none" ? "none" : devices.some(({ id }) => id === current) ? current : select.options[0].value;
+      select.value = this.media.choice[name] === "none" ? "none" : devices.some(({ id }) => id === current) ? current : select.options[0].value;
     };
     fill("camera", cameras, "No camera");
     fill("microphone", microphones, "No microphone");

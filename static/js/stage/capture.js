@@ -25,23 +25,23 @@ export async function permission() {
   }
 }
 
-function videoWish(deviceId, quality) {
+function videoConstraints(deviceId, quality) {
   const { width, height, fps } = QUALITIES[quality];
   return { width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: fps, max: fps }, ...(deviceId ? { deviceId: { exact: deviceId } } : {}) };
 }
 
-function audioWish(deviceId) {
+function audioConstraints(deviceId) {
   return { echoCancellation: true, noiseSuppression: true, autoGainControl: true, ...(deviceId ? { deviceId: { exact: deviceId } } : {}) };
 }
 
 /**
  * Open the chosen devices; one that is gone is replaced by the system's own choice, and a missing kind is left out.
- * @param {{camera: string, microphone: string, quality: string}} wish device ids, "" for any, "none" to do without
+ * @param {{camera: string, microphone: string, quality: string}} choice device ids, "" for any, "none" to do without
  * @returns {Promise<{audio: MediaStreamTrack|null, video: MediaStreamTrack|null, lacks: string[]}>} lacks: "camera", "microphone"
  */
 export async function openDevices({ camera, microphone, quality }) {
   requireCapture();
-  const wants = { video: camera === "none" ? false : videoWish(camera, quality), audio: microphone === "none" ? false : audioWish(microphone) };
+  const wants = { video: camera === "none" ? false : videoConstraints(camera, quality), audio: microphone === "none" ? false : audioConstraints(microphone) };
   if (!wants.video && !wants.audio) return { audio: null, video: null, lacks: [] };
   try {
     return { ...tracksOf(await navigator.mediaDevices.getUserMedia(wants)), lacks: [] };

@@ -34,7 +34,7 @@ function worth(tile) {
 /**
  * Rows and columns for tiles of the same size: in a camera's aspect ratio where they are large, otherwise filling the
  * box.
- * @param {{count: number, width: number, height: number, gap?: number}} wish
+ * @param {{count: number, width: number, height: number, gap?: number}} space
  * @returns {{columns: number, rows: number, tile: {width: number, height: number}, boxes: Box[]}}
  */
 export function grid({ count, width, height, gap = 6 }) {
@@ -45,7 +45,7 @@ export function grid({ count, width, height, gap = 6 }) {
   return showsWhole(full.tile, CAMERA) ? rows({ count, width, height, gap, narrowest: CAMERA }) : full;
 }
 
-/** @param {{count: number, width: number, height: number, gap: number, narrowest: number}} wish narrowest: least width per height */
+/** @param {{count: number, width: number, height: number, gap: number, narrowest: number}} space narrowest: least width per height */
 function rows({ count, width, height, gap, narrowest }) {
   let best = null;
   for (let columns = 1; columns <= count; columns += 1) {
@@ -79,7 +79,7 @@ function share(others, wide) {
 
 /**
  * One main tile, the others in a strip beside or below it.
- * @param {{others: number, width: number, height: number, gap?: number}} wish
+ * @param {{others: number, width: number, height: number, gap?: number}} space
  * @returns {{main: Box, boxes: Box[]}}
  */
 export function focus({ others, width, height, gap = 6 }) {

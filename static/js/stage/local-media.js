@@ -8,7 +8,7 @@ import { openDevices, openScreen, remembered } from "./capture.js";
 export class OwnMedia extends EventTarget {
   constructor() {
     super();
-    this.wish = { ...remembered.read(), quality: "360p" }; // a small tile; the server picks the layer anyway
+    this.choice = { ...remembered.read(), quality: "360p" }; // a small tile; the server picks the layer anyway
     this.microphone = null;
     this.camera = null;
     this.screen = null;
@@ -28,7 +28,7 @@ export class OwnMedia extends EventTarget {
 
   /** Open the wanted devices. Throws the exceptions of getUserMedia. */
   async open() {
-    const opened = await openDevices({ ...this.wish, camera: this.on.video ? this.wish.camera : "none" });
+    const opened = await openDevices({ ...this.choice, camera: this.on.video ? this.choice.camera : "none" });
     this.#stop("microphone", "camera");
     this.microphone = opened.audio;
     this.camera = opened.video;
@@ -64,7 +64,7 @@ export class OwnMedia extends EventTarget {
   }
 
   async #openOne(kind) {
-    const opened = await openDevices({ ...this.wish, ...(kind === "video" ? { microphone: "none" } : { camera: "none" }) });
+    const opened = await openDevices({ ...this.choice, ...(kind === "video" ? { microphone: "none" } : { camera: "none" }) });
     const name = kind === "video" ? "camera" : "microphone";
     this[name] = kind === "video" ? opened.video : opened.audio;
     this.#watch(name);
@@ -73,7 +73,7 @@ export class OwnMedia extends EventTarget {
 
   /** @param {"camera"|"microphone"} name */
   async choose(name, id) {
-    this.wish[name] = id;
+    this.choice[name] = id;
     remembered.write(name, id);
     const kind = name === "camera" ? "video" : "audio";
     this.#stop(name);

@@ -85,22 +85,22 @@ export class StageSelf {
     try {
       await this.publisher.start();
       draft.set(this.kept, "yes");
-      await this.#tell({ audio: this.media.on.audio && Boolean(this.media.microphone), video: this.media.on.video && Boolean(this.media.camera) });
-      toast("You’re on stage.", { about: "place" });
+      await this.#report({ audio: this.media.on.audio && Boolean(this.media.microphone), video: this.media.on.video && Boolean(this.media.camera) });
+      toast("You’re on stage.", { about: "seat" });
     } catch (error) {
       this.publisher.stop();
-      toast(words(error), { bad: true, stay: true, about: "place" });
+      toast(words(error), { bad: true, stay: true, about: "seat" });
       if (this.guest) await this.backstage.show("before");
     }
   }
 
-  async #tell(flags) {
+  async #report(flags) {
     await this.socket.call("stage.media", flags).catch((error) => { if (error.code !== "stage.not_on_stage" && error.code !== "socket.closed") toast(words(error), { bad: true }); });
   }
 
   #tracks() {
     this.publisher.use(this.media.tracks, "camera").catch(() => undefined);
-    this.view.setOwn({ here: this.here, camera: this.media.tracks.camera, screen: this.media.screen, mirror: this.media.wish.mirror, level: () => (this.media.on.audio ? this.meter.level / 4 : 0) });
+    this.view.setOwn({ here: this.here, camera: this.media.tracks.camera, screen: this.media.screen, mirror: this.media.choice.mirror, level: () => (this.media.on.audio ? this.meter.level / 4 : 0) });
   }
 
   #changed() {
@@ -108,14 +108,14 @@ export class StageSelf {
     this.#tracks();
     if (this.metered !== this.media.microphone) { this.metered = this.media.microphone; this.meter.watch(this.media.microphone); }
     const { guest } = this;
-    if (guest && this.publisher.active && guest.screen_sharing !== Boolean(this.media.screen)) this.#tell({ screen: Boolean(this.media.screen) });
+    if (guest && this.publisher.active && guest.screen_sharing !== Boolean(this.media.screen)) this.#report({ screen: Boolean(this.media.screen) });
     this.#paint();
   }
 
   #sent({ state, error }) {
-    if (state === "failed") toast(words(error), { bad: true, stay: true, about: "place" });
-    if (state === "sending") settled("place");
-    if (state === "taken") toast("You’re on stage from another page now. This page only watches.", { ms: 9000, about: "place" });
+    if (state === "failed") toast(words(error), { bad: true, stay: true, about: "seat" });
+    if (state === "sending") settled("seat");
+    if (state === "taken") toast("You’re on stage from another page now. This page only watches.", { ms: 9000, about: "seat" });
     this.view.setOwn({ here: this.here && state !== "taken" });
     this.#paint();
   }
@@ -127,7 +127,7 @@ export class StageSelf {
 
   #off() {
     this.here = false;
-    for (const about of ["place", "own-audio", "own-video", "own-screen"]) settled(about);
+    for (const about of ["seat", "own-audio", "own-video", "own-screen"]) settled(about);
     draft.set(this.kept, "");
     this.publisher.stop({ over: true });
     this.backstage.close();
@@ -164,31 +164,31 @@ export class StageSelf {
     const on = !this.media.on[kind];
     await this.media.turn(kind, on);
     if (on && this.media.on[kind]) settled(`own-${kind}`);
-    if (this.media.on[kind] === on) await this.#tell({ [kind]: on });
+    if (this.media.on[kind] === on) await this.#report({ [kind]: on });
   }
 
   #trouble({ error, kind }) {
     if (!this.here || this.backstage.open) return;
     toast(`${deviceWords(error).title}. ${deviceWords(error).text}`, { bad: true, stay: true, about: `own-${kind === "camera" ? "video" : kind === "screen" ? "screen" : "audio"}` });
-    if (kind !== "screen") this.#tell({ [kind === "camera" ? "video" : "audio"]: false });
+    if (kind !== "screen") this.#report({ [kind === "camera" ? "video" : "audio"]: false });
   }
 
   #news({ type, change, kind, by, request }) {
     const me = this.store.me?.id;
-    if (type === "resolved" && request.user.id === me && request.status === "approved") toast("You’re in! Check your camera, then go on stage.", { ms: 6000, about: "place" });
+    if (type === "resolved" && request.user.id === me && request.status === "approved") toast("You’re in! Check your camera, then go on stage.", { ms: 6000, about: "seat" });
     if (type === "unmute_asked") toast(`${this.#who(by)} asks you to turn on your ${KIND[kind]}.`, { stay: true, about: `own-${kind}`, symbol: "hand", action: { label: "Turn on", run: () => { if (!this.media.on[kind]) this.#turn(kind); } } });
     if (type !== "change" || change.by === me) return;
     if (change.what === "muted" && (change.user === me || change.user === null) && this.guest) {
       const who = this.#who(change.by);
-      const told = { audio: `${who} muted you. To speak again, turn on your microphone below the video.`, video: `${who} turned off your camera. You can turn it on again below the video.`, screen: `${who} stopped your screen share.` };
-      toast(told[change.kind], { ms: 8000, about: `own-${change.kind}`, symbol: change.kind === "audio" ? "mic-off" : "warning" });
+      const texts = { audio: `${who} muted you. To speak again, turn on your microphone below the video.`, video: `${who} turned off your camera. You can turn it on again below the video.`, screen: `${who} stopped your screen share.` };
+      toast(texts[change.kind], { ms: 8000, about: `own-${change.kind}`, symbol: change.kind === "audio" ? "mic-off" : "warning" });
     }
     if (change.user !== me) return;
-    if (change.what === "promoted" && this.store.mine?.role === "cohost") toast("You’re a co-host now. Manage the stage in the Stage tab.", { ms: 8000, about: "place" });
+    if (change.what === "promoted" && this.store.mine?.role === "cohost") toast("You’re a co-host now. Manage the stage in the Stage tab.", { ms: 8000, about: "seat" });
     if (change.what === "appointed") toast("You’re a moderator now. Manage the show in the Stage tab.", { ms: 8000 });
     if (change.what === "dismissed") toast("You’re no longer a moderator of this show.", { ms: 6000 });
-    if (change.what === "demoted" && this.guest) toast("You’re a guest again.", { ms: 6000, about: "place" });
-    if (["left", "demoted"].includes(change.what) && !this.guest) toast("You’ve left the stage. You can keep watching.", { ms: 8000, about: "place" });
+    if (change.what === "demoted" && this.guest) toast("You’re a guest again.", { ms: 6000, about: "seat" });
+    if (["left", "demoted"].includes(change.what) && !this.guest) toast("You’ve left the stage. You can keep watching.", { ms: 8000, about: "seat" });
   }
 
   /** Return the name of the manager who acted: one who only moderates is not on stage. */

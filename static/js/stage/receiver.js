@@ -39,7 +39,7 @@ export class StageReceiver extends EventTarget {
     whep.addEventListener("sections", () => this.#adopt());
     whep.addEventListener("state", ({ detail }) => {
       if (detail.state !== "receiving") { this.#clear(); return; }
-      if (this.quality !== "auto") this.#tell();
+      if (this.quality !== "auto") this.#report();
       this.#changed();
     });
     store.addEventListener("change", ({ detail }) => {
@@ -59,7 +59,7 @@ export class StageReceiver extends EventTarget {
   }
 
   /** Whether the senders are known. The tables are empty, too, while the node restarts. */
-  get told() {
+  get sendersKnown() {
     return this.whep.state === "receiving" && TABLES.some((table) => this.store.slots[table]?.length > 0);
   }
 
@@ -104,35 +104,35 @@ export class StageReceiver extends EventTarget {
   async refresh() {
     if (!this.whep.staged) return null;
     const { pc } = this.whep;
-    const told = await this.whep.ask().catch(() => null);
-    if (!told || pc !== this.whep.pc) return null;
-    this.table = told.table;
-    if (told.v >= (this.known.v ?? 0) || this.known.epoch !== this.store.slots.epoch) {
+    const answer = await this.whep.ask().catch(() => null);
+    if (!answer || pc !== this.whep.pc) return null;
+    this.table = answer.table;
+    if (answer.v >= (this.known.v ?? 0) || this.known.epoch !== this.store.slots.epoch) {
       for (const kind of ["video", "audio"]) {
         for (const seat of this.seats[kind]) {
-          const entry = told[kind].find((one) => one.mid === seat.mid);
+          const entry = answer[kind].find((one) => one.mid === seat.mid);
           seat.user = entry?.user ?? null;
           seat.source = entry?.source ?? (kind === "audio" ? "audio" : null);
         }
       }
-      this.known = { v: told.v, epoch: this.store.slots.epoch };
+      this.known = { v: answer.v, epoch: this.store.slots.epoch };
       this.#changed();
     }
-    return told;
+    return answer;
   }
 
   /** Report the displayed sizes: small tiles need no large video, hidden ones none. */
   show(tiles) {
     this.tiles = tiles;
-    this.#tell();
+    this.#report();
   }
 
   setQuality(quality) {
     this.quality = quality;
-    this.#tell();
+    this.#report();
   }
 
-  #tell() {
+  #report() {
     if (this.telling) return;
     this.telling = setTimeout(async () => {
       this.telling = null;
@@ -144,7 +144,7 @@ export class StageReceiver extends EventTarget {
       await this.whep.ask("/layers", { method: "POST", body }).then(() => this.backoff.reset(), (error) => {
         this.said = "";
         const { retry, wait } = this.backoff.after(error);
-        if (retry) setTimeout(() => this.#tell(), wait);
+        if (retry) setTimeout(() => this.#report(), wait);
       });
     }, TELL_MS);
   }
@@ -165,7 +165,7 @@ export class StageReceiver extends EventTarget {
     this.holding = Boolean(this.whep.former);
     this.#tables();
     this.refresh();
-    this.#tell();
+    this.#report();
   }
 
   /** Apply the tables, which are the same for everybody of a role; a person's own media is not sent to them. */

@@ -28,7 +28,7 @@ export class StageView extends EventTarget {
     store.addEventListener("change", ({ detail }) => { if (["stage", "slots", "me", "session", "host", "moving"].includes(detail.what)) this.draw(); });
     receiver.addEventListener("change", () => this.draw());
     new ResizeObserver(() => this.#layout()).observe(root);
-    document.addEventListener("visibilitychange", () => this.#tellSizes());
+    document.addEventListener("visibilitychange", () => this.#reportSizes());
     setInterval(() => this.#listen(), LEVELS_MS);
   }
 
@@ -64,7 +64,7 @@ export class StageView extends EventTarget {
   }
 
   #make(look) {
-    const tile = new Tile(look, { pick: () => this.#pick(look.key), reshaped: () => this.#tellSizes() });
+    const tile = new Tile(look, { pick: () => this.#pick(look.key), reshaped: () => this.#reportSizes() });
     this.root.append(tile.root);
     return tile;
   }
@@ -127,7 +127,7 @@ export class StageView extends EventTarget {
     }
     this.root.classList.toggle("single", looks.length === 1);
     this.#order(looks);
-    this.#tellSizes();
+    this.#reportSizes();
   }
 
   /** Order the tiles for the Tab key as they are seen; focus stays on its tile. */
@@ -149,7 +149,7 @@ export class StageView extends EventTarget {
     }
   }
 
-  #tellSizes() {
+  #reportSizes() {
     if (!this.active) return;
     const dense = Math.min(2, devicePixelRatio || 1);
     const tiles = {};

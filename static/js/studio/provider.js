@@ -13,7 +13,7 @@ const ELSEWHERE = ["network", "stream"];
 
 /**
  * @param {HTMLElement} root
- * @param {{store: import("../room/store.js").RoomStore, publisher: Object, source: import("./source.js").Source, confirmed: (id: string) => Promise<boolean>, resend: () => Promise<void>, paint: () => void}} desk
+ * @param {{store: import("../room/store.js").RoomStore, publisher: Object, source: import("./source.js").Source, confirmed: (id: string) => Promise<boolean>, resend: () => Promise<void>, paint: () => void}} studio
  */
 export function goingOn(root, { store, publisher, source, confirmed, resend, paint }) {
   const { id, provider: before } = store.session;

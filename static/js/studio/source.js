@@ -15,7 +15,7 @@ export class Source extends EventTarget {
     super();
     this.root = root;
     this.session = session;
-    this.wish = remembered.read();
+    this.choice = remembered.read();
     this.camera = null;
     this.microphone = null;
     this.screen = null;
@@ -33,18 +33,18 @@ export class Source extends EventTarget {
   }
 
   get quality() {
-    return this.wish.quality;
+    return this.choice.quality;
   }
 
   get codec() {
-    return this.wish.codec;
+    return this.choice.codec;
   }
 
   /** Pause or resume: while the show is paused viewers get a card and no audio; the preview stays. */
   rest(resting) {
     if (resting === this.resting) return;
     this.resting = resting;
-    this.#tell();
+    this.#report();
   }
 
   /** Release camera, microphone and screen at the end of the show, so that their lights go out. */
@@ -112,7 +112,7 @@ export class Source extends EventTarget {
     settled("source");
     this.#stop("camera", "microphone");
     try {
-      const { audio, video, lacks } = await openDevices(this.wish);
+      const { audio, video, lacks } = await openDevices(this.choice);
       this.camera = video;
       this.microphone = audio;
       for (const kind of ["camera", "microphone"]) this[kind]?.addEventListener("ended", () => this.#gone(kind));
@@ -143,19 +143,19 @@ export class Source extends EventTarget {
       return;
     }
     try {
-      this.screen = await openScreen(this.wish.quality);
+      this.screen = await openScreen(this.choice.quality);
     } catch (error) {
       if (error.name !== "NotAllowedError") toast(deviceWords(error).text, { bad: true, stay: true, about: "source" });
       return; // the picker was closed: nothing changes
     }
     this.screen.addEventListener("ended", () => { this.screen = null; this.#show(); if (!this.ready) this.#ask(); });
     this.#show();
-    if (!this.microphone && this.wish.microphone !== "none") await this.#openMicrophoneAlone();
+    if (!this.microphone && this.choice.microphone !== "none") await this.#openMicrophoneAlone();
   }
 
   async #openMicrophoneAlone() {
     try {
-      this.microphone = (await openDevices({ ...this.wish, camera: "none" })).audio;
+      this.microphone = (await openDevices({ ...this.choice, camera: "none" })).audio;
       await this.#list();
       this.#show();
     } catch { toast("No microphone found. Your screen is shared without sound.", { bad: true, stay: true, about: "source" }); }
@@ -176,14 +176,14 @@ export class Source extends EventTarget {
     const shown = /** @type {MediaStream|null} */ (this.video.srcObject)?.getVideoTracks()[0] ?? null;
     if (shown !== picture) this.video.srcObject = picture ? new MediaStream([picture]) : null;
     if (picture) { this.slot.replaceChildren(); this.video.play().catch(() => undefined); }
-    this.video.classList.toggle("mirror", this.wish.mirror && !this.screen);
+    this.video.classList.toggle("mirror", this.choice.mirror && !this.screen);
     if (this.metered !== this.microphone) { this.metered = this.microphone; this.meter.watch(this.microphone); }
     if (picture && !this.screen && !this.on.camera) this.#explain({ title: "Your camera is off", text: "Viewers see a card with your name." }, "camera-off");
     this.#paintSwitches();
-    this.#tell();
+    this.#report();
   }
 
-  #tell() {
+  #report() {
     const audio = this.resting || !this.on.microphone ? this.#silentCopy() : this.microphone;
     let camera = this.on.camera ? this.camera : null;
     // A screen beside the camera is a source of its own; a screen alone is the main video, for every player there is.
@@ -228,7 +228,7 @@ export class Source extends EventTarget {
     screen.setAttribute("aria-label", this.screen ? "Stop sharing screen" : "Share screen");
     screen.title = screen.getAttribute("aria-label");
     screen.hidden = !navigator.mediaDevices?.getDisplayMedia;
-    need('[data-switch="mirror"]', this.root).classList.toggle("on", this.wish.mirror);
+    need('[data-switch="mirror"]', this.root).classList.toggle("on", this.choice.mirror);
   }
 
   #switches() {
@@ -236,7 +236,7 @@ export class Source extends EventTarget {
       microphone: () => { this.on.microphone = !this.on.microphone; this.#show(); },
       camera: () => { this.on.camera = !this.on.camera; this.#show(); },
       screen: () => this.toggleScreen(),
-      mirror: () => { this.wish.mirror = !this.wish.mirror; remembered.write("mirror", this.wish.mirror ? "yes" : "no"); this.#show(); },
+      mirror: () => { this.choice.mirror = !this.choice.mirror; remembered.write("mirror", this.choice.mirror ? "yes" : "no"); this.#show(); },
     };
     for (const [name, run] of Object.entries(act)) need(`[data-switch="${name}"]`, this.root).addEventListener("click", run);
     this.#paintSwitches();
@@ -246,22 +246,22 @@ export class Source extends EventTarget {
     const pick = (name) => /** @type {HTMLSelectElement} */ (need(`[data-choice="${name}"]`, this.root));
     for (const name of ["camera", "microphone"]) {
       pick(name).addEventListener("change", (event) => {
-        this.wish[name] = event.target.value;
+        this.choice[name] = event.target.value;
         remembered.write(name, event.target.value);
         this.openCamera();
       });
     }
     for (const radio of this.root.querySelectorAll('input[name="quality"]')) {
-      radio.checked = radio.value === this.wish.quality;
+      radio.checked = radio.value === this.choice.quality;
       radio.addEventListener("change", () => {
-        this.wish.quality = radio.value;
+        this.choice.quality = radio.value;
         remembered.write("quality", radio.value);
         fitCamera(this.camera, radio.value);
         this.dispatchEvent(new CustomEvent("quality", { detail: { quality: radio.value } }));
       });
     }
-    pick("codec").value = this.wish.codec;
-    pick("codec").addEventListener("change", (event) => { this.wish.codec = event.target.value; remembered.write("codec", event.target.value); });
+    pick("codec").value = this.choice.codec;
+    pick("codec").addEventListener("change", (event) => { this.choice.codec = event.target.value; remembered.write("codec", event.target.value); });
   }
 
   /** Fill the two lists. Names are known only once permission was given. */
@@ -269,10 +269,10 @@ export class Source extends EventTarget {
     const { cameras, microphones } = await listDevices().catch(() => ({ cameras: [], microphones: [] }));
     const fill = (name, devices, none) => {
       const select = /** @type {HTMLSelectElement} */ (need(`[data-choice="${name}"]`, this.root));
-      const current = this[name]?.getSettings().deviceId || this.wish[name];
+      const current = this[name]?.getSettings().deviceId || this.choice[name];
       select.replaceChildren(...(devices.length ? [] : [el("option", { value: "" }, "System default")]),
         ...devices.map(({ id, label }) => el("option", { value: id }, label)), el("option", { value: "none" }, none));
-      select.value = this.wish[name] === "none" ? "none" : devices.some(({ id }) => id === current) ? current : select.options[0].value;
+      select.value = this.choice[name] === "none" ? "none" : devices.some(({ id }) => id === current) ? current : select.options[0].value;
     };
     fill("camera", cameras, "No camera");
     fill("microphone", microphones, "No microphone");

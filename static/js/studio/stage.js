@@ -11,9 +11,9 @@ import { WhepConnection } from "../providers/whep.js";
 
 /**
  * @param {HTMLElement} root the preview
- * @param {{store: import("../room/store.js").RoomStore, source: import("./source.js").Source}} desk
+ * @param {{store: import("../room/store.js").RoomStore, source: import("./source.js").Source}} studio
  */
-export async function deskStage(root, { store, source }) {
+export async function studioStage(root, { store, source }) {
   const { id, provider, host } = store.session;
   const whep = viaSdk(provider) ? new (await import("../providers/watching.js")).Watching(id, { hostId: host.id }) : new WhepConnection(id);
   const sound = new Sound();
@@ -31,7 +31,7 @@ export async function deskStage(root, { store, source }) {
     } else if (!listening && whep.wanted) {
       whep.stop({ over: store.over });
     }
-    view.setOwn({ here: source.ready, camera: source.on.camera ? source.camera : null, screen: source.screen, mirror: source.wish.mirror, level: () => (source.on.microphone ? source.meter.level / 4 : 0) });
+    view.setOwn({ here: source.ready, camera: source.on.camera ? source.camera : null, screen: source.screen, mirror: source.choice.mirror, level: () => (source.on.microphone ? source.meter.level / 4 : 0) });
     view.show(shown);
     root.classList.toggle("staged", shown);
     button.hidden = !listening;

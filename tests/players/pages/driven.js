@@ -18,7 +18,7 @@ const pass = (role) => ({
 });
 
 /** The viewer's choice, and the displayed size of the host; the initial values request nothing. */
-const WISHES = {
+const LAYER_REQUESTS = {
   low: { quality: "low" },
   auto: { quality: "auto" },
   small: { tiles: { [`${HOST}:camera`]: { width: 160, height: 90, visible: true } } },
@@ -33,7 +33,7 @@ const EVENTS = {
   stop: (call) => call.want({ watch: false }),
   retry: (call) => { if (call.last.fatal) { call.want({ watch: false }); call.want({ watch: true }); } else call.restart(); },
   renew: (call) => call.renew(),
-  ...Object.fromEntries(Object.entries(WISHES).map(([name, wish]) => [name, (call) => call.adapt(wish)])),
+  ...Object.fromEntries(Object.entries(LAYER_REQUESTS).map(([name, layerRequest]) => [name, (call) => call.adapt(layerRequest)])),
   comes: (call, client) => client?.comes(HOST, "audio", "video"),
   goes: (call, client) => client?.has(HOST) && client.goes(HOST),
   guest: (call, client) => client?.comes(52, "video"),
@@ -56,7 +56,7 @@ export const NAMES = Object.keys(EVENTS);
 const joined = () => window.control.clients.filter(({ state }) => state === "CONNECTED" || state === "RECONNECTING");
 
 /** The layer of the host's video that the viewer's choice and the size of the tile call for. */
-const layerWanted = (call) => Number(SMALLER.some((name) => WISHES[name] === call.wish));
+const layerWanted = (call) => Number(SMALLER.some((name) => LAYER_REQUESTS[name] === call.layerRequest));
 
 function broken(call, after, told) {
   const { state, fatal, error } = call.last;
@@ -90,7 +90,7 @@ async function drive(events) {
     reached.add(`${name} while ${call.last.state}`);
     EVENTS[name](call, heard);
     if (name === "back" && heard) reached.add("back");
-    if (WISHES[name] && call.link === "shaky") reached.add("asks while shaky");
+    if (LAYER_REQUESTS[name] && call.link === "shaky") reached.add("asks while shaky");
     await pause(ms);
     found.push(...broken(call, name, heard && TOLD[name]));
     if (call.link === "up" && heard?.shows(HOST)) reached.add(`layer ${heard.layer(HOST)}`);
@@ -119,7 +119,7 @@ export async function driveAll(sequences) {
 }
 
 /** Rotate and resize: every tile is inside the box, and none overlaps another. */
-export const layouts = (wishes) => wishes.flatMap(layout);
+export const layouts = (layerRequests) => layerRequests.flatMap(layout);
 
 function layout({ count, width, height }) {
   const plans = { grid: grid({ count, width, height }).boxes };

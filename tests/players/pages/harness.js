@@ -36,7 +36,7 @@ function log(target, types) {
 }
 
 /** Descriptors as from the API: the test defines which, or which refusal. */
-function desk(passes) {
+function descriptors(passes) {
   const asked = [];
   const ask = async (role) => {
     asked.push(role);
@@ -52,7 +52,7 @@ function desk(passes) {
 
 /** @param {{passes: {subscriber?: Object[], publisher?: Object[]}, hostId?: string}} given */
 export function call({ passes, hostId = null }) {
-  const { ask, asked } = desk(passes);
+  const { ask, asked } = descriptors(passes);
   const one = new Call(crypto.randomUUID(), { ask, hostId });
   const video = document.querySelector("video");
   one.addEventListener("stream", () => { one.show(video); video.play().catch(() => undefined); });

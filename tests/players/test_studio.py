@@ -211,11 +211,11 @@ def test_pages_that_follow_a_move_spread_their_questions_over_a_second(people: P
     page.goto("/")
     page.evaluate(
         """async (share) => {
-          const { renewWhenTold } = await import("/static/js/providers/token-renewal.js");
+          const { renewWhenNotified } = await import("/static/js/providers/token-renewal.js");
           Math.random = () => share;
           const socket = new EventTarget();
           window.moved = 0;
-          renewWhenTold(socket, "show", { move: () => { window.moved += 1; } }, null);
+          renewWhenNotified(socket, "show", { move: () => { window.moved += 1; } }, null);
           window.hear = (changed) => socket.dispatchEvent(
             new CustomEvent("message", { detail: { type: "settings.changed", data: { changed } } }));
         }""",
@@ -245,11 +245,11 @@ def test_a_page_that_was_away_for_long_looks_whether_the_show_has_moved(people: 
 
     renewed = page.evaluate(
         """async () => {
-          const { renewWhenTold } = await import("/static/js/providers/token-renewal.js");
+          const { renewWhenNotified } = await import("/static/js/providers/token-renewal.js");
           Math.random = () => 0.0001;
           const socket = new EventTarget(), counts = [];
           let renewed = 0;
-          renewWhenTold(socket, "show", { renew: async () => { renewed += 1; } }, null);
+          renewWhenNotified(socket, "show", { renew: async () => { renewed += 1; } }, null);
           for (const again of [false, true]) {
             socket.dispatchEvent(new CustomEvent("snapshot", { detail: { again } }));
             await new Promise((resolve) => setTimeout(resolve, 50));

@@ -2,7 +2,7 @@
  * The studio page of one show: preview and sources, going live and ending, the numbers, the details and the chat.
  *
  * For tests and for support, `window.livestream` shows (read-only): `publisher` {pc, state, stats()}, `stage` {people, state, pc, seats, levels(), heard(user), received()}, `socket`, `session`, `viewers`.
- * @module studio/desk
+ * @module studio/show
  */
 import { session as sessions } from "../lib/api.js";
 import { Chat } from "../chat/chat.js";
@@ -13,7 +13,7 @@ import { invite } from "./invite.js";
 import { keepPoster } from "./poster.js";
 import { goingOn } from "./provider.js";
 import { Source } from "./source.js";
-import { deskStage } from "./stage.js";
+import { studioStage } from "./stage.js";
 import { summary } from "./summary.js";
 import { showVitals } from "./vitals.js";
 import { busy, need, pageData, settled, toast } from "../lib/dom.js";
@@ -21,7 +21,7 @@ import { ApiError, words } from "../lib/errors.js";
 import { viaSdk } from "../providers/transport.js";
 import { Publisher } from "../providers/publisher.js";
 import { patience } from "../lib/retry-policy.js";
-import { renewWhenTold } from "../providers/token-renewal.js";
+import { renewWhenNotified } from "../providers/token-renewal.js";
 import { showNumbers } from "../room/numbers.js";
 import { RoomSocket } from "../room/socket.js";
 import { RoomStore } from "../room/store.js";
@@ -41,7 +41,7 @@ let anew = false; // the connection is being made anew, because the show moves t
 let encoderSends = store.session.session_type === "encoder";
 
 store.follow(socket);
-const stage = await deskStage(need("[data-preview]", root), { store, source });
+const stage = await studioStage(need("[data-preview]", root), { store, source });
 new StagePanel(need(".side", root), { store, socket, receiver: stage.receiver });
 const chat = new Chat(need("[data-chat]"), { store, socket });
 showNumbers(store, document);
@@ -56,12 +56,12 @@ const other = goingOn(root, { store, publisher, source, confirmed, paint: () => 
 
 source.addEventListener("tracks", ({ detail }) => {
   publisher.use({ audio: detail.audio, camera: detail.camera, screen: detail.screen }, detail.content).catch(() => publisher.stop());
-  tellFlags();
+  reportFlags();
 });
 source.addEventListener("quality", ({ detail }) => publisher.setQuality(detail.quality));
 source.addEventListener("ready", paint);
 publisher.addEventListener("state", ({ detail }) => {
-  if (detail.state === "sending") { anew = false; poster.soon(); tellFlags(); }
+  if (detail.state === "sending") { anew = false; poster.soon(); reportFlags(); }
   paint();
 });
 store.addEventListener("change", ({ detail }) => {
@@ -80,7 +80,7 @@ async function senderOf({ id: sessionId, provider, host }) {
 }
 
 /** Send the host's mute flags, only when they have changed. */
-function tellFlags() {
+function reportFlags() {
   const { mine } = store;
   if (!mine || !publisher.active || source.resting) return;
   const now = { audio: source.on.microphone && Boolean(source.microphone), video: !source.camera || source.on.camera, screen: Boolean(source.screen) };
@@ -146,7 +146,7 @@ async function press(node, name, run) {
   if (name === "end" && !(await confirmed("end-dialog"))) return;
   if (name === "cancel" && !(await confirmed("cancel-dialog"))) return;
   if (name === "live" && isEarly() && !(await confirmed("early-dialog"))) return;
-  settled("desk");
+  settled("studio");
   await busy(node, async () => {
     try {
       await run();
@@ -154,7 +154,7 @@ async function press(node, name, run) {
       if (name === "live" && store.session.state === "initializing") publisher.stop();
       const [first] = other.others;
       const action = other.helps(error) ? { label: `Switch to ${first.title}`, run: () => other.offer(node) } : null;
-      toast(words(error), { bad: true, stay: true, action, about: "desk" });
+      toast(words(error), { bad: true, stay: true, action, about: "studio" });
       if (error.code === "session.illegal_transition") store.setSession(await sessions.get(id));
     }
   });
@@ -197,7 +197,7 @@ function paint() {
   });
 }
 
-renewWhenTold(socket, id, publisher, stage.whep);
+renewWhenNotified(socket, id, publisher, stage.whep);
 socket.addEventListener("link", ({ detail }) => {
   if (detail.state === "stopped" && detail.code === 4401) location.assign(`/accounts/login/?next=${encodeURIComponent(location.pathname)}`);
 });
