@@ -20,7 +20,7 @@ Screenshot = Callable[[Page, str], None]
 QUIET_MS = 700
 
 
-def put_out(*, by: Page, person: Page, viewer: Page, host: str) -> dict[str, int]:
+def remove(*, by: Page, person: Page, viewer: Page, host: str) -> dict[str, int]:
     """Confirm a removal and time it: milliseconds from the click to the last media of the person at a viewer, and of
     the host at the person."""
     watch_click(by, "#out-dialog button[value=yes]")
@@ -69,7 +69,7 @@ def test_kicks_and_a_ban_end_picture_and_sound_within_a_second(
         screenshot(seller, f"studio-{removals[name]}-dialog")
         for page in (viewer, guests[name]):
             pictures_move(page, {host, *ids.values()})
-        measured[name] = put_out(by=seller, person=guests[name], viewer=viewer, host=host)
+        measured[name] = remove(by=seller, person=guests[name], viewer=viewer, host=host)
         assert ids[name] not in str(product.media_rooms())
 
     # The middle one of three: other work of the machine may delay one of them.

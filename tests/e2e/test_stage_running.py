@@ -38,7 +38,7 @@ def refused(page: Page, show: str, user: str) -> None:
         assert page.evaluate(POST, [show, user, verb, body]) == 403, verb
 
 
-def puts_out(page: Page, user: str, op: str) -> None:
+def removes(page: Page, user: str, op: str) -> None:
     """Remove or ban somebody, and confirm."""
     acts(page, user, op)
     page.click("#out-dialog button[value=yes]")
@@ -68,7 +68,7 @@ def test_a_cohost_and_a_moderator_run_the_stage_but_not_its_host(
     expect(tile_of(viewer, ids["Amara"])).to_contain_class("muted", timeout=3_000)
     acts(jonas, ids["Theo"], "stage.remove")
     expect(tile_of(viewer, ids["Theo"])).to_have_count(0, timeout=3_000)
-    puts_out(jonas, ids["Lina"], "stage.kick")
+    removes(jonas, ids["Lina"], "stage.kick")
     expect(tile_of(viewer, ids["Lina"])).to_have_count(0, timeout=3_000)
     refused(jonas, show, host)
     screenshot(jonas, "room-cohost-people")
@@ -77,7 +77,7 @@ def test_a_cohost_and_a_moderator_run_the_stage_but_not_its_host(
     acts(moderator, ids["Ravi"], "stage.mute", "video")
     expect(tile_of(viewer, ids["Ravi"])).to_contain_text("Ravi")
     expect(moderator.locator(f'[data-staged] [data-user="{ids["Ravi"]}"] .marks')).to_contain_text("camera off")
-    puts_out(moderator, ids["Olu"], "stage.ban")
+    removes(moderator, ids["Olu"], "stage.ban")
     expect(tile_of(viewer, ids["Olu"])).to_have_count(0, timeout=3_000)
     refused(moderator, show, host)
     expect(moderator.locator("[data-audience]")).to_contain_text("Theo")

@@ -110,7 +110,7 @@ async def test_grants_are_voided_in_rooms_that_nobody_has_entered():
         client.close()
 
 
-async def test_a_goodbye_is_sent_to_who_is_put_out():
+async def test_a_goodbye_is_sent_to_who_is_removed():
     async with running() as show:
         ada = await show.synthetic("publisher", "ada")
         await send_key_frame(ada)

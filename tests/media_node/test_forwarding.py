@@ -175,7 +175,7 @@ async def test_a_publisher_of_sound_alone_can_be_heard():
 
 
 @pytest.mark.parametrize("who", ["ada", "ben"])
-async def test_a_user_put_out_is_cut_off_and_his_old_token_refused(who):
+async def test_a_removed_user_is_cut_off_and_his_old_token_refused(who):
     async with running() as show:
         await show.publish("ada")
         ben = await show.watch("ben")

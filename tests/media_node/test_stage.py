@@ -190,7 +190,7 @@ async def test_who_is_brought_on_stage_sees_the_stage_at_once():
         assert all((after - before) & 0xFFFF == 1 for before, after in itertools.pairwise(sequences))
 
 
-async def test_who_is_put_out_is_cut_off_within_a_second_and_nothing_he_saved_works():
+async def test_who_is_removed_is_cut_off_within_a_second_and_nothing_he_saved_works():
     async with company() as people:
         await people.perform("ada", "host")
         mo_on_air = await people.perform("mo")

@@ -134,10 +134,10 @@ def test_the_room_plays_low_latency_playlists_and_who_is_kicked_gets_no_more(
 
     seller.post(f"sessions/{show}/participants/{user_id(ben)}/kick/")
     ben.wait_for_timeout(5000)
-    count, put_out = ben.evaluate(FRAMES), len([url for url in asked if "/playback/" in url])
+    count, at_removal = ben.evaluate(FRAMES), len([url for url in asked if "/playback/" in url])
     ben.wait_for_timeout(2000)
 
     assert ben.evaluate(FRAMES) == count
-    assert len([url for url in asked if "/playback/" in url]) == put_out
+    assert len([url for url in asked if "/playback/" in url]) == at_removal
     assert mux.mistakes == []
     assert people.complaints == []

@@ -237,7 +237,7 @@ class StageMachine(RuleBasedStateMachine):
             person.stand()
 
     @rule(who=WHO, service=st.sampled_from([participant_kick, participant_ban]))
-    def put_out(self, who, service):
+    def remove(self, who, service):
         person = self.people[who]
         code = self.by_host(service, who)
         assert code == ("participant.missing" if person.status == "nobody" else "ok")

@@ -329,7 +329,7 @@ async def test_what_was_removed_is_in_no_frame_of_whoever_comes_back(live):
 
 
 @pytest.mark.both_databases
-async def test_a_show_that_turns_private_puts_strangers_out(live):
+async def test_a_show_that_turns_private_removes_anonymous_viewers(live):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
     async with live.watching(show, ben) as viewer, live.watching(show) as visitor:

@@ -57,7 +57,7 @@ async def test_snapshots_know_the_request_the_queue_and_the_stage(live):
 
 @pytest.mark.alone
 @pytest.mark.parametrize(("op", "code"), [("stage.kick", "session.kicked"), ("stage.ban", "session.banned")])
-async def test_put_out_is_closed_at_once_and_stays_out(live, op, code):
+async def test_a_removed_person_is_closed_at_once_and_stays_out(live, op, code):
     ada, ben = live.person("ada"), live.person("ben")
     show = live.show(ada)
     other_show = live.show(ada)

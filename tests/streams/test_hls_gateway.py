@@ -182,7 +182,7 @@ def test_a_show_that_is_over_has_no_playlist(mux, show, ada, ben):
 
 
 @pytest.mark.parametrize("as_browser", [False, True])
-def test_who_is_put_out_while_a_reload_waits_gets_no_answer_to_it(mux, show, ada, ben, cleo, as_browser):
+def test_who_is_removed_while_a_reload_waits_gets_no_answer_to_it(mux, show, ada, ben, cleo, as_browser):
     let_in(show, ben)
     held = {user: token_for(show, user) for user in (ben, cleo)}
     name = names(playlist(show, held[ben]).content.decode())["video"]

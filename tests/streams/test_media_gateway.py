@@ -302,7 +302,7 @@ def test_what_cannot_be_ended_keeps_nothing_else_from_it(whip, show, ada, ben, c
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
-def test_who_is_put_out_while_the_server_refuses_us_is_cut_off_later(whip, show, ada, ben, status):
+def test_who_is_removed_while_the_server_refuses_us_is_cut_off_later(whip, show, ada, ben, status):
     let_in(show, ben)
     watch(show, ben)
     whip.broken = [status] * 2

@@ -128,7 +128,7 @@ def test_who_never_came_and_who_is_out_cannot_be_chosen(api, hall, ada, ben, eve
     assert not SessionModerator.objects.exists()
 
 
-def test_who_is_put_out_and_let_in_again_is_no_moderator_any_more(api, hall, ada, ben):
+def test_who_is_removed_and_let_in_again_is_no_moderator_any_more(api, hall, ada, ben):
     api(ada).post(url(hall, ben, "appoint"))
 
     api(ada).post(url(hall, ben, "kick"))

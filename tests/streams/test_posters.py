@@ -67,7 +67,7 @@ def test_only_the_host_sets_it(api, show, ben, mo, who, status, code):
 
 
 @pytest.mark.parametrize("status", ["kicked", "banned"])
-def test_who_was_put_out_is_listed_the_show_without_its_picture(api, client, ada, ben, cleo, show, status):
+def test_who_was_removed_is_listed_the_show_without_its_picture(api, client, ada, ben, cleo, show, status):
     session_start(session_id=show.pk, actor=actor_of(ada))
     poster = put(api(ada), show, picture()).json()["poster_url"]
     let_in(show, ben, status=status)

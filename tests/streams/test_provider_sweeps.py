@@ -198,7 +198,7 @@ def test_who_sends_without_a_seat_is_stopped_by_one_call(on_air, cleo):
     assert len(told) == 2
 
 
-def test_a_show_that_somebody_was_put_out_of_is_compared_closely_while_they_may_come_back(ada, ben, livekit):
+def test_a_show_that_somebody_was_removed_of_is_compared_closely_while_they_may_come_back(ada, ben, livekit):
     session = make_show(ada, provider="livekit")
     let_in(session, ben)
     now = timezone.now()
@@ -210,7 +210,7 @@ def test_a_show_that_somebody_was_put_out_of_is_compared_closely_while_they_may_
     assert compared == [1, 0, 1, 1, 1, 0, 0, 1]
 
 
-def test_somebody_who_was_put_out_before_the_show_began_is_looked_for(
+def test_somebody_who_was_removed_before_the_show_began_is_looked_for(
     ada, ben, livekit, django_capture_on_commit_callbacks
 ):
     session = make_show(ada, provider="livekit", state="initializing")
@@ -270,7 +270,7 @@ def test_a_room_that_the_show_left_while_it_was_asked_about_says_nothing(on_air)
     assert not Participant.objects.filter(media_lost_at__isnull=False).exists()
 
 
-def test_who_was_put_out_costs_no_queries_where_only_senders_are_told(ada, settings, django_assert_max_num_queries):
+def test_who_was_removed_costs_no_queries_where_only_senders_are_told(ada, settings, django_assert_max_num_queries):
     with stand_in_of("agora", settings) as server:
         session = make_show(ada, provider="agora")
         for _ in range(20):

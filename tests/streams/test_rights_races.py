@@ -152,7 +152,7 @@ def test_a_moderator_who_is_dismissed_meanwhile_does_nothing_more(stage, ada, cl
     assert Participant.objects.get(user=cleo).status == "active"
 
 
-def test_a_cohost_who_is_put_out_meanwhile_does_nothing_more(stage, ada, ben, cleo):
+def test_a_cohost_who_is_removed_meanwhile_does_nothing_more(stage, ada, ben, cleo):
     outcome = overtaken(
         stage,
         lambda: participant_kick(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk),
@@ -164,7 +164,7 @@ def test_a_cohost_who_is_put_out_meanwhile_does_nothing_more(stage, ada, ben, cl
 
 
 @pytest.mark.parametrize("deed", ["ask", "take back", "accept", "decline", "leave", "media"])
-def test_who_is_put_out_meanwhile_does_nothing_for_themselves(stage, ada, cleo, deed):
+def test_who_is_removed_meanwhile_does_nothing_for_themselves(stage, ada, cleo, deed):
     host = actor_of(ada)
     viewer = make_user()
     let_in(stage, viewer)

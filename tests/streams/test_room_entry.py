@@ -67,7 +67,7 @@ def test_strangers_of_a_private_room_are_told_that_there_is_none(ada, ben, eve):
     assert not Participant.objects.filter(session=session, user=eve).exists()
 
 
-def test_who_was_put_out_since_the_look_gets_no_place(ada, ben, eve):
+def test_who_was_removed_since_the_look_gets_no_place(ada, ben, eve):
     session = make_show(ada)
     standings = {person.pk: standing_of(actor=actor_of(person), session_id=session.pk) for person in (ben, eve)}
     Participant.objects.create(session=session, user=eve, status="kicked", joined_at=session.created_at)

@@ -263,7 +263,7 @@ def test_off_the_stage_one_goes_on_watching_with_clean_flags(api, stage, ada, be
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("verb", "status"), [("kick", "kicked"), ("ban", "banned")])
-def test_put_out_is_off_the_stage_and_out_of_the_room(api, stage, ada, ben, heard, verb, status):
+def test_a_removed_person_is_off_the_stage_and_out_of_the_room(api, stage, ada, ben, heard, verb, status):
     room, person = room_group(stage.pk), person_group(stage.pk, ben.pk)
 
     with heard(room, person) as told:
@@ -289,7 +289,7 @@ def test_who_was_removed_from_the_stage_comes_back_as_a_viewer(api, stage, ada, 
     assert StreamSession.objects.get().guest_count == 0
 
 
-def test_a_viewer_who_is_put_out_waits_no_longer_and_the_room_hears_nothing(api, show, ada, ben, heard):
+def test_a_viewer_who_is_removed_waits_no_longer_and_the_room_hears_nothing(api, show, ada, ben, heard):
     let_in(show, ben)
     guest_request_make(session_id=show.pk, actor=actor_of(ben))
     room, studio = room_group(show.pk), studio_group(show.pk)
@@ -301,7 +301,7 @@ def test_a_viewer_who_is_put_out_waits_no_longer_and_the_room_hears_nothing(api,
     assert [one["data"]["request"]["status"] for one in told[studio]] == ["rejected"]
 
 
-def test_who_is_put_out_twice_stays_what_they_were_first_or_worse(api, stage, ada, ben):
+def test_who_is_removed_twice_stays_what_they_were_first_or_worse(api, stage, ada, ben):
     statuses = [api(ada).post(deed(stage, ben, verb)).json()["status"] for verb in ("kick", "kick", "ban", "kick")]
 
     assert statuses == ["kicked", "kicked", "banned", "banned"]

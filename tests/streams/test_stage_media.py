@@ -124,12 +124,12 @@ def test_off_the_stage_one_sends_nothing_and_may_watch(api, node, stage, ada, be
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("put_out", [participant_kick, participant_ban])
-def test_put_out_one_is_cut_off_and_every_token_is_revoked(api, node, stage, ada, ben, put_out):
+@pytest.mark.parametrize("remove", [participant_kick, participant_ban])
+def test_a_removed_person_is_cut_off_and_every_token_is_revoked(api, node, stage, ada, ben, remove):
     for role in ("publisher", "subscriber"):
         assert ask(api, stage, ben, role).status_code == 200
 
-    put_out(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk)
+    remove(session_id=stage.pk, actor=actor_of(ada), user_id=ben.pk)
 
     assert node.about(ben) == ["DELETE"]
     assert not IssuedToken.objects.filter(user=ben, revoked_at=None).exists()
@@ -199,7 +199,7 @@ def test_nobody_is_told_of_a_show_that_is_over(node, stage, ada, ben):
     assert node.calls == []
 
 
-def test_a_new_node_is_told_of_mutes_and_of_who_was_put_out(
+def test_a_new_node_is_told_of_mutes_and_of_who_was_removed(
     node, stage, ada, ben, cleo, django_capture_on_commit_callbacks
 ):
     let_in(stage, cleo)

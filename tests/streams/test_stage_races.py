@@ -74,7 +74,7 @@ def test_without_approval_who_comes_first_gets_the_seats(ada):
     assert_exact(session, 5)
 
 
-def test_coming_going_and_being_put_out_at_once_loses_no_seat(ada):
+def test_coming_going_and_being_removed_at_once_loses_no_seat(ada):
     cap = 10
     session = make_show(ada, settings_changes={"max_guests": cap})
     people, requests = requests_made(session, 40)

@@ -183,7 +183,7 @@ def test_another_number_is_chosen_five_times_and_the_same_as_often_as_one_likes(
     assert ask(api(ben), other, uid=6).status_code == ask(api(eve), stage, uid=7).status_code == 200
 
 
-def test_who_is_removed_is_put_out_under_few_numbers_and_the_one_in_use_first(
+def test_who_is_removed_under_few_numbers_and_the_one_in_use_first(
     api, agora, ada, ben, stage, django_capture_on_commit_callbacks
 ):
     let_in(stage, ben)

@@ -47,11 +47,11 @@ def on_stage(request, settings, ada, ben, cleo):
         yield server
 
 
-@pytest.mark.parametrize("put_out", [participant_kick, participant_ban])
-def test_who_is_put_out_is_gone_there_and_gets_nothing_more(on_stage, ada, ben, cleo, put_out):
+@pytest.mark.parametrize("remove", [participant_kick, participant_ban])
+def test_who_is_removed_is_gone_there_and_gets_nothing_more(on_stage, ada, ben, cleo, remove):
     session = on_stage.session
 
-    put_out(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
+    remove(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
 
     assert on_stage.present(session.channel_id) == {on_stage.uids[cleo.pk]}
     assert not IssuedToken.objects.filter(user=ben, revoked_at__isnull=True).exists()
@@ -107,9 +107,9 @@ def two_numbers(settings, ada, ben):
         yield server
 
 
-@pytest.mark.parametrize("put_out", [participant_kick, participant_ban])
-def test_who_asked_for_another_number_is_put_out_under_both(two_numbers, ada, ben, put_out):
-    put_out(session_id=two_numbers.session.pk, actor=actor_of(ada), user_id=ben.pk)
+@pytest.mark.parametrize("remove", [participant_kick, participant_ban])
+def test_who_asked_for_another_number_is_removed_under_both(two_numbers, ada, ben, remove):
+    remove(session_id=two_numbers.session.pk, actor=actor_of(ada), user_id=ben.pk)
 
     assert {str(rule["uid"]) for rule in two_numbers.rules} == two_numbers.uids
     assert two_numbers.present(two_numbers.session.channel_id) == set()
@@ -122,7 +122,7 @@ def test_who_asked_for_another_number_is_silent_under_both(two_numbers, ada, ben
     assert muted == two_numbers.uids
 
 
-def test_who_watches_on_after_the_stage_is_put_out_all_the_same(on_stage, ada, ben, cleo):
+def test_who_watches_on_after_the_stage_is_removed_all_the_same(on_stage, ada, ben, cleo):
     session = on_stage.session
     stage_demote(session_id=session.pk, actor=actor_of(ada), user_id=ben.pk)
 
@@ -175,9 +175,9 @@ def assert_opens_nothing(server, user):
     assert server.made == made
 
 
-@pytest.mark.parametrize("put_out", [participant_kick, participant_ban])
-def test_who_is_put_out_of_a_foreign_server_loses_the_picture_at_once(watched, ada, ben, cleo, put_out):
-    put_out(session_id=watched.session.pk, actor=actor_of(ada), user_id=ben.pk)
+@pytest.mark.parametrize("remove", [participant_kick, participant_ban])
+def test_who_is_removed_of_a_foreign_server_loses_the_picture_at_once(watched, ada, ben, cleo, remove):
+    remove(session_id=watched.session.pk, actor=actor_of(ada), user_id=ben.pk)
 
     assert connected(watched) == {"ada", "cleo"}
     assert_opens_nothing(watched, ben)
@@ -300,9 +300,9 @@ def plays(server, user):
     return tuple(answer.status_code for answer in answers)
 
 
-@pytest.mark.parametrize("put_out", [participant_kick, participant_ban])
-def test_who_is_put_out_gets_no_further_playlist(played, ada, ben, cleo, put_out):
-    put_out(session_id=played.session.pk, actor=actor_of(ada), user_id=ben.pk)
+@pytest.mark.parametrize("remove", [participant_kick, participant_ban])
+def test_who_is_removed_gets_no_further_playlist(played, ada, ben, cleo, remove):
+    remove(session_id=played.session.pk, actor=actor_of(ada), user_id=ben.pk)
 
     assert plays(played, ben) == (401, 401, 403)
     assert plays(played, cleo) == (200, 200, 200)

@@ -150,13 +150,13 @@ def test_what_was_issued_during_the_removal_is_revoked_after_it(
     assert not IssuedToken.objects.filter(user=ben, revoked_at__isnull=True).exists()
 
 
-@pytest.mark.parametrize("put_out", [participant_kick, participant_ban])
-def test_a_removal_needs_no_provider_that_is_still_set_up(livekit, show, settings, ada, ben, put_out):
+@pytest.mark.parametrize("remove", [participant_kick, participant_ban])
+def test_a_removal_needs_no_provider_that_is_still_set_up(livekit, show, settings, ada, ben, remove):
     let_in(show, ben)
     issue(show, ben)
     settings.PROVIDERS = {name: path for name, path in settings.PROVIDERS.items() if name != "livekit"}
 
-    put_out(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk)
+    remove(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk)
 
     assert not IssuedToken.objects.filter(user=ben, revoked_at__isnull=True).exists()
 
