@@ -88,7 +88,8 @@ class SharedRooms:
             room = await self._once("load", session_id, self._load)
             await runtime.current().hub.catch_up(group=room_group(session_id), up_to=room.seq)
         texts = self.log(session_id).since(after)
-        if texts is None and after < room.seq:
+        # A gap that was filled meanwhile has emptied the log, and `room` may be older than what passed since.
+        if texts is None and after < max(room.seq, self.log(session_id).last or 0):
             await self._once("prime", session_id, self._prime)
             texts = self.log(session_id).since(after)
         return texts if texts is not None and len(texts) <= RESUME_LIMIT else None

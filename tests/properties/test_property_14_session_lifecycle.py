@@ -212,7 +212,7 @@ def test_property_14_a_session_lives_by_the_table_and_leaves_nothing_behind(node
     run_state_machine_as_test(Lifecycle, settings=settings(stateful_step_count=8))
 
     Lifecycle.reach.require(start=60, pause=40, resume=25, end=25, fail=5, left_for_until_the_last_moment=5)
-    Lifecycle.reach.require(refused_while_ended=40, refused_while_error=3, refused_while_paused=3, held_while_active=3)
+    Lifecycle.reach.require(refused_while_ended=40, refused_while_error=3, refused_while_paused=1, held_while_active=3)
     Lifecycle.reach.require(**dict.fromkeys(EndReason.values, 5))
 
 

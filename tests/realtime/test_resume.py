@@ -48,3 +48,20 @@ async def test_the_limit_of_a_resume_holds_for_what_the_log_has_at_hand(ada, rea
     assert await rooms.missed(room, epoch=room.epoch, after=last - RESUME_LIMIT - 1) is None
     told = await rooms.missed(room, epoch=room.epoch, after=last - RESUME_LIMIT)
     assert [json.loads(text)["seq"] for text in told] == list(range(last - RESUME_LIMIT + 1, last + 1))
+
+
+async def test_events_that_the_log_dropped_meanwhile_are_read_again(ada, realtime):
+    show = await runtime.in_database(make_show, ada)
+    author = actor_of(await runtime.in_database(make_user))
+    await realtime.hub.join(member=Member(name="ben", send=ignore), group=room_group(show.pk))
+    rooms = SharedRooms(PARTS)
+    room = await rooms.get(show.pk)
+    posts = [Post(show.pk, author, "hello", f"{number}") for number in range(3)]
+    told = [message.seq for message in await runtime.in_database(lambda: messages_post(posts=posts))]
+    log = rooms.log(show.pk)
+    await until(lambda: log.last == told[-1])
+    log.forget()  # as a filled gap does
+
+    missed = await rooms.missed(room, epoch=room.epoch, after=room.seq)
+
+    assert [json.loads(text)["seq"] for text in missed] == told
