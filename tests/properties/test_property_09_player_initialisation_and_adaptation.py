@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.players.conftest import Visitor
+from tests.players.conftest import Visitor, descriptor
 from tests.properties.reach import Reach
 
 pytestmark = pytest.mark.timeout(600)
@@ -27,6 +27,16 @@ SEQUENCES = st.builds(
 )
 BATCH = 10  # sequences per round trip to the page
 SIZES = st.tuples(st.integers(1, 24), st.integers(200, 2600), st.integers(150, 2600))
+TURNS = 4  # times fewer examples: each of them resizes the window twice
+HELD = st.fixed_dictionaries(
+    {
+        "count": st.integers(1, 3) | st.integers(4, 21),
+        "main": st.just(-1) | st.integers(0, 20),
+        "short": st.integers(320, 800),
+        "longer": st.integers(60, 600),
+        "upright_first": st.booleans(),
+    }
+)
 
 
 @pytest.fixture
@@ -76,3 +86,31 @@ def test_tiles_fit_before_and_after_a_rotation(driven: Visitor, sizes: list[tupl
         for width, height in ((one, other), (other, one))
     ]
     assert driven.run("(boxes) => window.driven.layouts(boxes)", boxes) == []
+
+
+def test_a_turned_window_shows_every_tile_whole_and_the_main_video_largest(visitor: Visitor) -> None:
+    """Feature: streaming-realtime-fixes, Property 09: Player initialisation and adaptation."""
+    reach = Reach()
+    visitor.open(agora="/standins/agora.js")
+    visitor.run("import('/pages/turned.js')")
+    visitor.run("(pass_) => window.turned.begin(pass_)", descriptor("agora", details={"app_id": "0" * 32}))
+
+    @settings(max_examples=math.ceil(settings().max_examples / TURNS))
+    @given(HELD)
+    def holds(held: dict[str, int]) -> None:
+        upright = {"width": held["short"], "height": held["short"] + held["longer"]}
+        lying = {"width": upright["height"], "height": upright["width"]}
+        wish = {"count": held["count"], "main": held["main"]}
+        with reach.example():
+            reach.note("upright_first" if held["upright_first"] else "lying_first")
+            reach.note(*(["with_main"] if held["main"] >= 0 and held["count"] > 1 else []))
+            reach.note(*(["crowded"] if held["count"] > 9 else []))
+            visitor.run("(wish) => window.turned.set(wish)", wish)
+            for size in (upright, lying) if held["upright_first"] else (lying, upright):
+                visitor.page.set_viewport_size(size)
+                assert visitor.run("(wish) => window.turned.rules(wish)", wish) == [], held
+
+    holds()
+
+    reach.require(upright_first=20, lying_first=20, with_main=25, crowded=15)
+    assert visitor.run("window.misuse") == []
