@@ -28,7 +28,7 @@ from livestream.log_filters import quiet_server_logs  # noqa: E402
 from livestream.realtime import runtime  # noqa: E402
 from livestream.routing import websocket_application  # noqa: E402
 from livestream.urls import async_routes  # noqa: E402
-from streams.gateways.node import close_clients  # noqa: E402
+from streams.gateways.media_entrance import close_clients  # noqa: E402
 
 require_whole_providers()
 logger = logging.getLogger(__name__)

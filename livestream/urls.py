@@ -10,7 +10,7 @@ from livestream.schema import SchemaView
 from streams.api.providers import ProvidersView
 from streams.api.views import not_found
 from streams.gateways.hls import hls_gateway
-from streams.gateways.node import media_proxy
+from streams.gateways.media_entrance import media_proxy
 from streams.webhooks import builtin_webhook, provider_webhook
 from tokens.agora_api import AgoraTokenView
 from tokens.api import media_token

@@ -8,7 +8,7 @@ from django.dispatch import receiver
 
 from accounts.signals import access_revoked
 from livestream.circuit_breaker import Circuit, circuit_changed
-from streams.services.provider.gateway_resources import person_resources_end
+from streams.services.provider.gateway_connections import person_resources_end
 from streams.services.show.provider_health import provider_health_note
 
 

@@ -10,8 +10,9 @@ class TokensConfig(AppConfig):
 
     def ready(self) -> None:
         from streams.services.people.token_lookup import when_presented  # noqa: PLC0415 - needs the app registry
-        from streams.services.provider.join_policy import when_joining  # noqa: PLC0415 - needs the app registry
-        from tokens import join_policy, receivers, services  # noqa: F401, PLC0415 - connects the signals
+        from streams.services.provider.join_enforcement import when_joining  # noqa: PLC0415 - needs the app registry
+        from tokens import receivers, services  # noqa: F401, PLC0415 - connects the signals
+        from tokens.join_verdict import join_verdict  # noqa: PLC0415 - needs the app registry
 
-        when_joining(join_policy.join_verdict)
+        when_joining(join_verdict)
         when_presented(services.pass_read)

@@ -13,7 +13,7 @@ from livestream.outbox import outbox_deliver, outbox_handler, outbox_put
 from providers.interface import Revocation
 from providers.registry import provider_named
 from streams.models import StreamSession
-from streams.services.provider.gateway_resources import connections_end
+from streams.services.provider.gateway_connections import connections_end
 from streams.services.provider.rooms import room_ref
 from streams.services.provider.uids import held_uids, uid_retire
 from streams.state import OPEN

@@ -16,7 +16,7 @@ from django.urls import URLResolver, get_resolver
 from livestream.asgi import application, async_application
 from livestream.database import REQUESTS
 from livestream.http.threaded_handler import ThreadedHandler
-from streams.gateways.node import close_clients
+from streams.gateways.media_entrance import close_clients
 
 # The threads are those of the process: they may have connections that other tests opened, and clean them up.
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -20,7 +20,7 @@ from tests.circuits import circuits_forget
 from tests.properties.reach import Reach
 from tests.providers.setups import stand_in_of
 from tokens.expiry import NOTIFY_BEFORE, tokens_expiring_notify
-from tokens.join_policy import join_verdict
+from tokens.join_verdict import join_verdict
 from tokens.models import IssuedToken
 from tokens.services import media_token_issue
 

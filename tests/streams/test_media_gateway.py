@@ -10,9 +10,9 @@ from django.utils import timezone
 from livestream.actors import actor_of
 from providers.interface import MediaRole
 from providers.registry import provider_named
-from streams.gateways.whip import AT_ONCE, _counted_exchange
+from streams.gateways.external_whip import AT_ONCE, _counted_exchange
 from streams.models import MediaResource
-from streams.services.provider.gateway_resources import session_is_gated
+from streams.services.provider.gateway_connections import session_is_gated
 from streams.services.show.sessions import session_end
 from streams.services.stage.removal import participant_kick
 from tests.bodies import assert_error

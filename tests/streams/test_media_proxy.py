@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from livestream.asgi import application
-from streams.gateways.node import MAX_BODY_BYTES, close_clients
+from streams.gateways.media_entrance import MAX_BODY_BYTES, close_clients
 from tests.asgi import answer_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -21,7 +21,7 @@ from tests.cast import let_in, make_show
 from tests.conftest import Ear
 from tests.threads import at_once
 from tokens.expiry import tokens_expiring_notify
-from tokens.join_policy import join_verdict
+from tokens.join_verdict import join_verdict
 from tokens.models import IssuedToken
 from tokens.services import media_token_issue, token_hash
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from providers.events import HOST_UID, EventKind, MediaEvent
 from streams.models import StreamSession
 from streams.services.provider.host_presence import host_lost, host_seen
-from streams.services.provider.join_policy import Verdict, join_apply
+from streams.services.provider.join_enforcement import Verdict, join_apply
 from streams.services.provider.participant_sync import guest_lost, guest_seen
 from streams.services.provider.uids import person_by_uid
 from streams.state import OPEN

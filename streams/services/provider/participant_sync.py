@@ -24,7 +24,7 @@ from providers.interface import Capability, MediaRole, Provider, RoomRef
 from providers.registry import provider_named
 from streams.models import MutedBy, Participant, ParticipantStatus, Role
 from streams.permissions import GUESTS, OUT
-from streams.services.provider.gateway_resources import connections_end
+from streams.services.provider.gateway_connections import connections_end
 from streams.services.provider.rooms import room_ref
 from streams.services.provider.uids import held_uids, known_uid, uid_retire
 from streams.state import OPEN

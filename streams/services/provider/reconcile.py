@@ -14,7 +14,7 @@ from providers.registry import provider_named, providers_with
 from streams.models import AuditEntry, Participant, StreamSession
 from streams.permissions import OUT
 from streams.services.people.revocation import OPENS_FOR
-from streams.services.provider.join_policy import Verdict, join_apply
+from streams.services.provider.join_enforcement import Verdict, join_apply
 from streams.services.provider.media_events import presence_note
 from streams.services.provider.participant_sync import guest_compare
 from streams.services.provider.rooms import room_ref

@@ -10,7 +10,7 @@ from livestream.outbox import outbox_deliver, outbox_handler, outbox_put
 from providers.interface import RoomRef
 from providers.registry import provider_named
 from streams.models import ProviderRoom, StreamSession
-from streams.services.provider.gateway_resources import connections_end
+from streams.services.provider.gateway_connections import connections_end
 
 KIND = "media.room"
 

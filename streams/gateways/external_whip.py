@@ -1,7 +1,7 @@
 """WHIP and WHEP for shows on an external server. The exchange passes here, media do not.
 
 The client knows only this product's address and token. The guarantees are in
-`streams.services.provider.gateway_resources`.
+`streams.services.provider.gateway_connections`.
 """
 
 import threading
@@ -16,7 +16,7 @@ from livestream.errors import BodyTooBig, DomainError, Invalid, Unavailable
 from livestream.rest import client_address, error_response, public_prefix
 from media_node.cors import CORS, PREFLIGHT
 from providers.interface import MediaRole
-from streams.services.provider.gateway_resources import resource_amend, resource_close, resource_open
+from streams.services.provider.gateway_connections import resource_amend, resource_close, resource_open
 
 OFFER_LIMIT_BYTES, FRAGMENT_LIMIT_BYTES = 256 * 1024, 64 * 1024
 OFFER_TYPE, FRAGMENT_TYPE = "application/sdp", "application/trickle-ice-sdpfrag"

@@ -1,7 +1,7 @@
 """WHIP and WHEP on the web process's own origin, forwarded to the media node.
 
 One origin and one certificate suffice; an encoder may also contact the node directly. Shows on an external server have
-the same addresses: `streams.gateways.whip`.
+the same addresses: `streams.gateways.external_whip`.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from livestream.identifiers import as_uuid
 from livestream.rest import client_address, error_response, public_prefix
 from providers.interface import Capability
 from providers.registry import providers_with
-from streams.gateways.whip import media_gateway
-from streams.services.provider.gateway_resources import session_is_gated
+from streams.gateways.external_whip import media_gateway
+from streams.services.provider.gateway_connections import session_is_gated
 
 MAX_BODY_BYTES = 256 * 1024
 TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)

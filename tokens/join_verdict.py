@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from livestream.actors import Actor
 from streams.models import StreamSession
 from streams.permissions import standing_of
-from streams.services.provider.join_policy import Verdict
+from streams.services.provider.join_enforcement import Verdict
 from tokens.models import IssuedToken
 
 
