@@ -21,8 +21,7 @@ from streams.consumers import RoomConsumer, do_sync
 from streams.janitor import janitor
 from streams.room_snapshot import RoomParts
 from streams.selectors import positions
-from streams.services.people.viewers import viewers_left
-from streams.services.provider.host_presence import viewers_record
+from streams.services.people.viewers import viewers_left, viewers_record
 from streams.snapshot_cache import SharedRooms
 from tokens.expiry import tokens_expiring_notify, tokens_forget
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 from livestream.database import in_database
 from livestream.outbox import outbox_sweep
 from livestream.realtime import runtime
-from streams.services.provider.host_presence import media_reconcile
-from streams.services.provider.reconcile import providers_reconcile
+from streams.services.provider.cloud_reconcile import providers_reconcile
+from streams.services.provider.node_reconcile import media_reconcile
 from streams.services.provider.webhook_deliveries import deliveries_forget
 from streams.services.show.sweeps import lease_release, lease_take, sessions_expire
 from streams.services.stage.sweeps import guests_expire, requests_expire

@@ -18,7 +18,8 @@ from providers.webhooks.base import WebhookForged, WebhookMalformed
 from providers.webhooks.builtin import report_read
 from providers.webhooks.registry import WEBHOOK_PARSERS
 from streams.services.provider.media_events import media_event_apply
-from streams.services.provider.webhook_deliveries import builtin_report_apply, delivery_accept, slots_report_apply
+from streams.services.provider.node_reports import builtin_report_apply, slots_report_apply
+from streams.services.provider.webhook_deliveries import delivery_accept
 
 
 @csrf_exempt

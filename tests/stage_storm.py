@@ -54,10 +54,10 @@ def storm(session: UUID, number: int, of: int, at: float, scene: dict[str, Any])
     from providers.interface import MediaRole
     from streams.models import GuestRequest, StreamSession
     from streams.permissions import standing_of
+    from streams.services.people.removal import participant_kick
     from streams.services.people.viewers import viewer_enter, viewers_left
     from streams.services.stage.guest_requests import guest_request_approve
     from streams.services.stage.participation import stage_demote, stage_leave, stage_mute
-    from streams.services.stage.removal import participant_kick
     from tokens.services import media_token_issue
 
     host = actor_of(User.objects.get(pk=StreamSession.objects.get(pk=session).host_id))

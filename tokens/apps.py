@@ -9,8 +9,8 @@ class TokensConfig(AppConfig):
     name = "tokens"
 
     def ready(self) -> None:
-        from streams.services.people.token_lookup import when_presented  # noqa: PLC0415 - needs the app registry
         from streams.services.provider.join_enforcement import when_joining  # noqa: PLC0415 - needs the app registry
+        from streams.services.provider.media_pass import when_presented  # noqa: PLC0415 - needs the app registry
         from tokens import receivers, services  # noqa: F401, PLC0415 - connects the signals
         from tokens.join_verdict import join_verdict  # noqa: PLC0415 - needs the app registry
 

@@ -14,7 +14,7 @@ from providers.interface import Revocation
 from providers.registry import provider_named
 from streams.models import StreamSession
 from streams.services.provider.gateway_connections import connections_end
-from streams.services.provider.rooms import room_ref
+from streams.services.provider.provider_rooms import room_ref
 from streams.services.provider.uids import held_uids, uid_retire
 from streams.state import OPEN
 from tokens.models import IssuedToken

@@ -30,8 +30,8 @@ from providers.interface import JOIN_WAITS, Capability, JoinDescriptor, MediaRol
 from providers.registry import provider_named
 from streams.models import SessionType, StreamSession, Visibility
 from streams.services.people.revocation import Lost
-from streams.services.people.token_lookup import Pass
-from streams.services.provider.rooms import room_prepare, room_ref
+from streams.services.provider.media_pass import Pass
+from streams.services.provider.provider_rooms import room_prepare, room_ref
 from streams.services.provider.uids import provider_uid
 from streams.services.show.provider_failover import session_provider_switch
 from streams.services.show.sessions import session_refused

@@ -11,9 +11,9 @@ from livestream.errors import DomainError
 from livestream.read_only_admin import ReadOnlyAdmin, isolated, report_done
 from streams import models
 from streams.admin.session import SESSION_SEARCH
+from streams.services.people.removal import participant_ban, participant_kick, participant_readmit
 from streams.services.stage.guest_requests import guest_request_reject
 from streams.services.stage.participation import stage_unseat
-from streams.services.stage.removal import participant_ban, participant_kick, participant_readmit
 from streams.state import OVER
 
 

@@ -31,8 +31,8 @@ from streams.models import GuestRequest, Participant
 from streams.payloads import participant_payload, request_payload
 from streams.permissions import require_moderate
 from streams.selectors import invitation_rows, queue_position, queue_rows, request_now, session_get
-from streams.services.people import moderators
-from streams.services.stage import guest_requests, invitations, participation, removal
+from streams.services.people import moderators, removal
+from streams.services.stage import guest_requests, invitations, participation
 
 REFUSALS = {400: ErrorOut, 401: ErrorOut, 403: ErrorOut, 404: ErrorOut, 409: ErrorOut}
 

@@ -22,8 +22,8 @@ from streams.models import GuestRequest, Participant
 from streams.payloads import participant_payload
 from streams.room_snapshot import RoomContext
 from streams.selectors import request_now
-from streams.services.people import moderators
-from streams.services.stage import guest_requests, invitations, participation, removal
+from streams.services.people import moderators, removal
+from streams.services.stage import guest_requests, invitations, participation
 
 
 def _request(request: GuestRequest) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from media_node.grants import grant_verify
 from providers.interface import MediaRole
 from streams.models import Participant
 from streams.room_snapshot import RoomParts, room_load
+from streams.services.people.removal import participant_ban, participant_kick
 from streams.services.people.viewers import viewer_join, viewer_leave
 from streams.services.show.sessions import session_end, session_pause, session_resume
 from streams.services.stage.participation import stage_demote, stage_leave, stage_promote
-from streams.services.stage.removal import participant_ban, participant_kick
 from streams.services.stage.slots import slots_note
 from tests.cast import make_show, make_user
 from tests.media_node.plain_peers import Hall, Sender, Watching

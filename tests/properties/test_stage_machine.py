@@ -14,6 +14,7 @@ from livestream.errors import DomainError
 from streams.models import GuestRequest, Participant
 from streams.room_snapshot import RoomParts, room_load
 from streams.selectors import session_get
+from streams.services.people.removal import participant_ban, participant_kick
 from streams.services.people.viewers import viewer_join, viewer_leave
 from streams.services.show.sessions import session_update
 from streams.services.stage.guest_requests import (
@@ -31,7 +32,6 @@ from streams.services.stage.participation import (
     stage_promote,
     stage_unseat,
 )
-from streams.services.stage.removal import participant_ban, participant_kick
 from streams.services.stage.sweeps import guests_expire, requests_expire
 from tests.cast import make_show, make_user
 from tests.properties.rooms import ClientRoom

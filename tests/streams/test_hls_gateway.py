@@ -19,9 +19,9 @@ from providers.registry import provider_named
 from streams.gateways import hls
 from streams.gateways.hls import FETCHES_PER_ADDRESS, FETCHES_PER_SHOW, FRESH_SECONDS, LONG_SECONDS, Playlists
 from streams.models import StreamSession
-from streams.services.provider.rooms import room_ref
+from streams.services.people.removal import participant_kick
+from streams.services.provider.provider_rooms import room_ref
 from streams.services.show.sessions import session_end
-from streams.services.stage.removal import participant_kick
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 from tests.gateway import names, playlist, token_for

@@ -8,7 +8,8 @@ from django.utils import timezone
 from livestream.actors import SYSTEM, actor_of
 from streams.payloads import host_present
 from streams.selectors import session_get
-from streams.services.provider.host_presence import host_lost, host_seen, media_reconcile
+from streams.services.provider.host_presence import host_lost, host_seen
+from streams.services.provider.node_reconcile import media_reconcile
 from streams.services.show.sessions import session_end
 from tests.cast import make_show
 from tests.streams.fake_node import FakeNode

@@ -12,9 +12,9 @@ from providers.interface import MediaRole
 from providers.registry import provider_named
 from streams.gateways.external_whip import AT_ONCE, _counted_exchange
 from streams.models import MediaResource
+from streams.services.people.removal import participant_kick
 from streams.services.provider.gateway_connections import session_is_gated
 from streams.services.show.sessions import session_end
-from streams.services.stage.removal import participant_kick
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 from tests.gateway import call, offer, send, token_for, trickle, watch

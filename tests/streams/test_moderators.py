@@ -7,8 +7,8 @@ from livestream.realtime.groups import room_group
 from streams.models import AuditEntry, Participant, SessionEvent, SessionModerator
 from streams.permissions import standing_of
 from streams.services.people.moderators import moderator_appoint
+from streams.services.people.removal import participant_kick
 from streams.services.stage.participation import stage_promote
-from streams.services.stage.removal import participant_kick
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show
 from tests.threads import at_once

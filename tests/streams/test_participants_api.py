@@ -6,8 +6,8 @@ from livestream.actors import actor_of
 from livestream.errors import DomainError
 from streams.models import AuditEntry, Participant, SessionSettings, StreamSession
 from streams.payloads import instant
+from streams.services.people.removal import participant_readmit
 from streams.services.people.viewers import viewer_join
-from streams.services.stage.removal import participant_readmit
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show, make_user
 from tests.threads import at_once

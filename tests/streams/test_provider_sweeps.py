@@ -12,13 +12,13 @@ from providers.interface import MediaRole
 from streams.models import Participant, StreamSession
 from streams.payloads import host_present
 from streams.selectors import session_get
-from streams.services.provider import reconcile
+from streams.services.people.removal import participant_kick
+from streams.services.provider import cloud_reconcile
+from streams.services.provider.cloud_reconcile import providers_reconcile, session_reconcile
 from streams.services.provider.media_events import presence_note
-from streams.services.provider.reconcile import providers_reconcile, session_reconcile
 from streams.services.show.provider_failover import channel_renew
 from streams.services.show.sweeps import sessions_expire
 from streams.services.stage.participation import stage_mute
-from streams.services.stage.removal import participant_kick
 from streams.services.stage.seats import seat_leave
 from tests.cast import let_in, make_show, make_user
 from tests.providers.setups import PATHS, stand_in_of
@@ -30,7 +30,7 @@ WATCH = MediaRole.SUBSCRIBER
 
 @pytest.fixture(autouse=True)
 def _nothing_asked(monkeypatch):
-    monkeypatch.setattr(reconcile, "_looks", {})
+    monkeypatch.setattr(cloud_reconcile, "_looks", {})
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_comparing_goes_on_where_it_stopped_for_want_of_time(ada, livekit, monke
         return answered(*request)
 
     livekit.answer = slowly
-    monkeypatch.setattr(reconcile, "SWEEP_SECONDS", 0.4)
+    monkeypatch.setattr(cloud_reconcile, "SWEEP_SECONDS", 0.4)
     now = timezone.now()
 
     assert [providers_reconcile(now=now) for _ in range(3)] == [2, 1, 0]

@@ -21,7 +21,7 @@ from streams.models import Participant, ProviderDelivery
 from streams.payloads import host_present
 from streams.selectors import session_get
 from streams.services.people.revocation import Lost, credentials_revoke
-from streams.services.provider.reconcile import session_reconcile
+from streams.services.provider.cloud_reconcile import session_reconcile
 from streams.services.provider.webhook_deliveries import delivery_accept
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show

@@ -12,11 +12,11 @@ from livestream.realtime.groups import PEOPLE, person_group, room_group, studio_
 from livestream.realtime.layer_sender import joined
 from streams.models import GuestRequest
 from streams.selectors import request_of
+from streams.services.people.removal import participant_kick
 from streams.services.people.viewers import viewers_left
 from streams.services.show.sessions import session_end
 from streams.services.stage.guest_requests import guest_request_approve, guest_request_cancel, guest_request_make
 from streams.services.stage.invitations import guest_invite
-from streams.services.stage.removal import participant_kick
 from streams.services.stage.sweeps import requests_expire
 from tests.cast import let_in, make_user
 

@@ -10,6 +10,7 @@ from livestream.actors import SYSTEM, actor_of
 from livestream.errors import DomainError
 from streams.models import AuditEntry, GuestRequest, Participant, SessionEvent
 from streams.services.people.moderators import moderator_appoint, moderator_dismiss
+from streams.services.people.removal import participant_ban, participant_kick
 from streams.services.stage.guest_requests import (
     guest_request_approve,
     guest_request_cancel,
@@ -28,7 +29,6 @@ from streams.services.stage.participation import (
     stage_unmute,
     stage_unseat,
 )
-from streams.services.stage.removal import participant_ban, participant_kick
 from streams.services.stage.seats import stage_lock
 from tests.cast import let_in, make_user
 from tests.threads import at_once

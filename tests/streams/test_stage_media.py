@@ -9,8 +9,10 @@ from livestream.actors import SYSTEM, actor_of
 from livestream.realtime.groups import room_group
 from streams.models import MutedBy, Participant, ProviderDelivery, SessionSettings, StreamSession
 from streams.room_snapshot import RoomParts, room_load
+from streams.services.people.removal import participant_ban, participant_kick
 from streams.services.people.viewers import viewer_leave
-from streams.services.provider.host_presence import host_seen, media_reconcile
+from streams.services.provider.host_presence import host_seen
+from streams.services.provider.node_reconcile import media_reconcile
 from streams.services.provider.participant_sync import guest_lost, guest_seen, node_started
 from streams.services.show.provider_failover import session_provider_switch
 from streams.services.show.sessions import session_end
@@ -22,7 +24,6 @@ from streams.services.stage.participation import (
     stage_promote,
     stage_unseat,
 )
-from streams.services.stage.removal import participant_ban, participant_kick
 from streams.services.stage.sweeps import guests_expire
 from tests.bodies import assert_error
 from tests.cast import let_in

@@ -8,10 +8,10 @@ from livestream.actors import SYSTEM, actor_of
 from livestream.errors import DomainError
 from streams.models import GuestRequest, Participant, SessionEvent, SessionSettings, StreamSession
 from streams.permissions import standing_of
+from streams.services.people.removal import participant_kick
 from streams.services.people.viewers import viewer_enter, viewer_join, viewers_left
 from streams.services.stage.guest_requests import guest_request_approve, guest_request_make
 from streams.services.stage.participation import stage_leave, stage_mute_all, stage_promote
-from streams.services.stage.removal import participant_kick
 from tests.cast import let_in, make_show, make_user
 from tests.threads import at_once
 

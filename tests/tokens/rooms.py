@@ -8,8 +8,8 @@ from livestream.actors import actor_of
 from providers.events import EventKind, MediaEvent
 from providers.interface import MediaRole
 from streams.selectors import session_get
+from streams.services.people.removal import participant_kick
 from streams.services.provider.media_events import media_event_apply
-from streams.services.stage.removal import participant_kick
 from tokens.services import media_token_issue
 
 WATCH, PUBLISH = MediaRole.SUBSCRIBER, MediaRole.PUBLISHER

@@ -8,8 +8,8 @@ from livestream.actors import actor_of
 from providers import agora_006
 from providers.agora_007 import RtmService, token_verified
 from streams.models import MediaUid
+from streams.services.people.removal import participant_kick
 from streams.services.provider.uids import CLAIMS, CLAIMS_WITHIN
-from streams.services.stage.removal import participant_kick
 from tests.bodies import assert_error
 from tests.cast import let_in, make_show, make_user
 from tests.providers.setups import APP_ID, CERTIFICATE

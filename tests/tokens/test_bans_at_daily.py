@@ -4,9 +4,9 @@ import pytest
 
 from accounts.services import password_set
 from livestream.actors import actor_of
+from streams.services.people.removal import participant_readmit
 from streams.services.people.viewers import viewer_invite
 from streams.services.stage.invitations import guest_invite
-from streams.services.stage.removal import participant_readmit
 from tests.cast import let_in, make_show, make_user
 from tests.circuits import circuits_forget
 from tests.providers.stand_ins.server import Refused

@@ -12,12 +12,12 @@ from providers.interface import MediaRole
 from streams.gateways import hls
 from streams.models import MediaResource
 from streams.selectors import session_get
+from streams.services.people.removal import participant_ban, participant_kick
 from streams.services.people.viewers import viewer_invite
 from streams.services.provider.participant_sync import guest_seen
 from streams.services.show.provider_failover import session_provider_switch
 from streams.services.show.sessions import session_end, session_update
 from streams.services.stage.participation import stage_demote, stage_mute, stage_promote
-from streams.services.stage.removal import participant_ban, participant_kick
 from tests.cast import let_in, make_show
 from tests.gateway import names, offer, playlist, send, token_for, trickle, watch
 from tests.outbox import sweep, waiting

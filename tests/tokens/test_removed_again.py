@@ -10,9 +10,9 @@ from providers.interface import Revocation
 from providers.registry import provider_named
 from streams.models import Participant
 from streams.selectors import session_get
-from streams.services.provider.reconcile import session_reconcile
+from streams.services.people.removal import participant_ban, participant_kick
+from streams.services.provider.cloud_reconcile import session_reconcile
 from streams.services.stage.participation import stage_demote, stage_leave, stage_promote
-from streams.services.stage.removal import participant_ban, participant_kick
 from tests.cast import let_in, make_show, make_user
 from tests.tokens.rooms import PUBLISH, WATCH, arrives, channel, issue, kick
 from tokens.models import IssuedToken

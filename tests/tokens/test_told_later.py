@@ -10,11 +10,11 @@ from livestream.actors import actor_of
 from streams.janitor import janitor_tick
 from streams.models import MediaUid, Participant, StreamSession
 from streams.selectors import session_get
+from streams.services.people.removal import participant_ban, participant_kick
 from streams.services.people.viewers import viewer_invite
 from streams.services.show.provider_failover import _swap, channel_renew, session_provider_switch
 from streams.services.show.sessions import session_end, session_fail, session_update
 from streams.services.stage.participation import stage_demote
-from streams.services.stage.removal import participant_ban, participant_kick
 from tests.cast import let_in, make_show, make_user
 from tests.circuits import circuits_forget
 from tests.outbox import sweep, waiting

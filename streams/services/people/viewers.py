@@ -1,4 +1,4 @@
-"""Enter and leave a session; invitations to private ones."""
+"""Enter and leave a session; invitations to private ones; the number of viewers."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,11 +6,12 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from livestream.actors import Actor, require_signed_in
 from livestream.errors import Conflict, Denied, DomainError, Invalid
-from streams.models import AuditEntry, Participant, ParticipantStatus, Role, SessionSettings
+from streams.models import AuditEntry, Participant, ParticipantStatus, Role, SessionSettings, StreamSession
 from streams.permissions import OUT, Standing, require_host, require_view
 from streams.selectors import participants, session_get
 from streams.services.provider.participant_sync import participants_sync
@@ -24,7 +25,7 @@ from streams.services.stage.seats import (
     stage_lock,
     stage_notify,
 )
-from streams.state import OVER
+from streams.state import OPEN, OVER
 
 
 def viewer_join(*, session_id: UUID, actor: Actor) -> Participant:
@@ -164,3 +165,11 @@ def viewer_leave(*, session_id: UUID, actor: Actor) -> None:
         if was_seated:
             stage_notify(session_id=session_id, user_id=user_id, what="left", by=user_id, now=now)
     participants_sync(session_id=session_id, user_ids=[user_id])
+
+
+def viewers_record(session_id: UUID, count: int, newcomers: int) -> None:
+    """Store the number of viewers. Called on a tick, only after a change."""
+    rows = StreamSession.objects.filter(pk=session_id, state__in=OPEN)
+    rows.filter(peak_viewers__lt=count).update(
+        viewer_count=count, peak_viewers=count, total_viewers=F("total_viewers") + newcomers
+    ) or rows.update(viewer_count=count, total_viewers=F("total_viewers") + newcomers)

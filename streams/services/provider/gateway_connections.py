@@ -40,8 +40,8 @@ from providers.registry import provider_can, provider_named, providers_with
 from streams.models import MediaResource, StreamSession
 from streams.permissions import require_view
 from streams.selectors import session_get
-from streams.services.people.token_lookup import Pass, pass_presented, pass_required, token_not_valid
-from streams.services.provider.rooms import room_ref
+from streams.services.provider.media_pass import Pass, pass_presented, pass_required, token_not_valid
+from streams.services.provider.provider_rooms import room_ref
 from streams.state import OVER
 
 KIND = "media.connection"

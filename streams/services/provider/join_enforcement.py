@@ -1,7 +1,7 @@
 """Enforcement of rights for people who join a session's media.
 
 Providers may admit a removed participant with their old credential. They report who joins, and anyone without the right
-is removed again each time they are seen, by a webhook or by comparison (`reconcile`).
+is removed again each time they are seen, by a webhook or by comparison (`cloud_reconcile`).
 """
 
 import logging
@@ -15,7 +15,7 @@ from livestream.errors import ProviderError
 from providers.interface import RoomRef
 from providers.registry import provider_named
 from streams.models import StreamSession
-from streams.services.provider.rooms import room_ref
+from streams.services.provider.provider_rooms import room_ref
 
 logger = logging.getLogger(__name__)
 

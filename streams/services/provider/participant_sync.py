@@ -18,14 +18,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from livestream.errors import ProviderError
-from livestream.identifiers import as_uuid
 from livestream.outbox import outbox_deliver, outbox_handler, outbox_put
 from providers.interface import Capability, MediaRole, Provider, RoomRef
 from providers.registry import provider_named
 from streams.models import MutedBy, Participant, ParticipantStatus, Role
 from streams.permissions import GUESTS, OUT
 from streams.services.provider.gateway_connections import connections_end
-from streams.services.provider.rooms import room_ref
+from streams.services.provider.provider_rooms import room_ref
 from streams.services.provider.uids import held_uids, known_uid, uid_retire
 from streams.state import OPEN
 
@@ -178,37 +177,3 @@ def _put_each(people: list[Participant], *, now: datetime) -> None:
     """Schedule syncs one by one: holding one lock at a time avoids deadlocks with services."""
     for person in people:
         participant_sync_put(person=person, now=now)
-
-
-def guests_reconcile(*, publishing: dict[str, set[str]], now: datetime) -> None:
-    """Compare publishers with the stage. The node is right about media, the rows about rights.
-
-    `publishing` are the rooms of the built-in node, session id -> user ids. It was read before the rows, so a guest who
-    came on stage meanwhile is not taken for missing: they have never been seen yet.
-    """
-    guests = Participant.objects.filter(
-        session__provider="builtin", session__state__in=OPEN, status=ParticipantStatus.ACTIVE, role__in=GUESTS
-    ).values("session_id", "user_id", "media_seen_at", "media_lost_at")
-    on_stage = set()
-    for row in guests:
-        key = {"session_id": row["session_id"], "user_id": row["user_id"]}
-        on_stage.add((row["session_id"], row["user_id"]))
-        present = str(row["user_id"]) in publishing.get(str(row["session_id"]), set())
-        away = row["media_seen_at"] is None or row["media_lost_at"] is not None
-        if present and away:
-            guest_seen(**key, at=now)
-        elif not present and not away:
-            guest_lost(**key, at=now)
-    for session_id, users in publishing.items():
-        unseated = [user for user in users if (as_uuid(session_id), as_uuid(user)) not in on_stage]
-        _send_away(session_id, unseated, now=now)
-
-
-def _send_away(session_id: str, users: list[str], *, now: datetime) -> None:
-    """Sync publishers without a seat again, which stops their media."""
-    known = [user for user in map(as_uuid, users) if user is not None]
-    session = as_uuid(session_id)
-    if known and session is not None:
-        rows = Participant.objects.filter(session_id=session, user_id__in=known, session__state__in=OPEN)
-        rows = rows.exclude(role=Role.HOST).exclude(role__in=GUESTS, status=ParticipantStatus.ACTIVE)
-        _put_each(list(rows.select_related("session")), now=now)

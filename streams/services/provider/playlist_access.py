@@ -13,8 +13,8 @@ from providers.registry import provider_named
 from streams.models import StreamSession
 from streams.permissions import require_view
 from streams.selectors import session_get
-from streams.services.people.token_lookup import pass_required, token_not_valid
-from streams.services.provider.rooms import room_ref
+from streams.services.provider.media_pass import pass_required, token_not_valid
+from streams.services.provider.provider_rooms import room_ref
 from streams.state import OVER
 
 

@@ -125,7 +125,7 @@ MUTATIONS = [
     ),
     mutation(
         "a publisher that was replaced is lost",
-        "deliveries",
+        "node reports",
         'if isinstance(details, dict) and details.get("reason") == "replaced":',
         "if False:",
         "webhooks::test_a_publisher_that_was_replaced_by_its_own_successor_is_not_lost",

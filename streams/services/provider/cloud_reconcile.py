@@ -17,7 +17,7 @@ from streams.services.people.revocation import OPENS_FOR
 from streams.services.provider.join_enforcement import Verdict, join_apply
 from streams.services.provider.media_events import presence_note
 from streams.services.provider.participant_sync import guest_compare
-from streams.services.provider.rooms import room_ref
+from streams.services.provider.provider_rooms import room_ref
 from streams.services.provider.uids import held_uids, person_by_uid
 from streams.state import LIVE, OPEN
 
