@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from accounts.bearer import bearer_pair, bearer_refresh
 from accounts.known_browsers import browser_remember, known_browser
+from accounts.login_limits import network_of
 from accounts.serializers import (
     Account,
     Credentials,
@@ -27,7 +28,6 @@ from accounts.serializers import (
     TokenPair,
 )
 from accounts.services import get_user, password_change, profile_update, user_register
-from accounts.sign_in import network_of
 from accounts.tickets import ticket_issue
 from livestream.actors import actor_of, require_signed_in
 from livestream.errors import NotAuthenticated

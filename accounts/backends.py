@@ -9,8 +9,8 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest
 
 from accounts.known_browsers import browser_remember, known_browser
+from accounts.login_limits import password_tries
 from accounts.models import User
-from accounts.sign_in import password_tries
 from livestream.rest import client_address
 
 

@@ -19,9 +19,9 @@ from django.views.generic import FormView
 from accounts.demo_accounts import DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson
 from accounts.forms import SignInForm, sentence
 from accounts.known_browsers import browser_remember, known_browser
+from accounts.login_limits import network_of
 from accounts.models import User
 from accounts.services import MAX_PASSWORD_LENGTH, password_change, profile_update, user_register
-from accounts.sign_in import network_of
 from livestream.actors import actor_of
 from livestream.errors import DomainError
 from livestream.ratelimit import require_allowed

@@ -13,9 +13,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Lower
 
+from accounts.login_limits import password_tries
 from accounts.models import User
 from accounts.names import clean_display_name, is_reserved
-from accounts.sign_in import password_tries
 from accounts.signals import access_revoked
 from accounts.tickets import tickets_withdraw
 from livestream.actors import Actor, require_signed_in

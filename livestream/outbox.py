@@ -69,7 +69,7 @@ def outbox_deliver(*, kind: str, keys: Iterable[str]) -> None:
             silent.add(target)
 
 
-def outbox_waits(*, kind: str, key: str) -> bool:
+def outbox_is_pending(*, kind: str, key: str) -> bool:
     """Return whether a call with this key is pending."""
     return OutboxTask.objects.filter(kind=kind, key=key).exists()
 

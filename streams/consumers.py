@@ -12,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from accounts.sign_in import network_of
+from accounts.login_limits import network_of
 from livestream.actors import ANONYMOUS, Actor
 from livestream.batching import Batcher
 from livestream.errors import Conflict, DomainError, TooMany, Unavailable

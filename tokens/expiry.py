@@ -11,7 +11,7 @@ from streams.payloads import instant
 from streams.state import OPEN
 from tokens.events import TokenExpiring
 from tokens.models import IssuedToken
-from tokens.services import tokens_good
+from tokens.services import tokens_valid
 
 KEEP_EXPIRED = timedelta(days=1)
 # Time between notification and expiry, enough for a few attempts.
@@ -29,7 +29,7 @@ def tokens_expiring_notify(*, now: datetime) -> int:
         expires_at__gt=OuterRef("expires_at"),
         revoked_at__isnull=True,
     )
-    due = tokens_good(now).filter(
+    due = tokens_valid(now).filter(
         expires_at__lte=now + NOTIFY_BEFORE, notified_at__isnull=True, user__isnull=False, session__state__in=OPEN
     )
     notified = 0

@@ -19,7 +19,7 @@ _moved_at = 0.0  # when a place was last taken or freed, on the monotonic clock
 
 
 @contextmanager
-def wait_for_provider() -> Iterator[None]:
+def provider_place() -> Iterator[None]:
     """Hold a place for a block that may wait for a provider. Raises Unavailable if there is none.
 
     While places become free, a caller waits for the next one. After a while without one, callers are refused at once,

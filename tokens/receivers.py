@@ -9,7 +9,7 @@ from django.dispatch import receiver
 from accounts.signals import access_revoked
 from streams.services.people.revocation import Lost
 from streams.signals import provider_switched, rights_lost, session_over
-from tokens.revocation import account_tokens_revoke
+from tokens.account_revocation import account_tokens_revoke
 from tokens.services import person_tokens_revoke, session_tokens_revoke
 
 

@@ -38,7 +38,7 @@ from streams.services.show.sessions import session_refused
 from streams.services.stage.stage_uids import media_uid, media_uid_claim
 from tokens.authorization import AuthorizedRequest, TokenRequest, authorize, authorize_all
 from tokens.models import IssuedToken
-from tokens.provider_bulkhead import wait_for_provider
+from tokens.provider_bulkhead import provider_place
 
 TRIES = 3
 
@@ -152,9 +152,9 @@ def _asked_for(request: AuthorizedRequest) -> JoinDescriptor:
     if Capability.NEEDS_ROOM not in provider.capabilities:
         return _issue(request, room=room_ref(request.session), join=provider.join)
     # Around the provider calls only, so that lookups and storing do not hold a place.
-    with wait_for_provider():
+    with provider_place():
         room = room_prepare(request.session)
-    return _issue(request, room=room, join=wait_for_provider()(provider.join))
+    return _issue(request, room=room, join=provider_place()(provider.join))
 
 
 def _issue(request: AuthorizedRequest, *, room: RoomRef, join: Callable[..., JoinDescriptor]) -> JoinDescriptor:
@@ -306,7 +306,7 @@ def privileges_of(descriptor: JoinDescriptor) -> dict[str, bool]:
 # ---- Revocation ------------------------------------------------------------------------------------------------------
 
 
-def tokens_good(now: datetime) -> QuerySet[IssuedToken]:
+def tokens_valid(now: datetime) -> QuerySet[IssuedToken]:
     """Return the tokens that are neither revoked nor expired."""
     return IssuedToken.objects.filter(revoked_at__isnull=True, expires_at__gt=now)
 
@@ -330,7 +330,7 @@ def session_tokens_revoke(session_id: UUID, now: datetime) -> int:
 
     Expired ones stay as they are: a long show has hundreds of thousands, and their room is gone.
     """
-    revoked = tokens_good(now).filter(session_id=session_id).update(revoked_at=now)
+    revoked = tokens_valid(now).filter(session_id=session_id).update(revoked_at=now)
     if revoked:
         TOKENS.labels("any", "revoked").inc(revoked)
     return revoked
@@ -346,7 +346,7 @@ def person_tokens_revoke(session_id: UUID, user_id: UUID, lost: Lost, now: datet
 
 def pass_read(token: str) -> Pass | None:
     """Return the scope of a valid token, or None if it is revoked, expired or unknown."""
-    row = tokens_good(timezone.now()).filter(token_hash=token_hash(token)).first()
+    row = tokens_valid(timezone.now()).filter(token_hash=token_hash(token)).first()
     if row is None:
         return None
     return Pass(

@@ -4,9 +4,9 @@ import pytest
 from django.contrib.auth import aauthenticate, authenticate
 from django.test import AsyncRequestFactory
 
-from accounts import sign_in
+from accounts import login_limits
+from accounts.login_limits import network_of
 from accounts.models import User
-from accounts.sign_in import network_of
 from livestream.errors import TooMany
 from tests.accounts.conftest import PASSWORD
 from tests.accounts.hashers import CountingHasher
@@ -204,7 +204,7 @@ def test_a_right_password_does_not_forgive_the_wrong_ones(client):
 
 
 def test_each_try_is_free_again_when_its_own_time_is_over(client, monkeypatch):
-    monkeypatch.setattr(sign_in, "TRY_SECONDS", 3)
+    monkeypatch.setattr(login_limits, "TRY_SECONDS", 3)
     for _ in range(9):
         token(client)
     time.sleep(1.5)

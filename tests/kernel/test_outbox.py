@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from livestream import outbox
 from livestream.errors import ProviderRejected, ProviderUnreachable, ProviderUnsupported
 from livestream.models import OutboxTask
-from livestream.outbox import outbox_deliver, outbox_handler, outbox_put, outbox_retry, outbox_waits
+from livestream.outbox import outbox_deliver, outbox_handler, outbox_is_pending, outbox_put, outbox_retry
 from tests.cast import make_user
 from tests.outbox import sweep, waiting
 
@@ -247,7 +247,7 @@ def test_what_was_given_up_long_ago_is_forgotten(outside):
     put(1)
     OutboxTask.objects.update(gave_up_at=timezone.now() - timedelta(days=31))
 
-    assert (sweep(), outbox_waits(kind=KIND, key="a")) == (0, False)
+    assert (sweep(), outbox_is_pending(kind=KIND, key="a")) == (0, False)
 
 
 # ---- Many ------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from streams.services.stage.seats import stage_notify
 from tests.cast import let_in, make_show, make_user
 from tests.providers.setups import stand_in_of
 from tests.streams.test_stage import on_stage
-from tokens.revocation import account_tokens_revoke
+from tokens.account_revocation import account_tokens_revoke
 from tokens.services import agora_token_issue, media_token_issue
 
 

@@ -14,7 +14,7 @@ from streams.models import GuestRequestStatus, Participant, ParticipantStatus
 from streams.permissions import OUT, standing_of
 from streams.services.people.moderators import moderator_forget
 from streams.services.people.revocation import Lost, credentials_revoke
-from streams.services.provider.participant_sync import participant_sync_put, participants_sync
+from streams.services.provider.participant_sync import participant_sync_deliver, participant_sync_put
 from streams.services.provider.uids import uid_retire
 from streams.services.stage.guest_queue import request_pending, request_resolve
 from streams.services.stage.seats import is_seated, person_lock, seat_leave
@@ -73,7 +73,7 @@ def _remove(status: ParticipantStatus, *, session_id: UUID, actor: Actor, user_i
         close_person(
             session_id=session_id, user_id=user_id, code=CloseCode.NOT_ALLOWED, reason=f"session.{status.value}"
         )
-    participants_sync(session_id=session_id, user_ids=[user_id])
+    participant_sync_deliver(session_id=session_id, user_ids=[user_id])
     logger.info("participant removed session=%s user=%s as=%s by=%s", session_id, user_id, status, actor.user_id)
     return person
 

@@ -14,7 +14,7 @@ from livestream.errors import Conflict, Denied, DomainError, Invalid
 from streams.models import AuditEntry, Participant, ParticipantStatus, Role, SessionSettings, StreamSession
 from streams.permissions import OUT, Standing, require_host, require_view
 from streams.selectors import participants, session_get
-from streams.services.provider.participant_sync import participants_sync
+from streams.services.provider.participant_sync import participant_sync_deliver
 from streams.services.provider.uids import uid_retire
 from streams.services.stage.guest_queue import requests_withdraw
 from streams.services.stage.seats import (
@@ -164,7 +164,7 @@ def viewer_leave(*, session_id: UUID, actor: Actor) -> None:
         requests_withdraw(session_id=session_id, user_ids=[user_id], now=now)
         if was_seated:
             stage_notify(session_id=session_id, user_id=user_id, what="left", by=user_id, now=now)
-    participants_sync(session_id=session_id, user_ids=[user_id])
+    participant_sync_deliver(session_id=session_id, user_ids=[user_id])
 
 
 def viewers_record(session_id: UUID, count: int, newcomers: int) -> None:

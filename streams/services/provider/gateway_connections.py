@@ -33,7 +33,7 @@ from livestream.errors import (
     Unavailable,
 )
 from livestream.identifiers import secret_token
-from livestream.outbox import outbox_deliver, outbox_handler, outbox_put, outbox_waits
+from livestream.outbox import outbox_deliver, outbox_handler, outbox_is_pending, outbox_put
 from livestream.ratelimit import require_allowed
 from providers.interface import Amended, Capability, Gateway, MediaRole, Opened, Resource, RoomRef
 from providers.registry import provider_can, provider_named, providers_with
@@ -135,7 +135,7 @@ def resource_amend(
     """Forward a client's amendment to its own connection, while it has the right."""
     held = _token_holder(session_id=session_id, role=role, token=token).held
     row = _rows(held).filter(pk=name).first()
-    if row is None or outbox_waits(kind=KIND, key=name):  # its termination is pending
+    if row is None or outbox_is_pending(kind=KIND, key=name):  # its termination is pending
         raise Missing()
     resource, room = _resource(row), _room(row)
     try:

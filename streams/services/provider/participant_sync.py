@@ -47,7 +47,7 @@ def participant_sync_put(*, person: Participant, now: datetime) -> None:
     )
 
 
-def participants_sync(*, session_id: UUID, user_ids: Iterable[UUID]) -> None:
+def participant_sync_deliver(*, session_id: UUID, user_ids: Iterable[UUID]) -> None:
     """Sync these participants with the provider at once, after the commit."""
     outbox_deliver(kind=KIND, keys=[_key(session_id, user_id) for user_id in user_ids])
 
@@ -131,7 +131,7 @@ def guest_seen(*, session_id: UUID, user_id: UUID, at: datetime) -> None:
         person = people.select_related("session").first()
         if person is not None:
             participant_sync_put(person=person, now=timezone.now())
-            transaction.on_commit(partial(participants_sync, session_id=session_id, user_ids=[user_id]))
+            transaction.on_commit(partial(participant_sync_deliver, session_id=session_id, user_ids=[user_id]))
 
 
 def guest_compare(*, session_id: UUID, user_id: UUID, sends: Collection[str], now: datetime) -> None:

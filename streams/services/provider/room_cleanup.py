@@ -15,7 +15,7 @@ from streams.services.provider.gateway_connections import connections_end
 KIND = "media.room"
 
 
-def room_leave(*, session: StreamSession, now: datetime) -> None:
+def room_close_put(*, session: StreamSession, now: datetime) -> None:
     """Schedule the closing of a session's room; part of the transaction that ends the session or moves it elsewhere."""
     payload = {
         "session": str(session.pk),
@@ -27,7 +27,7 @@ def room_leave(*, session: StreamSession, now: datetime) -> None:
     outbox_put(kind=KIND, key=key, target=session.provider, payload=payload, now=now)
 
 
-def room_close(*, provider: str, channel_id: str) -> None:
+def room_close_deliver(*, provider: str, channel_id: str) -> None:
     """Close an abandoned room at once, after the commit."""
     outbox_deliver(kind=KIND, keys=[_key(provider, channel_id)])
 

@@ -18,7 +18,7 @@ from streams.models import AuditEntry, SessionType, StreamSession, Visibility
 from streams.payloads import session_payload
 from streams.permissions import require_host
 from streams.selectors import session_get
-from streams.services.provider.room_cleanup import room_close, room_leave
+from streams.services.provider.room_cleanup import room_close_deliver, room_close_put
 from streams.services.show.sequence import event_record
 from streams.signals import provider_switched
 from streams.state import OVER
@@ -50,7 +50,7 @@ def channel_renew(*, session: StreamSession, now: datetime) -> None:
 
     The built-in node refuses tokens issued before its room was closed; elsewhere the session gets a new channel.
     """
-    room_leave(session=StreamSession.objects.get(pk=session.pk), now=now)  # it may have moved since it was read
+    room_close_put(session=StreamSession.objects.get(pk=session.pk), now=now)  # it may have moved since it was read
     if session.provider != "builtin":
         StreamSession.objects.filter(pk=session.pk).update(channel_id=channel_name())
     provider_switched.send(sender=StreamSession, session_id=session.pk, now=now)
@@ -77,7 +77,7 @@ def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) ->
     with transaction.atomic():
         if not _swap(session, provider=provider, now=now):
             raise Conflict("session.busy", "Someone else is changing this show. Try again.", retry_after=1)
-        room_leave(session=session, now=now)
+        room_close_put(session=session, now=now)
         moved = session_get(session_id)
         provider_switched.send(sender=StreamSession, session_id=session_id, now=now)
         AuditEntry.objects.create(
@@ -90,7 +90,7 @@ def session_provider_switch(*, session_id: UUID, actor: Actor, provider: str) ->
         data = {"session": session_payload(moved, now=now), "changed": ["provider"]}
         seq = event_record(session_id=session_id, wire_name=SettingsChanged.wire_name, data=data, now=now)
         publish(SettingsChanged(session_id=session_id, at=now, seq=seq, data=data))
-    room_close(provider=session.provider, channel_id=session.channel_id)
+    room_close_deliver(provider=session.provider, channel_id=session.channel_id)
     logger.info("provider switched session=%s from=%s to=%s", session_id, session.provider, provider)
     return moved
 

@@ -33,7 +33,7 @@ from streams.models import (
 from streams.payloads import session_payload
 from streams.permissions import require_end, require_host
 from streams.selectors import session_get
-from streams.services.provider.room_cleanup import room_close, room_leave
+from streams.services.provider.room_cleanup import room_close_deliver, room_close_put
 from streams.services.show.provider_choice import provider_for
 from streams.services.show.provider_failover import channel_renew, require_fit
 from streams.services.show.sequence import event_record
@@ -145,7 +145,7 @@ def session_update(
             # Everyone reconnects, and only people with access get in again.
             close_room(session_id=session_id, code=CloseCode.POSITION_LOST, reason="private now", after_seconds=0)
     if turns_private:
-        room_close(provider=session.provider, channel_id=left)
+        room_close_deliver(provider=session.provider, channel_id=left)
     return session
 
 
@@ -180,7 +180,7 @@ def session_end(*, session_id: UUID, actor: Actor, reason: EndReason = EndReason
     if actor.user_id is not None and actor.user_id != session.host_id:
         reason = EndReason.MODERATOR
     session = _move(session, to=SessionState.ENDED, actor=actor, reason=reason)
-    room_close(provider=session.provider, channel_id=session.channel_id)
+    room_close_deliver(provider=session.provider, channel_id=session.channel_id)
     return session
 
 
@@ -189,7 +189,7 @@ def session_fail(*, session_id: UUID, actor: Actor) -> StreamSession:
     session = session_get(session_id)
     require_end(actor=actor, session=session)
     session = _move(session, to=SessionState.ERROR, actor=actor, reason=EndReason.FAILURE)
-    room_close(provider=session.provider, channel_id=session.channel_id)
+    room_close_deliver(provider=session.provider, channel_id=session.channel_id)
     return session
 
 
@@ -267,7 +267,7 @@ def _record(
     publish(SessionChanged(session_id=session.pk, at=now, seq=seq, data=data))
     if to in OVER:
         session_over.send(sender=StreamSession, session_id=session.pk, now=now)
-        room_leave(session=moved, now=now)
+        room_close_put(session=moved, now=now)
         requests_close(session_id=session.pk, now=now)
         Participant.objects.filter(session_id=session.pk, status=ParticipantStatus.ACTIVE).update(
             status=ParticipantStatus.LEFT, left_at=now

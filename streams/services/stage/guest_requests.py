@@ -14,7 +14,7 @@ from streams.models import GuestRequest, GuestRequestStatus, Participant, Partic
 from streams.permissions import require_view
 from streams.selectors import cooldown_of, guest_requests, session_get
 from streams.services.people.viewers import viewer_enter
-from streams.services.provider.participant_sync import participants_sync
+from streams.services.provider.participant_sync import participant_sync_deliver
 from streams.services.stage.guest_queue import (
     request_lock,
     request_notify,
@@ -59,7 +59,7 @@ def guest_request_make(*, session_id: UUID, actor: Actor, message: str = "") -> 
             request_notify(request, now=acting.now)
         else:
             request_grant(request, person, acting)
-    participants_sync(session_id=session_id, user_ids=[user_id])
+    participant_sync_deliver(session_id=session_id, user_ids=[user_id])
     return request, True
 
 
@@ -140,7 +140,7 @@ def guest_request_approve(*, session_id: UUID, request_id: UUID, actor: Actor) -
         require_open_stage(acting.session)
         request_grant(request, person_lock(session_id, request.user_id), acting)
         acting.audit("approve", request.user_id)
-    participants_sync(session_id=session_id, user_ids=[request.user_id])
+    participant_sync_deliver(session_id=session_id, user_ids=[request.user_id])
     return request
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from livestream.actors import Actor, require_signed_in
 from livestream.errors import Conflict, Denied
 from streams.models import GuestRequest, GuestRequestStatus, Participant, ParticipantStatus, Role
-from streams.services.provider.participant_sync import participants_sync
+from streams.services.provider.participant_sync import participant_sync_deliver
 from streams.services.provider.uids import uid_retire
 from streams.services.stage.guest_queue import (
     request_lock,
@@ -78,7 +78,7 @@ def guest_accept(*, session_id: UUID, request_id: UUID, actor: Actor) -> GuestRe
         require_pending(request, now=acting.now)
         require_open_stage(acting.session)
         request_grant(request, person_here(acting), acting)
-    participants_sync(session_id=session_id, user_ids=[user_id])
+    participant_sync_deliver(session_id=session_id, user_ids=[user_id])
     return request
 
 

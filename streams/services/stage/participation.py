@@ -11,7 +11,7 @@ from streams.events import UnmuteAsked
 from streams.models import GuestRequestStatus, Participant, Role
 from streams.permissions import Standing
 from streams.selectors import people_on_stage
-from streams.services.provider.participant_sync import participants_sync
+from streams.services.provider.participant_sync import participant_sync_deliver
 from streams.services.stage.guest_queue import request_pending, request_resolve
 from streams.services.stage.mute_state import flags_set_by_host, flags_set_by_oneself
 from streams.services.stage.seats import (
@@ -45,7 +45,7 @@ def stage_leave(*, session_id: UUID, actor: Actor) -> Participant:
         person = _own_row(session_id, user_id)
         seat_leave(person=person, now=acting.now)
         acting.notify(user_id, "left")
-    participants_sync(session_id=session_id, user_ids=[user_id])
+    participant_sync_deliver(session_id=session_id, user_ids=[user_id])
     return person
 
 
@@ -75,7 +75,7 @@ def stage_media_set(
         if not changed:
             return person
         acting.notify(user_id, "media", kind=changed[0] if len(changed) == 1 else None)
-    participants_sync(session_id=session_id, user_ids=[user_id])
+    participant_sync_deliver(session_id=session_id, user_ids=[user_id])
     return person
 
 
@@ -90,7 +90,7 @@ def stage_mute(*, session_id: UUID, actor: Actor, user_id: UUID, kind: str) -> P
             return person
         acting.audit("mute", user_id, kind=kind)
         acting.notify(user_id, "muted", kind=kind)
-    participants_sync(session_id=session_id, user_ids=[user_id])
+    participant_sync_deliver(session_id=session_id, user_ids=[user_id])
     return person
 
 
@@ -111,7 +111,7 @@ def stage_mute_all(*, session_id: UUID, actor: Actor, kind: str) -> list[Partici
             return []
         acting.audit("mute_all", None, kind=kind, people=[str(person.user_id) for person in muted])
         acting.notify(None, "muted", kind=kind)
-    participants_sync(session_id=session_id, user_ids=[person.user_id for person in muted])
+    participant_sync_deliver(session_id=session_id, user_ids=[person.user_id for person in muted])
     return muted
 
 
@@ -141,7 +141,7 @@ def stage_unseat(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participan
     with studio_transaction(session_id=session_id, actor=actor) as acting:
         person = acting.target(user_id)
         _off(person, acting, action="remove")
-    participants_sync(session_id=session_id, user_ids=[user_id])
+    participant_sync_deliver(session_id=session_id, user_ids=[user_id])
     return person
 
 
@@ -168,7 +168,7 @@ def stage_promote(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participa
             what = "joined"
         acting.audit("promote", user_id, to=person.role)
         acting.notify(user_id, what)
-    participants_sync(session_id=session_id, user_ids=[user_id])
+    participant_sync_deliver(session_id=session_id, user_ids=[user_id])
     return person
 
 
@@ -191,5 +191,5 @@ def stage_demote(*, session_id: UUID, actor: Actor, user_id: UUID) -> Participan
             acting.notify(user_id, "demoted")
         else:
             _off(person, acting, action="demote")
-    participants_sync(session_id=session_id, user_ids=[user_id])
+    participant_sync_deliver(session_id=session_id, user_ids=[user_id])
     return person

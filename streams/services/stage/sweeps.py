@@ -14,7 +14,7 @@ from providers.registry import provider_named
 from streams.models import GuestRequest, GuestRequestStatus, Participant, ParticipantStatus
 from streams.permissions import GUESTS
 from streams.selectors import guest_requests
-from streams.services.provider.participant_sync import participants_sync
+from streams.services.provider.participant_sync import participant_sync_deliver
 from streams.services.stage.guest_queue import requests_resolve
 from streams.services.stage.seats import person_lock, seat_leave, session_lock_if_open, stage_lock, stage_notify
 from streams.state import OPEN
@@ -76,6 +76,6 @@ def _free(*, session_id: UUID, user_id: UUID, now: datetime) -> bool:
             return False
         seat_leave(person=person, now=now)
         stage_notify(session_id=session_id, user_id=user_id, what="left", by=None, now=now)
-    participants_sync(session_id=session_id, user_ids=[user_id])
+    participant_sync_deliver(session_id=session_id, user_ids=[user_id])
     logger.info("seat freed, guest media lost session=%s user=%s", session_id, user_id)
     return True

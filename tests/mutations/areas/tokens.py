@@ -91,7 +91,7 @@ MUTATIONS = [
     mutation(
         "a token that was taken back still opens a playlist or a gateway",
         "tokens",
-        "row = tokens_good(timezone.now()).filter(token_hash=token_hash(token)).first()",
+        "row = tokens_valid(timezone.now()).filter(token_hash=token_hash(token)).first()",
         "row = IssuedToken.objects.filter(token_hash=token_hash(token)).first()",
         "old credentials",
     ),

@@ -18,7 +18,7 @@ from streams.services.provider.provider_rooms import room_ref
 from streams.services.provider.uids import held_uids, uid_retire
 from streams.state import OPEN
 from tokens.models import IssuedToken
-from tokens.services import tokens_good, tokens_revoke
+from tokens.services import tokens_revoke, tokens_valid
 
 KIND = "media.revoked"
 
@@ -36,7 +36,7 @@ def account_tokens_revoke(user_id: UUID, now: datetime) -> int:
 def _look_again(user_id: UUID) -> None:
     now = timezone.now()
     with transaction.atomic():
-        if tokens_good(now).filter(user_id=user_id).exists():
+        if tokens_valid(now).filter(user_id=user_id).exists():
             _revoke(user_id, now)
 
 
@@ -76,7 +76,7 @@ def _cut(payload: dict[str, Any]) -> None:
     revoked = set(theirs.filter(revoked_at__isnull=False).values_list("uid", flat=True))
     provider = provider_named(session.provider)
     if provider.revocation is Revocation.REMOVES:
-        revoked -= set(tokens_good(now).filter(pk__in=theirs).values_list("uid", flat=True))
+        revoked -= set(tokens_valid(now).filter(pk__in=theirs).values_list("uid", flat=True))
     for uid in held_uids(session=session, user_id=user_id, now=now):
         if uid in revoked and not connections_end(room=room_ref(session), provider=session.provider, uid=uid):
             provider.remove(room=room_ref(session), uid=uid)
