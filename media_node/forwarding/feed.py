@@ -20,7 +20,7 @@ from media_node.wire.rtp import RtpPacket, header_pack, rtx_payload
 from media_node.wire.stun import Address
 
 if TYPE_CHECKING:
-    from media_node.forwarding.encoding import Encoding
+    from media_node.forwarding.layer import Encoding
     from media_node.forwarding.track import PublishedTrack
 
 _LONG_HEADER, _PLAIN_HEADER = 0x90, 0x80

@@ -22,7 +22,7 @@ from media_node.wire.sdp import Codec
 from media_node.wire.stun import Address
 
 if TYPE_CHECKING:
-    from media_node.forwarding.encoding import Encoding
+    from media_node.forwarding.layer import Encoding
 
 # A switch of source waits this long for a key frame and then starts at any packet.
 KEYFRAME_PATIENCE_SECONDS = 3.0

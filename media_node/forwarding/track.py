@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from media_node.forwarding.encoding import Encoding
+from media_node.forwarding.layer import Encoding
 from media_node.forwarding.loudness import Loudness
 from media_node.grants import Source
 from media_node.stats import Stats

@@ -12,13 +12,13 @@ from media_node.errors import NotLive, TokenInvalid, TooMany
 from media_node.forwarding.slot import Send
 from media_node.grants import LEEWAY_SECONDS, LIFETIME_LIMIT_SECONDS, Grant, Stage
 from media_node.reports import Reporter
-from media_node.rooms.limits import QuietLog, TokenBuckets
 from media_node.rooms.peer import Peer
-from media_node.rooms.publication import extension_numbers, plan_publication
+from media_node.rooms.plan_publication import extension_numbers, plan_publication
+from media_node.rooms.plan_subscription import is_for_stage
 from media_node.rooms.publisher import Publisher
 from media_node.rooms.revocations import Revocations
 from media_node.rooms.room import Room
-from media_node.rooms.subscription import is_for_stage
+from media_node.rooms.token_buckets import QuietLog, TokenBuckets
 from media_node.rooms.viewer import Viewer
 from media_node.stats import Gauge, Stats
 from media_node.wire.answer import answer_write

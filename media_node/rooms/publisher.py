@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylibsrtp import Error as SrtpError
 
-from media_node.forwarding.encoding import Encoding
+from media_node.forwarding.layer import Encoding
 from media_node.forwarding.track import PublishedTrack
 from media_node.rooms.peer import CloseReason, Peer
 from media_node.wire.extensions import AUDIO_LEVEL, MID, REPAIRED_RID, RID, extension_values

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Literal
 from media_node.forwarding.slot import Slot
 from media_node.forwarding.stage_order import SourceName
 from media_node.rooms.peer import CloseReason
+from media_node.rooms.plan_subscription import Subscription, plan_host, plan_stage
 from media_node.rooms.publisher import Publisher, PublisherState
 from media_node.rooms.stage import RoomStage
-from media_node.rooms.subscription import Subscription, plan_host, plan_stage
 from media_node.rooms.viewer import Viewer
 from media_node.wire.negotiation import h264_profile
 from media_node.wire.sdp import OPUS
 
 if TYPE_CHECKING:
-    from media_node.forwarding.encoding import Encoding
+    from media_node.forwarding.layer import Encoding
     from media_node.forwarding.track import PublishedTrack
     from media_node.grants import Stage
     from media_node.rooms.engine import Engine

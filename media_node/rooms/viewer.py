@@ -12,18 +12,25 @@ from pylibsrtp import Error as SrtpError
 
 from media_node.forwarding.bandwidth_estimate import Link
 from media_node.forwarding.feed import Feed
-from media_node.forwarding.layers import RAISE, LayerRequest, VideoCandidate, allocate, layer_request_read, useful_layer
+from media_node.forwarding.layer_selection import (
+    RAISE,
+    LayerRequest,
+    VideoCandidate,
+    allocate,
+    layer_request_read,
+    useful_layer,
+)
 from media_node.forwarding.slot import Sink, Slot
 from media_node.forwarding.stage_order import TableName
-from media_node.rooms.limits import TokenBuckets
 from media_node.rooms.peer import CloseReason, Peer
+from media_node.rooms.token_buckets import TokenBuckets
 from media_node.wire.rtcp import BitrateEstimate, KeyframeRequest, Nack, ReportBlock, rtcp_parse
 
 if TYPE_CHECKING:
-    from media_node.forwarding.encoding import Encoding
+    from media_node.forwarding.layer import Encoding
     from media_node.grants import Stage
+    from media_node.rooms.plan_subscription import Subscription
     from media_node.rooms.room import Room
-    from media_node.rooms.subscription import Subscription
 
 # RTCP packets accepted from one viewer per second; each section sends reports of its own.
 FEEDBACK_BUDGET, FEEDBACK_PER_SECTION = 100, 10

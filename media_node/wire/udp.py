@@ -14,8 +14,8 @@ from media_node.wire.stun import BINDING_REQUEST, USERNAME, Address, StunInvalid
 
 if TYPE_CHECKING:
     from media_node.forwarding.slot import Send
-    from media_node.rooms.limits import QuietLog
     from media_node.rooms.peer import Peer
+    from media_node.rooms.token_buckets import QuietLog
     from media_node.stats import Stats
 
 logger = logging.getLogger(__name__)

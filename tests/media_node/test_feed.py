@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from media_node.forwarding.encoding import Encoding
 from media_node.forwarding.feed import Feed, Format
+from media_node.forwarding.layer import Encoding
 from media_node.stats import Stats
 from media_node.wire.picture_ids import picture_ids
 from media_node.wire.rtcp import SenderReport

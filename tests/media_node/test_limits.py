@@ -9,7 +9,7 @@ import pytest
 
 from media_node.config import ConfigInvalid, NodeConfig, config_from_environment
 from media_node.http.ice_servers import ice_server_links
-from media_node.rooms.limits import QuietLog, TokenBuckets
+from media_node.rooms.token_buckets import QuietLog, TokenBuckets
 from media_node.wire.ice_candidates import Addresses, candidate_line
 
 SECRET = "s" * 40

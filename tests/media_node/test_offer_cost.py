@@ -7,7 +7,7 @@ import pytest
 
 from media_node.errors import OfferInvalid
 from media_node.forwarding.slot import Slot
-from media_node.rooms.subscription import plan_stage
+from media_node.rooms.plan_subscription import plan_stage
 from media_node.stats import Stats
 from media_node.wire.answer import answer_write
 from media_node.wire.negotiation import remote_transport

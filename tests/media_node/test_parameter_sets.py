@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from media_node.forwarding.encoding import Encoding
+from media_node.forwarding.layer import Encoding
 from media_node.forwarding.slot import Slot
 from media_node.stats import Stats
 from media_node.wire.parameter_sets import ParameterSets, _small_number

@@ -12,8 +12,8 @@ from media_node.errors import OfferInvalid
 from media_node.forwarding.slot import Slot
 from media_node.grants import GrantInvalid, control_verify, grant_verify
 from media_node.reports import ReportInvalid, report_sign, report_verify
-from media_node.rooms.publication import plan_publication
-from media_node.rooms.subscription import plan_host
+from media_node.rooms.plan_publication import plan_publication
+from media_node.rooms.plan_subscription import plan_host
 from media_node.stats import Stats
 from media_node.wire.answer import LocalTransport, answer_write
 from media_node.wire.dtls import datagrams

@@ -6,8 +6,8 @@ import pytest
 
 from media_node.errors import OfferInvalid
 from media_node.forwarding.slot import Slot
-from media_node.rooms.publication import plan_publication
-from media_node.rooms.subscription import is_for_stage, plan_host, plan_stage
+from media_node.rooms.plan_publication import plan_publication
+from media_node.rooms.plan_subscription import is_for_stage, plan_host, plan_stage
 from media_node.stats import Stats
 from media_node.wire.answer import LocalTransport, SectionAnswer, answer_write
 from media_node.wire.negotiation import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from media_node.forwarding.encoding import Encoding
+from media_node.forwarding.layer import Encoding
 from media_node.forwarding.slot import Sink, Slot
 from media_node.stats import Stats
 from media_node.wire.rtcp import SenderReport, rtcp_parse

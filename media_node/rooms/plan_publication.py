@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from media_node.errors import OfferInvalid, WrongRole
-from media_node.forwarding.encoding import Encoding
+from media_node.forwarding.layer import Encoding
 from media_node.forwarding.track import LAYER_LIMIT, PublishedTrack, rids_lowest_first
 from media_node.grants import SOURCES, Source
 from media_node.stats import Stats

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from media_node.errors import MediaRefused
 from media_node.forwarding.bandwidth_estimate import HOLD_LIMIT_SECONDS, HOLD_SECONDS, Link
-from media_node.forwarding.layers import LayerRequest, Tile, VideoCandidate, allocate, layer_request_read, useful_layer
+from media_node.forwarding.layer_selection import (
+    LayerRequest,
+    Tile,
+    VideoCandidate,
+    allocate,
+    layer_request_read,
+    useful_layer,
+)
 from media_node.forwarding.loudness import Loudness
 from media_node.forwarding.track import rids_lowest_first
 from media_node.wire.dimensions import Dimensions, h264_dimensions, vp8_dimensions
