@@ -27,8 +27,8 @@ class ModuleManifestStorage(CompressedManifestStaticFilesStorage):
 
 
 def _is_type(match: Match[str]) -> bool:
-    """Return whether the import is a type in a comment, as in `import("./call.js").Call`. Code awaits an import
-    before using it."""
+    """Return whether the import is a type in a comment, as in `import("./sdk-connection.js").Call`. Code awaits an
+    import before using it."""
     found: dict[str, Any] = match.groupdict()
     if not found["matched"].startswith("import("):
         return False

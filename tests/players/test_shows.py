@@ -76,7 +76,7 @@ def test_a_camera_that_opens_before_the_rest_of_the_studio_is_there_goes_on_the_
     seller = people.signed_in("seller")
     show = show_made(seller, "A slow way to the studio")
     held: list[Route] = []
-    seller.route(re.compile("providers/watching"), lambda route: held.append(route))
+    seller.route(re.compile("providers/sdk-player"), lambda route: held.append(route))
     seller.reload(wait_until="commit")
     seller.wait_for_timeout(3000)  # the fake camera is open after half a second, where nothing waits
     assert held

@@ -1,6 +1,7 @@
 /**
  * The common interface of every player and every sender, whichever provider carries the media: types and a few pure
- * functions over them. Implemented by whep.js and whip.js (media nodes), and by call.js with one engine per SDK.
+ * functions over them. Implemented by whep.js and whip.js (media nodes), and by sdk-connection.js with one engine per
+ * SDK.
  *
  * **Watching** (WhepConnection; Watching for SDKs) is an EventTarget with
  * - `state`, `last`: idle, connecting, waiting (connected, nobody sends), receiving, reconnecting, failed; `last` is the detail of the last `state` event
@@ -18,7 +19,8 @@
  * - `network`: Quality of the connection (`quality` is the size that the host chose)
  * - events `state` {state, error?}, `quality` {up, down}
  *
- * **An engine** drives one SDK for one connection. It knows neither retries nor token requests; call.js handles those:
+ * **An engine** drives one SDK for one connection. It knows neither retries nor token requests; sdk-connection.js
+ * handles those:
  * - `constructor({sdk, pass, report})`; `report(what, detail)` reports upward (see Report)
  * - `join()`, `leave()`, `send(media)`, `unsend()`: promises, reject with ApiError
  * - `renew(pass)`, `become(pass)`: promise of true when done in place, false when only joining anew helps

@@ -15,7 +15,7 @@ const sending = ({ sources }) => Object.values(sources).some(Boolean);
 
 export class PeopleReceiver extends EventTarget {
   /**
-   * @param {{watching: import("./watching.js").Watching, store: import("../room/store.js").RoomStore, sound: import("../player/sound.js").Sound}} given
+   * @param {{watching: import("./sdk-player.js").Watching, store: import("../room/store.js").RoomStore, sound: import("../player/sound.js").Sound}} given
    */
   constructor({ watching, store, sound }) {
     super();

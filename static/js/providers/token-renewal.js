@@ -8,7 +8,7 @@ import { patience } from "../lib/retry-policy.js";
 /**
  * @param {EventTarget} socket a RoomSocket
  * @param {string} sessionId a person's sockets are notified of all their tokens
- * @param {...({renew?: () => Promise<void>, move?: () => void, call?: import("./call.js").Call}|null)} connections
+ * @param {...({renew?: () => Promise<void>, move?: () => void, call?: import("./sdk-connection.js").Call}|null)} connections
  */
 export function renewWhenNotified(socket, sessionId, ...connections) {
   // At a provider with an SDK watching and sending share one call, which needs one token.

@@ -12,7 +12,7 @@ const { session, provider, host } = tag.dataset;
 
 /** The connection of this page's player, already in progress when the show is live. */
 export const early = viaSdk(provider)
-  ? new (await import("../providers/watching.js")).Watching(session, { hostId: host, own: "own" in tag.dataset && knowsOnce(provider) })
+  ? new (await import("../providers/sdk-player.js")).Watching(session, { hostId: host, own: "own" in tag.dataset && knowsOnce(provider) })
   : new WhepConnection(session);
 export const askedAt = performance.now();
 

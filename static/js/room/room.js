@@ -31,7 +31,7 @@ const socket = new RoomSocket(`/ws/live/${session.id}/`);
 store.follow(socket);
 const chat = new Chat(need("[data-chat]"), { store, socket });
 askToJoin({ store, socket });
-const sender = viaSdk(session.provider) ? new (await import("../providers/sending.js")).Sending(session.id, { hostId: session.host.id }) : null;
+const sender = viaSdk(session.provider) ? new (await import("../providers/sdk-publisher.js")).Sending(session.id, { hostId: session.host.id }) : null;
 const self = new StageSelf({ store, socket, view: player.view, sender });
 new StagePanel(need(".side"), { store, socket, receiver: player.receiver });
 showNumbers(store);

@@ -15,7 +15,7 @@ const KIND = { audio: "microphone", video: "camera" };
 
 export class StageSelf {
   /**
-   * @param {{store: import("../room/store.js").RoomStore, socket: import("../room/socket.js").RoomSocket, view: import("./view.js").StageView, sender?: import("../providers/sending.js").Sending|null}} room
+   * @param {{store: import("../room/store.js").RoomStore, socket: import("../room/socket.js").RoomSocket, view: import("./view.js").StageView, sender?: import("../providers/sdk-publisher.js").Sending|null}} room
    *   sender: the sending side, when it is not WHIP
    */
   constructor({ store, socket, view, sender = null }) {

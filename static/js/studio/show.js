@@ -75,7 +75,7 @@ store.addEventListener("change", ({ detail }) => {
 /** Return the sending side of this show. */
 async function senderOf({ id: sessionId, provider, host }) {
   if (!viaSdk(provider)) return new Publisher(sessionId);
-  const { Sending } = await import("../providers/sending.js");
+  const { Sending } = await import("../providers/sdk-publisher.js");
   return new Sending(sessionId, { hostId: host.id });
 }
 

@@ -15,7 +15,7 @@ import { WhepConnection } from "../providers/whep.js";
  */
 export async function studioStage(root, { store, source }) {
   const { id, provider, host } = store.session;
-  const whep = viaSdk(provider) ? new (await import("../providers/watching.js")).Watching(id, { hostId: host.id }) : new WhepConnection(id);
+  const whep = viaSdk(provider) ? new (await import("../providers/sdk-player.js")).Watching(id, { hostId: host.id }) : new WhepConnection(id);
   const sound = new Sound();
   const receiver = whep.receiver?.({ store, sound }) ?? new StageReceiver({ whep, store, sound });
   const view = new StageView(need("[data-stage]", root), { store, receiver });

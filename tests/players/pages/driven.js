@@ -1,6 +1,6 @@
 /** The player's state machine under any sequence of events, and the invariants after each of them. */
 import { overlayFor } from "/static/js/player/overlay.js";
-import { Call } from "/static/js/providers/call.js";
+import { Call } from "/static/js/providers/sdk-connection.js";
 import { tracksOf } from "/static/js/providers/interface.js";
 import { focus, grid } from "/static/js/stage/layout.js";
 

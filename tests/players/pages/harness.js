@@ -1,5 +1,5 @@
 /** Makes connections as the product's pages do, and records their events. */
-import { Call } from "/static/js/providers/call.js";
+import { Call } from "/static/js/providers/sdk-connection.js";
 
 /** Moving video with a tone, in place of a camera and a microphone. */
 export function synthetic(colour = "tomato", width = 320, height = 240) {

@@ -1,6 +1,6 @@
 /** The stage of the product's pages over a scripted SDK: the test simulates the room and the provider. */
 import { PeopleReceiver } from "/static/js/providers/people-receiver.js";
-import { Watching } from "/static/js/providers/watching.js";
+import { Watching } from "/static/js/providers/sdk-player.js";
 import { RoomStore } from "/static/js/room/store.js";
 import { Sound } from "/static/js/player/sound.js";
 import { StageView } from "/static/js/stage/view.js";

@@ -5,7 +5,7 @@
  *
  * Dispatches `state` {state, error?, fatal?} for watchers, `sending` {state, error?} for senders, `stream`, `people`,
  * `quality`, `privileges`; see providers/interface.js.
- * @module providers/call
+ * @module providers/sdk-connection
  */
 import { session as sessions } from "../lib/api.js";
 import { Backoff, isFinal } from "../lib/backoff.js";

@@ -1,10 +1,10 @@
 /**
  * The sender's side of an SDK's connection, with the events and fields of Publisher.
- * @module providers/sending
+ * @module providers/sdk-publisher
  */
 import { ApiError } from "../lib/errors.js";
 import { QUALITIES } from "./whip.js";
-import { callOf } from "./call.js";
+import { callOf } from "./sdk-connection.js";
 
 const ON_AIR = ["connecting", "sending", "reconnecting"];
 

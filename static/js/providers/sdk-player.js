@@ -1,9 +1,9 @@
 /**
  * The player's side of an SDK's connection, with the events and fields of WhepConnection.
- * @module providers/watching
+ * @module providers/sdk-player
  */
 import { ApiError } from "../lib/errors.js";
-import { callOf } from "./call.js";
+import { callOf } from "./sdk-connection.js";
 import { PeopleReceiver } from "./people-receiver.js";
 
 const EVENTS = ["state", "stream", "people", "quality", "privileges"];
