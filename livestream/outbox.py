@@ -1,4 +1,4 @@
-"""The outbox: calls to external services (a provider, a webhook, mail) that follow from a committed change.
+"""The outbox: calls to external services that follow from a committed change. All present handlers call providers.
 
 1. `outbox_put` writes a task in the transaction of the change, so neither exists without the other.
 2. `outbox_deliver` makes the call right after the commit. The janitor's `outbox_sweep` retries failed calls and those

@@ -4,6 +4,7 @@ import ast
 import re
 from dataclasses import dataclass
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -303,6 +304,17 @@ def test_chat_and_tokens_do_not_know_each_other():
     ]
 
     assert not wrong, places(wrong)
+
+
+def test_modules_of_services_import_in_no_cycle():
+    """The folders of `streams.services` have no order among themselves, so their modules must have one."""
+    services = {module.name: module for module in modules() if module.name.startswith("streams.services.")}
+    below = {
+        name: {found.module if found.module in services else found.full for found in module.imports()} & set(services)
+        for name, module in services.items()
+    }
+
+    assert len(list(TopologicalSorter(below).static_order())) == len(services)  # raises CycleError
 
 
 def test_nothing_is_printed():

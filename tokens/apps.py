@@ -1,4 +1,4 @@
-"""Credentials: media tokens, including encoders' stream keys. Only their hashes are stored."""
+"""Media tokens, for browsers and encoders alike. Only their hashes are stored."""
 
 from django.apps import AppConfig
 
