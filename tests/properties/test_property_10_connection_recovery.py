@@ -1,4 +1,4 @@
-"""Property 10 of the design, on the server's side: a resuming client gets all missed events, or a snapshot."""
+"""Property 10 of the design, on the server's side: a resuming client first gets all missed events, or a snapshot."""
 
 import asyncio
 import json
@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 
 from chat.models import ChatMessage
 from chat.posting import Post, messages_post
-from livestream.actors import actor_of
+from livestream.actors import ANONYMOUS, Actor, actor_of
 from livestream.database import in_database
 from livestream.realtime import runtime
 from livestream.realtime.groups import room_group
 from livestream.realtime.room_log import KEPT
 from livestream.realtime.socket_writer import Member
+from livestream.routing import route
 from streams.models import StreamSession
 from streams.selectors import RESUME_LIMIT
 from streams.snapshot_cache import SharedRooms
 from tests.cast import make_show, make_user
+from tests.properties.reach import Reach
 from tests.properties.rooms import PARTS
-
-pytestmark = pytest.mark.django_db(transaction=True)
 
 STEPS = st.lists(
     st.one_of(
@@ -56,8 +56,9 @@ def runner() -> Iterator[asyncio.Runner]:
 class World:
     """A room with a client that keeps its log alive, and clients that resume."""
 
-    def __init__(self, session: StreamSession, author: Any) -> None:
-        self.session, self.author = session, author
+    def __init__(self, session: StreamSession, author: Any, reach: Reach) -> None:
+        self.session, self.author, self.reach = session, author, reach
+        self.lost_until = 0
         self.group = room_group(session.pk)
         self.rooms = SharedRooms(PARTS)
         self.count = 0
@@ -92,6 +93,7 @@ class World:
         rows = [ChatMessage(seq=first + index, client_id=f"c{n}", **common) for index, n in enumerate(names)]
         ChatMessage.objects.bulk_create(rows)
         StreamSession.objects.filter(pk=self.session.pk).update(head_seq=F("head_seq") + number)
+        self.lost_until = first + number - 1
 
     async def step(self, kind: str, number: int) -> None:
         if kind == "said":
@@ -113,6 +115,7 @@ class World:
 
         missed = await self.rooms.missed(room, epoch=epoch, after=after)
 
+        self.note(kind, missed, head=head, after=after)
         if missed is None:
             assert kind in ("is ahead", "another epoch") or head - after > RESUME_LIMIT
             fresh = await self.rooms.get(self.session.pk)
@@ -131,17 +134,92 @@ class World:
         assert [json.loads(text) for text in missed + (rest or [])] == stored
         assert known >= room.seq
 
+    def note(self, kind: str, missed: list[str] | None, *, head: int, after: int) -> None:
+        """Record the way back of a client."""
+        if missed is None:
+            past = kind == "comes back" and head - after > RESUME_LIMIT
+            self.reach.note("snapshot", *(["past_the_limit"] if past else []))
+        elif head > after:
+            self.reach.note("resumed", *(["lost_by_the_layer"] if self.lost_until > after else []))
 
-@given(STEPS)
-def test_property_10_whoever_comes_back_misses_nothing_or_starts_anew(runner, steps):
+
+@pytest.mark.django_db(transaction=True)
+def test_property_10_whoever_comes_back_misses_nothing_or_starts_anew(runner):
     """Feature: streaming-realtime-fixes, Property 10: connection recovery."""
-    author = make_user()
-    world = World(make_show(author), author)
+    reach = Reach()
 
-    async def run() -> None:
-        await world.enter()
-        for kind, number in steps:
-            await world.step(kind, number)
-        runtime.current().hub.leave(member=world.member, group=world.group)
+    @given(STEPS)
+    def holds(steps: list[tuple[str, int]]) -> None:
+        author = make_user()
+        world = World(make_show(author), author, reach)
 
-    runner.run(run())
+        async def run() -> None:
+            await world.enter()
+            for kind, number in steps:
+                await world.step(kind, number)
+            runtime.current().hub.leave(member=world.member, group=world.group)
+
+        with reach.example():
+            runner.run(run())
+
+    holds()
+
+    reach.require(resumed=25, snapshot=25, past_the_limit=5, lost_by_the_layer=10)
+
+
+async def greeting_of(path: str, query: str, actor: Actor) -> list[str]:
+    """Open a socket of the room in this process. Return the documents of its first frame."""
+    scope = {"type": "websocket", "path": path, "headers": [], "query_string": query.encode(), "actor": actor}
+    scope["client"] = ("127.0.0.1", 1)
+    coming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    frames: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    coming.put_nowait({"type": "websocket.connect"})
+    serving = asyncio.create_task(route(scope, coming.get, frames.put))
+    async with asyncio.timeout(20):
+        assert (await frames.get())["type"] == "websocket.accept"
+        first = await frames.get()
+        coming.put_nowait({"type": "websocket.disconnect", "code": 1000})
+        await serving
+    return str(first["text"]).split("\n")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_person_who_is_back_gets_rights_and_missed_messages_before_anything_else(runner):
+    """Feature: streaming-realtime-fixes, Property 10: connection recovery."""
+    reach = Reach()
+    host, viewer = make_user(), make_user()
+    session = make_show(host)
+    posts = [Post(session.pk, actor_of(host), f"said {number}", f"c{number}") for number in range(40)]
+    messages_post(posts=posts)
+    head, epoch = StreamSession.objects.values_list("head_seq", "epoch").get(pk=session.pk)
+    stored = PARTS.events(session.pk, 0, head)
+
+    @given(st.integers(0, 40), st.sampled_from([host, viewer, None]), st.booleans())
+    def holds(missed: int, user: Any, known: bool) -> None:
+        after = max(0, head - missed)
+        actor = actor_of(user) if user else ANONYMOUS
+        query = f"epoch={epoch if known else 'elsewhere'}&after={after}"
+        with reach.example():
+            documents = [json.loads(text) for text in runner.run(greeting_of(f"/ws/live/{session.pk}/", query, actor))]
+
+            first, second = documents[:2]
+            assert first["type"] == "resumed"
+            assert first["data"]["recovered"] == known
+            if known:
+                reach.note("resumed")
+                assert first["data"]["events"] == stored[after:]
+                assert second["type"] == "viewers"
+                me = first["data"]["me"]
+            else:
+                reach.note("snapshot")
+                assert second["type"] == "snapshot"
+                assert [one["id"] for one in second["data"]["messages"]] == [
+                    event["data"]["id"] for event in stored if event["type"] == "chat.message"
+                ]
+                me = second["data"]["me"]
+            assert me["id"] == (str(user.pk) if user else None)
+            assert me["can"]["publish"] == (user is host)
+
+    holds()
+
+    reach.require(resumed=30, snapshot=30)

@@ -66,6 +66,7 @@ class Wire extends EventTarget {
   constructor(address) {
     super();
     this.readyState = Wire.CONNECTING;
+    this.at = clock.now;
     this.asked = new URL(address).searchParams;
     room.wires.push(this);
     room.connected(this);
@@ -239,17 +240,23 @@ async function later(name, { socket, witness, wasOpen }) {
   return held === true ? [] : [`${name}: ${held}`];
 }
 
-/** Run one person's page through these events; then everything heals. Returns the rules that did not hold. */
-async function drive(events) {
+/** Open one person's page in a new room. */
+function opened(random) {
   clock.jobs.clear();
   online = true;
-  Math.random = drawing();
+  Math.random = random;
   room = new Room();
   window.WebSocket = Wire;
   const socket = new RoomSocket("/ws/live/show/");
   const witness = new Witness(socket);
   room.told = () => witness;
   socket.open();
+  return { socket, witness };
+}
+
+/** Run one person's page through these events; then everything heals. Returns the rules that did not hold. */
+async function drive(events) {
+  const { socket, witness } = opened(drawing());
   await clock.pass(50);
   let stopped;
   for (const [name, ms] of events) {
@@ -274,6 +281,45 @@ async function drive(events) {
 export async function driveAll(sequences) {
   const results = [];
   for (const events of sequences) results.push(await drive(events));
+  return results;
+}
+
+/** Break a proven connection, heal the network after `down` ms, and return what the page did until it was back. */
+async function comeBack({ how, draws, missed, down }) {
+  let drawn = 0;
+  const { socket, witness } = opened(() => draws[drawn++ % draws.length]);
+  await clock.pass(STEADY_MS + 100);
+  room.say(2);
+  await clock.pass(10);
+  const known = witness.shown, before = room.wires.length, order = [], waits = [];
+  const at = { broken: clock.now, lost: null };
+  socket.addEventListener("link", ({ detail }) => {
+    order.push(detail.state);
+    if (detail.state !== "waiting") return;
+    at.lost ??= clock.now;
+    waits.push({ wait: detail.retryAt - clock.now, fallback: socket.fallback });
+  });
+  for (const type of ["message", "snapshot"]) socket.addEventListener(type, () => order.push(type));
+  EVENTS[how](socket);
+  room.say(missed, () => []);
+  await clock.pass(down);
+  room.mode = "up";
+  if (how === "offline") EVENTS.wake(socket);
+  await clock.pass(70000);
+  const [first] = room.wires.slice(before);
+  const result = {
+    found: [...witness.found, ...room.wrong], order: [...order], waits, known, state: socket.state, fallback: socket.fallback,
+    detected: at.lost - at.broken, first: (first?.at ?? 0) - at.lost, after: Number(first?.asked.get("after")), shown: witness.shown, said: room.log.length,
+  };
+  socket.close();
+  await clock.pass(1000);
+  return result;
+}
+
+/** The same for many connections, one after the other. */
+export async function comeBackAll(cases) {
+  const results = [];
+  for (const one of cases) results.push(await comeBack(one));
   return results;
 }
 
@@ -307,4 +353,4 @@ async function sendTwice(socket) {
   return seqs;
 }
 
-Object.assign(window, { drivenSocket: { driveAll, NAMES } });
+Object.assign(window, { drivenSocket: { comeBackAll, driveAll, NAMES } });
