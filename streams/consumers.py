@@ -228,6 +228,8 @@ async def do_sync(rooms: SharedRooms, context: RoomContext, *, epoch: str, after
     if missed is not None:
         events = [json.loads(text) for text in missed]
         return {"recovered": True, "epoch": room.epoch, "seq": after + len(events), "me": me, "events": events}
+    if epoch == room.epoch:
+        room = await rooms.get(context.session_id, seen=after)  # only some of the later events may follow
     viewers = await runtime.current().audience.viewers(UUID(str(context.session_id)))
     snapshot = room.common | {"me": me, "viewers": viewers.people}
     return {"recovered": False, "epoch": room.epoch, "seq": room.seq, "snapshot": snapshot}

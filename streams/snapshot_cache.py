@@ -48,11 +48,12 @@ class SharedRooms:
         """Return the log of the room in this process."""
         return runtime.current().hub.log_of(room_group(session_id))
 
-    async def get(self, session_id: UUID) -> SharedRoom:
-        """Return the room such that the log holds every later event. Raises Missing."""
+    async def get(self, session_id: UUID, *, seen: int = 0) -> SharedRoom:
+        """Return the room such that the log holds every later event, and no older than a position that the client has
+        seen, unless that is ahead of the log. Raises Missing."""
         for _ in range(TRIES):
             loaded = self._rooms.get(session_id)
-            if loaded is not None and self._good(session_id, loaded):
+            if loaded is not None and self._good(session_id, loaded, seen):
                 return loaded.room
             room = await self._once("load", session_id, self._load)
             # The layer is behind the database, briefly or because it is unavailable. Clients need not wait for it.
@@ -61,9 +62,11 @@ class SharedRooms:
                 return room
         raise Unavailable(retry_after=1)
 
-    def _good(self, session_id: UUID, loaded: "Loaded") -> bool:
+    def _good(self, session_id: UUID, loaded: "Loaded", seen: int) -> bool:
         """Return whether it is fresh, no unnumbered event came since, and the log has all numbered ones."""
         log = self.log(session_id)
+        if loaded.room.seq < min(seen, log.last or 0):
+            return False
         unchanged = log.announced == loaded.announced and log.since(loaded.room.seq) is not None
         return unchanged and time.monotonic() - loaded.at < FRESH_SECONDS
 
