@@ -21,11 +21,13 @@ from accounts.tickets import tickets_withdraw
 from livestream.actors import Actor, require_signed_in
 from livestream.errors import Conflict, Denied, Invalid, Missing
 from livestream.events import close_user
+from livestream.plain_sql import select, uuid_of
 from livestream.ratelimit import require_allowed
 from livestream.realtime.protocol import CloseCode
 
 MAX_PASSWORD_LENGTH = 256
 NEW_PASSWORDS_PER_HOUR = 5
+ACCESS_VERSIONS = "SELECT id, access_version FROM accounts_user WHERE is_active AND id IN ({})"
 RIGHTS = ("is_active", "is_staff", "is_superuser")
 
 logger = logging.getLogger(__name__)
@@ -143,8 +145,7 @@ def account_update(*, user_id: UUID, actor: Actor, changes: dict[str, Any]) -> U
 
 def access_versions(user_ids: Iterable[UUID]) -> dict[UUID, int]:
     """Return the current `access_version` by user id, for open accounts. An actor with another `access` is outdated."""
-    people = User.objects.order_by().filter(pk__in=set(user_ids), is_active=True)
-    return dict(people.values_list("pk", "access_version"))
+    return {uuid_of(pk): version for pk, version in select(ACCESS_VERSIONS, set(user_ids))}
 
 
 def access_revoke(*, user_id: UUID, now: datetime) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from livestream.actors import Actor
 from livestream.errors import Denied, Missing, NotAuthenticated
+from livestream.plain_sql import select, uuid_of
 from providers.interface import Capability
 from providers.registry import provider_can
 from streams.models import Participant, ParticipantStatus, Role, SessionModerator, StreamSession, Visibility
@@ -57,6 +58,9 @@ class Standing:
         return self.is_on_stage
 
 
+PARTICIPANTS = """SELECT session_id, user_id, role, status, invited FROM streams_participant
+    WHERE session_id IN ({}) AND user_id IN ({})"""
+MODERATORS = "SELECT session_id, user_id FROM streams_sessionmoderator WHERE session_id IN ({}) AND user_id IN ({})"
 NO_STANDING = Standing(role=None, status=None, moderates=False)
 
 
@@ -94,15 +98,12 @@ def standings_of(*, actors: Mapping[tuple[UUID, UUID], Actor]) -> dict[tuple[UUI
     """Return standings by (session, user), in a constant number of queries."""
     if not actors:
         return {}
-    scope = {"session_id__in": {one for one, _ in actors}, "user_id__in": {one for _, one in actors}}
-    rows = Participant.objects.order_by().filter(**scope)
+    scope = {session_id for session_id, _ in actors}, {user_id for _, user_id in actors}
     found = {
-        (session_id, user_id): (Role(role), ParticipantStatus(status), invited)
-        for session_id, user_id, role, status, invited in rows.values_list(
-            "session_id", "user_id", "role", "status", "invited"
-        )
+        (uuid_of(session_id), uuid_of(user_id)): (Role(role), ParticipantStatus(status), bool(invited))
+        for session_id, user_id, role, status, invited in select(PARTICIPANTS, *scope)
     }
-    moderators = set(SessionModerator.objects.order_by().filter(**scope).values_list("session_id", "user_id"))
+    moderators = {(uuid_of(session_id), uuid_of(user_id)) for session_id, user_id in select(MODERATORS, *scope)}
     standings = {}
     for key, actor in actors.items():
         role, status, invited = found.get(key, (None, None, False))

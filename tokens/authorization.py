@@ -1,6 +1,6 @@
 """Authorization of media tokens against the current state of the database."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,10 +10,13 @@ from django.utils import timezone
 from accounts.services import access_versions
 from livestream.actors import Actor
 from livestream.errors import Conflict, Denied, DomainError, Missing, NotAuthenticated
+from livestream.plain_sql import with_ids
 from providers.interface import MediaRole
 from streams.models import StreamSession
 from streams.permissions import NO_STANDING, Standing, require_view_as, standings_of
 from streams.state import OVER
+
+SESSIONS = "SELECT * FROM streams_streamsession WHERE id IN ({})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class AuthorizedRequest:
 def authorize_all(requests: Sequence[TokenRequest]) -> list[AuthorizedRequest | Exception]:
     """Authorize each request, in order; refused ones get their error. A crowd takes as many queries as one request."""
     now = timezone.now()  # before reading the standing: a token of a person removed meanwhile then predates the removal
-    sessions = StreamSession.objects.in_bulk({one.session_id for one in requests})
+    sessions = _sessions({one.session_id for one in requests})
     people = {(one.session_id, one.actor.user_id): one.actor for one in requests if one.actor.user_id}
     standings = standings_of(actors=people)
     access = access_versions({one.actor.user_id for one in requests if one.actor.user_id})
@@ -58,6 +61,11 @@ def authorize_all(requests: Sequence[TokenRequest]) -> list[AuthorizedRequest | 
         except DomainError as error:
             answers.append(error)
     return answers
+
+
+def _sessions(ids: Collection[UUID]) -> dict[UUID, StreamSession]:
+    rows = StreamSession.objects.raw(*with_ids(SESSIONS, ids)) if ids else ()
+    return {one.pk: one for one in rows}
 
 
 def authorize(request: TokenRequest) -> AuthorizedRequest:
