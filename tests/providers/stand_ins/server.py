@@ -94,6 +94,7 @@ class StandIn:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # the body is a packet of its own
 
             def handle_any(self) -> None:
                 if stand_in.stopped:  # kept-open connections end, too
