@@ -1,14 +1,20 @@
 """Feature: streaming-realtime-fixes, Property 01: token generation and validation consistency."""
 
+import itertools
+import math
 import string
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.utils import timezone
 from hypothesis import given
+from hypothesis import settings as profile
 from hypothesis import strategies as st
 
+from livestream.errors import ProviderRejected
 from media_node.grants import SOURCES, STAGES, Grant, GrantInvalid, grant_sign, grant_verify
 from providers import agora_006, agora_007
 from providers.agora_007 import RtcService
@@ -16,6 +22,10 @@ from providers.agora_bytes import TokenMalformed
 from providers.agora_tokens import TokenOrder, token_006, token_007
 from providers.interface import MediaRole, PersonRef, RoomRef
 from providers.livekit import LiveKitProvider
+from providers.mux import BROADCAST_SECONDS, playback_token
+from providers.registry import provider_named
+from tests.properties.reach import Reach
+from tests.providers.setups import PUBLIC_KEY, stand_in_of
 
 NO_CLOCK = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
 HEX = st.text("0123456789abcdefABCDEF", min_size=32, max_size=32)
@@ -173,3 +183,106 @@ def test_a_livekit_token_says_what_was_asked_for(settings):
             jwt.decode(made.token, secret + "x", algorithms=["HS256"], options=NO_CLOCK)
 
     holds()
+
+
+LIFETIMES = st.integers(60, 690)  # what the vendor's stand-in accepts
+SIGNING_COST = 5  # times fewer examples
+
+
+def test_a_daily_token_says_what_was_asked_for(settings):
+    """Feature: streaming-realtime-fixes, Property 01: token generation and validation consistency."""
+    reach = Reach()
+    uids = st.integers(1, 2**32 - 1).map(str) | st.text(string.ascii_letters + "-", max_size=36)
+    uids |= st.text(string.ascii_letters, min_size=37, max_size=50)
+
+    @given(rooms, people, uids, st.booleans(), LIFETIMES)
+    def holds(room, person, uid, is_admin, lifetime):
+        settings.MEDIA_TOKEN_SECONDS = lifetime
+        room = replace(room, external=daily.prepare(room=room))
+        with reach.example():
+            for role in MediaRole:
+                now, publishes = timezone.now(), role == MediaRole.PUBLISHER
+                asked = {"person": replace(person, uid=uid), "role": role, "is_admin": is_admin, "now": now}
+                if not 1 <= len(uid) <= 36:
+                    reach.note("refused")
+                    with pytest.raises(ProviderRejected):
+                        daily.join(room=room, **asked)
+                    continue
+                reach.note("made")
+                made = daily.join(room=room, **asked)
+
+                said, until = vendor.tokens[-1], now + timedelta(seconds=lifetime)
+                assert (said["room_name"], said["user_id"], said["user_name"]) == (room.channel_id, uid, person.name)
+                assert (said["is_owner"], said["enable_screenshare"]) == (False, publishes)
+                assert bool(said["permissions"]["canSend"]) == publishes
+                assert not said["permissions"]["canAdmin"]
+                assert said["nbf"] <= now.timestamp() < said["exp"] == int(until.timestamp())
+                assert made.expires_at == until
+                assert jwt.decode(made.token, "k" * 32, algorithms=["HS256"])["r"] == room.channel_id
+                assert (made.can_publish, made.can_subscribe, made.can_admin) == (publishes, True, is_admin)
+                assert (made.uid, made.channel_id, made.url) == (uid, room.channel_id, room.external["url"])
+
+    with stand_in_of("daily", settings) as vendor:
+        daily = provider_named("daily")
+        holds()
+        assert vendor.mistakes == []
+
+    reach.require(refused=10, made=40)
+
+
+def test_a_mux_descriptor_says_what_was_asked_for(settings):
+    """Feature: streaming-realtime-fixes, Property 01: token generation and validation consistency."""
+    given_out = set()
+
+    @given(rooms, people, st.booleans(), LIFETIMES, MOMENTS_OF_TOKENS)
+    def holds(room, person, is_admin, lifetime, now):
+        settings.MEDIA_TOKEN_SECONDS = lifetime
+        for signs, role in itertools.product((True, False), MediaRole):
+            settings.MUX_SIGNING_KEY_ID = "key-1" if signs else ""
+            room = replace(room, external=mux.prepare(room=room))
+            made = mux.join(room=room, person=person, role=role, is_admin=is_admin, now=now)
+
+            stream = vendor.streams[room.external["live_stream_id"]]
+            publishes = role == MediaRole.PUBLISHER
+            assert stream["passthrough"] == room.channel_id
+            assert room.external["policy"] == ("signed" if signs else "public")
+            assert (made.can_publish, made.can_subscribe, made.can_admin) == (publishes, not publishes, is_admin)
+            assert (made.uid, made.channel_id) == (person.uid, room.channel_id)
+            assert made.expires_at == now + timedelta(seconds=BROADCAST_SECONDS if publishes else lifetime)
+            if publishes:
+                assert (made.protocol, made.token, made.shared_token) == ("rtmps", stream["stream_key"], True)
+                continue
+            assert (made.protocol, made.shared_token) == ("hls", not signs)
+            assert stream["stream_key"] not in (made.token, made.url)
+            if signs:  # the vendor's address stays on the server
+                assert made.url.endswith(f"/hls/{room.session_id}/main.m3u8")
+                assert made.token not in given_out
+                given_out.add(made.token)
+            else:
+                assert (made.token, room.external["playback_id"] in made.url) == ("", True)
+
+    with stand_in_of("mux", settings) as vendor:
+        mux = provider_named("mux")
+        holds()
+        assert vendor.mistakes == []
+
+
+def test_a_playback_token_of_mux_opens_one_playlist_for_its_time(settings):
+    """Feature: streaming-realtime-fixes, Property 01: token generation and validation consistency."""
+    other = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
+
+    @profile(max_examples=math.ceil(profile().max_examples / SIGNING_COST))
+    @given(NAMES, MOMENTS_OF_TOKENS, LIFETIMES)
+    def holds(playback_id, now, lifetime):
+        expires_at = now + timedelta(seconds=lifetime)
+        token = playback_token(playback_id, now=now, expires_at=expires_at)
+
+        read = {"algorithms": ["RS256"], "audience": "v", "options": NO_CLOCK}
+        claims = jwt.decode(token, PUBLIC_KEY, **read)
+        assert (claims["sub"], claims["exp"]) == (playback_id, int(expires_at.timestamp()))
+        assert jwt.get_unverified_header(token)["kid"] == settings.MUX_SIGNING_KEY_ID
+        with pytest.raises(jwt.InvalidSignatureError):
+            jwt.decode(token, other, **read)
+
+    with stand_in_of("mux", settings):
+        holds()
