@@ -185,7 +185,7 @@ export class Call extends EventTarget {
 
   async #renew() {
     const { run, role } = this;
-    if (!this.wanted) return;
+    if (!this.wanted || this.last.fatal) return; // as in restart()
     try {
       const pass = await this.ask(role);
       if (run !== this.run || role !== this.role) return;
@@ -197,7 +197,7 @@ export class Call extends EventTarget {
     } catch (error) {
       if (run !== this.run) return;
       if (isFinal(error.code)) this.#refused(error, run);
-      else this.#watchPass(patience("renew_soonest"));
+      else this.#watchPass(Math.max(patience("renew_soonest"), (error.retryAfter || 0) * 1000));
     }
   }
 
