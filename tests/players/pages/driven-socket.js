@@ -7,6 +7,7 @@
 import { linkWords } from "/static/js/chat/connection-status.js";
 import { patience } from "/static/js/lib/retry-policy.js";
 import { RoomSocket } from "/static/js/room/socket.js";
+import { Clock } from "./clock.js";
 
 const BEAT_MS = 10000;
 const FIRST_ATTEMPT_MS = 5000; // contract: the first attempt comes within five seconds
@@ -18,39 +19,12 @@ const OPEN_AND_CUT_MS = 50; // lifetime of a connection in a room that cuts each
 const ATTEMPTS_A_MINUTE = 16;
 const STATES = ["idle", "connecting", "open", "waiting", "stopped"];
 
-/** A clock that advances only on request. */
-class Clock {
-  constructor() {
-    this.now = 1_700_000_000_000;
-    this.jobs = new Map();
-    this.last = 0;
-    window.setTimeout = (job, ms = 0) => { this.jobs.set(++this.last, { at: this.now + ms, job }); return this.last; };
-    window.clearTimeout = (id) => { this.jobs.delete(id); };
-    Date.now = () => this.now;
-  }
-
-  async pass(ms) {
-    const end = this.now + ms;
-    for (;;) {
-      await settled();
-      const [id, next] = [...this.jobs].filter(([, { at }]) => at <= end).sort(([a, one], [b, two]) => one.at - two.at || a - b)[0] || [];
-      if (!id) break;
-      this.jobs.delete(id);
-      this.now = Math.max(this.now, next.at);
-      next.job();
-    }
-    this.now = end;
-    await settled();
-  }
-}
-
 /** The same numbers each time, so that a failure repeats. */
 function drawing() {
   let last = 7;
   return () => { last = (last * 16807) % 2147483647; return last / 2147483647; };
 }
 
-const settled = async () => { for (let i = 0; i < 8; i += 1) await Promise.resolve(); };
 const clock = new Clock();
 let room = null;
 let online = true;
