@@ -1,7 +1,9 @@
 """Property 6 of the design."""
 
+import asyncio
 import json
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,10 +12,15 @@ from hypothesis import strategies as st
 from chat.models import ChatMessage
 from chat.posting import Post, messages_post
 from livestream.actors import actor_of
+from livestream.database import in_database
+from livestream.realtime import runtime
+from livestream.realtime.groups import room_group
 from livestream.realtime.room_log import RoomLog
+from livestream.realtime.socket_writer import Member
 from streams.selectors import session_get
 from tests.cast import make_show, make_user
 from tests.properties.rooms import PARTS
+from tests.still_clock import StillLoop, pass_time, still_loop, turns
 
 pytestmark = pytest.mark.django_db
 
@@ -97,3 +104,49 @@ def test_property_06_what_carries_no_number_is_never_held_back_and_numbers_never
     assert [document for document in seen if document[0] is None] == [d for d in documents if d[0] is None]
     numbers = [seq for seq, _ in seen if seq is not None]
     assert numbers == sorted(set(numbers))
+
+
+QUIET_SECONDS = 1.0
+TICK_SECONDS = 0.0015  # of a room with one socket
+
+
+@pytest.mark.django_db(transaction=True)
+def test_property_06_a_message_reaches_the_room_while_no_time_passes():
+    """Feature: streaming-realtime-fixes, Property 06: chat delivery and ordering."""
+
+    async def run(sizes: list[int]) -> None:
+        frames: list[dict[str, Any]] = []
+
+        async def send(event: dict[str, Any]) -> None:
+            frames.append(event)
+
+        def shown() -> list[str]:
+            events = [json.loads(line) for frame in frames for line in frame["text"].split("\n")]
+            return [event["data"]["content"] for event in events if event["type"] == "chat.message"]
+
+        session, author = await in_database(lambda: (make_show(make_user()), make_user()))
+        hub, member = runtime.current().hub, Member(name="somebody", send=send)
+        await hub.join(member=member, group=room_group(session.pk))
+        said: list[str] = []
+        for size in sizes:
+            still_loop().now += QUIET_SECONDS  # no timer of the last messages is left
+            await turns()
+            texts = [f"text {len(said) + number}" for number in range(size)]
+            said += texts
+            posts = [Post(session.pk, actor_of(author), text, f"c{text}") for text in texts]
+            await in_database(messages_post, posts=posts)
+            await turns()
+            assert said[: len(said) - size + 1] == shown()[: len(said) - size + 1], "written although no timer can run"
+            await pass_time(TICK_SECONDS)
+            assert shown() == said, "the thread may still have been handing over the rest: collected for a tick"
+        hub.leave_all(member=member)
+
+    @given(st.lists(st.integers(1, 6), min_size=1, max_size=5))
+    def holds(sizes: list[int]) -> None:
+        still.run(run(sizes))
+
+    before = runtime._hooks
+    runtime.configure(runtime.Hooks(events=PARTS.events))
+    with asyncio.Runner(loop_factory=StillLoop) as still:
+        holds()
+    runtime.configure(before)

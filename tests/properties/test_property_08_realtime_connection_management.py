@@ -16,12 +16,13 @@ from accounts.socket_auth import _authenticate
 from livestream.actors import ANONYMOUS, actor_of
 from livestream.errors import Conflict, Denied, DomainError, Missing, NotAuthenticated, TooMany, Unavailable
 from livestream.realtime.groups import room_group
-from livestream.realtime.hub import Hub
+from livestream.realtime.hub import TICK_SECONDS_AT_LEAST, TICK_SECONDS_PER_SOCKET, Hub
 from livestream.realtime.protocol import encode
 from livestream.realtime.socket_writer import Member
 from streams.consumers import RoomConsumer
 from tests.cast import make_user, session_key_of
 from tests.properties.reach import Reach
+from tests.still_clock import STEP_SECONDS, StillLoop, pass_time, still_loop, turns
 
 TICKS_SECONDS = 0.05
 # Every history begins with people connected to a room with a message.
@@ -189,6 +190,61 @@ def test_property_08_what_comes_in_order_is_there_within_a_tenth_of_a_second_bes
         return [socket.seqs() for socket in world.sockets[1:]]
 
     assert runner.run(run()) == [list(range(1, count + 1))] * sockets
+
+
+WRITTEN_SECONDS = 0.1  # the contract
+BETWEEN_MS = st.sampled_from([0, 0, 0.4, 1, 4, 12, 40])
+ARRIVALS = st.lists(st.tuples(BETWEEN_MS, st.integers(1, 3)), min_size=3, max_size=10)
+
+
+def test_property_08_an_event_is_written_at_once_or_collected_for_a_tick(settings):
+    """Feature: streaming-realtime-fixes, Property 08: realtime connection management."""
+    reach = Reach()
+
+    async def run(others: int, arrivals: list[tuple[float, int]]) -> None:
+        loop, world = still_loop(), World()
+        await world.enter()
+        (socket,) = world.sockets
+        for number in range(others):
+            await world.hub.join(member=Member(name=f"other-{number}", send=nothing), group=world.group)
+        tick = max(TICK_SECONDS_AT_LEAST, (others + 1) * TICK_SECONDS_PER_SOCKET)
+        tick = min(tick, settings.REALTIME_TICK_SECONDS)
+        assert tick <= WRITTEN_SECONDS
+        written_at, waiting_since = float("-inf"), None
+        for milliseconds, count in arrivals:
+            await pass_time(milliseconds / 1000)
+            for _ in range(count):
+                if len(socket.seqs()) == len(world.stored):
+                    waiting_since = None
+                before = len(world.stored)
+                await world.step("say", 1)
+                world.bring(world.wire.pop())
+                if waiting_since is None and loop.now >= written_at + tick + 2 * STEP_SECONDS:
+                    reach.note("at_once")
+                    assert socket.seqs() == list(range(1, before + 2)), "written before anything else happens"
+                    written_at = loop.now
+                elif waiting_since is None:
+                    reach.note("collected")
+                    waiting_since = loop.now
+                if waiting_since is not None:
+                    written_at = waiting_since + tick  # at the latest
+        await pass_time(tick + 2 * STEP_SECONDS)
+        await turns()
+        assert socket.seqs() == list(range(1, len(world.stored) + 1)), "nothing waits for longer than a tick"
+        world.stop()
+
+    async def nothing(event: dict[str, Any]) -> None:
+        pass
+
+    @given(st.sampled_from([0, 60, 300, 1000]), ARRIVALS)
+    def holds(others: int, arrivals: list[tuple[float, int]]) -> None:
+        with reach.example():
+            still.run(run(others, arrivals))
+
+    with asyncio.Runner(loop_factory=StillLoop) as still:
+        holds()
+
+    reach.require(at_once=90, collected=50)
 
 
 @given(
