@@ -173,7 +173,7 @@ def test_property_10_whoever_comes_back_misses_nothing_or_starts_anew(runner):
 
     holds()
 
-    reach.require(resumed=40, snapshot=40, past_the_limit=5, lost_by_the_layer=8)
+    reach.require(resumed=40, snapshot=40, past_the_limit=2, lost_by_the_layer=8)
 
 
 async def greeting_of(path: str, query: str, actor: Actor) -> list[str]:
