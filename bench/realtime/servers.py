@@ -11,13 +11,13 @@ from typing import Any
 
 import psycopg
 
+from tests.ports import free_port
 from tests.servers import (
     NotInstalled,
     Postgres,
     Redis,
     _postgres_binary,
     _unprivileged,
-    free_port,
     postgres_stop,
     redis_start,
     start,

@@ -23,6 +23,7 @@ import pytest
 from tests import servers
 from tests.faults.conformance import CASES, Case
 from tests.faults.raw import raw_connect
+from tests.ports import free_port
 
 QUIET_SECONDS = 0.3
 SECTIONS = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*"]
@@ -37,7 +38,7 @@ AUTOBAHN: dict[str, set[str]] = {
 @pytest.fixture(scope="module", params=["uvicorn", "daphne"])
 def echo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
     """A server that echoes: its name and port."""
-    port = servers.free_port()
+    port = free_port()
     log = tmp_path_factory.mktemp("echo") / "echo.log"
     command = servers.web_command(request.param, port, "tests.faults.echo_app:application")
     process = servers.start(command, log=log, cwd=servers.ROOT)

@@ -13,6 +13,7 @@ import pytest
 from bench.media.client import MediaClient
 from tests.media_node.show import ROOM, SECRET, eventually, running
 from tests.media_node.test_hostile import KEY, joined, on_air, received, video
+from tests.ports import free_port
 
 pytestmark = pytest.mark.waits
 
@@ -137,10 +138,7 @@ async def start_process(*, udp_port, http_port, **environ):
 
 
 def free_ports():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-        udp.bind(("", 0))
-        tcp.bind(("127.0.0.1", 0))
-        return udp.getsockname()[1], tcp.getsockname()[1]
+    return free_port(socket.SOCK_DGRAM), free_port()
 
 
 @pytest.mark.parametrize("taken", ["UDP", "HTTP"])

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 KEY, SECRET = "testkey", "test-secret-test-secret-test-secret-1"
 START_SECONDS = 15
 
@@ -24,12 +26,12 @@ class LiveKitServer:
 
     def __init__(self, binary: str, folder: Path, redis: str = "") -> None:
         self.binary, self.folder = binary, folder
-        self.port = _free(socket.SOCK_STREAM)
+        self.port = free_port(socket.SOCK_STREAM)
         self.url = f"ws://127.0.0.1:{self.port}"
         self.http_url = f"http://127.0.0.1:{self.port}"
         (folder / "livekit.yaml").write_text(
             f"port: {self.port}\nbind_addresses: ['127.0.0.1']\nkeys:\n  {KEY}: {SECRET}\n"
-            f"rtc:\n  tcp_port: {_free(socket.SOCK_STREAM)}\n  udp_port: {_free(socket.SOCK_DGRAM)}\n"
+            f"rtc:\n  tcp_port: {free_port(socket.SOCK_STREAM)}\n  udp_port: {free_port(socket.SOCK_DGRAM)}\n"
             "  use_external_ip: false\n  node_ip: 127.0.0.1\n  enable_loopback_candidate: true\n"
             "room:\n  departure_timeout: 5\n" + (f"redis:\n  address: {redis}\n" if redis else "")
         )
@@ -66,12 +68,6 @@ def livekit_path() -> str | None:
     return next((str(place) for place in places if place.is_file()), shutil.which("livekit-server"))
 
 
-def _free(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def livekit_running(folder: Path, redis: str = "") -> Iterator[LiveKitServer]:
     """Run the server for the length of the block; without it the test is skipped. Nodes with one Redis are one
@@ -89,11 +85,11 @@ def livekit_running(folder: Path, redis: str = "") -> Iterator[LiveKitServer]:
 @contextmanager
 def livekit_said(command: list[str], folder: Path) -> Iterator[int]:
     """Run a server started by a command line, but on free ports; yield its port."""
-    port, log = _free(socket.SOCK_STREAM), folder / "livekit.log"
-    ports = ("--port", str(port), "--rtc.tcp_port", str(_free(socket.SOCK_STREAM)))
+    port, log = free_port(socket.SOCK_STREAM), folder / "livekit.log"
+    ports = ("--port", str(port), "--rtc.tcp_port", str(free_port(socket.SOCK_STREAM)))
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, *ports, "--udp-port", str(_free(socket.SOCK_DGRAM))], stdout=output, stderr=subprocess.STDOUT
+            [*command, *ports, "--udp-port", str(free_port(socket.SOCK_DGRAM))], stdout=output, stderr=subprocess.STDOUT
         )
     try:
         _wait_until_it_listens(process, port, log)

@@ -19,7 +19,7 @@ from typing import Any
 import jwt
 import pytest
 
-from tests.e2e.product import free_port
+from tests.ports import free_port
 
 SECRET = "a secret that MediaMTX's answerer and we share"
 ROLES = {"publish": "publisher", "read": "subscriber"}
