@@ -81,6 +81,7 @@ async def settled(cluster: Cluster, sockets: float, *, until: Callable[[Footprin
         await asyncio.sleep(0.5)
 
 
+@pytest.mark.nightly
 async def test_sockets_that_came_and_went_leave_nothing_behind(cluster, row):
     room = await Room.open(cluster)
     try:

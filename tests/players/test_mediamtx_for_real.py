@@ -84,6 +84,7 @@ def roles(server: MediaMtx) -> list[str]:
     return [state for _, state in server.sessions()]
 
 
+@pytest.mark.nightly
 @pytest.mark.alone
 def test_a_show_is_seen_and_who_is_kicked_loses_it_within_a_second(
     people: People,

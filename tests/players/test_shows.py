@@ -102,6 +102,7 @@ def test_the_sellers_own_room_says_why_it_does_not_play(people: People, screensh
     assert seller.evaluate("window.livestream.publisher.state") == "sending"
 
 
+@pytest.mark.nightly
 def test_the_same_buyer_in_two_windows_plays_in_the_newer_and_can_go_back(people: People, screenshot: Any) -> None:  # noqa: F811
     seller = people.signed_in("seller")
     show = show_made(seller, "In two windows")
