@@ -80,6 +80,7 @@ ROOM_MODULES = tuple(
         "stage/capture",
         "stage/meter",
         "providers/publisher",
+        "providers/first-outcome",
         "providers/whip",
         "providers/token-renewal",
     )

@@ -9,6 +9,7 @@ import { session as sessions } from "../lib/api.js";
 import { Backoff } from "../lib/backoff.js";
 import { ApiError } from "../lib/errors.js";
 import { patience } from "../lib/retry-policy.js";
+import { firstOutcome } from "./first-outcome.js";
 import { closedByServer, readStats } from "./rtc.js";
 import { WhipConnection } from "./whip.js";
 
@@ -55,15 +56,7 @@ export class Publisher extends EventTarget {
     window.addEventListener("online", this.onOnline);
     this.backoff.reset();
     this.#set("connecting");
-    const outcome = new Promise((resolve, reject) => {
-      const look = ({ detail }) => {
-        if (detail.state === "connecting" || detail.state === "reconnecting") return;
-        this.removeEventListener("state", look);
-        if (detail.state === "sending") resolve(undefined);
-        else reject(detail.error || new ApiError({ code: "unavailable" }));
-      };
-      this.addEventListener("state", look);
-    });
+    const outcome = firstOutcome(this);
     this.#attempt(++this.run);
     return outcome;
   }

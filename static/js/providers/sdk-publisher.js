@@ -2,7 +2,7 @@
  * The sender's side of an SDK's connection, with the events and fields of Publisher.
  * @module providers/sdk-publisher
  */
-import { ApiError } from "../lib/errors.js";
+import { firstOutcome } from "./first-outcome.js";
 import { QUALITIES } from "./whip.js";
 import { callOf } from "./sdk-connection.js";
 
@@ -38,15 +38,7 @@ export class Sending extends EventTarget {
    */
   start() {
     if (this.active) return Promise.resolve();
-    const outcome = new Promise((resolve, reject) => {
-      const look = ({ detail }) => {
-        if (detail.state === "connecting" || detail.state === "reconnecting") return;
-        this.removeEventListener("state", look);
-        if (detail.state === "sending") resolve(undefined);
-        else reject(detail.error || new ApiError({ code: "unavailable" }));
-      };
-      this.addEventListener("state", look);
-    });
+    const outcome = firstOutcome(this);
     this.call.want({ send: true });
     return outcome;
   }
