@@ -351,6 +351,7 @@ def test_refused_as_a_sender_a_viewer_goes_on_watching(ben: Visitor) -> None:
     ben.run("window.call.want({ send: true })")
 
     ben.until("window.call.lastSending.state === 'failed'")
+    ben.until("window.call.link === 'up'")  # as a viewer again, at another client
     ben.run("window.control.client.comes(41, 'video')")
     ben.until("window.call.last.state === 'receiving'")
     assert ben.run("window.call.wants") == {"watch": True, "send": False}
