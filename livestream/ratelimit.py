@@ -96,7 +96,7 @@ def too_many(wait: float, message: str | None = None) -> TooMany:
 
 
 class TokenBucket:
-    """A local limiter for one socket: `burst` at once, then `per_second`."""
+    """A limiter of one process: `burst` at once, then `per_second`."""
 
     __slots__ = ("burst", "checked_at", "per_second", "tokens")
 
@@ -106,12 +106,17 @@ class TokenBucket:
         self.tokens = float(burst)
         self.checked_at = time.monotonic()
 
-    def take(self) -> bool:
-        """Return whether one more is allowed now."""
+    @property
+    def is_empty(self) -> bool:
+        """Whether the next one is refused now."""
         now = time.monotonic()
         self.tokens = min(self.burst, self.tokens + (now - self.checked_at) * self.per_second)
         self.checked_at = now
-        if self.tokens < 1:
+        return self.tokens < 1
+
+    def take(self) -> bool:
+        """Return whether one more is allowed now."""
+        if self.is_empty:
             return False
         self.tokens -= 1
         return True

@@ -36,6 +36,7 @@ from livestream.errors import (
     TooMany,
     Unavailable,
 )
+from livestream.ratelimit import TokenBucket
 from livestream.rest import client_address, error_response
 from providers.interface import PlaylistSource, RoomRef
 from providers.playlists import Named, playlists_named, rewritten, same_playlist
@@ -47,6 +48,9 @@ FRESH_SECONDS = 1.0
 # Players ask several times a second, so the right to a show's playlists is cached for this long.
 RIGHT_SECONDS = 1.0
 RIGHTS_KEPT = 10_000
+# Each check costs a visit to the database, so an address has only so many refused ones.
+REFUSALS_AT_ONCE, REFUSALS_PER_SECOND = 60, 20.0
+ADDRESSES_KEPT = 10_000
 # If a blocking reload took longer than this, the right is checked again before the response.
 LONG_SECONDS = 0.5
 # The addresses of a show's playlists are cached for this long, unless they are refused.
@@ -80,6 +84,8 @@ class Right:
 
 # By show, media token and session cookie.
 _rights: dict[tuple[UUID, str, str], Right] = {}
+# By address: what is left of its refused checks.
+_refusals: dict[str, TokenBucket] = {}
 
 
 @dataclass(slots=True)
@@ -254,20 +260,39 @@ async def _playlist(room: RoomRef, provider: PlaylistSource, name: str, request:
 
 
 async def _right(request: HttpRequest, session: UUID) -> Right:
-    """Return the right of a request's credentials, cached for RIGHT_SECONDS. Refusals are not cached."""
+    """Return the right of a request's credentials, cached for RIGHT_SECONDS. Refusals are not cached but counted.
+
+    Raises TooMany without a check if its address was refused too often. Credentials that were valid at the last check
+    are exempt, so that nobody at the same address is affected.
+    """
     token, cookie = _bearer(request), request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     if not SESSION_KEY_FORM.match(cookie):
         cookie = ""  # anonymous in any case, and not cached
-    known = _rights.get((session, token, cookie))
-    if known is not None and known.until > time.monotonic():
-        return known
+    key = (session, token, cookie)
+    known = _rights.get(key)
     now = time.monotonic()  # before the query, so that the right is never older than this
-    actor = await session_actor(cookie)
-    room, provider = await CROWDS.run(playlist_room, session_id=session, token=token, actor=actor)
+    if known is not None and known.until > now:
+        return known
+    refusals = _refusals_of(client_address(request))
+    if known is None and refusals.is_empty:
+        raise TooMany(retry_after=1)
+    try:
+        actor = await session_actor(cookie)
+        room, provider = await CROWDS.run(playlist_room, session_id=session, token=token, actor=actor)
+    except DomainError:
+        _rights.pop(key, None)
+        refusals.take()
+        raise
     if len(_rights) >= RIGHTS_KEPT:
         _rights.clear()
-    right = _rights[session, token, cookie] = Right(actor, room, provider, now + RIGHT_SECONDS)
+    right = _rights[key] = Right(actor, room, provider, now + RIGHT_SECONDS)
     return right
+
+
+def _refusals_of(address: str) -> TokenBucket:
+    if len(_refusals) >= ADDRESSES_KEPT:
+        _refusals.clear()
+    return _refusals.setdefault(address, TokenBucket(burst=REFUSALS_AT_ONCE, per_second=REFUSALS_PER_SECOND))
 
 
 def _bearer(request: HttpRequest) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from dataclasses import replace
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -53,8 +54,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def rights(monkeypatch):
-    """Check every request anew, except in the tests of the cache."""
+    """Check every request anew, except in the tests of the cache. No address was refused yet."""
     monkeypatch.setattr(hls, "RIGHT_SECONDS", 0.0)
+    monkeypatch.setattr(hls, "_refusals", {})
 
 
 @pytest.fixture
@@ -269,6 +271,38 @@ def test_refusals_are_not_kept_and_the_rights_are_bounded(mux, show, ben, monkey
     for _ in range(3):
         assert playlist(show, token_for(show, ben)).status_code == 200
     assert len(hls._rights) <= 2
+
+
+def test_an_address_refused_too_often_is_not_checked_again_and_its_viewers_go_on(mux, show, ben, monkeypatch):
+    monkeypatch.setattr(hls, "REFUSALS_AT_ONCE", 3)
+    monkeypatch.setattr(hls, "REFUSALS_PER_SECOND", 0.001)
+    checked = Mock(wraps=hls.playlist_room)
+    monkeypatch.setattr(hls, "playlist_room", checked)
+    viewer = Viewer(show, token=token_for(show, ben))
+    assert viewer.asks().status_code == 200
+
+    answers = [playlist(show, f"made-up-{number}") for number in range(5)]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
+    assert_error(answers[-1], 429, "too_many")
+    assert checked.call_count == 4
+    assert viewer.asks().status_code == 200
+    elsewhere = Client(REMOTE_ADDR="198.51.100.7").get(
+        f"/hls/{show.pk}/main.m3u8", headers={"Authorization": "Bearer x"}
+    )
+    assert elsewhere.status_code == 401
+
+
+def test_a_removed_viewer_who_keeps_asking_is_one_refused_like_others(mux, show, ada, ben, monkeypatch):
+    monkeypatch.setattr(hls, "REFUSALS_AT_ONCE", 2)
+    monkeypatch.setattr(hls, "REFUSALS_PER_SECOND", 0.001)
+    let_in(show, ben)
+    viewer = Viewer(show, token=token_for(show, ben))
+    assert viewer.asks().status_code == 200
+
+    participant_kick(session_id=show.pk, actor=actor_of(ada), user_id=ben.pk)
+
+    assert [viewer.asks().status_code for _ in range(4)] == [401, 401, 429, 429]
 
 
 # ---- One fetch for all ---------------------------------------------------------------------------------------------
