@@ -33,7 +33,7 @@ VARIANTS = ("sqlite-memory", "postgres-redis")
 # prints a line that repeats it.
 settings.register_profile(
     "livestream",
-    max_examples=int(os.environ.get("TEST_EXAMPLES", "1000" if NIGHTLY else "100")),
+    max_examples=int(os.environ.get("TEST_EXAMPLES", "1000" if NIGHTLY else "60")),
     derandomize=not NIGHTLY,
     print_blob=True,
     deadline=None,

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 from tests.e2e.conftest import ARTEFACTS, People, csrf_token
 from tests.e2e.product import Product
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 Screenshot = Callable[[Page, str], None]
 MEASURE_MS = 4000
@@ -97,6 +97,7 @@ def heard(page: Page, text: str) -> None:
     expect(page.locator("[data-messages]")).to_contain_text(text, timeout=5_000)
 
 
+@pytest.mark.alone
 def test_a_whole_show_from_going_live_to_the_end(people: People, product: Product, screenshot: Screenshot) -> None:
     seller, buyer, visitor = people.signed_in("seller"), people.signed_in("buyer"), people.signed_in("buyer2")
     seller.goto("/studio/")
@@ -189,6 +190,7 @@ def test_the_host_reloads_and_viewers_go_on_watching(people: People, product: Pr
     assert product.get(f"/api/v1/sessions/{show}/")["state"] == "active"
 
 
+@pytest.mark.alone
 def test_a_closed_tab_is_counted_out_within_two_seconds(people: People) -> None:
     seller, buyer = people.signed_in("seller"), people.signed_in("buyer")
     show = show_made(seller, "Counting heads")

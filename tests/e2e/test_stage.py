@@ -22,7 +22,7 @@ from tests.e2e.stage_steps import (
 )
 from tests.e2e.test_show import live, open_room, show_made, wait_until
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(420)]
+pytestmark = pytest.mark.timeout(420)
 
 Screenshot = Callable[[Page, str], None]
 

@@ -1,7 +1,6 @@
 """Property 5 of the design: every view of a show agrees with the model, and with the messages to its room."""
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -22,6 +21,7 @@ from streams.room_snapshot import room_load
 from streams.selectors import session_get, sessions_visible_to
 from streams.services.show.sessions import session_update
 from streams.services.stage.participation import stage_promote, stage_unseat
+from tests.properties.machines import machine_settings
 from tests.properties.reach import Reach
 from tests.properties.rooms import PARTS, ClientRoom
 from tests.properties.show_life import LEADS_TO, Show
@@ -138,7 +138,7 @@ def test_property_05_every_view_of_a_session_has_the_state_of_the_model():
     """Feature: streaming-realtime-fixes, Property 05: state management consistency."""
     Consistency.show, Consistency.reach = Show(), Reach()
 
-    run_state_machine_as_test(Consistency, settings=settings(stateful_step_count=6))
+    run_state_machine_as_test(Consistency, settings=machine_settings(steps=6))
 
     Consistency.reach.require(active=50, paused=40, resume=30, ended=20, error=20, refused=5, denied=5)
     Consistency.reach.require(say=5, title=3, remove=3)

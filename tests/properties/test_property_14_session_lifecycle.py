@@ -1,7 +1,6 @@
 """Property 14 of the design: the table decides, timeouts end abandoned shows, and an end leaves nothing behind."""
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,6 +19,7 @@ from streams.services.provider.host_presence import host_lost, host_seen
 from streams.services.show.sweeps import sessions_expire
 from streams.services.stage.guest_requests import guest_request_make
 from streams.state import EndReason, SessionState, can_move
+from tests.properties.machines import machine_settings
 from tests.properties.reach import Reach
 from tests.properties.show_life import LEADS_TO, Show
 from tests.streams.fake_node import FakeNode
@@ -209,7 +209,7 @@ def test_property_14_a_session_lives_by_the_table_and_leaves_nothing_behind(node
         for who, role in (("host", "publisher"), ("guest", "publisher"), ("viewer", "subscriber")):
             media_token_issue(session_id=show.session.pk, actor=show.actors[who], role=MediaRole(role))
 
-    run_state_machine_as_test(Lifecycle, settings=settings(stateful_step_count=8))
+    run_state_machine_as_test(Lifecycle, settings=machine_settings(steps=8))
 
     Lifecycle.reach.require(start=60, pause=40, resume=25, end=25, fail=5, left_for_until_the_last_moment=5)
     Lifecycle.reach.require(refused_while_ended=40, refused_while_error=3, refused_while_paused=1, held_while_active=3)

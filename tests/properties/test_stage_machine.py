@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -34,6 +33,7 @@ from streams.services.stage.participation import (
 )
 from streams.services.stage.sweeps import guests_expire, requests_expire
 from tests.cast import make_show, make_user
+from tests.properties.machines import machine_settings
 from tests.properties.rooms import ClientRoom
 
 PEOPLE = 5
@@ -301,4 +301,4 @@ class StageMachine(RuleBasedStateMachine):
 @pytest.mark.django_db
 def test_whatever_people_do_the_stage_is_what_the_rules_say(monkeypatch):
     monkeypatch.setattr("streams.services.stage.guest_requests.ASKED_PER_MINUTE", 1_000_000)
-    run_state_machine_as_test(StageMachine, settings=settings(stateful_step_count=15))
+    run_state_machine_as_test(StageMachine, settings=machine_settings(steps=15))
