@@ -145,6 +145,7 @@ def test_a_host_whose_picture_does_not_get_out_is_offered_the_other_one(people: 
     live(seller)
 
 
+@pytest.mark.nightly
 def test_a_host_whose_picture_is_cut_off_is_offered_the_other_one_and_sends_there(people: People) -> None:
     seller = people.signed_in("seller")
     show_made(seller, "The road breaks off")

@@ -92,6 +92,7 @@ def test_tiles_never_overlap_or_stick_out_and_the_main_picture_is_the_largest(pe
     assert wrong == []
 
 
+@pytest.mark.nightly
 def test_a_stage_of_two_shows_all_of_the_hosts_picture_and_sharply(people: People, screenshot: Screenshot) -> None:
     seller, mia, viewer = people.signed_in("seller"), people.newcomer("Mia", **SMALL), people.window()
     show = show_made(seller, "Two on stage")

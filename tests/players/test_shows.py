@@ -196,7 +196,8 @@ def buyer_removed(people: People) -> tuple[str, Page, Page, Page, dict[str, Any]
     return show, seller, buyer, stranger, held
 
 
-@pytest.mark.parametrize("webhooks", [False, pytest.param(True, marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("webhooks", [False, True])
 def test_a_removed_buyer_who_joins_again_with_an_old_token_is_removed_again(
     people: People, product: Product, livekit: LiveKitServer, webhooks: bool
 ) -> None:
