@@ -5,8 +5,10 @@
 import { session as sessions } from "../lib/api.js";
 import { Backoff } from "../lib/backoff.js";
 import { Composer } from "./composer.js";
+import { messageKeys, skipLink } from "./keys.js";
 import { ChatLog } from "./log.js";
-import { messageElement } from "./message.js";
+import { foldLong, messageElement } from "./message.js";
+import { Speech } from "./speech.js";
 import { memory, need, toast } from "../lib/dom.js";
 import { words } from "../lib/errors.js";
 import { plural } from "../lib/format.js";
@@ -14,8 +16,10 @@ import { LinkState } from "./connection-status.js";
 import { askToRemove } from "../lib/remove-dialog.js";
 
 const NEAR_PX = 90;
-const KEEP = 400;
+const KEEP = 400; // messages that stay drawn while the newest is in view
+const MOST = 500; // messages that are ever drawn: whoever reads back gets the newer ones at the end of those
 const PAGE = 50;
+const COUNTED = 99;
 const QUIET_MS = 800;
 const READ_EVERY_MS = 5000;
 const SLOW_AFTER_MS = 1200;
@@ -41,6 +45,9 @@ export class Chat {
     this.start = need("[data-start]", root);
     this.composer = new Composer(root, store.session.id);
     new LinkState(root, { socket, store });
+    this.speech = new Speech(root);
+    messageKeys(this.scroller, this.list);
+    skipLink(root);
     this.dirty = new Set();
     this.unseen = 0;
     this.atEnd = true;
@@ -56,7 +63,7 @@ export class Chat {
     store.addEventListener("change", () => this.#rules());
     this.composer.addEventListener("send", ({ detail }) => this.#say(detail.text, detail.replyTo));
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    this.pill.addEventListener("click", () => { this.#toEnd(true); this.composer.field.focus(); });
+    this.pill.addEventListener("click", () => { this.#toEnd(); this.composer.field.focus(); });
     this.older.addEventListener("click", () => this.#loadOlder());
     this.list.addEventListener("click", (event) => this.#act(event));
     // An opening keyboard, a growing composer or a turned phone must not push the newest message out of sight.
@@ -99,6 +106,7 @@ export class Chat {
     if (type === "chat.message") {
       const { entry, fresh } = this.log.store(data);
       this.#mark(entry.key);
+      if (fresh) this.speech.came();
       if (fresh && !this.atEnd && data.user?.id !== this.me?.id) this.unseen += 1;
     } else if (type === "chat.removed") {
       const entry = this.log.removed(data.id);
@@ -120,16 +128,44 @@ export class Chat {
     const changed = this.dirty;
     this.dirty = new Set();
     const last = this.list.lastElementChild;
+    const placed = [];
     for (const entry of this.log.ordered()) {
       if (!changed.has(entry.key)) continue;
-      const node = this.#element(entry);
       const old = this.#node(entry.key);
+      if (!old && !this.atEnd && this.list.childElementCount >= MOST) { this.held = true; continue; }
+      const node = this.#element(entry);
       if (old) old.remove();
       else node.classList.add("fresh");
       this.#place(node, entry);
+      placed.push(node);
     }
     if (this.atEnd) for (const key of this.log.trim(KEEP)) { this.#node(key)?.remove(); this.complete = false; }
+    else if (this.held) this.log.thin(MOST, KEEP);
+    foldLong(placed);
     if (this.atEnd || last === null) this.#toEnd();
+    this.#paint();
+  }
+
+  /** The messages to draw: while somebody reads back, the newest may be left out. */
+  #drawn() {
+    const entries = this.log.ordered();
+    this.held = !this.atEnd && entries.length > MOST;
+    return this.held ? entries.slice(0, MOST) : entries;
+  }
+
+  /** The reader has come to the end of what is drawn: draw what came meanwhile, and keep the line under the eye still. */
+  #catchUp() {
+    const line = this.list.lastElementChild;
+    const { key } = line.dataset;
+    const { top } = line.getBoundingClientRect();
+    this.held = false;
+    if (this.log.trim(KEEP).length) this.complete = false;
+    this.#redraw();
+    const same = this.#node(key);
+    if (!same) { this.#toEnd(); return; }
+    this.scroller.scrollTop += same.getBoundingClientRect().top - top;
+    this.atEnd = false;
+    this.unseen = this.list.childElementCount - 1 - [...this.list.children].indexOf(same);
     this.#paint();
   }
 
@@ -145,11 +181,11 @@ export class Chat {
   }
 
   #redraw() {
-    // A screen reader should announce new messages, not fifty old ones at once.
-    this.list.setAttribute("aria-live", "off");
-    clearTimeout(this.hushed);
-    this.hushed = setTimeout(() => this.list.setAttribute("aria-live", "polite"), QUIET_MS);
-    this.list.replaceChildren(...this.log.ordered().map((entry) => this.#element(entry)));
+    this.speech.hush(QUIET_MS); // new messages are announced, not fifty old ones at once
+    const focused = this.list.contains(document.activeElement);
+    this.list.replaceChildren(...this.#drawn().map((entry) => this.#element(entry)));
+    foldLong([...this.list.children]);
+    if (focused) this.scroller.focus({ preventScroll: true });
     this.#paint();
   }
 
@@ -167,24 +203,31 @@ export class Chat {
   }
 
   #paint() {
-    this.older.hidden = this.complete || this.log.entries.size === 0;
+    const older = !this.complete && this.log.entries.size > 0;
+    if (!older && document.activeElement === this.older) this.scroller.focus({ preventScroll: true });
+    this.older.hidden = !older;
     this.start.hidden = !this.ready || this.list.childElementCount > 0;
     this.pill.hidden = this.atEnd || this.unseen === 0;
-    need("[data-new-text]", this.pill).textContent = plural(this.unseen, "new message");
+    need("[data-new-text]", this.pill).textContent = this.unseen > COUNTED ? "Jump to newest" : plural(this.unseen, "new message");
     if (this.atEnd) this.#read();
   }
 
-  #toEnd(smooth = false) {
-    this.scroller.scrollTo({ top: this.scroller.scrollHeight, behavior: smooth ? "smooth" : "instant" });
+  #toEnd() {
     this.atEnd = true;
     this.unseen = 0;
     this.pill.hidden = true;
+    if (this.held) {
+      if (this.log.trim(KEEP).length) this.complete = false;
+      this.#redraw();
+    }
+    this.scroller.scrollTo({ top: this.scroller.scrollHeight, behavior: "instant" });
   }
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     this.atEnd = scrollHeight - scrollTop - clientHeight < NEAR_PX;
-    if (this.atEnd) { this.unseen = 0; this.#paint(); }
+    if (this.atEnd && this.held) this.#catchUp();
+    else if (this.atEnd) { this.unseen = 0; this.#paint(); }
     if (scrollTop < NEAR_PX && !this.complete && scrollHeight > clientHeight + NEAR_PX) this.#loadOlder();
   }
 
@@ -194,11 +237,14 @@ export class Chat {
     this.older.setAttribute("aria-busy", "true");
     try {
       const page = await this.#history(this.log.oldestSeq);
-      const height = this.scroller.scrollHeight;
+      const line = this.list.firstElementChild;
+      const top = line?.getBoundingClientRect().top ?? 0;
       for (const message of page) this.log.store(message);
       this.complete = page.length < PAGE;
+      this.atEnd = false;
       this.#redraw();
-      this.scroller.scrollTop += this.scroller.scrollHeight - height;
+      const same = line && this.#node(line.dataset.key);
+      if (same) this.scroller.scrollTop += same.getBoundingClientRect().top - top;
     } catch (error) {
       toast(words(error), { bad: true });
     } finally {
@@ -278,6 +324,7 @@ export class Chat {
     if (act === "reply") this.composer.answer(entry.message);
     if (act === "retry") { entry.slow = false; this.#send(entry); this.#mark(entry.key); }
     if (act === "discard") { this.log.forget(entry.key); item.remove(); this.composer.restore(entry.message.content); }
+    if (act === "unfold") { item.querySelector(".text").classList.remove("cut"); button.remove(); item.focus({ preventScroll: true }); }
     if (act === "jump") this.#jump(button.dataset.target);
     if (act === "delete") this.#remove(entry, item);
     if (act === "kick" || act === "ban") askToRemove({ user: entry.message.user, op: `stage.${act}`, call: (op, data) => this.#call(op, data) });

@@ -3,7 +3,7 @@
  * Dispatches `send` {text, replyTo} and `cancel-reply`.
  * @module chat/composer
  */
-import { bdi, draft, need } from "../lib/dom.js";
+import { bdi, draft, el, need } from "../lib/dom.js";
 
 export const MAX_CHARS = 500;
 const COUNT_FROM = 400;
@@ -35,7 +35,7 @@ export class Composer extends EventTarget {
     this.replyTo = message;
     this.reply.hidden = !message;
     if (message) {
-      need(".what", this.reply).replaceChildren("Reply to ", bdi(message.user?.display_name || ""), ": ", bdi(message.content));
+      need(".what", this.reply).replaceChildren(el("strong", {}, "Replying to ", bdi(message.user?.display_name || "")), bdi(message.content));
       this.field.focus();
     }
   }

@@ -117,6 +117,11 @@ export class ChatLog {
     return newest;
   }
 
+  /** Keep the `first` oldest and the `last` newest messages. */
+  thin(first, last) {
+    for (const { key, fate } of this.ordered().slice(first, -last)) if (fate === "stored") this.forget(key);
+  }
+
   /** Keep the newest `keep` stored messages; return the keys of the dropped ones. */
   trim(keep) {
     const stored = this.ordered().filter((entry) => entry.fate === "stored");

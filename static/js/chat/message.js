@@ -6,6 +6,12 @@ import { words } from "../lib/errors.js";
 import { avatar, bdi, el, icon } from "../lib/dom.js";
 import { dateTime, timeOfDay } from "../lib/format.js";
 import { linked } from "../lib/links.js";
+import { restControls } from "./keys.js";
+
+/** More than two line breaks in a row push everybody else out of sight. */
+const BREAKS = /(?:[^\S\n]*\n){3,}/g;
+const MAY_BE_LONG = 120; // shorter messages fill no eight lines, however narrow the chat
+const LINES = 8;
 
 const ROLES = { host: "Host", cohost: "Co-host", guest: "Guest", moderator: "Mod", staff: "Staff" };
 
@@ -26,6 +32,7 @@ export function messageElement(entry, context) {
     written(message),
     fate(entry));
   if (entry.fate === "stored" && !message.removed && (context.canDelete || context.canReply)) item.append(tools(message, context));
+  restControls(item);
   return item;
 }
 
@@ -35,7 +42,18 @@ function speciallyDrawn({ key, seq, message }, kind) {
 
 /** dir=auto aligns the text to the start side of its own script. */
 function written(message) {
-  return message.removed ? el("span", { class: "text" }, "Message removed") : el("span", { class: "text", dir: "auto" }, ...linked(message.content));
+  return message.removed ? el("span", { class: "text" }, "Message removed") : el("span", { class: "text", dir: "auto" }, ...linked(message.content.replace(BREAKS, "\n\n")));
+}
+
+/**
+ * Offer the rest of messages that were cut after eight lines; to be called once they are in the page.
+ * @param {HTMLElement[]} items
+ */
+export function foldLong(items) {
+  const long = items.map((item) => item.querySelector(".text")).filter((text) => text && (text.textContent.length > MAY_BE_LONG || text.textContent.split("\n").length > LINES));
+  for (const text of long) text.classList.add("cut");
+  const fits = long.map((text) => text.scrollHeight <= text.clientHeight + 2); // all measured before any is changed
+  for (const [index, text] of long.entries()) if (fits[index]) text.classList.remove("cut"); else text.after(el("button", { class: "unfold", type: "button", tabindex: "-1", data: { act: "unfold" } }, "Show more"));
 }
 
 function name(message) {
