@@ -114,6 +114,7 @@ def quality_chosen(viewer: Page, screenshot: Screenshot) -> None:
         viewer.hover("[data-player]")
         viewer.click("[data-quality-open]")
         viewer.click(f"[data-choice={choice}]")
+        viewer.hover("[data-player]")
         viewer.click("[data-quality-open]")
         expect(viewer.locator(f"[data-choice={choice}]")).to_have_attribute("aria-checked", "true")
         expect(viewer.locator("[data-quality] .received")).to_have_text(re.compile(words), timeout=15_000)

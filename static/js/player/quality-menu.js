@@ -3,6 +3,7 @@
  * @module player/quality-menu
  */
 import { el, icon, need } from "../lib/dom.js";
+import { closesBeside, openSheet } from "../lib/sheet.js";
 
 const CHOICES = [["auto", "Auto", "adapts to your connection"], ["high", "High", "needs a good connection"], ["medium", "Medium", ""], ["low", "Low", "saves data"]];
 const LAYERS = { low: "low layer", medium: "medium layer", high: "full layer" };
@@ -17,11 +18,12 @@ export function receivedWords({ width, height, layer, kbits, fps }) {
 /**
  * @param {HTMLElement} root the element of templates/partials/player.html
  * @param {{whep: import("../providers/whep.js").WhepConnection, receiver: import("../stage/receiver.js").StageReceiver, main: () => MediaStreamTrack|null}} given
+ * @returns {(from: HTMLElement) => void} opens it
  */
 export function qualityMenu(root, { whep, receiver, main }) {
-  const menu = need("[data-quality]", root);
-  const button = need("[data-quality-open]", menu);
-  const sheet = need("[data-quality-sheet]", menu);
+  const button = need("[data-quality-open]", root);
+  const dialog = /** @type {HTMLDialogElement} */ (need("#quality-dialog"));
+  const sheet = need("[data-quality-sheet]", dialog);
   const received = el("p", { class: "received" });
   let before = null;
   let timer;
@@ -30,8 +32,9 @@ export function qualityMenu(root, { whep, receiver, main }) {
     receiver.setQuality(name);
     for (const node of sheet.querySelectorAll("[role=menuitemradio]")) node.setAttribute("aria-checked", String(node.dataset.choice === name));
   };
-  sheet.append(...CHOICES.map(([name, label, hint]) => el("button", { class: "choice", type: "button", role: "menuitemradio", "aria-checked": String(name === "auto"), data: { choice: name }, on: { click: () => { choose(name); close(true); } } },
-    icon("check"), label, hint && el("small", {}, hint))), received);
+  sheet.append(...CHOICES.map(([name, label, hint]) => el("button", { class: "choice", type: "button", role: "menuitemradio", "aria-checked": String(name === "auto"), data: { choice: name }, on: { click: () => { choose(name); dialog.close(); } } },
+    icon("check"), label, hint && el("small", {}, hint))));
+  sheet.after(received);
 
   const look = async () => {
     const { pc } = whep;
@@ -44,27 +47,26 @@ export function qualityMenu(root, { whep, receiver, main }) {
     before = stats ? { id: stats.id, bytes: stats.bytesReceived, at: stats.timestamp } : null;
     received.textContent = receivedWords({ width: stats?.frameWidth, height: stats?.frameHeight, fps: stats?.framesPerSecond, layer: slot?.layer, kbits });
   };
-  const close = (focus = false) => {
-    sheet.hidden = true;
-    button.setAttribute("aria-expanded", "false");
-    clearInterval(timer);
-    if (focus) button.focus();
-  };
-  const open = () => {
-    sheet.hidden = false;
+  const open = (from) => {
+    openSheet(dialog, from);
     button.setAttribute("aria-expanded", "true");
     before = null;
     look();
+    clearInterval(timer);
     timer = setInterval(look, EVERY_MS);
-    sheet.querySelector('[aria-checked="true"]')?.focus();
+    /** @type {HTMLElement|null} */ (sheet.querySelector('[aria-checked="true"]'))?.focus();
   };
-  button.addEventListener("click", () => (sheet.hidden ? open() : close()));
-  document.addEventListener("click", (event) => { if (!menu.contains(/** @type {Node} */ (event.target))) close(); });
-  menu.addEventListener("keydown", (event) => {
+  button.addEventListener("click", () => open(button));
+  closesBeside(dialog);
+  dialog.addEventListener("close", () => {
+    button.setAttribute("aria-expanded", "false");
+    clearInterval(timer);
+  });
+  dialog.addEventListener("keydown", (event) => {
     const items = [...sheet.querySelectorAll("[role=menuitemradio]")];
     const at = items.indexOf(document.activeElement);
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (event.key === "Escape" && !sheet.hidden) { event.stopPropagation(); close(true); }
     if (step && at >= 0) { event.preventDefault(); items[(at + step + items.length) % items.length].focus(); }
   });
+  return open;
 }
