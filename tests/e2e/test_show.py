@@ -151,10 +151,10 @@ def test_a_whole_show_from_going_live_to_the_end(people: People, product: Produc
     # Pause and resume appear everywhere.
     seller.click("[data-do=pause]")
     for page in (buyer, visitor):
-        expect(page.locator("[data-player] [data-overlay]")).to_contain_text("pause", ignore_case=True, timeout=5_000)
+        expect(page.locator("[data-player] [data-overlay]")).to_contain_text("Short break", timeout=5_000)
     screenshot(buyer, "room-paused")
     seller.click("[data-do=resume]")
-    expect(buyer.locator("[data-player] [data-overlay]")).not_to_contain_text("pause", ignore_case=True)
+    expect(buyer.locator("[data-player] [data-overlay]")).not_to_contain_text("Short break")
     moving_picture(buyer)
 
     # The end closes everything.

@@ -43,7 +43,7 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
     asks(jonas)
     expect(jonas.locator("[data-ask-bar]")).to_contain_text("number 2")
     expect(stranger.locator("[data-ask-open]")).to_be_hidden()
-    expect(stranger.locator("[data-ask-login]")).to_have_text("Ask to join")
+    expect(stranger.locator("[data-ask-login]")).to_have_text("Join on camera")
     assert str(stranger.get_attribute("[data-ask-login]", "href")).endswith(f"/accounts/login/?next=/live/{show}/")
     stranger.close()
     expect(seller.locator("[data-waiting]")).to_have_text("2", timeout=5_000)

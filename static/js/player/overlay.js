@@ -30,14 +30,14 @@ export function overlayFor(scene) {
   if (scene.barred) return { key: "barred", icon: "lock", title: scene.barred.title, text: scene.barred.text, action: scene.barred.login ? "login" : "home" };
   if (session.state === "ended") {
     const length = session.duration_seconds || secondsLive(session);
-    return { key: "ended", icon: "film", title: "The show has ended", text: `${host} was live${length ? ` for ${duration(length)}` : ""}. Thanks for watching!`, action: "home" };
+    return { key: "ended", icon: "film", title: "Show ended", text: `Thanks for watching! ${host} was live${length ? ` for ${duration(length)}` : ""}.`, action: "home" };
   }
   if (session.state === "error") return { key: "error", icon: "warning", title: "The show was cut short", text: "Something went wrong. The host can start a new show.", action: "home" };
   if (session.state === "initializing") {
     const planned = session.scheduled_for ? `Scheduled for ${dateTime(session.scheduled_for)}, ${fromNow(session.scheduled_for)}.` : "It will start here automatically.";
     return { key: "initializing", icon: "calendar", title: `Waiting for ${host}`, text: `The show hasn’t started yet. ${planned}` };
   }
-  if (session.state === "paused") return { key: "paused", icon: "pause", title: "Short break", text: `${host} paused the show and will be right back. Stay here, it will continue automatically.` };
+  if (session.state === "paused") return { key: "paused", icon: "pause", title: "Short break", text: `${host} will be right back. You can keep chatting.` };
   return overLive(scene, host);
 }
 
@@ -79,7 +79,7 @@ function overLive(scene, host) {
   return null;
 }
 
-const ACTIONS = { retry: "Try now", here: "Watch here", reload: "Reload", play: "Play", login: "Log in", home: "See live shows" };
+const ACTIONS = { retry: "Try now", here: "Watch here", reload: "Reload", play: "Play", login: "Log in", home: "See other shows" };
 
 /**
  * Draw an overlay into its slot; redraw only when it changes.

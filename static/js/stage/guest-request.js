@@ -30,7 +30,7 @@ export function askState({ me, session, request, onStage, now }) {
 
 const isLive = (session) => ["active", "paused"].includes(session.state);
 
-const askWords = (session) => (session.settings?.require_approval === false ? "Join the stage" : "Ask to join");
+const askWords = (session) => (session.settings?.require_approval === false ? "Join the stage" : "Join on camera");
 
 /** Whether people who are not logged in see that viewers can join the stage. */
 const takesStrangers = (session) => session.takes_guests && isLive(session) && !full(session);
@@ -49,7 +49,7 @@ function invited(request) {
   return { key: "invited", icon: "spark", kind: "good", title: `${who} invited you on stage`, text: "You check your camera and sound first. No one sees you until you go on stage.", actions: ["accept", "decline"] };
 }
 
-const ACTIONS = { ask: ["Ask again", "btn small"], cancel: ["Cancel request", "btn quiet small"], accept: ["Join the stage", "btn primary small"], decline: ["No thanks", "btn quiet small"] };
+const ACTIONS = { ask: ["Ask again", "btn small"], cancel: ["Cancel", "btn quiet small"], accept: ["Join the stage", "btn primary small"], decline: ["No thanks", "btn quiet small"] };
 
 /**
  * @param {{store: import("../room/store.js").RoomStore, socket: import("../room/socket.js").RoomSocket}} room
