@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from tests import NIGHTLY
 from tests.e2e.browser import BARCODE, is_complaint
@@ -17,6 +17,9 @@ from tests.e2e.product import ROOT, Product
 ARTEFACTS = ROOT / "test-artifacts" / "screenshots"
 SCREENSHOTS = NIGHTLY or os.environ.get("SCREENSHOTS") == "1"
 SIZES = {"360": (360, 740), "1280": (1280, 800)}
+# Tests wait for a state. Only those of the lane alone ask for a speed, by a timeout of their own.
+PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +56,7 @@ class People:
             **options,
         )
         self._contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         for script in scripts:
             context.add_init_script(script)
         page = context.new_page()

@@ -22,7 +22,7 @@ from tests.e2e.stage_steps import (
 )
 from tests.e2e.test_show import live, open_room, show_made, wait_until
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(420)]
 
 Screenshot = Callable[[Page, str], None]
 
@@ -72,25 +72,25 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
     assert is_heard(viewer, ids["mia"])
     acts(seller, ids["mia"], "stage.mute", "audio")
     for page in (viewer, jonas, mia):
-        expect(tile_of(page, ids["mia"])).to_contain_class("muted", timeout=3_000)
+        expect(tile_of(page, ids["mia"])).to_contain_class("muted", timeout=10_000)
     assert goes_quiet(viewer, ids["mia"])
     assert is_heard(viewer, ids["jonas"])
     expect(mia.locator("[data-own=audio]")).to_have_attribute("aria-pressed", "false")
     mia.click("[data-own=audio]")
-    expect(tile_of(viewer, ids["mia"])).not_to_contain_class("muted", timeout=3_000)
+    expect(tile_of(viewer, ids["mia"])).not_to_contain_class("muted", timeout=10_000)
     assert is_heard(viewer, ids["mia"], milliseconds=4000)
 
     # Up to co-host, who gets the people beside the chat, and down again.
     acts(seller, ids["jonas"], "stage.promote")
-    expect(tile_of(viewer, ids["jonas"])).to_contain_text("Co-host", timeout=3_000)
+    expect(tile_of(viewer, ids["jonas"])).to_contain_text("Co-host", timeout=10_000)
     expect(jonas.locator("[data-tab=people]")).to_be_visible()
     acts(seller, ids["jonas"], "stage.demote")
-    expect(tile_of(viewer, ids["jonas"])).not_to_contain_text("Co-host", timeout=3_000)
+    expect(tile_of(viewer, ids["jonas"])).not_to_contain_text("Co-host", timeout=10_000)
     expect(jonas.locator("[data-tab=people]")).to_be_hidden()
 
     # A reload returns to the same place, muted as before.
     jonas.click("[data-own=audio]")
-    expect(tile_of(viewer, ids["jonas"])).to_contain_class("muted", timeout=3_000)
+    expect(tile_of(viewer, ids["jonas"])).to_contain_class("muted", timeout=10_000)
     jonas.reload()
     wait_until(jonas, "window.livestream?.stage?.sending === 'sending'", timeout=20)
     expect(jonas.locator("[data-own=audio]")).to_have_attribute("aria-pressed", "false")
@@ -101,7 +101,7 @@ def test_a_stage_from_asking_to_the_end(people: People, product: Product, screen
     # A kick ends video and audio at once, and the page says so; its speed is measured on a separate stage.
     acts(seller, ids["mia"], "stage.kick")
     seller.click("#out-dialog button[value=yes]")
-    expect(tile_of(viewer, ids["mia"])).to_have_count(0, timeout=3_000)
+    expect(tile_of(viewer, ids["mia"])).to_have_count(0, timeout=10_000)
     wait_until(mia, "window.livestream.player.pc === null && window.livestream.stage.sending === 'idle'", timeout=3)
     assert ids["mia"] not in str(product.media_rooms())
     expect(mia.locator("[data-player] [data-overlay]")).to_contain_text("removed from this show")

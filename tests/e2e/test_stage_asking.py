@@ -36,7 +36,7 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     expect(mia.locator("[data-player] [data-overlay]")).to_contain_text("Waiting for")
     live(seller)
     # Viewers who waited for the show get the same offer as later ones.
-    expect(mia.locator("[data-ask-open]")).to_be_visible(timeout=10_000)
+    expect(mia.locator("[data-ask-open]")).to_be_visible()
     bar = mia.locator("[data-ask-bar]")
 
     asks(mia, "Just a question")
@@ -49,7 +49,7 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     seller.click("[data-queue] [data-answer=reject]")
     seller.fill("#reject-reason", "After the next lamp")
     seller.press("#reject-reason", "Enter")
-    expect(bar).to_contain_text("After the next lamp", timeout=3_000)
+    expect(bar).to_contain_text("After the next lamp")
     expect(bar).to_contain_text("again in")
     expect(mia.locator("[data-ask-open]")).to_be_hidden()
     screenshot(mia, "room-refused")
@@ -61,38 +61,38 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     invited = seller.locator("[data-invitations]")
     invite.click()
     notice.click()
-    expect(notice).to_have_count(0, timeout=1_000)
-    expect(mia.locator("#invited-dialog")).to_be_visible(timeout=3_000)
+    expect(notice).to_have_count(0)
+    expect(mia.locator("#invited-dialog")).to_be_visible()
     screenshot(mia, "room-invited")
     expect(invited).to_contain_text("Mia")
     expect(invited).to_contain_text("by you")
     expect(invite).to_have_count(0)
     screenshot(seller, "studio-invited")
     invited.get_by_role("button", name="Cancel the invitation to Mia").click()
-    expect(mia.locator("#invited-dialog")).to_be_hidden(timeout=3_000)
+    expect(mia.locator("#invited-dialog")).to_be_hidden()
     expect(invited).to_be_hidden()
 
     invite.click()
     notice.click()
-    expect(mia.locator("#invited-dialog")).to_be_visible(timeout=3_000)
+    expect(mia.locator("#invited-dialog")).to_be_visible()
     mia.click("#invited-dialog button[value=decline]")
     expect(bar).not_to_contain_text("invited you")
     expect(seller.locator("#toasts")).to_contain_text("Mia declined your invitation.")
-    expect(seller.locator("#toasts .toast")).to_have_count(0, timeout=10_000)
+    expect(seller.locator("#toasts .toast")).to_have_count(0)
     expect(invited).to_be_hidden()
     seller.set_viewport_size({"width": 360, "height": 740})
     invite.click()
     expect(notice).to_be_visible()
     assert notice.bounding_box()["y"] < 120, "on a phone notices stand over the picture, not over what is written"
-    expect(mia.locator("#invited-dialog")).to_be_visible(timeout=3_000)
+    expect(mia.locator("#invited-dialog")).to_be_visible()
     mia.click("#invited-dialog button[value=accept]")
-    expect(mia.locator("#backstage")).to_be_visible(timeout=3_000)
+    expect(mia.locator("#backstage")).to_be_visible()
     expect(mia.locator("#toasts")).to_contain_text("You’re in!")
 
     # She changes her mind: the seat is free again, and nothing shows her on stage.
     mia.click("#backstage button[value=leave]")
-    expect(mia.locator("#toasts")).not_to_contain_text("You’re in!", timeout=3_000)
-    expect(seller.locator("[data-slots]")).to_have_text("0 of 20", timeout=3_000)
+    expect(mia.locator("#toasts")).not_to_contain_text("You’re in!")
+    expect(seller.locator("[data-slots]")).to_have_text("0 of 20")
 
     # Viewers are in the list without a search, and a removed one is not.
     seller.set_viewport_size({"width": 1280, "height": 800})
@@ -102,7 +102,7 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     row.locator("[aria-expanded]").click()
     row.locator('[data-op="stage.ban"]').click()
     seller.click("#out-dialog button[value=yes]")
-    expect(row).to_have_count(0, timeout=2_000)
+    expect(row).to_have_count(0)
     assert people.complaints == []
 
 
@@ -115,12 +115,12 @@ def test_without_approval_a_viewer_goes_straight_backstage_and_a_full_stage_says
         open_room(page, show)
 
     mia.click("[data-ask-open]")
-    expect(mia.locator("#backstage")).to_be_visible(timeout=3_000)
+    expect(mia.locator("#backstage")).to_be_visible()
 
-    expect(ben.locator("[data-ask-open]")).to_be_disabled(timeout=3_000)
+    expect(ben.locator("[data-ask-open]")).to_be_disabled()
     expect(ben.locator("[data-ask-open]")).to_have_text("Stage is full")
     mia.click("#backstage button[value=leave]")
-    expect(ben.locator("[data-ask-open]")).to_be_enabled(timeout=3_000)
+    expect(ben.locator("[data-ask-open]")).to_be_enabled()
     assert people.complaints == []
 
 

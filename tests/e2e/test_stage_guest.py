@@ -25,12 +25,12 @@ def goes_on_by_keyboard(guest: Page, studio: Page, viewer: Page) -> None:
     guest.keyboard.type("By the keyboard")
     tab_to(guest, "#ask-dialog [value=ask]", most=4)
     guest.keyboard.press("Enter")
-    expect(studio.locator("[data-waiting]")).to_have_text("1", timeout=5_000)
+    expect(studio.locator("[data-waiting]")).to_have_text("1")
     tab_to(studio, "[data-tab=chat]")
     studio.keyboard.press("ArrowRight")
     tab_to(studio, "[data-answer=approve]", most=10)
     studio.keyboard.press("Enter")
-    expect(guest.locator("#backstage")).to_be_visible(timeout=5_000)
+    expect(guest.locator("#backstage")).to_be_visible()
     wait_until(guest, "document.querySelector('#backstage video').videoWidth > 0")
     row, note = studio.locator(f'[data-staged] [data-user="{user_id(guest)}"]'), tile_of(viewer, user_id(guest))
     for place in (row, note):
@@ -64,8 +64,8 @@ def screen_shown_and_stopped_by_the_host(guest: Page, studio: Page, viewer: Page
         screenshot(page, f"{name}-screen")
 
     acts(studio, who, "stage.stop_screen")
-    expect(screen).to_have_count(0, timeout=5_000)
-    expect(tile_of(studio, who, "screen")).to_have_count(0, timeout=5_000)
+    expect(screen).to_have_count(0)
+    expect(tile_of(studio, who, "screen")).to_have_count(0)
     expect(guest.locator("[data-own=screen]")).to_have_attribute("aria-label", "Share your screen")
     expect(guest.locator("body")).to_contain_text("The host stopped your screen share.")
 
@@ -157,7 +157,7 @@ def test_a_guest_comes_by_keyboard_shows_a_screen_changes_devices_and_leaves(
         mia.keyboard.press("d")
         expect(mia.locator("[data-own=audio]")).to_have_attribute("aria-pressed", str(not muted).lower())
         expectation = expect(tile_of(viewer, who))
-        (expectation.to_contain_class if muted else expectation.not_to_contain_class)("muted", timeout=3_000)
+        (expectation.to_contain_class if muted else expectation.not_to_contain_class)("muted")
 
     spotlighted(viewer, who)
     quality_chosen(viewer, screenshot)
@@ -165,6 +165,6 @@ def test_a_guest_comes_by_keyboard_shows_a_screen_changes_devices_and_leaves(
     devices_changed(mia, viewer, screenshot)
 
     leaves_by_keyboard(mia)
-    expect(tile_of(viewer, who)).to_have_count(0, timeout=5_000)
+    expect(tile_of(viewer, who)).to_have_count(0)
     expect(mia.locator("[data-ask-open]")).to_be_visible()
     assert people.complaints == []

@@ -28,7 +28,7 @@ def test_a_moderator_is_made_and_unmade_in_the_list_of_people(people: People, sc
     screenshot(seller, "studio-person-acts")
     row.locator('[data-op="stage.appoint"]').click()
 
-    expect(row.locator("[data-role=moderator]")).to_be_visible(timeout=3_000)
+    expect(row.locator("[data-role=moderator]")).to_be_visible()
     expect(mia.locator(".toast").last).to_contain_text("You’re a moderator now")
     mia.click("[data-tab=people]")
     expect(mia.locator(f'[data-audience] [data-user="{user_id(mia)}"] [data-role=moderator]')).to_be_visible()
@@ -50,13 +50,13 @@ def test_a_moderator_is_made_and_unmade_in_the_list_of_people(people: People, sc
     seller.click("[data-tab=people]")
 
     row.locator('[data-op="stage.dismiss"]').click()
-    expect(row.locator("[data-role=moderator]")).to_have_count(0, timeout=3_000)
+    expect(row.locator("[data-role=moderator]")).to_have_count(0)
     expect(mia.locator("[role=tablist]")).to_be_hidden()
 
     # A dialog that can no longer be confirmed is closed.
     row.locator('[data-op="guest.invite"]').click()
-    expect(mia.locator("#invited-dialog")).to_be_visible(timeout=3_000)
+    expect(mia.locator("#invited-dialog")).to_be_visible()
     seller.click("[data-do=end]")
     seller.click("#end-dialog button[value=yes]")
-    expect(mia.locator("#invited-dialog")).to_be_hidden(timeout=5_000)
+    expect(mia.locator("#invited-dialog")).to_be_hidden()
     assert people.complaints == []

@@ -28,7 +28,7 @@ def test_the_second_in_line_reads_that_she_is_next(people: People, screenshot: S
 
     mia.click("[data-ask=cancel]")
 
-    expect(bar).to_contain_text("You’re next in line", timeout=3_000)
+    expect(bar).to_contain_text("You’re next in line")
     screenshot(yuki, "room-next")
     fits(yuki)
     assert people.complaints == []
