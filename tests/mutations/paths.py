@@ -18,6 +18,7 @@ FILES = {
     "permissions": "streams/permissions.py",
     "stage permissions": "streams/stage_permissions.py",
     "sequence": "streams/services/show/sequence.py",
+    "playlists": "streams/gateways/hls.py",
     "posting": "chat/posting.py",
     "chat text": "chat/text.py",
     "chat services": "chat/services.py",
@@ -144,4 +145,5 @@ TESTS = {
     "switching": "tests/tokens/test_switching.py",
     "old credentials": "tests/tokens/test_old_credentials.py",
     "provider webhooks": "tests/streams/test_provider_webhooks.py",
+    "playlists": "tests/streams/test_hls_gateway.py",
 }

@@ -67,6 +67,7 @@ def test_the_hosts_place_is_kept(api, show, ada):
     [
         ("nobody", "active", "public", 401, "not_authenticated"),
         ("banned", "active", "public", 403, "session.banned"),
+        ("kicked", "active", "public", 403, "session.kicked"),
         ("eve", "active", "private", 404, "session.missing"),
         ("eve", "ended", "public", 409, "session.ended"),
         ("eve", "error", "public", 409, "session.ended"),
@@ -74,15 +75,19 @@ def test_the_hosts_place_is_kept(api, show, ada):
 )
 def test_who_does_not_come_in(api, ada, eve, who, state, visibility, status, code):
     session = make_show(ada, visibility=visibility)
-    banned = make_user("banned")
-    let_in(session, banned, status="banned")
+    people = {"nobody": None, "eve": eve, "banned": make_user("banned"), "kicked": make_user("kicked")}
+    for out in ("banned", "kicked"):
+        let_in(session, people[out], status=out)
     StreamSession.objects.filter(pk=session.pk).update(state=state, ended_at=session.created_at)
 
-    answer = api({"nobody": None, "banned": banned, "eve": eve}[who]).post(url(session, "join"))
+    answer = api(people[who]).post(url(session, "join"))
 
     assert_error(answer, status, code)
     assert status_of(session, eve) is None
-    assert status_of(session, banned) == ("viewer", "banned")
+    assert [status_of(session, people[out]) for out in ("banned", "kicked")] == [
+        ("viewer", "banned"),
+        ("viewer", "kicked"),
+    ]
 
 
 @pytest.mark.parametrize("step", ["join", "leave", "participants"])

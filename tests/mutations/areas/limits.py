@@ -13,9 +13,30 @@ LIMITS = [
     mutation(
         "a bucket gives more than it holds",
         "rate limit",
-        "        if self.tokens < 1:\n",
-        "        if self.tokens < 0:\n",
+        "        return self.tokens < 1\n",
+        "        return self.tokens < 0\n",
         "limits::test_a_bucket_never_gives_more_than_its_burst_and_its_rate",
+    ),
+    mutation(
+        "refused playlists are not counted",
+        "playlists",
+        "        refusals.take()\n",
+        "        pass\n",
+        "playlists::test_an_address_refused_too_often_is_not_checked_again_and_its_viewers_go_on",
+    ),
+    mutation(
+        "a viewer is refused for a neighbour's requests",
+        "playlists",
+        "if known is None and refusals.is_empty:",
+        "if refusals.is_empty:",
+        "playlists::test_an_address_refused_too_often_is_not_checked_again_and_its_viewers_go_on",
+    ),
+    mutation(
+        "a removed viewer's playlists are not counted",
+        "playlists",
+        "        _rights.pop(key, None)\n",
+        "        pass\n",
+        "playlists::test_a_removed_viewer_who_keeps_asking_is_one_refused_like_others",
     ),
     mutation(
         "one more than the limit",
