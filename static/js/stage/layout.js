@@ -7,6 +7,7 @@
 
 /** The aspect ratio of most cameras, width per height; no tile is wider. */
 export const CAMERA = 16 / 9;
+const PORTRAIT = 4 / 5; // a tile on a phone; no tile is narrower
 const WHOLE_FROM = 200; // a tile whose sides are at least this long shows the whole frame: a seller's hands, and the goods in them
 const WIDE_BOX = 1.25; // from this ratio on the filmstrip is beside the main video, below it otherwise
 
@@ -34,14 +35,16 @@ function worth(tile) {
 /**
  * Rows and columns for tiles of the same size: in a camera's aspect ratio where they are large, otherwise filling the
  * box.
- * @param {{count: number, width: number, height: number, gap?: number}} space
+ * @param {{count: number, width: number, height: number, gap?: number, crop?: boolean}} space crop: upright tiles, as
+ *   on a phone; otherwise large ones show all of a camera's picture
  * @returns {{columns: number, rows: number, tile: {width: number, height: number}, boxes: Box[]}}
  */
-export function grid({ count, width, height, gap = 6 }) {
+export function grid({ count, width, height, gap = 6, crop = false }) {
   const none = { columns: 0, rows: 0, tile: { width: 0, height: 0 }, boxes: [] };
   if (count < 1 || width < 1 || height < 1) return none;
   if (count === 1) return { columns: 1, rows: 1, tile: { width, height }, boxes: [{ x: 0, y: 0, width, height }] };
-  const full = rows({ count, width, height, gap, narrowest: width / height >= WIDE_BOX ? 4 / 3 : 0.8 });
+  if (crop) return rows({ count, width, height, gap, narrowest: PORTRAIT });
+  const full = rows({ count, width, height, gap, narrowest: width / height >= WIDE_BOX ? 4 / 3 : PORTRAIT });
   return showsWhole(full.tile, CAMERA) ? rows({ count, width, height, gap, narrowest: CAMERA }) : full;
 }
 
@@ -95,6 +98,6 @@ export function focus({ others, width, height, gap = 6 }) {
 }
 
 function alone({ width, height }) {
-  const tile = fit(width, height, 0.8);
+  const tile = fit(width, height, PORTRAIT);
   return { x: (width - tile.width) / 2, y: (height - tile.height) / 2, ...tile };
 }

@@ -80,7 +80,7 @@ export class Tile {
   }
 
   #fit() {
-    if (this.box) this.root.classList.toggle("whole", this.root.dataset.source === "screen" || showsWhole(this.box, this.ratio));
+    if (this.box) this.root.classList.toggle("whole", this.root.dataset.source === "screen" || (!this.crop && showsWhole(this.box, this.ratio)));
   }
 
   /** The size of the whole frame, in CSS pixels: more than the tile where that shows a part. */
@@ -134,8 +134,9 @@ export class Tile {
     if (level === 0 && this.root.classList.contains("muted")) { this.spokeAt = 0; this.root.classList.remove("speaking"); }
   }
 
-  /** @param {import("./layout.js").Box} box */
-  place(box) {
+  /** @param {import("./layout.js").Box} box @param {{crop?: boolean}} [how] crop: fill it, whatever is lost of a camera's picture */
+  place(box, { crop = false } = {}) {
+    this.crop = crop;
     const { style } = this.root;
     style.left = `${box.x.toFixed(1)}px`;
     style.top = `${box.y.toFixed(1)}px`;

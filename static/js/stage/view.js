@@ -2,7 +2,7 @@
  * The stage as tiles: everybody on stage, shared screens large, a tile chosen by the viewer larger still. The same in
  * the room and in the studio.
  *
- * Dispatches `main` {video} when the viewer has chosen another main video.
+ * Dispatches `main` {video} when the viewer has chosen another main video, `drawn` when the tiles are placed.
  * @module stage/view
  */
 import { focus, grid } from "./layout.js";
@@ -14,11 +14,12 @@ const EVEN = "even"; // the viewer wants no main tile, though a screen is shared
 export class StageView extends EventTarget {
   /**
    * @param {HTMLElement} root
-   * @param {{store: import("../room/store.js").RoomStore, receiver: import("./receiver.js").StageReceiver}} given
+   * @param {{store: import("../room/store.js").RoomStore, receiver: import("./receiver.js").StageReceiver, crop?: () => boolean}} given
+   *   crop: whether tiles are upright now, as on a phone
    */
-  constructor(root, { store, receiver }) {
+  constructor(root, { store, receiver, crop = () => false }) {
     super();
-    Object.assign(this, { root, store, receiver });
+    Object.assign(this, { root, store, receiver, crop });
     /** @type {Map<string, Tile>} */
     this.tiles = new Map();
     /** my own tracks, when this page sends; `level` my microphone's loudness */
@@ -116,18 +117,20 @@ export class StageView extends EventTarget {
     if (!width || !height || !order.length) return;
     const looks = this.active ? this.#looks().map((look) => look.key) : order;
     const others = looks.filter((key) => key !== this.main);
-    const gap = width < 520 ? 4 : 8;
+    const crop = this.crop();
+    const gap = crop ? 6 : 8;
     if (this.main && others.length) {
       const plan = focus({ others: others.length, width, height, gap });
       this.tiles.get(this.main)?.place(plan.main);
-      others.forEach((key, index) => this.tiles.get(key)?.place(plan.boxes[index]));
+      others.forEach((key, index) => this.tiles.get(key)?.place(plan.boxes[index], { crop }));
     } else {
-      const plan = grid({ count: looks.length, width, height, gap });
-      looks.forEach((key, index) => this.tiles.get(key)?.place(plan.boxes[index]));
+      const plan = grid({ count: looks.length, width, height, gap, crop });
+      looks.forEach((key, index) => this.tiles.get(key)?.place(plan.boxes[index], { crop: crop && looks.length > 1 }));
     }
     this.root.classList.toggle("single", looks.length === 1);
     this.#order(looks);
     this.#reportSizes();
+    this.dispatchEvent(new CustomEvent("drawn"));
   }
 
   /** Order the tiles for the Tab key as they are seen; focus stays on its tile. */
