@@ -95,9 +95,17 @@ export function toast(text, { bad = false, ms = bad ? 7000 : 4200, stay = false,
   note.dataset.about = about;
   for (const same of [...box.children]) if (same.textContent === note.textContent) same.remove();
   box.append(note);
+  onTop(box);
   const passing = [...box.children].filter((one) => !one.querySelector("button"));
   for (const old of passing.slice(0, -TOASTS)) old.remove();
   return gone;
+}
+
+/** Show notices above dialogs: what was opened last is the uppermost. */
+function onTop(box) {
+  if (!box.showPopover) return;
+  if (box.matches(":popover-open")) box.hidePopover();
+  box.showPopover();
 }
 
 /** Remove the notice about a subject that is over. */
