@@ -316,9 +316,10 @@ export class Chat {
     const button = event.target.closest("[data-act]");
     const item = event.target.closest(".msg");
     if (!button) {
-      if (matchMedia("(hover: none)").matches) item?.classList.toggle("touched");
+      if (matchMedia("(hover: none)").matches) this.#touch(item?.classList.contains("touched") ? null : item);
       return;
     }
+    this.#touch(null);
     const entry = this.log.entries.get(item.dataset.key);
     const { act } = button.dataset;
     if (act === "reply") this.composer.answer(entry.message);
@@ -328,6 +329,12 @@ export class Chat {
     if (act === "jump") this.#jump(button.dataset.target);
     if (act === "delete") this.#remove(entry, item);
     if (act === "kick" || act === "ban") askToRemove({ user: entry.message.user, op: `stage.${act}`, call: (op, data) => this.#call(op, data) });
+  }
+
+  /** Offer the actions on one message, where there is no pointer to hover. */
+  #touch(item) {
+    this.list.querySelector(".touched")?.classList.remove("touched");
+    item?.classList.add("touched");
   }
 
   async #call(op, data) {

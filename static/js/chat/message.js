@@ -27,7 +27,7 @@ export function messageElement(entry, context) {
   const mine = context.me !== null && message.user?.id === context.me;
   const item = el("li", { class: ["msg", entry.fate, mine && "mine", message.removed && "removed"].filter(Boolean).join(" "), data: { key: entry.key, id: message.id || "", seq: entry.seq ?? "" } },
     avatar(message.user || { username: "gone", display_name: "?" }, "small"),
-    el("div", {}, name(message), role(message), message.created_at && time(message.created_at)),
+    el("div", {}, name(message), " ", role(message), " ", message.created_at && time(message.created_at)),
     context.quoted && quote(context.quoted),
     written(message),
     fate(entry));
