@@ -28,14 +28,16 @@ export function controls(root, { sound, video }) {
 }
 
 function soundControls(root, sound) {
-  const button = need("[data-mute]", root);
+  const buttons = [need("[data-mute]", root), ...document.querySelectorAll("[data-sound]")];
   const slider = /** @type {HTMLInputElement} */ (need("[data-volume]", root));
-  button.addEventListener("click", () => sound.setMuted(!sound.silent));
+  for (const button of buttons) button.addEventListener("click", () => sound.setMuted(!sound.silent));
   need("[data-unmute]", root).addEventListener("click", () => sound.setMuted(false));
   slider.addEventListener("input", () => sound.setVolume(Number(slider.value) / 100));
   const paint = () => {
-    setIcon(button, sound.silent ? "volume-off" : "volume");
-    button.setAttribute("aria-label", sound.silent ? "Sound on" : "Sound off");
+    for (const button of buttons) {
+      setIcon(button, sound.silent ? "volume-off" : "volume");
+      button.setAttribute("aria-label", sound.silent ? "Sound on" : "Sound off");
+    }
     slider.value = String(sound.silent ? 0 : Math.round(sound.volume * 100));
   };
   sound.addEventListener("change", paint);

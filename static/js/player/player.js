@@ -7,6 +7,8 @@ import { draft, need } from "../lib/dom.js";
 import { controls } from "./controls.js";
 import { drawOverlay, overlayFor } from "./overlay.js";
 import { qualityMenu } from "./quality-menu.js";
+import { showShape } from "./shape.js";
+import { narrow } from "../lib/sheet.js";
 import { patience } from "../lib/retry-policy.js";
 import { Sound } from "./sound.js";
 import { StageReceiver, sectionsFor } from "../stage/receiver.js";
@@ -44,15 +46,17 @@ export class Player {
     /** the tiles are visible, not the single video */
     this.staged = false;
     this.receiver = whep.receiver?.({ store, sound: this.sound }) ?? new StageReceiver({ whep, store, sound: this.sound });
-    this.view = new StageView(need("[data-stage]", root), { store, receiver: this.receiver });
+    this.view = new StageView(need("[data-stage]", root), { store, receiver: this.receiver, crop: narrow });
     /** milliseconds from requesting the video to its first frame, null before */
     this.firstFrameMs = null;
     /** the same, from opening the page */
     this.firstFrameAt = null;
     this.lastFrames = { count: 0, at: 0 };
     this.#connection();
-    qualityMenu(root, { whep, receiver: this.receiver, main: () => (this.staged ? this.view.mainVideo?.srcObject?.getVideoTracks()[0] ?? null : null) });
+    this.openQuality = qualityMenu(root, { whep, receiver: this.receiver, main: () => (this.staged ? this.view.mainVideo?.srcObject?.getVideoTracks()[0] ?? null : null) });
     controls(root, { sound: this.sound, video: () => (this.staged ? this.view.mainVideo : this.video) });
+    this.video.addEventListener("resize", () => this.#shape());
+    this.view.addEventListener("drawn", () => this.#shape());
     this.sound.addEventListener("change", () => this.#draw());
     store.addEventListener("change", ({ detail }) => this.#roomChanged(detail.what));
     this.#roomChanged("session");
@@ -190,6 +194,12 @@ export class Player {
     drawOverlay(this.slot, overlay, { retry: () => this.#retry(), play: () => this.sound.setMuted(false) });
     this.root.dataset.state = overlay ? overlay.key : "playing";
     this.unmute.hidden = Boolean(overlay) || !this.sound.forced;
+    this.#shape();
+  }
+
+  #shape() {
+    const tiles = this.staged ? this.view.tiles.size : 0;
+    showShape(this.root, { video: this.staged ? this.view.mainVideo : this.video, tiles });
   }
 
   #retry() {

@@ -21,6 +21,7 @@ import { StageSelf } from "../stage/own-participation.js";
 import { aboutShow } from "./about.js";
 import { askedAt, early } from "./early.js";
 import { showNumbers } from "./numbers.js";
+import { phoneRoom } from "./phone.js";
 import { RoomSocket } from "./socket.js";
 import { RoomStore } from "./store.js";
 
@@ -35,7 +36,7 @@ const sender = viaSdk(session.provider) ? new (await import("../providers/sdk-pu
 const self = new StageSelf({ store, socket, view: player.view, sender });
 new StagePanel(need(".side"), { store, socket, receiver: player.receiver });
 showNumbers(store);
-aboutShow(store);
+phoneRoom({ quality: player.openQuality, about: aboutShow() });
 
 socket.addEventListener("link", ({ detail }) => {
   if (detail.state === "stopped" && detail.code >= 4400 && detail.code !== 4410) { self.stop(); store.bar(); player.bar(closeWords(detail.code, detail.reason)); }
