@@ -27,9 +27,9 @@ export function showsWhole({ width, height }, ratio) {
   return Math.min(width, height) >= WHOLE_FROM || Math.min(width / height / ratio, ratio / (width / height)) < 0.6;
 }
 
-/** Rate the visible area: large tiles are good, tiles that crop much off a 16:9 camera less so. */
-function worth(tile) {
-  return tile.width * tile.height * (1 - 0.22 * Math.abs(Math.log2(tile.width / tile.height / CAMERA)));
+/** Rate the visible area: large tiles are good, tiles of another shape than the ideal one less so. */
+function worth(tile, ideal) {
+  return tile.width * tile.height * (1 - 0.22 * Math.abs(Math.log2(tile.width / tile.height / ideal)));
 }
 
 /**
@@ -43,13 +43,16 @@ export function grid({ count, width, height, gap = 6, crop = false }) {
   const none = { columns: 0, rows: 0, tile: { width: 0, height: 0 }, boxes: [] };
   if (count < 1 || width < 1 || height < 1) return none;
   if (count === 1) return { columns: 1, rows: 1, tile: { width, height }, boxes: [{ x: 0, y: 0, width, height }] };
-  if (crop) return rows({ count, width, height, gap, narrowest: PORTRAIT });
+  if (crop) return rows({ count, width, height, gap, narrowest: PORTRAIT, ideal: 1 });
   const full = rows({ count, width, height, gap, narrowest: width / height >= WIDE_BOX ? 4 / 3 : PORTRAIT });
   return showsWhole(full.tile, CAMERA) ? rows({ count, width, height, gap, narrowest: CAMERA }) : full;
 }
 
-/** @param {{count: number, width: number, height: number, gap: number, narrowest: number}} space narrowest: least width per height */
-function rows({ count, width, height, gap, narrowest }) {
+/**
+ * @param {{count: number, width: number, height: number, gap: number, narrowest: number, ideal?: number}} space narrowest:
+ *   least width per height; ideal: the best, where there is a choice
+ */
+function rows({ count, width, height, gap, narrowest, ideal = CAMERA }) {
   let best = null;
   for (let columns = 1; columns <= count; columns += 1) {
     const lines = Math.ceil(count / columns);
@@ -57,9 +60,9 @@ function rows({ count, width, height, gap, narrowest }) {
     const cell = { width: (width - gap * (columns - 1)) / columns, height: (height - gap * (lines - 1)) / lines };
     if (cell.width < 1 || cell.height < 1) continue;
     const tile = fit(cell.width, cell.height, narrowest);
-    if (!best || worth(tile) > worth(best.tile)) best = { columns, rows: lines, tile };
+    if (!best || worth(tile, ideal) > worth(best.tile, ideal)) best = { columns, rows: lines, tile };
   }
-  if (!best) return rows({ count, width, height, gap: 0, narrowest });
+  if (!best) return rows({ count, width, height, gap: 0, narrowest, ideal });
   return { ...best, boxes: boxes({ ...best, count, width, height, gap }) };
 }
 
