@@ -46,6 +46,17 @@ class Crowd:
         assert self._socket is not None
         self._socket.send("\n".join(json.dumps(self._event(text)) for text in texts))
 
+    def tells(self, kind: str, data: dict[str, Any]) -> None:
+        """Send an event of the room."""
+        assert self._socket is not None
+        self._seq += 1
+        self._socket.send(json.dumps({"type": kind, "seq": self._seq, "ts": "2026-01-01T19:00:00Z", "data": data}))
+
+    def closes(self, code: int, reason: str) -> None:
+        """Close the socket, as the server would."""
+        assert self._socket is not None
+        self._socket.close(code=code, reason=reason)
+
     def _event(self, text: str) -> dict[str, Any]:
         self._seq += 1
         user = {"id": f"u{self._seq}", "username": "crowd", "display_name": "Crowd", "role": "viewer"}

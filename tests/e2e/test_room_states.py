@@ -57,9 +57,9 @@ def test_a_room_without_a_picture_says_why(people: People) -> None:
     expect(state(buyer, "unsupported")).to_contain_text("This browser can’t show the video")
     chip = buyer.locator("[data-host-muted]")
     expect(chip).to_be_hidden()
-    seller.click("[data-toggle=audio]")
+    seller.click("[data-switch=microphone]")
     expect(chip).to_be_visible()
-    seller.click("[data-toggle=audio]")
+    seller.click("[data-switch=microphone]")
     expect(chip).to_be_hidden()
     assert answers.given == 1
 

@@ -30,6 +30,7 @@ export class Player {
     this.slot = need("[data-overlay]", root);
     this.unmute = need("[data-unmute]", root);
     this.weak = need("[data-weak]", root);
+    this.muted = need("[data-host-muted]", root);
     this.sound = new Sound();
     this.sound.add(this.video);
     this.whep = whep;
@@ -178,7 +179,12 @@ export class Player {
   /** Return whether video should arrive. On a stage everybody may have the camera off. */
   #expected() {
     const { session, hostLostUntil, participants } = this.store;
-    return session.state === "active" && !hostLostUntil && (!this.staged || this.receiver.seats.video.some(({ user }) => user && !participants.find((person) => person.user.id === user)?.video_muted));
+    return session.state === "active" && !hostLostUntil && this.#pictured && (!this.staged || this.receiver.seats.video.some(({ user }) => user && !participants.find((person) => person.user.id === user)?.video_muted));
+  }
+
+  /** Whether the connection promises video that this browser can show. */
+  get #pictured() {
+    return this.staged || (this.media.picture ?? "some") === "some";
   }
 
   /** What the show is moving to: "service", "room" or null. */
@@ -189,11 +195,13 @@ export class Player {
   }
 
   #draw() {
-    const scene = { session: this.store.session, hostLostUntil: this.store.hostLostUntil, media: this.media.state, fatal: this.media.fatal, error: this.media.error, flowing: this.flowing, barred: this.barred, moving: this.#moving, blocked: this.sound.blocked };
+    const scene = { session: this.store.session, hostLostUntil: this.store.hostLostUntil, media: this.media.state, fatal: this.media.fatal, error: this.media.error, flowing: this.flowing, barred: this.barred, moving: this.#moving, blocked: this.sound.blocked, picture: this.staged ? "some" : this.media.picture };
     const overlay = overlayFor(scene);
     drawOverlay(this.slot, overlay, { retry: () => this.#retry(), play: () => this.sound.setMuted(false) });
     this.root.dataset.state = overlay ? overlay.key : "playing";
-    this.unmute.hidden = Boolean(overlay) || !this.sound.forced;
+    this.unmute.hidden = Boolean(overlay && !overlay.heard) || !this.sound.forced;
+    const host = this.store.onStage(this.store.session.host.id);
+    this.muted.hidden = this.store.session.state !== "active" || Boolean(this.barred) || !host?.audio_muted;
     this.#shape();
   }
 

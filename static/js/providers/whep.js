@@ -4,8 +4,10 @@
  * It begins with one audio and one video section, the host's: the fastest way to a first frame. reshape() requests more
  * sections, those of a stage; the existing connection continues until media of the new one arrives (letGo()).
  *
- * Dispatches `state` {state, error?}, states:
+ * Dispatches `state` {state, error?, picture?}, states:
  * idle; connecting (first time); waiting (nobody publishes yet); receiving; reconnecting; failed (retrying slowly, or `fatal`).
+ * While receiving, `picture` says what the answer promises: "some"; "none", a show of sound alone; "unplayable", a video
+ * in no format of this browser.
  * @module providers/whep
  */
 import { session as sessions } from "../lib/api.js";
@@ -28,6 +30,13 @@ function fewCodecs(transceiver) {
     return name === "video/vp8" || name === "video/rtx";
   });
   if (wanted.length && transceiver.setCodecPreferences) transceiver.setCodecPreferences(wanted);
+}
+
+/** What an answer promises: a refused section has no common format, an inactive one nobody who sends. */
+export function pictureIn(sdp) {
+  const videos = sdp.split(/^(?=m=)/m).filter((section) => section.startsWith("m=video"));
+  if (videos.some((section) => !section.startsWith("m=video 0 ") && /^a=sendonly/m.test(section))) return "some";
+  return videos.some((section) => section.startsWith("m=video 0 ")) ? "unplayable" : "none";
 }
 
 export class WhepConnection extends EventTarget {
@@ -242,7 +251,7 @@ export class WhepConnection extends EventTarget {
       await connected(pc);
       if (run !== this.run) return;
       this.backoff.reset();
-      this.#set("receiving");
+      this.#set("receiving", { picture: pictureIn(answer.sdp) });
       this.#guard(pc, run);
       if (sections !== HOST_ALONE) this.dispatchEvent(new CustomEvent("sections"));
       if (sections !== this.sections) this.#replace(run);

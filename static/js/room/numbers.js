@@ -23,7 +23,8 @@ export function showNumbers(store, root = document) {
   const clock = () => write("duration", duration(secondsLive(store.session)));
   const paint = () => {
     const { session } = store;
-    const [text, look] = BADGES[session.state] || BADGES.ended;
+    const [text, lively] = BADGES[session.state] || BADGES.ended;
+    const look = session.state === "active" && store.hostLostUntil && !store.moving ? "off" : lively;
     for (const node of all("badge")) {
       node.textContent = text;
       node.className = `badge-live ${look}`.trim();
