@@ -65,6 +65,8 @@ def test_an_upright_picture_fills_a_phone_and_the_rest_lies_on_it(people: People
     for width, height in ((768, 1024), (1280, 800), (1920, 1080)):
         sized(buyer, width, height)
         stands(buyer, width, height)
+        if width > 960:
+            on_a_desktop(buyer, height)
 
     # The host turns the camera: 16:9 stands on top, above the chat, and loses nothing.
     sized(buyer, 360, 740)
@@ -155,3 +157,13 @@ def sideways(page: Page) -> None:
     expect(page.locator(".chat-body")).to_be_hidden()
     page.click("[data-sheet-grip]")
     expect(page.locator(".chat-body")).to_be_visible()
+
+
+def on_a_desktop(page: Page, height: int) -> None:
+    """Assert that an upright picture keeps its form from top to bottom, and leaves the rest to the chat."""
+    picture, chat = box(page, "[data-player]"), box(page, "[data-chat]")
+    assert picture["height"] >= 0.85 * height
+    assert picture["width"] / picture["height"] == pytest.approx(9 / 16, abs=0.01)
+    assert chat["width"] > 600
+    assert chat["left"] >= picture["right"]
+    assert box(page, "[data-offer]")["height"] == 0
