@@ -52,7 +52,7 @@ export class Meter extends EventTarget {
 
   #paint(level) {
     this.level = level < 0.01 ? 0 : level;
-    this.fill.style.transform = `scaleX(${this.level.toFixed(3)})`;
+    this.fill.style.setProperty("--level", this.level.toFixed(3));
     const percent = String(Math.round(this.level * 100));
     if (this.gauge.getAttribute("aria-valuenow") !== percent) this.gauge.setAttribute("aria-valuenow", percent);
   }
