@@ -156,10 +156,20 @@ def room(request: HttpRequest, session_id: UUID) -> HttpResponse:
 @never_cache
 @login_required
 def studio(request: HttpRequest) -> HttpResponse:
-    """Show a person's own shows, and the form for a new one."""
+    """Show a person's own shows, and the form for a new one.
+
+    `?scheduled=` names one that was scheduled a moment ago: the page confirms it, and offers its link.
+    """
     user_id = actor_of(request.user).user_id
     rows = hosted_sessions(user_id=user_id)[:OWN_LISTED] if user_id else StreamSession.objects.none()
-    return render(request, "streams/studio.html", {"shows": _payloads(rows)})
+    shows = _payloads(rows)
+    scheduled = next((show for show in shows if show["id"] == request.GET.get("scheduled")), None)
+    context = {
+        "shows": shows,
+        "scheduled": scheduled,
+        "share_url": _absolute(request, reverse("room", args=[scheduled["id"]])) if scheduled else "",
+    }
+    return render(request, "streams/studio.html", context)
 
 
 def _clock(seconds: int) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
+from django.db.models.functions import Coalesce
 
 from livestream.actors import Actor
 from livestream.errors import Missing
@@ -109,8 +110,17 @@ def listed(rows: Iterable[StreamSession], *, actor: Actor, now: datetime) -> lis
 
 
 def hosted_sessions(*, user_id: UUID) -> QuerySet[StreamSession]:
-    """Return a person's own sessions, newest first."""
-    return sessions().filter(host_id=user_id).order_by("-created_at")
+    """Return a person's own sessions in the order of what they ask for: live ones, scheduled ones with the next first,
+    drafts, ended ones."""
+    order = Case(
+        When(state__in=LIVE, then=0),
+        When(state=SessionState.INITIALIZING, scheduled_for__isnull=False, then=1),
+        When(state=SessionState.INITIALIZING, then=2),
+        default=3,
+    )
+    next_first = Case(When(state=SessionState.INITIALIZING, then=F("scheduled_for")))
+    latest_first = Coalesce("ended_at", "started_at", "created_at").desc()
+    return sessions().filter(host_id=user_id).order_by(order, next_first, latest_first)
 
 
 def participants() -> QuerySet[Participant]:

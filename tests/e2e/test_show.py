@@ -102,7 +102,7 @@ def test_a_whole_show_from_going_live_to_the_end(people: People, product: Produc
     seller, buyer, visitor = people.signed_in("seller"), people.signed_in("buyer"), people.signed_in("buyer2")
     seller.goto("/studio/")
     seller.fill("[name=title]", "Vintage lamps, live")
-    seller.click("button:has-text('Continue to setup')")
+    seller.click("button:has-text('Set up camera')")
     seller.wait_for_url("**/studio/*-*/")
     show = seller.url.rstrip("/").rpartition("/")[2]
     live(seller)

@@ -11,15 +11,17 @@ const when = /** @type {HTMLInputElement} */ (need('[name="scheduled_for"]', for
 const later = /** @type {HTMLInputElement} */ (need("#for-later"));
 const button = need('button[type="submit"]', form);
 
+const SET_UP = { camera: "Set up camera", screen: "Set up screen", encoder: "Set up encoder" };
+
 function paint() {
   when.disabled = !later.checked;
   when.required = later.checked;
   need("#when").hidden = !later.checked;
   when.min = toLocal(new Date().toISOString());
-  need("[data-label]", button).textContent = later.checked ? "Schedule show" : "Continue to setup";
+  need("[data-label]", button).textContent = later.checked ? "Schedule show" : SET_UP[new FormData(form).get("session_type")];
 }
 
-later.addEventListener("change", paint);
+form.addEventListener("change", paint);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   busy(button, async () => {
@@ -27,10 +29,17 @@ form.addEventListener("submit", (event) => {
     try {
       requireFilled(form);
       const made = await sessions.create(readForm(form));
-      location.assign(later.checked ? "/studio/" : `/studio/${made.id}/`);
+      location.assign(later.checked ? `/studio/?scheduled=${made.id}` : `/studio/${made.id}/`);
     } catch (error) {
       showProblems(form, error);
     }
   });
 });
 paint();
+
+// The confirmation of a show that was scheduled a moment ago is read first, and gone with the next visit.
+const confirmation = /** @type {HTMLElement|null} */ (document.querySelector("#scheduled-title"));
+if (confirmation) {
+  history.replaceState(null, "", location.pathname);
+  confirmation.focus();
+}

@@ -1,0 +1,61 @@
+"""The studio in a browser: scheduling, and the level of the microphone."""
+
+import io
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import People
+from tests.e2e.test_show import show_made
+
+pytestmark = pytest.mark.timeout(180)
+
+LEVEL = """([level, dir]) => {
+    document.documentElement.dir = dir;
+    document.querySelector('#copy')?.remove();
+    const copy = document.querySelector('.meter').cloneNode(true);
+    copy.id = 'copy';
+    document.querySelector('.meter').after(copy);
+    copy.querySelector('[data-meter-fill]').style.setProperty('--level', level);
+}"""
+
+
+def lit(png: bytes) -> list[str]:
+    """Return the colour of the track at each of its columns: green, red or empty string."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    row = [image.getpixel((x, image.height // 2)) for x in range(image.width)]
+    return ["red" if r > 200 and g < 100 else "green" if g > r + 60 else "" for r, g, _ in row]
+
+
+def test_a_show_is_scheduled_and_a_whisper_is_never_red(people: People) -> None:
+    seller = people.signed_in("seller")
+    seller.goto("/studio/")
+    seller.fill("[name=title]", "Lamps on Sunday")
+    seller.check("#for-later")
+    seller.fill("[name=scheduled_for]", "2099-05-03T19:00")
+    seller.click("#new-show button[type=submit]")
+
+    expect(seller.locator("#scheduled-title")).to_be_focused()
+    expect(seller.locator("#scheduled-title")).to_contain_text("Lamps on Sunday is scheduled")
+    link = seller.input_value("#scheduled-link")
+    seller.click("[data-copy=scheduled-link]")
+    assert seller.evaluate("navigator.clipboard.readText()") == link
+    seller.reload()
+    expect(seller.locator("h1")).to_be_visible()
+    expect(seller.locator("#scheduled-title")).to_have_count(0)
+
+    show_made(seller, "Whisper")
+    track = seller.locator("#copy .track")
+    for direction in ("ltr", "rtl"):
+        seller.evaluate(LEVEL, [0.3, direction])
+        whisper = lit(track.screenshot())
+        seller.evaluate(LEVEL, [1, direction])
+        loud = lit(track.screenshot())
+        if direction == "rtl":
+            whisper, loud = whisper[::-1], loud[::-1]
+        assert "red" not in whisper
+        assert 0.25 < whisper.count("green") / len(whisper) < 0.35
+        assert loud.index("green") < 5 < len(loud) - loud[::-1].index("red")
+        assert "red" in loud[-len(loud) // 8 :]
+    assert people.complaints == []
