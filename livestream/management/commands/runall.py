@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from argparse import ArgumentParser
 from pathlib import Path
@@ -18,13 +16,15 @@ from django.core.management.base import BaseCommand, CommandError
 
 from livestream.certificate import self_signed_certificate
 from livestream.sdks import missing_sdks
+from livestream.supervisor import Child, ChildDoesNotStart, Supervisor
 
-STOP_SECONDS = 10
-CLEAN_EXITS = (0, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGINT)
+# What an earlier run leaves behind when it is killed needs a moment to end.
+PORT_SECONDS = 4
+LOOK_SECONDS = 0.1
 
 
 class Command(BaseCommand):
-    """Prepares the database, starts both processes, and stops both when either exits or Ctrl-C is pressed."""
+    """Prepares the database, starts both processes, restarts one that ends, and stops both when Ctrl-C is pressed."""
 
     help = "Run web and media node together on this machine."
     requires_migrations_checks = False
@@ -37,27 +37,42 @@ class Command(BaseCommand):
         # SIGINT too: a shell starts background jobs with it ignored, and Python keeps that.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _interrupt)
-        children: list[subprocess.Popen[bytes]] = []
         try:
-            self._run(options["host"], options["port"], children)
+            self._run(options["host"], options["port"])
         except KeyboardInterrupt:
             self.stdout.write("\nStopping.")
-        finally:
-            _stop(children)
 
-    def _run(self, host: str, port: int, children: list[subprocess.Popen[bytes]]) -> None:
-        _require_free(host, port, socket.SOCK_STREAM, "PORT")
-        _require_free(settings.MEDIA_HTTP_HOST, settings.MEDIA_HTTP_PORT, socket.SOCK_STREAM, "MEDIA_HTTP_PORT")
-        _require_free("0.0.0.0", settings.MEDIA_UDP_PORT, socket.SOCK_DGRAM, "MEDIA_UDP_PORT")  # noqa: S104
+    def _run(self, host: str, port: int) -> None:
+        _require_free_ports(host, port)
         call_command("migrate", verbosity=0, interactive=False)
         if settings.DEMO:
             call_command("demo", verbosity=0)
         self._bring_sdks()
         environment = _environment(host, port)
-        for command in (_web_command(host, port, environment), [sys.executable, "manage.py", "runmedia"]):
-            children.append(subprocess.Popen(command, env=environment))  # noqa: S603 - our own two commands
-        self._announce(host, port, children)
-        _wait(children)
+        children = [
+            Child("The web server", "uvicorn", _web_arguments(host, port, environment)),
+            Child("The media node", "manage", ["runmedia"]),
+        ]
+        supervisor = Supervisor(children, environment=environment, folder=settings.BASE_DIR, say=self._warn)
+        try:
+            supervisor.start()
+            self._announce(host, port, supervisor)
+            while True:
+                supervisor.check()
+                time.sleep(LOOK_SECONDS)
+        except ChildDoesNotStart as error:
+            supervisor.stop()
+            _require_free_ports(host, port)  # usually the reason, and then its message says what to do
+            raise CommandError(
+                f"{error} Its own messages are above. Everything is stopped; run the same command again when that is"
+                " mended."
+            ) from None
+        finally:
+            supervisor.stop()
+
+    def _warn(self, line: str) -> None:
+        self.stderr.write(self.style.WARNING(line))
+        self.stderr.flush()
 
     def _bring_sdks(self) -> None:
         """Install the needed browser SDKs. A failure is only a warning, because all else works without them."""
@@ -68,14 +83,15 @@ class Command(BaseCommand):
         except CommandError as error:
             self.stderr.write(self.style.WARNING(f"{error} Until then, shows of this provider have no video."))
 
-    def _announce(self, host: str, port: int, children: list[subprocess.Popen[bytes]]) -> None:
+    def _announce(self, host: str, port: int, supervisor: Supervisor) -> None:
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and all(child.poll() is None for child in children):
+        while time.monotonic() < deadline:
+            supervisor.check()
             try:
                 socket.create_connection(("127.0.0.1" if host == "0.0.0.0" else host, port), 0.2).close()  # noqa: S104
                 break
             except OSError:
-                time.sleep(0.1)
+                time.sleep(LOOK_SECONDS)
         for url in _urls(host, port):
             self.stdout.write(self.style.SUCCESS(f"Livestream is on {url}"))
         if settings.DEMO:
@@ -86,18 +102,33 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _require_free(host: str, port: int, kind: socket.SocketKind, setting: str) -> None:
+def _require_free_ports(host: str, port: int) -> None:
+    deadline = time.monotonic() + PORT_SECONDS
+    _require_free(host, port, socket.SOCK_STREAM, "PORT", deadline)
+    _require_free(settings.MEDIA_HTTP_HOST, settings.MEDIA_HTTP_PORT, socket.SOCK_STREAM, "MEDIA_HTTP_PORT", deadline)
+    _require_free("0.0.0.0", settings.MEDIA_UDP_PORT, socket.SOCK_DGRAM, "MEDIA_UDP_PORT", deadline)  # noqa: S104
+
+
+def _require_free(host: str, port: int, kind: socket.SocketKind, setting: str, deadline: float) -> None:
+    while (error := _bind_error(host, port, kind)) is not None:
+        if time.monotonic() >= deadline:
+            protocol = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
+            raise CommandError(
+                f"{protocol} port {port} on {host} cannot be used ({error.strerror}). Stop what uses it, or choose"
+                f" another one: make run {setting}={port + 100}"
+            )
+        time.sleep(LOOK_SECONDS)
+
+
+def _bind_error(host: str, port: int, kind: socket.SocketKind) -> OSError | None:
     with socket.socket(socket.AF_INET, kind) as probe:
         if kind == socket.SOCK_STREAM:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            protocol = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
-            raise CommandError(
-                f"{protocol} port {port} on {host} cannot be used ({error.strerror}). Stop what uses it, or choose"
-                f" another one: make run {setting}={port + 100}"
-            ) from None
+            return error
+    return None
 
 
 def lan_addresses() -> list[str]:
@@ -127,40 +158,18 @@ def _environment(host: str, port: int) -> dict[str, str]:
     return environment
 
 
-def _web_command(host: str, port: int, environment: dict[str, str]) -> list[str]:
-    command = [sys.executable, "-m", "uvicorn", "livestream.asgi:application", "--host", host, "--port", str(port)]
-    command += ["--ws", "websockets-sansio", "--ws-max-size", "2097152", "--ws-per-message-deflate", "false"]
-    command += ["--ws-ping-interval", "20", "--ws-ping-timeout", "10", "--lifespan", "on"]
-    command += ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5", "--no-server-header"]
+def _web_arguments(host: str, port: int, environment: dict[str, str]) -> list[str]:
+    arguments = ["livestream.asgi:application", "--host", host, "--port", str(port)]
+    arguments += ["--ws", "websockets-sansio", "--ws-max-size", "2097152", "--ws-per-message-deflate", "false"]
+    arguments += ["--ws-ping-interval", "20", "--ws-ping-timeout", "10", "--lifespan", "on"]
+    arguments += ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5", "--no-server-header"]
     if settings.HTTPS:
         certificate, key = self_signed_certificate(Path(settings.DATA_DIR) / "tls", names=_names(host))
-        command += ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(key)]
+        arguments += ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(key)]
         # The media node reports over the same TLS and has no other way to trust this certificate.
         environment.setdefault("MEDIA_WEBHOOK_CERTIFICATE", str(certificate))
-    return command
+    return arguments
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _wait(children: list[subprocess.Popen[bytes]]) -> None:
-    while True:
-        for child in children:
-            if child.poll() is not None:
-                if child.returncode in CLEAN_EXITS:
-                    return
-                raise CommandError("A process ended unexpectedly; see its message above. Everything is stopped.")
-        time.sleep(0.2)
-
-
-def _stop(children: list[subprocess.Popen[bytes]]) -> None:
-    for child in children:
-        if child.poll() is None:
-            child.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    for child in children:
-        try:
-            child.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            child.kill()
