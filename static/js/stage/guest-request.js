@@ -41,7 +41,7 @@ function waiting(request, now) {
   const place = request.position ? (request.position === 1 ? "You’re next in line." : `You’re number ${request.position} in line.`) : "The host has been notified.";
   const left = Math.ceil((Date.parse(request.expires_at) - now) / 1000);
   const soon = left > 0 && left <= SOON_S ? ` Your request expires in ${left} s.` : "";
-  return { key: "waiting", icon: "hand", title: "Request sent", text: `${place} Stay on this page. You check your camera before anyone sees you.${soon}`, actions: ["cancel"] };
+  return { key: "waiting", icon: "hand", title: "Request sent", text: `${place} You check your camera before anyone sees you.${soon}`, actions: ["cancel"] };
 }
 
 function invited(request) {

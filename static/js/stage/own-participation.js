@@ -180,7 +180,7 @@ export class StageSelf {
     if (type !== "change" || change.by === me) return;
     if (change.what === "muted" && (change.user === me || change.user === null) && this.guest) {
       const who = this.#who(change.by);
-      const texts = { audio: `${who} muted you. To speak again, turn on your microphone below the video.`, video: `${who} turned off your camera. You can turn it on again below the video.`, screen: `${who} stopped your screen share.` };
+      const texts = { audio: `${who} muted you. Tap the microphone to unmute.`, video: `${who} turned off your camera. Tap the camera to turn it on again.`, screen: `${who} stopped your screen share.` };
       toast(texts[change.kind], { ms: 8000, about: `own-${change.kind}`, symbol: change.kind === "audio" ? "mic-off" : "warning" });
     }
     if (change.user !== me) return;
