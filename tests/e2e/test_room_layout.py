@@ -1,5 +1,6 @@
 """Where the parts of a live room lie, at the sizes of phones, of what a keyboard leaves, of tablets and desktops."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,34 @@ SMALL = """() => [...document.querySelectorAll("button, a[href], textarea, input
     .filter((one) => !one.closest(".site-header, .skip, .msg .text, .quote, .chat-speech"))
     .map((one) => [one.outerHTML.slice(0, 90), one.getBoundingClientRect()])
     .filter(([, { width, height, top }]) => top >= 0 && (width < 43.9 || height < 43.9))"""
+
+# The least contrast of a colour with any pixel of a screenshot.
+CONTRAST = """async ([picture, colour]) => {
+    const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${picture}`)).blob());
+    const canvas = Object.assign(document.createElement("canvas"), { width: image.width, height: image.height });
+    const pen = canvas.getContext("2d");
+    pen.drawImage(image, 0, 0);
+    const { data } = pen.getImageData(0, 0, image.width, image.height);
+    const linear = (part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    const light = (r, g, b) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
+    let most = 0;
+    for (let i = 0; i < data.length; i += 4) most = Math.max(most, light(data[i], data[i + 1], data[i + 2]));
+    return (light(...colour) + 0.05) / (most + 0.05);
+}"""
+WHITE, NAME, FADE = (255, 255, 255), (255, 224, 163), 34
+
+
+def contrast(page: Page, selector: str, colour: tuple[int, int, int], *, top: int = 0) -> float:
+    """Return the least contrast of a colour with what is behind the text of an element."""
+    area = box(page, selector)
+    page.locator(selector).evaluate("(one) => { one.style.opacity = 0; }")
+    clip = {"x": area["x"], "y": area["y"] + top, "width": area["width"], "height": area["height"] - top}
+    picture = base64.b64encode(page.screenshot(clip=clip)).decode()  # type: ignore[arg-type]
+    page.locator(selector).evaluate("(one) => { one.style.opacity = ''; }")
+    blank = page.context.new_page()
+    least: float = blank.evaluate(CONTRAST, [picture, colour])
+    blank.close()
+    return least
 
 
 def sized(page: Page, width: int, height: int) -> None:
@@ -91,6 +120,10 @@ def on_a_phone(page: Page) -> None:
     assert chat["top"] > 740 / 2
     assert chat["right"] <= rail["left"]
     assert rail["bottom"] <= box(page, "#chat-text")["top"]
+
+    # Text is read on a white picture, too; only the line that fades out above the chat is not.
+    assert contrast(page, ".chat-body", NAME, top=FADE) >= 4.5
+    assert contrast(page, ".about h1", WHITE) >= 4.5
 
     # A place for what is on offer, between the chat and the field; empty it is not there.
     assert box(page, "[data-offer]")["height"] == 0
