@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -76,7 +77,8 @@ class WhipEndpoints:
         if request.content_type.lower() != OFFER_TYPE:
             raise UnsupportedMedia()
         sdp = await body_text(request, limit=self._engine.config.limits.offer_bytes)
-        join = self._engine.publish if protocol == "whip" else self._engine.watch
+        watch = partial(self._engine.watch, is_audience=request.query.get("as") == "audience")
+        join = self._engine.publish if protocol == "whip" else watch
         peer, answer = join(grant=grant, token=token, sdp=sdp, caller=caller_of(request, self._engine.config))
         response = web.Response(status=201, body=answer.encode(), content_type=OFFER_TYPE)
         response.headers["Location"] = f"{prefix_of(request)}/{protocol}/{session}/{peer.resource}"

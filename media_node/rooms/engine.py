@@ -95,8 +95,12 @@ class Engine:
         logger.info("publisher accepted session=%s user=%s", grant.session, grant.sub)
         return publisher, answer_write(sections=answers, transport=publisher.local_transport(), bundle=offer.bundle)
 
-    def watch(self, *, grant: Grant, token: str, sdp: str, caller: str | None) -> tuple[Viewer, str]:
+    def watch(
+        self, *, grant: Grant, token: str, sdp: str, caller: str | None, is_audience: bool = False
+    ) -> tuple[Viewer, str]:
         """Create a viewer and return it with the answer to its offer. Raises MediaRefused.
+
+        `is_audience`: a person on stage who wants to receive what the audience receives.
 
         Raises NotLive while there is nothing to watch, except for participants on stage.
         """
@@ -111,7 +115,16 @@ class Engine:
         if not (room.is_live or (is_staged and (stage or room.has_media))):
             raise NotLive(retry_after=1)
         plan = room.plan_viewer(offer, is_staged=is_staged)
-        viewer = Viewer(plan=plan, room=room, stage=stage, grant=grant, token=token, remote=remote, caller=caller)
+        viewer = Viewer(
+            plan=plan,
+            room=room,
+            stage=stage,
+            is_audience=is_audience,
+            grant=grant,
+            token=token,
+            remote=remote,
+            caller=caller,
+        )
         self._enter(viewer)
         room.viewers.add(viewer)
         self.stats.viewers_accepted += 1

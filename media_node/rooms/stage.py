@@ -102,17 +102,17 @@ class RoomStage:
             self.connect(viewer)
 
     def connect(self, viewer: Viewer) -> None:
-        """Connect one viewer to the sources of their table. Their own sources are left out."""
+        """Connect one viewer to the sources of their table that they may receive."""
         for section in viewer.audio_sections:
             occupant = self.audio.rows[section.index] if section.index < len(self.audio.rows) else None
-            if viewer.is_connected and occupant is not None and occupant.user != viewer.user:
+            if viewer.is_connected and occupant is not None and viewer.may_receive(occupant):
                 section.slot.attach(section.sink)
             else:
                 section.slot.detach(section.sink)
         rows = self.rows(viewer.table)
         for feed in viewer.feeds:
             name = rows[feed.index] if feed.index < len(rows) else None
-            if name is not None and (name.user == viewer.user or self.is_muted(name)):
+            if name is not None and (not viewer.may_receive(name) or self.is_muted(name)):
                 name = None
             track = self.track_of(name)
             if track is not None and not feed.can_show(track):
@@ -141,13 +141,13 @@ class RoomStage:
         audio: list[dict[str, object]] = []
         for feed in viewer.feeds:
             name = rows[feed.index] if feed.index < len(rows) else None
-            if name is None or name.user == viewer.user:
+            if name is None or not viewer.may_receive(name):
                 continue
             entry = {"index": feed.index, "mid": feed.mid, "user": name.user, "source": name.source}
             video.append({**entry, "muted": self.is_muted(name), **feed.summary()})
         for section in viewer.audio_sections:
             name = self.audio.rows[section.index] if section.index < len(self.audio.rows) else None
-            if name is not None and name.user != viewer.user:
+            if name is not None and viewer.may_receive(name):
                 entry = {"index": section.index, "mid": section.mid, "user": name.user}
                 audio.append({**entry, "muted": self.is_muted(name)})
         return {"v": self.version, "table": viewer.table, "video": video, "audio": audio}

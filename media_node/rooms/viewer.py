@@ -21,7 +21,7 @@ from media_node.forwarding.layer_selection import (
     useful_layer,
 )
 from media_node.forwarding.slot import Sink, Slot
-from media_node.forwarding.stage_order import TableName
+from media_node.forwarding.stage_order import SourceName, TableName
 from media_node.rooms.peer import CloseReason, Peer
 from media_node.rooms.token_buckets import TokenBuckets
 from media_node.wire.rtcp import BitrateEstimate, KeyframeRequest, Nack, ReportBlock, rtcp_parse
@@ -71,6 +71,7 @@ class Viewer(Peer):
         room: Room,
         plan: Subscription,
         stage: Stage,
+        is_audience: bool,
         **peer: Any,
     ) -> None:
         super().__init__(engine=room.engine, **peer)
@@ -80,6 +81,7 @@ class Viewer(Peer):
         self.feeds = plan.feeds
         self.is_staged = plan.is_staged
         self.stage = stage
+        self.is_audience = is_audience
         self.layer_request = LayerRequest()
         self.estimate: int | None = None
         # Loss in the last reported interval, as a fraction.
@@ -97,7 +99,12 @@ class Viewer(Peer):
         """The room's table that this viewer's videos follow."""
         if not self.is_staged:
             return "host"
-        return "stage" if self.stage else "speakers"
+        return "stage" if self.stage and not self.is_audience else "speakers"
+
+    def may_receive(self, name: SourceName) -> bool:
+        """Return whether a source is sent to this viewer. People on stage do not receive themselves. Who watches the
+        host alone, or as the audience does, sees what everybody sees, themselves included."""
+        return name.user != self.user or not self.is_staged or self.is_audience
 
     @property
     def is_connected(self) -> bool:

@@ -88,6 +88,7 @@ async def media_proxy(request: HttpRequest, protocol: str, session: str, resourc
         async with _client().request(
             request.method or "GET",
             settings.MEDIA_URL_INTERNAL + "/" + "/".join(part for part in (protocol, session, resource) if part),
+            params={"as": "audience"} if request.GET.get("as") == "audience" else None,
             data=body or None,
             headers=headers,
             allow_redirects=False,

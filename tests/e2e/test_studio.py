@@ -7,7 +7,8 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import People
-from tests.e2e.test_show import show_made
+from tests.e2e.stage_steps import SMALL, settings_changed, walks_on
+from tests.e2e.test_show import live, moving_picture, open_room, show_made
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -58,4 +59,24 @@ def test_a_show_is_scheduled_and_a_whisper_is_never_red(people: People) -> None:
         assert 0.25 < whisper.count("green") / len(whisper) < 0.35
         assert loud.index("green") < 5 < len(loud) - loud[::-1].index("red")
         assert "red" in loud[-len(loud) // 8 :]
+    assert people.complaints == []
+
+
+def test_the_host_sees_their_own_show_as_viewers_do(people: People) -> None:
+    seller = people.signed_in("seller")
+    show = show_made(seller, "Looking in")
+    live(seller)
+    second = seller.context.new_page()
+
+    open_room(second, show)
+
+    moving_picture(second)
+    expect(second.locator("[data-player]")).to_have_attribute("data-state", "playing")
+    assert second.evaluate("document.querySelector('[data-player] video').muted")
+    # Once there is a guest, they see themselves among the others.
+    guest = people.newcomer("Mia", **SMALL)
+    settings_changed(seller, show, require_approval=False)
+    open_room(guest, show)
+    walks_on(guest)
+    expect(second.locator(".tile.on")).to_have_count(2)
     assert people.complaints == []

@@ -129,10 +129,10 @@ class Show:
             return response.status, response.headers, (await response.json() if is_json else await response.text())
 
     async def offer(
-        self, protocol: str, sdp: str, *, token: str, session: str = ROOM, **headers: str
+        self, protocol: str, sdp: str, *, token: str, session: str = ROOM, query: str = "", **headers: str
     ) -> tuple[int, Any, Any]:
         return await self.call(
-            "POST", f"/{protocol}/{session}", token=token, body=sdp, **{"Content_Type": SDP, **headers}
+            "POST", f"/{protocol}/{session}{query}", token=token, body=sdp, **{"Content_Type": SDP, **headers}
         )
 
     async def control(self, method: str, path: str, body: str | None = None) -> tuple[int, Any]:

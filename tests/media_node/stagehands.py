@@ -325,18 +325,20 @@ class Company:
         return performer
 
     async def watch(
-        self, user: str, stage: Stage = "", *, pictures: int = 3, sounds: int = 3, reroute: Any = str
+        self, user: str, stage: Stage = "", *, pictures: int = 3, sounds: int = 3, reroute: Any = str, query: str = ""
     ) -> Spectator:
         """Add a viewer; with a stage role, one who receives the stage."""
         token = self.show.token(user, "subscriber", stage=stage)
         client = MediaClient("viewer", pictures=pictures, sounds=sounds)
-        location = await self._connect("whep", client, token, reroute=reroute)
+        location = await self._connect("whep", client, token, reroute=reroute, query=query)
         spectator = Spectator(self.show, user, client, token, location)
         self.people.append(spectator)
         return spectator
 
-    async def _connect(self, protocol: str, client: MediaClient, token: str, *, reroute: Any = str) -> str:
-        status, headers, answer = await self.show.offer(protocol, client.offer(), token=token)
+    async def _connect(
+        self, protocol: str, client: MediaClient, token: str, *, reroute: Any = str, query: str = ""
+    ) -> str:
+        status, headers, answer = await self.show.offer(protocol, client.offer(), token=token, query=query)
         assert status == 201, answer
         client.set_answer(reroute(answer))
         await asyncio.to_thread(client.connect)

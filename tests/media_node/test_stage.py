@@ -56,6 +56,29 @@ async def test_people_on_stage_see_and_hear_each_other_and_not_themselves():
         assert {p.payload for p in ben.by_mid[ben.audio_mids[0]].packets} == {b"sound of ada"}
 
 
+async def test_a_host_who_watches_as_the_audience_does_sees_everybody_themselves_included():
+    async with company() as people:
+        await people.perform("ada", "host", layers=("l", "m", "h"))
+        await people.perform("ben")
+        alone = await people.watch("ada", "host", pictures=1, sounds=1)
+        among = await people.watch("ada", "host", query="?as=audience")
+        studio = await people.watch("ada", "host")
+
+        await alone.sees(alone.video_mids[0])
+        for mid in (among.video_mids[0], among.video_mids[2], *among.audio_mids[:2]):
+            await among.sees(mid)
+        await studio.sees(studio.video_mids[1])
+
+        state = await among.state()
+        assert state["table"] == "speakers"
+        assert [row["user"] for row in state["video"]] == ["ada", "ben"]
+        # A change of the role changes nothing: it is still the audience's picture.
+        room = people.show.engine.rooms[ROOM]
+        room.set_stage("ada", "host")
+        assert (await among.state())["video"][0]["user"] == "ada"
+        assert [studio.count(mid) for mid in (studio.video_mids[0], studio.audio_mids[0])] == [0, 0]
+
+
 async def test_a_newcomer_appears_in_a_free_place_without_a_new_negotiation():
     async with company() as people:
         await people.perform("ada", "host")

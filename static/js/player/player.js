@@ -31,7 +31,8 @@ export class Player {
     this.unmute = need("[data-unmute]", root);
     this.weak = need("[data-weak]", root);
     this.muted = need("[data-host-muted]", root);
-    this.sound = new Sound();
+    // The host's own show begins muted: it may be open beside their microphone.
+    this.sound = new Sound({ muted: store.session.host.id === document.body.dataset.user });
     this.sound.add(this.video);
     this.whep = whep;
     this.askedAt = askedAt;
@@ -221,7 +222,7 @@ export class Player {
     const { store } = this;
     if (!this.whep.wanted || this.barred) return;
     const more = store.guests.length > 0 || (store.slots.stage || []).some((entry) => entry.source === "screen");
-    if (more || this.whep.staged) this.whep.reshape(sectionsFor({ onStage: Boolean(store.mine), settings: store.session.settings }));
+    if (more || this.whep.staged) this.whep.reshape(sectionsFor({ onStage: Boolean(store.mine) && !this.whep.audience, settings: store.session.settings }));
   }
 
   /**

@@ -8,14 +8,15 @@
 import { memory } from "../lib/dom.js";
 
 export class Sound extends EventTarget {
-  constructor() {
+  /** @param {{muted?: boolean}} [options] muted: begin without sound, whatever was chosen before */
+  constructor({ muted = false } = {}) {
     super();
     /** @type {Set<HTMLMediaElement>} */
     this.elements = new Set();
     /** elements that must stay silent for now: a second connection with the same audio */
     this.held = new WeakSet();
     this.volume = Number(memory.get("volume", "1"));
-    this.muted = memory.get("muted") === "yes";
+    this.muted = muted || memory.get("muted") === "yes";
     /** muted by the browser, not by the person */
     this.forced = false;
     /** the browser does not even play without sound */

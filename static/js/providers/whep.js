@@ -40,10 +40,15 @@ export function pictureIn(sdp) {
 }
 
 export class WhepConnection extends EventTarget {
-  /** @param {string} sessionId */
-  constructor(sessionId) {
+  /**
+   * @param {string} sessionId
+   * @param {{audience?: boolean}} [options] audience: receive what the audience receives, although this person is on
+   *   stage; their own video is in it
+   */
+  constructor(sessionId, { audience = false } = {}) {
     super();
     this.sessionId = sessionId;
+    this.audience = audience;
     this.state = "idle";
     /** detail of the last `state` event, for later listeners */
     this.last = { state: "idle" };
@@ -184,6 +189,10 @@ export class WhepConnection extends EventTarget {
     return this.pass;
   }
 
+  #urlOf({ url, provider }) {
+    return this.audience && provider === LITE ? `${url}?as=audience` : url;
+  }
+
   async #prepare(iceServers, { audio, video } = this.sections) {
     const pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     for (let i = 0; i < audio; i += 1) pc.addTransceiver("audio", { direction: "recvonly" });
@@ -205,7 +214,7 @@ export class WhepConnection extends EventTarget {
       const pass = await this.#freshPass();
       pc = await this.#prepare(pass.ice_servers || [], sections);
       if (pass.provider !== LITE) await gathered(pc);
-      const answer = await offer({ url: pass.url, token: pass.token, sdp: slim(pc.localDescription.sdp) });
+      const answer = await offer({ url: this.#urlOf(pass), token: pass.token, sdp: slim(pc.localDescription.sdp) });
       made = { pc, resource: answer.resource, token: pass.token };
       await pc.setRemoteDescription({ type: "answer", sdp: answer.sdp });
       await connected(pc);
@@ -243,7 +252,7 @@ export class WhepConnection extends EventTarget {
       }
       if (pass.provider !== LITE) await gathered(pc);
       if (run !== this.run) return void pc.close();
-      const answer = await offer({ url: pass.url, token: pass.token, sdp: sections === HOST_ALONE ? pc.localDescription.sdp : slim(pc.localDescription.sdp) });
+      const answer = await offer({ url: this.#urlOf(pass), token: pass.token, sdp: sections === HOST_ALONE ? pc.localDescription.sdp : slim(pc.localDescription.sdp) });
       if (run !== this.run) { release(answer.resource, pass.token); return void pc.close(); }
       Object.assign(this, { pc, resource: answer.resource, token: pass.token, standing: sections });
       if (sections === HOST_ALONE) this.#adopt(pc);

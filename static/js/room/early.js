@@ -13,7 +13,7 @@ const { session, provider, host } = tag.dataset;
 /** The connection of this page's player, already in progress when the show is live. */
 export const early = viaSdk(provider)
   ? new (await import("../providers/sdk-player.js")).Watching(session, { hostId: host, own: "own" in tag.dataset && knowsOnce(provider) })
-  : new WhepConnection(session);
+  : new WhepConnection(session, { audience: "own" in tag.dataset });
 export const askedAt = performance.now();
 
 if (tag.dataset.state === "active") early.start();

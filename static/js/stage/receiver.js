@@ -168,13 +168,14 @@ export class StageReceiver extends EventTarget {
     this.#report();
   }
 
-  /** Apply the tables, which are the same for everybody of a role; a person's own media is not sent to them. */
+  /** Apply the tables, which are the same for everybody of a role; own media is sent only to who watches as the audience. */
   #tables() {
     const { slots, me } = this.store;
     if (!this.seats.video.length || !slots.audio) return;
-    const table = this.store.mine ? slots.stage : slots.speakers;
+    const { audience } = this.whep;
+    const table = this.store.mine && !audience ? slots.stage : slots.speakers;
     const place = (seats, entries, source) => seats.forEach((seat, index) => {
-      const entry = entries.find((one) => one.index === index && one.user !== me?.id);
+      const entry = entries.find((one) => one.index === index && (audience || one.user !== me?.id));
       seat.user = entry?.user ?? null;
       seat.source = entry ? entry.source ?? source : null;
     });

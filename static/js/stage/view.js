@@ -90,7 +90,7 @@ export class StageView extends EventTarget {
 
   #note(person, { you, local, off }) {
     if (person.role === "host" && this.store.hostLostUntil) return this.store.moving ? "Reconnecting" : "Connection lost, reconnecting";
-    if (you && !local) return person.role === "host" ? "Live from your studio" : "Live from another page";
+    if (you && !local && !this.receiver.whep.audience) return person.role === "host" ? "Live from your studio" : "Live from another page";
     if (!you && this.receiver.arrivals.awaits(person)) return "Getting ready";
     return off ? "Camera off" : "";
   }
