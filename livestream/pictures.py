@@ -6,6 +6,8 @@ that thread (431 MB after 120 images in 32 threads, nothing in one).
 """
 
 import io
+import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,7 +27,17 @@ START_OF_SCAN = b"\xff\xda"
 WAITING = 4
 WAIT_SECONDS = 10.0
 
-_decoder = ThreadPoolExecutor(1, thread_name_prefix="pictures")
+# Decoding takes a whole processor, and requests go first: on two, the 99th percentile of other requests beside 20
+# uploaders is 1.3 times that of quiet, and 2.8 times without this.
+DECODER_NICENESS = 10
+
+
+def _lower_priority() -> None:
+    if sys.platform == "linux":  # of the calling thread; elsewhere of the whole process
+        os.nice(DECODER_NICENESS)
+
+
+_decoder = ThreadPoolExecutor(1, thread_name_prefix="pictures", initializer=_lower_priority)
 _admitted = threading.BoundedSemaphore(WAITING + 1)
 
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -132,6 +134,16 @@ def test_one_is_decoded_at_a_time_a_few_wait_and_the_next_are_told_when(monkeypa
     assert raised.value.retry_after == pictures.WAIT_SECONDS
     assert max(most) == 1
     assert scaled(picture())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own elsewhere")
+def test_requests_go_before_pictures():
+    here, there = (
+        os.getpriority(os.PRIO_PROCESS, thread)
+        for thread in (threading.get_native_id(), pictures._decoder.submit(threading.get_native_id).result())
+    )
+
+    assert there >= min(here + 1, 19)
 
 
 def test_waiting_ends(monkeypatch):
