@@ -351,6 +351,11 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 # The browser SDKs of media providers, installed by `manage.py install_sdks`. Empty by default.
 SDK_DIR = Path(env.str("SDK_DIR", default=str(DATA_DIR / "sdk")))
 STATICFILES_DIRS: list[Any] = [BASE_DIR / "static", *([("sdk", SDK_DIR)] if SDK_DIR.is_dir() else [])]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "livestream.http.typeface.TypefaceFinder",
+]
 MEDIA_ROOT = DATA_DIR / "files"
 MEDIA_URL = "/files/"
 # A production image runs collectstatic; a checkout serves straight from the source folders. WhiteNoise streams small
@@ -419,5 +424,6 @@ LOGGING = {
         "django.request": {"level": "ERROR", "filters": ["OnlyExceptions"]},
         "django.security": {"handlers": ["anonymous"], "propagate": False},
         "daphne": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},
     },
 }

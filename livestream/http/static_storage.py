@@ -4,6 +4,7 @@ from collections.abc import Callable
 from re import Match
 from typing import Any
 
+from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
@@ -17,6 +18,11 @@ class ModuleManifestStorage(CompressedManifestStaticFilesStorage):
     support_js_module_import_aggregation = True
     # A module's name depends on those of its imports: one pass for each step of the longest chain.
     max_post_process_passes = 30
+
+    def create_compressor(self, **options: Any) -> Compressor:
+        """Return WhiteNoise's compressor for gzip alone. Brotli, which is here for the typeface, would take a minute of
+        computing for the large files of the API's pages."""
+        return super().create_compressor(**options, use_brotli=False)
 
     def url_converter(
         self, name: str, hashed_files: dict[str, str], template: str | None = None

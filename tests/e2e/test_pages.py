@@ -63,6 +63,24 @@ def test_pages_of_a_stranger_fit_every_screen(people: People, screenshot: Screen
     assert people.complaints == []
 
 
+def test_pages_are_set_in_their_own_typeface_and_digits_have_one_width(people: People) -> None:
+    page = people.window()
+    page.goto("/")
+
+    page.wait_for_function("[...document.fonts].some(face => face.family === 'Figtree' && face.status === 'loaded')")
+    widths = page.evaluate(
+        """() => [..."0123456789"].map(digit => {
+          const time = document.body.appendChild(document.createElement("time"));
+          time.textContent = digit.repeat(20);
+          return Math.round(time.getBoundingClientRect().width * 10);
+        })"""
+    )
+
+    assert len(set(widths)) == 1, widths
+    assert page.evaluate("performance.getEntriesByType('resource').filter(e => e.name.includes('figtree')).length") == 1
+    assert people.complaints == []
+
+
 def test_pages_of_a_seller_fit_every_screen(people: People, screenshot: Screenshot) -> None:
     seller = people.signed_in("seller")
     show_made(seller, "A show with a rather long title that has to break somewhere sensible on a phone")

@@ -4,12 +4,15 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.test import override_settings
+from fontTools.ttLib import TTFont
 
+from livestream.http.typeface import TypefaceFinder
 from streams.pages import ROOM_MODULES
 
 IMPORT = re.compile(r"""^(?!\s*(?://|\*|/\*)).*?\b(?:from|import\()\s*["'](\.[^"']+)["']""", re.MULTILINE)
@@ -72,6 +75,31 @@ def test_the_room_preloads_every_module_that_it_imports() -> None:
 
 def test_an_sdk_is_collected_under_the_name_that_pages_are_told(names: dict[str, str]) -> None:
     assert re.fullmatch(r"sdk/livekit\.[0-9a-f]{12}\.js", names["sdk/livekit.js"])
+
+
+def test_the_typeface_is_small_and_has_the_letters_and_digits_of_pages(collected: Path, names: dict[str, str]) -> None:
+    path = collected / names["fonts/figtree.woff2"]
+
+    assert path.read_bytes().startswith(b"wOF2")
+    assert path.stat().st_size <= 40_000
+    with TTFont(path) as font:
+        assert set(map(ord, "AzÄßçéñøŁőşŽ0129€£₹“”–…")) <= font.getBestCmap().keys()
+        assert "tnum" in {record.FeatureTag for record in font["GSUB"].table.FeatureList.FeatureRecord}
+        weights = font["fvar"].axes[0]
+        assert (weights.axisTag, weights.minValue, weights.maxValue) == ("wght", 300, 900)
+        assert "SIL Open Font License" in font["name"].getDebugName(13)
+    assert path.name in (collected / names["css/tokens.css"]).read_text()
+
+
+def test_the_typeface_is_made_once(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    first = TypefaceFinder().find("fonts/figtree.woff2")
+    made = Path(first).stat().st_mtime_ns
+
+    assert TypefaceFinder().find("fonts/figtree.woff2", find_all=True) == [first]
+    assert Path(first).stat().st_mtime_ns == made
+    assert [path.name for path in Path(first).parent.iterdir()] == ["figtree.woff2"]
+    assert TypefaceFinder().find("fonts/other.woff2") == []
 
 
 def test_types_in_comments_stay_as_they_are(collected: Path, names: dict[str, str]) -> None:
