@@ -54,6 +54,7 @@ ROOM_MODULES = tuple(
         "chat/log",
         "chat/message",
         "chat/speech",
+        "lib/countdown",
         "lib/dom",
         "lib/format",
         "lib/links",

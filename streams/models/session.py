@@ -110,7 +110,7 @@ class SessionSettings(models.Model):
     guest_audio_default = models.BooleanField(default=True, help_text="Guests join with sound.")
     guest_video_default = models.BooleanField(default=True, help_text="Guests join with video.")
     slow_mode_seconds = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(120)])
-    grace_seconds = models.PositiveSmallIntegerField(default=60, validators=[MaxValueValidator(1800)])
+    grace_seconds = models.PositiveSmallIntegerField(default=300, validators=[MaxValueValidator(1800)])
 
     class Meta:
         verbose_name_plural = "session settings"

@@ -1,17 +1,22 @@
 """The studio in a browser: scheduling, and the level of the microphone."""
 
 import io
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.e2e.browser import BARCODE
 from tests.e2e.conftest import People
 from tests.e2e.stage_steps import SMALL, settings_changed, walks_on
-from tests.e2e.test_show import live, moving_picture, open_room, show_made
+from tests.e2e.test_room_chat import Crowd
+from tests.e2e.test_show import live, moving_picture, open_room, show_made, wait_until
 
 pytestmark = pytest.mark.timeout(180)
 
+PROMPTS = """navigator.permissions.query = async () => ({ state: 'prompt' });"""
 LEVEL = """([level, dir]) => {
     document.documentElement.dir = dir;
     document.querySelector('#copy')?.remove();
@@ -79,4 +84,36 @@ def test_the_host_sees_their_own_show_as_viewers_do(people: People) -> None:
     open_room(guest, show)
     walks_on(guest)
     expect(second.locator(".tile.on")).to_have_count(2)
+    assert people.complaints == []
+
+
+def test_a_host_who_comes_back_is_sent_again_and_a_lost_one_sees_the_time_that_is_left(people: People) -> None:
+    seller, buyer = people.signed_in("seller"), people.window()
+    show = show_made(seller, "Back again")
+    live(seller)
+    open_room(buyer, show)
+
+    # A reload, and a second page: it leaves the first alone, and goes on when that is gone.
+    seller.reload()
+    wait_until(seller, "window.livestream?.publisher.state === 'sending'")
+    second = seller.context.new_page()
+    second.goto(f"/studio/{show}/")
+    expect(second.locator("#banner")).to_contain_text("You’re live from another page")
+    assert second.evaluate("window.livestream.publisher.state") == "idle"
+    seller.goto("/studio/")
+    wait_until(second, "window.livestream.publisher.state === 'sending'")
+    expect(second.locator("#banner")).to_be_empty()
+    moving_picture(buyer)
+    second.close()
+
+    # A camera that has to be turned on first is the only press.
+    third = people.signed_in("seller", scripts=[BARCODE, PROMPTS])
+    room = Crowd(third)
+    third.goto(f"/studio/{show}/")
+    expect(third.locator("[data-preview] .overlay")).to_contain_text("Viewers see you as soon as your camera is on")
+    room.tells("host.lost", {"until": (datetime.now(UTC) + timedelta(seconds=290)).isoformat()})
+    expect(third.locator("#banner .countdown")).to_have_text(re.compile(r"^Ends in 4:[345]\d unless you come back\.$"))
+    third.click("[data-act=open-camera]")
+    wait_until(third, "window.livestream.publisher.state === 'sending'")
+    moving_picture(buyer)
     assert people.complaints == []

@@ -28,7 +28,7 @@ DEFAULTS = {
     "guest_audio_default": True,
     "guest_video_default": True,
     "slow_mode_seconds": 0,
-    "grace_seconds": 60,
+    "grace_seconds": 300,
 }
 
 # ---- Creating ----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
  * The overlay over the video: its choice as a pure function first, drawing second.
  * @module player/overlay
  */
+import { countdown } from "../lib/countdown.js";
 import { ApiError, words } from "../lib/errors.js";
 import { avatar, el, icon } from "../lib/dom.js";
 import { dateTime, duration, secondsLive } from "../lib/format.js";
@@ -111,18 +112,4 @@ export function drawOverlay(slot, overlay, on) {
     : el("div", { class: "disc" }, icon(overlay.icon));
   slot.replaceChildren(el("div", { class: "overlay", data: { state: overlay.key, busy: String(Boolean(overlay.busy)) } },
     el("div", { class: "inner" }, sign, el("p", { class: "title" }, overlay.title), el("p", {}, overlay.text), overlay.until && countdown(...overlay.until), button && el("div", { class: "row" }, button))));
-}
-
-/** The time that is left, counted without being read out each second; gone when there is none. */
-function countdown(label, end) {
-  const left = el("strong");
-  const line = el("p", { class: "countdown", "aria-hidden": "true" }, `${label} `, left);
-  const tick = () => {
-    const seconds = Math.ceil((Date.parse(end) - Date.now()) / 1000);
-    line.hidden = !(seconds > 0);
-    left.textContent = duration(seconds);
-  };
-  tick();
-  const timer = setInterval(() => { if (line.isConnected) tick(); else clearInterval(timer); }, 1000);
-  return line;
 }

@@ -2,11 +2,12 @@
  * The line above the preview: the host's most important notice right now, and its action.
  * @module studio/banner
  */
+import { countdown } from "../lib/countdown.js";
 import { el, icon } from "../lib/dom.js";
 import { timeOfDay } from "../lib/format.js";
 
 const BY_ITSELF = {
-  host_lost: "It ended automatically because you were disconnected for longer than “Wait if I disconnect” allows.",
+  host_lost: "It ended automatically because you were disconnected for too long. The settings of a show say how long it waits.",
   host_never_came: "It ended automatically because no video arrived.",
   paused_too_long: "It ended automatically after a very long pause.",
   moderator: "Site staff ended this show.",
@@ -14,7 +15,7 @@ const BY_ITSELF = {
 
 /**
  * @param {{live: boolean, state: string, publisher: string, ready: boolean, encoder: boolean, hostPresent: boolean, endReason: string|null, lostUntil: string|null, moving?: boolean, anew?: boolean, trouble?: string|null, other?: string}} now
- * @returns {{kind: string, icon: string, title: string, text: string, action?: "resend"|"again"|"switch", label?: string}|null}
+ * @returns {{kind: string, icon: string, title: string, text: string, until?: string|null, action?: "resend"|"again"|"switch", label?: string}|null}
  */
 export function bannerFor(now) {
   if (now.state === "ended" && BY_ITSELF[now.endReason]) return { kind: "warn", icon: "info", title: "The show has ended", text: `${BY_ITSELF[now.endReason]} You’ll find it in your studio, together with its chat.`, action: "again", label: "Plan your next show" };
@@ -29,11 +30,11 @@ export function bannerFor(now) {
   if (now.publisher === "taken") return { kind: "warn", icon: "info", title: "You’re live from another page", text: "You opened this show in another window or on another device, and it sends from there now.", action: now.ready ? "resend" : undefined, label: "Send from here instead" };
   if (now.publisher !== "idle" && now.publisher !== "failed") return null;
   if (now.encoder && now.hostPresent) return { kind: "good", icon: "broadcast", title: "Your encoder is live", text: "Viewers see its video." };
-  if (now.encoder) return { kind: "warn", icon: "broadcast", title: "You’re live, but the encoder isn’t sending", text: `Start streaming in your encoder with the details below. Viewers are waiting.${now.lostUntil ? ` The show ends automatically at ${timeOfDay(now.lostUntil)}.` : ""}` };
+  if (now.encoder) return { kind: "warn", icon: "broadcast", title: "You’re live, but the encoder isn’t sending", text: "Start streaming in your encoder with the details below. Viewers are waiting.", until: now.lostUntil };
   if (now.hostPresent) return { kind: "info", icon: "info", title: "You’re live from another page", text: "Viewers see the video from there.", action: now.ready ? "resend" : undefined, label: "Send from here instead" };
-  const until = now.lostUntil ? ` The show ends at ${timeOfDay(now.lostUntil)} unless you come back.` : "";
-  if (!now.ready) return { kind: "warn", icon: "warning", title: "You’re off the air", text: `Turn on your camera below to go on.${until}` };
-  return { kind: "warn", icon: "warning", title: "You’re off the air", text: `Viewers are waiting for you.${until}`, action: "resend", label: "Resume sending" };
+  const until = now.lostUntil;
+  if (!now.ready) return { kind: "warn", icon: "warning", title: "You’re off the air", text: "Turn on your camera to go on.", until };
+  return { kind: "warn", icon: "warning", title: "You’re off the air", text: "Viewers see that your connection dropped.", until, action: "resend", label: "Resume sending" };
 }
 
 /** Redraw only when the text changes: a screen reader must not announce it every second. */
@@ -47,5 +48,5 @@ export function banner(slot, now) {
   if (what.action === "resend") action = el("button", { class: "btn primary small", type: "button", data: { act: "resend" }, on: { click: now.resend } }, what.label);
   if (what.action === "switch") action = el("button", { class: "btn primary small", type: "button", on: { click: now.goOn } }, what.label);
   if (what.action === "again") action = el("a", { class: "btn small", href: "/studio/" }, what.label);
-  slot.replaceChildren(el("div", { class: `note ${what.kind}` }, icon(what.icon), el("div", { class: "body" }, el("div", { class: "words" }, el("strong", {}, what.title), what.text), action && el("div", { class: "actions" }, action))));
+  slot.replaceChildren(el("div", { class: `note ${what.kind}` }, icon(what.icon), el("div", { class: "body" }, el("div", { class: "words" }, el("strong", {}, what.title), what.text, what.until && countdown("Ends in", what.until, " unless you come back."), what.until && el("span", { class: "sr-only" }, ` Ends at ${timeOfDay(what.until)} unless you come back.`)), action && el("div", { class: "actions" }, action))));
 }

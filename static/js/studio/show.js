@@ -12,6 +12,7 @@ import { encoder } from "./encoder.js";
 import { invite } from "./invite.js";
 import { keepPoster } from "./poster.js";
 import { goingOn } from "./provider.js";
+import { comingBack } from "./return.js";
 import { Source } from "./source.js";
 import { studioStage } from "./stage.js";
 import { summary } from "./summary.js";
@@ -198,6 +199,10 @@ function paint() {
 }
 
 renewWhenNotified(socket, id, publisher, stage.whep);
+comingBack({
+  store, publisher, source, wanted: () => !encoderSends && !other.moving,
+  send: () => send().catch((error) => toast(words(error), { bad: true, stay: true, about: "studio" })),
+});
 socket.addEventListener("link", ({ detail }) => {
   if (detail.state === "stopped" && detail.code === 4401) location.assign(`/accounts/login/?next=${encodeURIComponent(location.pathname)}`);
 });

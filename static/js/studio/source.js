@@ -88,6 +88,7 @@ export class Source extends EventTarget {
 
   #ask() {
     if (this.session.session_type === "screen") this.#offer("screen", "Choose what to share", "Your browser will ask which screen, window or tab to share, then for your microphone. No one sees anything until you go live.", [["screen", "Choose screen"], ["camera", "Use camera"]]);
+    else if (this.session.state !== "initializing") this.#offer("camera", "Turn on your camera", "Your show is live. Viewers see you as soon as your camera is on.", [["camera", "Turn on camera and microphone"], ["screen", "Share screen"]]);
     else this.#offer("camera", "Turn on your camera", "Your browser will ask to use your camera and microphone. Choose Allow. No one sees anything until you go live.", [["camera", "Turn on camera and microphone"], ["screen", "Share screen"]]);
   }
 
