@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -147,7 +148,8 @@ def room(request: HttpRequest, session_id: UUID) -> HttpResponse:
     context = {
         "session": payload,
         "is_host": actor.user_id == session.host_id,
-        "share_poster": _absolute(request, payload["poster_url"]) if payload["poster_url"] else None,
+        "share_url": _absolute(request, reverse("room", args=[session.pk])),
+        "share_picture": _absolute(request, payload["poster_url"] or static("images/share.png")),
         "modules": ROOM_MODULES,
     }
     return render(request, "streams/room.html", context)
