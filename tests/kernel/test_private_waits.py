@@ -14,7 +14,9 @@ OWN = {
     "chat/chat.js": {"QUIET_MS", "READ_EVERY_MS", "SLOW_AFTER_MS", "500", "1600"},
     "chat/composer.js": {"250"},
     "chat/connection-status.js": {"LONG_WAIT_MS", "500"},
+    "chat/speech.js": {"SUM_MS", "WITHIN_MS"},
     "home.js": {"EVERY_MS"},
+    "lib/countdown.js": {"1000"},
     "player/controls.js": {"IDLE_MS"},
     "player/player.js": {"SWITCH_MS", "LOOK_MS"},
     "player/quality-menu.js": {"EVERY_MS"},
@@ -28,6 +30,7 @@ OWN = {
     "stage/tile.js": {"HOLD_MS"},
     "stage/view.js": {"LEVELS_MS", "50"},
     "studio/show.js": {"EARLY_MS"},
+    "studio/return.js": {"ARRIVAL_MS"},
     "studio/poster.js": {"EVERY_MS", "FIRST_MS"},
     "studio/vitals.js": {"1000"},
 }
