@@ -12,11 +12,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.bearer import bearer_pair, bearer_refresh
+from accounts.email_addresses import email_change
 from accounts.known_browsers import browser_remember, known_browser
 from accounts.login_limits import network_of
 from accounts.serializers import (
     Account,
     Credentials,
+    EmailChange,
     Me,
     PasswordChange,
     ProfileChange,
@@ -127,6 +129,28 @@ class MeView(APIView):
         """Change the caller's public profile. An empty display name shows the username."""
         changes = validated(ProfileChange, request, partial=True)
         return Response(Me(profile_update(actor=actor_of(request.user), **changes)).data)
+
+
+class EmailView(APIView):
+    """The caller's email address."""
+
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(
+        operation_id="auth_email",
+        request=EmailChange,
+        responses={200: Me, **_errors(400, 401, 403, 404, 429, 503)},
+    )
+    def post(self, request: Request) -> Response:
+        """Send a link to a new address. It is the account's once the link is opened. Empty removes the address."""
+        user = email_change(
+            actor=actor_of(request.user),
+            address=client_address(request),
+            browser=known_browser(request, request.user.get_username()),
+            now=timezone.now(),
+            **validated(EmailChange, request),
+        )
+        return Response(Me(user).data)
 
 
 class PasswordView(APIView):

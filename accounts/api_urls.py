@@ -10,5 +10,6 @@ urlpatterns = [
     path("token/refresh/", api.TokenRefreshView.as_view(), name="auth-token-refresh"),
     path("ticket/", api.TicketView.as_view(), name="auth-ticket"),
     path("me/", api.MeView.as_view(), name="auth-me"),
+    path("me/email/", api.EmailView.as_view(), name="auth-email"),
     path("password/", api.PasswordView.as_view(), name="auth-password"),
 ]

@@ -25,6 +25,10 @@ class User(AbstractUser):
     )
     display_name = models.CharField(max_length=50, blank=True, validators=[MaxLengthValidator(50)])
 
+    # `email` is always a verified address, or "". A new one waits in `pending_email` until its owner opens the link.
+    email = models.EmailField(blank=True, editable=False)
+    pending_email = models.EmailField(blank=True, editable=False)
+
     is_demo = models.BooleanField(default=False, editable=False, help_text="Has a public password.")
 
     access_version = models.PositiveIntegerField(
@@ -37,7 +41,10 @@ class User(AbstractUser):
     objects = UserManager()  # type: ignore[misc]
 
     class Meta(AbstractUser.Meta):
-        constraints = [models.UniqueConstraint(Lower("username"), name="username_unique_in_any_case")]
+        constraints = [
+            models.UniqueConstraint(Lower("username"), name="username_unique_in_any_case"),
+            models.UniqueConstraint(Lower("email"), condition=~models.Q(email=""), name="email_unique_in_any_case"),
+        ]
 
     def __str__(self) -> str:
         return self.username

@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from accounts import pages
+from accounts import email_pages, pages
 
 urlpatterns = [
     path("", pages.Profile.as_view(), name="profile"),
@@ -11,4 +11,6 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("signup/", pages.SignUp.as_view(), name="signup"),
     path("password/", pages.PasswordChange.as_view(), name="password_change"),
+    path("email/", email_pages.EmailChange.as_view(), name="email_change"),
+    path("email/<str:token>/", email_pages.EmailVerify.as_view(), name="email_verify"),
 ]

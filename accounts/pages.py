@@ -34,7 +34,8 @@ BACKEND = "accounts.backends.LimitedModelBackend"
 RULES = "At least 8 characters. Choose one that is hard to guess."
 
 
-def _password(autocomplete: str, help_text: str = "") -> forms.CharField:
+def password_field(autocomplete: str, help_text: str = "") -> forms.CharField:
+    """Return a form field for a password."""
     widget = forms.PasswordInput(attrs={"autocomplete": autocomplete, "maxlength": MAX_PASSWORD_LENGTH})
     return forms.CharField(widget=widget, strip=False, max_length=MAX_PASSWORD_LENGTH, help_text=help_text)
 
@@ -63,7 +64,13 @@ class SignUpForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "nickname", "dir": "auto"}),
     )
-    password = _password("new-password", RULES)
+    email = forms.EmailField(
+        label="Email",
+        required=False,
+        help_text="To get back in if you forget your password. Only you can see it.",
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    password = password_field("new-password", RULES)
 
 
 class ProfileForm(forms.Form):
@@ -81,8 +88,8 @@ class ProfileForm(forms.Form):
 class PasswordForm(forms.Form):
     """Current and new password."""
 
-    old_password = _password("current-password")
-    new_password = _password("new-password", RULES)
+    old_password = password_field("current-password")
+    new_password = password_field("new-password", RULES)
 
 
 def _show(form: forms.Form, error: DomainError) -> None:
@@ -176,7 +183,7 @@ class SignUp(RedirectURLMixin, DomainFormView):
         return super().get_context_data(next=self.get_redirect_url(), **kwargs)
 
 
-class _OwnForm(LoginRequiredMixin, DomainFormView):
+class OwnForm(LoginRequiredMixin, DomainFormView):
     """A form about the logged-in person."""
 
     success_url = reverse_lazy("profile")
@@ -188,7 +195,7 @@ class _OwnForm(LoginRequiredMixin, DomainFormView):
 
 
 @method_decorator(never_cache, name="dispatch")
-class Profile(_OwnForm):
+class Profile(OwnForm):
     """Edit the person's profile."""
 
     template_name = "accounts/profile.html"
@@ -203,7 +210,7 @@ class Profile(_OwnForm):
 
 
 @method_decorator([never_cache, sensitive_post_parameters()], name="dispatch")
-class PasswordChange(_OwnForm):
+class PasswordChange(OwnForm):
     """Change the password. This browser stays logged in."""
 
     template_name = "accounts/password_change.html"

@@ -17,6 +17,13 @@ class PasswordField(serializers.CharField):
         super().__init__(**{"style": {"input_type": "password"}, **options, **kwargs})
 
 
+class EmailField(serializers.CharField):
+    """An email address; `accounts.email_addresses` has the rules. Empty is none."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"allow_blank": True, "max_length": 254, **kwargs})
+
+
 class Account(serializers.Serializer[Any]):
     """The public part of an account."""
 
@@ -29,6 +36,8 @@ class Me(Account):
     """The caller's own account."""
 
     is_staff = serializers.BooleanField()
+    email = serializers.CharField(help_text="The verified address, or empty.")
+    pending_email = serializers.CharField(help_text="The address that waits for its owner to open the link, or empty.")
 
 
 class Registration(serializers.Serializer[Any]):
@@ -37,6 +46,7 @@ class Registration(serializers.Serializer[Any]):
     username = serializers.CharField(max_length=30)
     password = PasswordField()
     display_name = serializers.CharField(required=False, allow_blank=True, max_length=DISPLAY_NAME_LENGTH * 8)
+    email = EmailField(required=False)
 
 
 class Credentials(serializers.Serializer[Any]):
@@ -82,6 +92,13 @@ class ProfileChange(serializers.Serializer[Any]):
     """Changes to the caller's profile."""
 
     display_name = serializers.CharField(required=False, allow_blank=True, max_length=DISPLAY_NAME_LENGTH * 8)
+
+
+class EmailChange(serializers.Serializer[Any]):
+    """A new address, and the current password."""
+
+    email = EmailField()
+    password = PasswordField()
 
 
 class PasswordChange(serializers.Serializer[Any]):

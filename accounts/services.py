@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Lower
 
+from accounts.email_addresses import clean_email, verification_put
 from accounts.login_limits import password_tries
 from accounts.models import User
 from accounts.names import clean_display_name, is_reserved
@@ -33,28 +34,36 @@ RIGHTS = ("is_active", "is_staff", "is_superuser")
 logger = logging.getLogger(__name__)
 
 
-def user_register(*, username: str, password: str, display_name: str = "") -> User:
-    """Create an account. Raises Invalid with `fields`, and Conflict for a username that exists."""
+def user_register(*, username: str, password: str, display_name: str = "", email: str = "") -> User:
+    """Create an account. A link to verify the email address is sent to it.
+
+    Raises Invalid with `fields`, and Conflict for a username that exists.
+    """
     fields: dict[str, list[str]] = {}
     user = User(username=username.strip())
     try:
         user.display_name = allowed_display_name(display_name)
     except Invalid as error:
         fields["display_name"] = [error.message]
+    try:
+        user.pending_email = clean_email(email)
+    except Invalid as error:
+        fields["email"] = [error.message]
     username_problems = _username_problems(user)
     if username_problems:
         fields["username"] = username_problems
-    password_problems = _password_problems(password, user)
-    if password_problems:
-        fields["password"] = password_problems
+    problems = password_problems(password, user)
+    if problems:
+        fields["password"] = problems
     if fields:
-        raise _invalid(fields)
+        raise invalid_fields(fields)
     if username_taken(username=user.username):
         raise _taken()
     user.password = make_password(password)
     try:
         with transaction.atomic():
             user.save(force_insert=True)
+            verification_put(user=user, now=datetime.now(UTC))
     except IntegrityError:
         raise _taken() from None
     logger.info("account made user=%s", user.pk)
@@ -69,7 +78,7 @@ def profile_update(*, actor: Actor, display_name: str | None = None) -> User:
     try:
         user.display_name = allowed_display_name(display_name, is_staff=user.is_staff)
     except Invalid as error:
-        raise _invalid({"display_name": [error.message]}) from None
+        raise invalid_fields({"display_name": [error.message]}) from None
     user.save(update_fields=["display_name"])
     return user
 
@@ -84,11 +93,11 @@ def password_change(*, actor: Actor, old_password: str, new_password: str, addre
     user = get_user(user_id=require_signed_in(actor))
     with password_tries(username=user.username, address=address, browser=browser) as tries:
         if not user.check_password(old_password):
-            raise _invalid({"old_password": ["That isn't your current password."]})
+            raise invalid_fields({"old_password": ["That isn't your current password."]})
         tries.give_back()
-    problems = _password_problems(new_password, user)
+    problems = password_problems(new_password, user)
     if problems:
-        raise _invalid({"new_password": problems})
+        raise invalid_fields({"new_password": problems})
     require_allowed(
         scope="new-password",
         key=str(user.pk),
@@ -200,7 +209,8 @@ def _username_problems(user: User) -> list[str]:
     return ["That name is reserved. Choose another one."] if is_reserved(user.username) else []
 
 
-def _password_problems(password: str, user: User) -> list[str]:
+def password_problems(password: str, user: User) -> list[str]:
+    """Return why a password may not be chosen, in sentences."""
     if len(password) > MAX_PASSWORD_LENGTH:
         return [f"Use at most {MAX_PASSWORD_LENGTH} characters."]
     try:
@@ -213,7 +223,8 @@ def _password_problems(password: str, user: User) -> list[str]:
     return []
 
 
-def _invalid(fields: dict[str, list[str]]) -> Invalid:
+def invalid_fields(fields: dict[str, list[str]]) -> Invalid:
+    """Return the error about these fields."""
     first = next(iter(fields.values()))[0]
     return Invalid("invalid", first, fields=fields)
 
