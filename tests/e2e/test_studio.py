@@ -117,3 +117,40 @@ def test_a_host_who_comes_back_is_sent_again_and_a_lost_one_sees_the_time_that_i
     wait_until(third, "window.livestream.publisher.state === 'sending'")
     moving_picture(buyer)
     assert people.complaints == []
+
+
+IN_VIEW = """(selector) => {
+    const { left, top, right, bottom, width, height } = document.querySelector(selector).getBoundingClientRect();
+    const seen = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+    const inside = left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
+    return [inside, Boolean(seen?.closest(selector)), Math.min(width, height)];
+}"""
+
+
+def test_on_a_phone_the_host_on_air_has_everything_without_scrolling(people: People) -> None:
+    seller = people.signed_in("seller", has_touch=True)
+    seller.set_viewport_size({"width": 360, "height": 740})
+    room = Crowd(seller)
+    show_made(seller, "From the pocket")
+    assert seller.evaluate(IN_VIEW, "[data-do=live]") == [True, True, 56]
+    live(seller)
+    seller.wait_for_selector("[data-link=open]", state="attached")
+    room.writes(*(f"Message {number}" for number in range(20)))
+    expect(seller.locator("[data-messages] li").last).to_contain_text("Message 19")
+
+    for width, height in ((360, 740), (320, 568), (740, 360)):
+        seller.set_viewport_size({"width": width, "height": height})
+        preview = seller.locator("[data-preview]").bounding_box()
+        assert preview == {"x": 0, "y": 0, "width": width, "height": height}
+        for what in ("[data-switch=microphone]", "[data-switch=camera]", "[data-do=end]", "#chat-text"):
+            inside, reached, size = seller.evaluate(IN_VIEW, what)
+            assert (inside, reached, size >= 44) == (True, True, True), (what, width, height)
+        expect(seller.locator("[data-messages] li").last).to_be_in_viewport(ratio=1)
+        assert seller.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+    seller.click("[data-switch=microphone]")
+    expect(seller.locator("[data-sign]")).to_have_text("You’re muted")
+    expect(seller).to_have_title(re.compile("^You’re muted"))
+    seller.click("[data-switch=microphone]")
+    expect(seller.locator("[data-sign]")).to_be_hidden()
+    assert people.complaints == []

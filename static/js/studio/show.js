@@ -13,10 +13,12 @@ import { invite } from "./invite.js";
 import { keepPoster } from "./poster.js";
 import { goingOn } from "./provider.js";
 import { comingBack } from "./return.js";
+import { signs } from "./signs.js";
 import { Source } from "./source.js";
 import { studioStage } from "./stage.js";
 import { summary } from "./summary.js";
 import { showVitals } from "./vitals.js";
+import { stayAwake } from "./wake-lock.js";
 import { busy, need, pageData, settled, toast } from "../lib/dom.js";
 import { ApiError, words } from "../lib/errors.js";
 import { viaSdk } from "../providers/transport.js";
@@ -199,6 +201,8 @@ function paint() {
 }
 
 renewWhenNotified(socket, id, publisher, stage.whep);
+signs(root, { store, publisher, source, encoder: () => encoderSends });
+stayAwake(publisher);
 comingBack({
   store, publisher, source, wanted: () => !encoderSends && !other.moving,
   send: () => send().catch((error) => toast(words(error), { bad: true, stay: true, about: "studio" })),

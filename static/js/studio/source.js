@@ -236,11 +236,20 @@ export class Source extends EventTarget {
     const act = {
       microphone: () => { this.on.microphone = !this.on.microphone; this.#show(); },
       camera: () => { this.on.camera = !this.on.camera; this.#show(); },
+      flip: () => this.#flip(),
       screen: () => this.toggleScreen(),
       mirror: () => { this.choice.mirror = !this.choice.mirror; remembered.write("mirror", this.choice.mirror ? "yes" : "no"); this.#show(); },
     };
     for (const [name, run] of Object.entries(act)) need(`[data-switch="${name}"]`, this.root).addEventListener("click", run);
     this.#paintSwitches();
+  }
+
+  /** Change to the next camera, as between the two sides of a phone. */
+  #flip() {
+    const select = /** @type {HTMLSelectElement} */ (need('[data-choice="camera"]', this.root));
+    const cameras = [...select.options].map(({ value }) => value).filter((value) => value && value !== "none");
+    select.value = cameras[(cameras.indexOf(select.value) + 1) % cameras.length];
+    select.dispatchEvent(new Event("change"));
   }
 
   #choices() {
@@ -276,6 +285,7 @@ export class Source extends EventTarget {
       select.value = this.choice[name] === "none" ? "none" : devices.some(({ id }) => id === current) ? current : select.options[0].value;
     };
     fill("camera", cameras, "No camera");
+    need('[data-switch="flip"]', this.root).hidden = cameras.length < 2;
     fill("microphone", microphones, "No microphone");
   }
 }
