@@ -15,16 +15,19 @@ from accounts.bearer import bearer_pair, bearer_refresh
 from accounts.email_addresses import email_change
 from accounts.known_browsers import browser_remember, known_browser
 from accounts.login_limits import network_of
+from accounts.recovery import password_recover, recovery_request
 from accounts.serializers import (
     Account,
     Credentials,
     EmailChange,
+    Forgotten,
     Me,
     PasswordChange,
     ProfileChange,
     Refresh,
     Registered,
     Registration,
+    Reset,
     TicketOut,
     TicketRequest,
     TokenPair,
@@ -173,3 +176,24 @@ class PasswordView(APIView):
             **passwords,
         )
         return Response(bearer_pair(user=user))
+
+
+class ForgottenView(OpenView):
+    """Forgotten passwords."""
+
+    @extend_schema(operation_id="auth_password_forgot", request=Forgotten, responses={202: None, **_errors(400, 429)})
+    def post(self, request: Request) -> Response:
+        """Send a link to the verified address of an account. The answer is the same whether there is one or not."""
+        name = validated(Forgotten, request)["email"]
+        recovery_request(name=name, address=client_address(request), now=timezone.now())
+        return Response(status=202)
+
+
+class ResetView(OpenView):
+    """New passwords by a mailed link."""
+
+    @extend_schema(operation_id="auth_password_reset", request=Reset, responses={204: None, **_errors(400, 503)})
+    def post(self, request: Request) -> Response:
+        """Set a new password. All sessions, tokens and sockets end."""
+        password_recover(**validated(Reset, request))
+        return Response(status=204)

@@ -12,4 +12,6 @@ urlpatterns = [
     path("me/", api.MeView.as_view(), name="auth-me"),
     path("me/email/", api.EmailView.as_view(), name="auth-email"),
     path("password/", api.PasswordView.as_view(), name="auth-password"),
+    path("password/forgot/", api.ForgottenView.as_view(), name="auth-password-forgot"),
+    path("password/reset/", api.ResetView.as_view(), name="auth-password-reset"),
 ]

@@ -14,7 +14,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         post_migrate.connect(_moderators_after_the_last_app)
-        from accounts import email_addresses, sign_out  # noqa: F401, PLC0415 - register themselves; need the app registry
+        from accounts import email_addresses, recovery, sign_out  # noqa: F401, PLC0415 - register themselves; need the app registry
 
 
 def _moderators_after_the_last_app(sender: AppConfig, **_: Any) -> None:

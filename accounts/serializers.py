@@ -101,6 +101,19 @@ class EmailChange(serializers.Serializer[Any]):
     password = PasswordField()
 
 
+class Forgotten(serializers.Serializer[Any]):
+    """Whose password was forgotten: an email address or a username."""
+
+    email = serializers.CharField(allow_blank=True, max_length=254)
+
+
+class Reset(serializers.Serializer[Any]):
+    """The token of a mailed link, and the new password."""
+
+    token = serializers.CharField(max_length=200)
+    password = PasswordField()
+
+
 class PasswordChange(serializers.Serializer[Any]):
     """Current and new password."""
 

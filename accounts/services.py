@@ -113,7 +113,11 @@ def password_set(*, user_id: UUID, password: str | None) -> User:
 
     The account may be closed.
     """
-    hashed = make_password(password)
+    return password_store(user_id=user_id, hashed=make_password(password))
+
+
+def password_store(*, user_id: UUID, hashed: str) -> User:
+    """Store a hashed password, and end all access of the former one."""
     with transaction.atomic():
         user = User.objects.get(pk=user_id)
         user.password = hashed

@@ -209,6 +209,7 @@ SESSION_ENGINE = "django.contrib.sessions.backends.db"  # accounts.async_authent
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+PASSWORD_RESET_TIMEOUT = 3600  # the link of a forgotten password
 SOCKET_TICKET_SECONDS = 30
 # Mail: written to the log of the web process, until EMAIL_URL names a server.
 EMAIL_CONFIG = environ.Env.email_url_config(env.str("EMAIL_URL", default="") or "consolemail://")
