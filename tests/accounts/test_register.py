@@ -21,7 +21,7 @@ def test_registering_makes_an_account_and_signs_in(client):
     assert answer.status_code == 201
     assert isinstance(body.pop("refresh"), str)
     assert body == {"user": {"id": str(user.pk), "username": "ben", "display_name": "Ben Watches"}}
-    assert me.json() == {**body["user"], "is_staff": False}
+    assert me.json() == {**body["user"], "is_staff": False, "email": "", "pending_email": ""}
     assert user.check_password(PASSWORD)
     assert not user.is_staff and not user.is_superuser
 
@@ -125,7 +125,14 @@ def test_a_profile_changes_its_display_name(client, ben):
     answer = client.patch("/api/v1/auth/me/", {"display_name": "  Benny \u202e "}, content_type="application/json")
 
     ben.refresh_from_db()
-    assert answer.json() == {"id": str(ben.pk), "username": "ben", "display_name": "Benny", "is_staff": False}
+    assert answer.json() == {
+        "id": str(ben.pk),
+        "username": "ben",
+        "display_name": "Benny",
+        "is_staff": False,
+        "email": "",
+        "pending_email": "",
+    }
     assert ben.display_name == "Benny"
 
 
