@@ -80,6 +80,8 @@ export const RECOVERY = Object.freeze({
     "missing": "permission",
     "conflict": "permission",
     "name": "permission",
+    "email": "permission",
+    "link": "permission",
     "stage": "permission",
     "request": "permission",
     "session": "permission",
