@@ -6,10 +6,13 @@
 /** @param {Object} publisher */
 export function stayAwake(publisher) {
   let lock = null;
+  let asking = false;
   const keep = async () => {
     if (!publisher.active) { lock?.release().catch(() => undefined); lock = null; return; }
-    if (!navigator.wakeLock || document.hidden || (lock && !lock.released)) return;
+    if (!navigator.wakeLock || document.hidden || asking || (lock && !lock.released)) return;
+    asking = true;
     lock = await navigator.wakeLock.request("screen").catch(() => null); // refused with a low battery
+    asking = false;
     if (!publisher.active) keep();
   };
   publisher.addEventListener("state", keep);
