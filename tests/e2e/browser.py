@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Page
+
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -36,3 +38,16 @@ def is_complaint(message: Any) -> bool:
     if message.type != "error":
         return False
     return not REFUSED.search(message.text) or OWN_FILE.match(message.location["url"]) is not None
+
+
+LAID_OUT = """async ([width, height]) => {
+  const frame = () => new Promise(requestAnimationFrame);
+  do await frame(); while (innerWidth !== width || innerHeight !== height);
+  await frame();
+}"""
+
+
+def resize(page: Page, width: int, height: int) -> None:
+    """Resize a window, and wait until its page is laid out for it."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.evaluate(LAID_OUT, [width, height])

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from tests import NIGHTLY
-from tests.e2e.browser import BARCODE, is_complaint
+from tests.e2e.browser import BARCODE, is_complaint, resize
 from tests.e2e.product import ROOT, Product
 
 ARTEFACTS = ROOT / "test-artifacts" / "screenshots"
@@ -131,7 +131,7 @@ def screenshot() -> Callable[[Page, str], None]:
             return
         before = page.viewport_size
         for label, (width, height) in SIZES.items():
-            page.set_viewport_size({"width": width, "height": height})
+            resize(page, width, height)
             page.wait_for_timeout(250)
             page.screenshot(path=ARTEFACTS / f"{name}-{label}.png")
         if before:

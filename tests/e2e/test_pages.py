@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
+from tests.e2e.browser import resize
 from tests.e2e.conftest import People
 from tests.e2e.product import Product
 from tests.e2e.test_show import live, show_made, wait_until
@@ -57,7 +58,7 @@ def test_pages_of_a_stranger_fit_every_screen(people: People, screenshot: Screen
         page.goto(path)
         expect(page.locator("h1, h2").first).to_be_visible()
         screenshot(page, f"{name}-{scheme}")
-    page.set_viewport_size({"width": 360, "height": 740})
+    resize(page, 360, 740)
     if name != "api-docs":
         fits(page)
     assert people.complaints == []
@@ -89,9 +90,9 @@ def test_pages_of_a_seller_fit_every_screen(people: People, screenshot: Screensh
         seller.goto(address)
         expect(seller.locator("h1").first).to_be_visible()
         screenshot(seller, name)
-        seller.set_viewport_size({"width": 360, "height": 740})
+        resize(seller, 360, 740)
         fits(seller)
-        seller.set_viewport_size({"width": 1280, "height": 800})
+        resize(seller, 1280, 800)
         if name == "show-studio":
             stands(seller)
     assert people.complaints == []
@@ -103,7 +104,7 @@ def test_on_a_phone_the_title_has_a_line_and_opens_all_there_is_to_read(people: 
     seller.fill("#studio-description", "What there is.\n" * 60)
     seller.click("#details button[type=submit]")
     expect(seller.locator("#toasts")).to_contain_text("Saved")
-    phone.set_viewport_size({"width": 360, "height": 740})
+    resize(phone, 360, 740)
     phone.goto(f"/live/{show}/")
     title, sheet = phone.locator(".room h1"), phone.locator("#about-dialog")
 
@@ -180,7 +181,7 @@ def test_an_old_browser_is_told_so(people: People, product: Product, screenshot:
     expect(old.locator("[data-player] [data-overlay]")).to_contain_text("browser", ignore_case=True)
     screenshot(old, "room-old-browser")
     # On a phone too the exit is in view, and nothing lies over it.
-    old.set_viewport_size({"width": 360, "height": 740})
+    resize(old, 360, 740)
     wait_until(old, EXIT_IN_VIEW)
     old.click(".overlay .btn")
     old.wait_for_url(lambda url: url.endswith(":" + str(product.port) + "/"))

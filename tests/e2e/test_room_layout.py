@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.browser import resize
 from tests.e2e.conftest import People
 from tests.e2e.test_room_chat import Crowd
 from tests.e2e.test_show import live, open_room, show_made, wait_until
@@ -53,7 +54,7 @@ def contrast(page: Page, selector: str, colour: tuple[int, int, int], *, top: in
 
 def sized(page: Page, width: int, height: int) -> None:
     """Resize the window, and wait until the page has noticed."""
-    page.set_viewport_size({"width": width, "height": height})
+    resize(page, width, height)
     wait_until(page, f"getComputedStyle(document.querySelector('.room')).getPropertyValue('--seen') === '{height}px'")
 
 
@@ -80,7 +81,7 @@ def test_an_upright_picture_fills_a_phone_and_the_rest_lies_on_it(people: People
     show = show_made(seller, "Autumn glazes, straight from the kiln")
     live(seller)
     crowd = Crowd(buyer)
-    buyer.set_viewport_size({"width": 360, "height": 740})
+    resize(buyer, 360, 740)
     open_room(buyer, show)
     buyer.wait_for_selector("[data-link=open]", state="attached")
     crowd.writes(*(f"Is number {number} still there?" for number in range(30)))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.browser import resize
 from tests.e2e.conftest import People
 from tests.e2e.product import Product
 from tests.e2e.stage_steps import SMALL, asks, come, settings_changed, user_id
@@ -80,7 +81,7 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     expect(seller.locator("#toasts")).to_contain_text("Mia declined your invitation.")
     expect(seller.locator("#toasts .toast")).to_have_count(0)
     expect(invited).to_be_hidden()
-    seller.set_viewport_size({"width": 360, "height": 740})
+    resize(seller, 360, 740)
     invite.click()
     expect(notice).to_be_visible()
     assert notice.bounding_box()["y"] < 120, "on a phone notices stand over the picture, not over what is written"
@@ -95,7 +96,7 @@ def test_asking_taking_back_being_refused_and_being_invited(people: People, scre
     expect(seller.locator("[data-slots]")).to_have_text("0 of 20")
 
     # Viewers are in the list without a search, and a removed one is not.
-    seller.set_viewport_size({"width": 1280, "height": 800})
+    resize(seller, 1280, 800)
     seller.fill("#people-search", "")
     row = seller.locator(f'[data-audience] [data-user="{user_id(mia)}"]')
     expect(row).to_be_visible(timeout=20_000)
@@ -140,14 +141,14 @@ def test_a_stage_of_every_size_fits_phone_and_desk(people: People, product: Prod
         wait_until(viewer, f"document.querySelectorAll('[data-stage] .tile').length === {count}")
         wait_until(viewer, "window.livestream.stage.staged")
         for width, height in ((360, 740), (740, 360), (1280, 800), (1920, 1080)):
-            viewer.set_viewport_size({"width": width, "height": height})
+            resize(viewer, width, height)
             viewer.wait_for_timeout(500)
             together = viewer.evaluate(TOGETHER)
             assert together["count"] == count
             assert together["inside"], (count, width, together)
             assert together["least"] >= 24, (count, width, together)
             fits(viewer)
-        viewer.set_viewport_size({"width": 1280, "height": 800})
+        resize(viewer, 1280, 800)
         screenshot(viewer, f"stage-{count}")
     viewer.emulate_media(color_scheme="dark")
     screenshot(viewer, "stage-21-dark")

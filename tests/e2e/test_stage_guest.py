@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.browser import resize
 from tests.e2e.conftest import People
 from tests.e2e.stage_steps import SMALL, acts, is_heard, pictures_move, tab_to, tile_of, tiles, user_id
 from tests.e2e.test_show import live, open_room, show_made, wait_until
@@ -119,11 +120,11 @@ def quality_chosen(viewer: Page, screenshot: Screenshot) -> None:
         expect(viewer.locator(f"[data-choice={choice}]")).to_have_attribute("aria-checked", "true")
         expect(viewer.locator("[data-quality] .received")).to_have_text(re.compile(words), timeout=15_000)
         screenshot(viewer, f"room-quality-{choice}")
-        viewer.set_viewport_size({"width": 360, "height": 740})
+        resize(viewer, 360, 740)
         box = viewer.locator("[data-quality-sheet]").bounding_box()
         assert box is not None
         assert 0 <= box["x"] <= 360 - box["width"], "all of it is on a phone's screen"
-        viewer.set_viewport_size({"width": 1280, "height": 800})
+        resize(viewer, 1280, 800)
         viewer.keyboard.press("Escape")
         expect(viewer.locator("[data-quality-open]")).to_be_focused()
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.browser import resize
 from tests.e2e.conftest import People
 from tests.e2e.stage_steps import SMALL, acts, come, settings_changed, user_id, walks_on
 from tests.e2e.test_pages import fits
@@ -76,13 +77,13 @@ def test_nobody_is_offered_what_the_server_refuses(people: People, screenshot: S
     offers(staff, "staged", amara, MANAGE | OUT | APPOINT)
     offers(staff, "audience", moderator, INVITE | OUT | {"stage.dismiss"})
     for page, user, name in ((seller, cohost, "studio-person-open"), (mia, amara, "room-person-open")):
-        page.set_viewport_size({"width": 360, "height": 740})
+        resize(page, 360, 740)
         page.locator(f'[data-staged] [data-user="{user}"] [aria-expanded]').click()
         row, panel = (page.locator(it).bounding_box() for it in (".person-acts:visible", ".people-scroll"))
         assert row and panel
         assert row["y"] + row["height"] <= panel["y"] + panel["height"], "the row opens out of sight"
         fits(page)
-        page.set_viewport_size({"width": 1280, "height": 800})
+        resize(page, 1280, 800)
         screenshot(page, name)
 
     # Beside messages, too, nobody is offered to remove people above them.

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.e2e.browser import BARCODE
+from tests.e2e.browser import BARCODE, resize
 from tests.e2e.conftest import People
 from tests.e2e.stage_steps import SMALL, settings_changed, walks_on
 from tests.e2e.test_room_chat import Crowd
@@ -129,7 +129,7 @@ IN_VIEW = """(selector) => {
 
 def test_on_a_phone_the_host_on_air_has_everything_without_scrolling(people: People) -> None:
     seller = people.signed_in("seller", has_touch=True)
-    seller.set_viewport_size({"width": 360, "height": 740})
+    resize(seller, 360, 740)
     room = Crowd(seller)
     show_made(seller, "From the pocket")
     assert seller.evaluate(IN_VIEW, "[data-do=live]") == [True, True, 56]
@@ -139,7 +139,7 @@ def test_on_a_phone_the_host_on_air_has_everything_without_scrolling(people: Peo
     expect(seller.locator("[data-messages] li").last).to_contain_text("Message 19")
 
     for width, height in ((360, 740), (320, 568), (740, 360)):
-        seller.set_viewport_size({"width": width, "height": height})
+        resize(seller, width, height)
         preview = seller.locator("[data-preview]").bounding_box()
         assert preview == {"x": 0, "y": 0, "width": width, "height": height}
         for what in ("[data-switch=microphone]", "[data-switch=camera]", "[data-do=end]", "#chat-text"):
